@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What `cmake --install` copies beside programs and extensions, which install themselves.
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/api/xvs DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+	FILES_MATCHING PATTERN "*.h")
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/xvs-extension.pc.in
+	${PROJECT_BINARY_DIR}/xvs-extension.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/xvs-extension.pc
+	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# docs/man/NAME.SECTION; the section decides the folder.
+file(GLOB manuals CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.[1-8])
+foreach(manual IN LISTS manuals)
+	string(REGEX MATCH "[1-8]$" section ${manual})
+	install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.yaml)
+if(examples)
+	install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+endif()
