@@ -19,7 +19,7 @@ enum { INPUT_MAX = 1 << 20 };
 /* An exact-size heap copy, so that the address sanitizer sees a read behind its end. */
 static int replay_bytes(const uint8_t *bytes, size_t size)
 {
-	uint8_t *copy = malloc(size ? size : 1);
+	uint8_t *copy = calloc(1, size ? size : 1);
 
 	if (!copy)
 		return -ENOMEM;
