@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/hash.h - keyed hashing: every table that outsiders can fill is keyed per boot.
+ */
+#ifndef XVS_BASE_HASH_H
+#define XVS_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* [control] Draws the key from the kernel; once, before any table exists. */
+void hash_start(void);
+extern uint64_t hash_secret[4]; /* constant after hash_start() */
+
+static inline uint64_t hash_mix(uint64_t a, uint64_t b)
+{
+	__uint128_t m = (__uint128_t)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* [any] 'words' 64-bit words; multiply-fold with two secret lanes, as wyhash does. */
+static inline uint64_t hash_words(const uint64_t *w, size_t words, uint64_t seed)
+{
+	uint64_t h = seed ^ hash_secret[0];
+	size_t i = 0;
+
+	for (; i + 1 < words; i += 2)
+		h = hash_mix(w[i] ^ hash_secret[1], w[i + 1] ^ h);
+	if (i < words)
+		h = hash_mix(w[i] ^ hash_secret[2], h ^ hash_secret[1]);
+	return hash_mix(h ^ hash_secret[3], words ^ hash_secret[1]);
+}
+
+/* [any] Bytes of any alignment. */
+uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed);
+
+#endif /* XVS_BASE_HASH_H */

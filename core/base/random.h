@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/random.h - bytes nobody can guess. */
+#ifndef XVS_BASE_RANDOM_H
+#define XVS_BASE_RANDOM_H
+
+#include <stddef.h>
+
+/* [control] From the kernel; waits for its pool early in boot.  Ends the process if there is none. */
+void random_fill(void *bytes, size_t len);
+
+#endif /* XVS_BASE_RANDOM_H */
