@@ -45,6 +45,7 @@ function(xvs_program name)
 		${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/api)
 	target_link_libraries(${name} PRIVATE xvs_flags ${deps} Threads::Threads)
 	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+	set_property(GLOBAL APPEND PROPERTY XVS_PROGRAMS ${name})
 	install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
