@@ -2,43 +2,24 @@
 /*
  * base/counters.h - the counter segment: shared memory that tools read without asking the daemon.
  *
- * One shard a worker, so every word has one writer; readers add the shards up.  Layout:
+ * One shard a worker, so every word has one writer; readers add the shards up.  What outside
+ * readers see is described in api/control/counters.h, the one definition of the layout:
  *
  *   header | names (ports, instances, reasons; the control thread writes) | shard 0 | shard 1 ...
  *
  * A shard is an array of struct port_counters by port id, and a hash table of drop cells keyed by
- * (port, stage, instance, reason).  The layout is published in api/control/counters.h.
+ * (port, stage, instance, reason).
  */
 #ifndef XVS_BASE_COUNTERS_H
 #define XVS_BASE_COUNTERS_H
 
 #include "base/error.h"
+#include "control/counters.h" /* struct port_counters, struct drop_cell, drop_key() */
 
 enum {
 	PORTS_MAX = 1024,      /* port ids are 1 .. PORTS_MAX - 1, over all switches */
 	INSTANCES_MAX = 1024,  /* instance numbers are 1 .. ; 0 is the host itself */
 	DROP_CELLS = 4096,     /* a shard's table; a power of two */
-};
-
-/*
- * Packets as the switch holds them (a GSO packet is one).  The law, over all ports:
- * received + originated + copied + segmented = sent + drops + consumed + held.
- */
-struct port_counters {
-	uint64_t rx_packets, rx_bytes, rx_multicast, rx_broadcast, rx_errors;
-	uint64_t tx_packets, tx_bytes, tx_multicast, tx_broadcast, tx_errors;
-	uint64_t originated; /* by extensions and by the host's own answers, entering or leaving here */
-	uint64_t copied;     /* clones: one packet became two */
-	uint64_t segmented;  /* n - 1 for each packet cut into n */
-	uint64_t consumed;   /* XVS_REASON_CONSUMED */
-	uint64_t drops;      /* all reasons together */
-	uint64_t drop_bytes;
-};
-
-struct drop_cell {
-	uint64_t key;     /* drop_key() + 1 in 63 bits; 0: free.  Released after the numbers are zero */
-	uint64_t packets;
-	uint64_t bytes;
 };
 
 struct counter_shard {
@@ -47,26 +28,35 @@ struct counter_shard {
 	uint64_t drops_lost; /* table full: counted in port_counters.drops only */
 };
 
-static inline uint64_t drop_key(uint32_t port, uint32_t stage, uint32_t instance, uint32_t reason)
-{
-	return (uint64_t)(port & 0xffffff) << 36 | (uint64_t)(stage & 0xf) << 32 |
-	       (uint64_t)(instance & 0xffff) << 16 | (reason & 0xffff);
-}
-
 struct counters; /* the mapped segment */
 
-/* [control] path NULL: anonymous memory (tests). */
+/*
+ * [control] Makes a segment of zeros at 'path', mode 0644, in place of an older one, whose
+ * readers keep what they have mapped.  NULL: anonymous memory (tests).
+ */
 int counters_create(struct counters **out, const char *path, unsigned workers,
 		    struct xvs_error *err);
+/* [control] Removes the file, unless another daemon has put its own there.  NULL is fine. */
 void counters_destroy(struct counters *c);
 struct counter_shard *counters_shard(struct counters *c, unsigned worker);
 unsigned counters_workers(const struct counters *c);
+/* [any] The segment as outside readers see it. */
+const struct counters_header *counters_header(const struct counters *c);
 
-/* [worker] */
+/* [worker] Adds to a word of this worker's shard: it alone writes there, so nothing is locked. */
+static inline void counter_add(uint64_t *word, uint64_t n)
+{
+	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+
+/* [worker] Counts a drop: in its cell, and in drops and drop_bytes of the key's port. */
 void counters_drop(struct counter_shard *shard, uint64_t key, uint64_t packets, uint64_t bytes);
 
-/* [control] Names for outside readers.  'kind' is one of COUNTERS_PORT, _INSTANCE; reasons: "ID\0name". */
-enum counters_kind { COUNTERS_PORT = 1, COUNTERS_INSTANCE = 2, COUNTERS_REASON = 3 };
+/*
+ * [control] Names for outside readers; they replace the one before, NULL removes it.  A name
+ * that is too long is cut; with thousands of names, later ones go unnamed.  'instance' is 0 but
+ * for COUNTERS_REASON, where it says whose reason 'id' is (0: the host's own).
+ */
 void counters_name(struct counters *c, enum counters_kind kind, uint32_t instance, uint32_t id,
 		   const char *name);
 
