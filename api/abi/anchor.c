@@ -11,11 +11,11 @@
  */
 #include "xvs/extension.h"
 
-#define ANCHOR(kind, name)                                             \
+#define ANCHOR(kind, name) \
 	XVS_EXPORT void xvs_anchor_##name(const kind xvs_##name *object); \
-	void xvs_anchor_##name(const kind xvs_##name *object)             \
-	{                                                                 \
-		(void)object;                                             \
+	void xvs_anchor_##name(const kind xvs_##name *object) \
+	{ \
+		(void)object; \
 	}
 
 /* abi.h */
