@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn/conn.h - the host's connection tracker: one connection a protected port (architecture 16.1c-i).
+ *
+ * A *guarded* port is one in whose chain a firewall extension with "xvs.conn/1" stands.  Packets
+ * that it sends (outbound) and packets bound for it (inbound) belong to its connections, and to no
+ * other port's.  The packet path asks conn_judge() on a flow's first packet and conn_update() on
+ * every later one; extensions are asked through the callbacks of struct conn_env.
+ *
+ * THREADS  The table is shared by all workers.  Look-up takes no lock; insertion is
+ *          insert-if-absent.  A connection is a shared line (keys, verdict, state) and one half a
+ *          direction, written by packets of that direction only.  SYN, FIN, RST, authorisation and
+ *          events hold the connection's bit for one callback, so calls about one connection never
+ *          overlap.  Objects come from per-worker slabs, are type-stable and never unmapped.
+ * HANDLES  struct conn_ref is what a flow entry keeps: slab index, reuse count, direction.  A
+ *          dead handle is seen at its next use and answered with CONN_AGAIN.  No reference counts.
+ */
+#ifndef XVS_CONN_CONN_H
+#define XVS_CONN_CONN_H
+
+#include "base/worker.h"
+#include "packet/packet.h"
+#include "packet/reason.h"
+
+enum {
+	CONN_SLOTS = 4, /* firewall instances with "xvs.conn/1" in a chain */
+};
+
+/* All zero: none. */
+struct conn_ref {
+	uint32_t index;      /* of the object + 1 */
+	uint32_t generation; /* reuse count, low bit: direction (1: from the responder) */
+};
+
+/* What the chain's firewall extensions said together: the first DENY or REJECT wins. */
+struct conn_decision {
+	uint16_t action;   /* enum xvs_conn_action */
+	uint16_t reason;   /* of 'instance' */
+	uint16_t instance; /* who denied; 0: nobody */
+	uint16_t log;      /* bit n: the firewall in slot n wants begin and end */
+	uint32_t idle_ms;  /* smallest that was asked for; 0: the protocol's default */
+	uint32_t mark;
+	uint32_t report_ms;
+};
+
+/* Filled by the packet path (core/path/firewall.c); 'arg' is the path's. */
+struct conn_env {
+	/*
+	 * [worker] Ask all firewalls of the guarded port's chain.  'view' is complete but for 'slot':
+	 * set view->slot = &slots[n] for the n-th of them.
+	 */
+	void (*authorise)(void *arg, const struct packet *p, struct xvs_conn *view,
+			  uint64_t slots[CONN_SLOTS], struct conn_decision *out);
+	/* [worker] To those in 'log'; cause as in struct xvs_conn_event. */
+	void (*event)(void *arg, struct xvs_conn *view, uint64_t slots[CONN_SLOTS], uint16_t log,
+		      uint16_t cause);
+	/* [worker] A fragment that waited goes on where the path left it (p->stage, p->place). */
+	void (*resume)(void *arg, struct packet *p);
+	/* [worker] One that waited in vain: count and free it. */
+	void (*drop)(void *arg, struct packet *p, uint32_t port, uint16_t reason);
+};
+
+struct conn_limits {
+	uint32_t connections;    /* of the whole table, e.g. 262144; objects */
+	uint32_t per_port;       /* default limit of a port, e.g. 65536 */
+	uint32_t half_open;      /* of a port, e.g. 4096: oldest half-open goes first */
+	uint32_t denied_per_port; /* remembered denials; evicted first, e.g. 1024 */
+	uint32_t midstream_ms;   /* mid-stream TCP is authorised as new for so long after start: 60000 */
+	/* Idle time-outs in ms; 0: default (RFC 5382, RFC 4787, RFC 5508 as floors where they apply). */
+	uint32_t tcp_syn_ms, tcp_established_ms, tcp_closing_ms, udp_ms, udp_stream_ms, icmp_ms, other_ms;
+};
+
+struct conn_table;
+
+/* [control] One a daemon. */
+int conn_table_create(const struct conn_limits *limits, unsigned workers, const struct conn_env *env,
+		      struct conn_table **out, struct xvs_error *err);
+void conn_table_destroy(struct conn_table *t); /* after the workers have gone */
+
+/* [control] The port becomes guarded; again: new limits.  0 limits: the table's. */
+int conn_port_open(struct conn_table *t, uint32_t port, uint32_t limit, uint32_t half_open,
+		   struct xvs_error *err);
+/* [control] All its connections end (no events after it returns and a grace period has passed). */
+void conn_port_close(struct conn_table *t, uint32_t port);
+
+/* [any] Every live connection of the port is authorised anew at its next packet, slots as they are. */
+void conn_port_reauthorise(struct conn_table *t, uint32_t port);
+
+/* [control] Once in a loop turn while short of objects, or every 100 ms: refills workers' slabs. */
+void conn_refill(struct conn_table *t);
+
+/* ---- packet path -------------------------------------------------------------------------------- */
+
+enum conn_answer {
+	CONN_PASS = 0,   /* tracked by *ref: goes on; may be cached, exact in the 5-tuple */
+	CONN_LOOSE = 1,  /* goes on untracked (not IP; ND, MLD): may be cached without a connection */
+	CONN_INSIDE = 2, /* this packet goes on (ICMP error, fragment); each such packet is asked again */
+	CONN_DENIED = 3, /* dropped by decision: may be cached as drop, exact in the 5-tuple */
+	CONN_DROP = 4,   /* dropped with a host reason: never cached */
+	CONN_HELD = 5,   /* taken: a fragment waits for its first (copied whole by packet_own) */
+	CONN_AGAIN = 6,  /* conn_update only: handle dead or authorisation stale: judge again */
+};
+
+struct conn_result {
+	struct conn_ref ref;            /* CONN_PASS */
+	struct conn_decision decision;  /* CONN_DENIED; for CONN_PASS: mark */
+	uint16_t reason;                /* CONN_DROP: enum host_reason */
+	bool is_new;                    /* this packet opened the connection */
+};
+
+/*
+ * [worker] The flow's first packet, or one whose entry says "look inside".  'inbound': bound for the
+ * guarded port (egress), else sent by it (ingress).  Updates the connection with this packet.
+ * 'arg' goes to the callbacks.
+ */
+enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t port, bool inbound,
+			    struct packet *p, void *arg, struct conn_result *out);
+
+/* [worker] A later packet of a cached flow.  CONN_PASS, CONN_AGAIN, or CONN_DROP with *reason. */
+enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn_ref ref,
+			     const struct packet *p, void *arg, uint16_t *reason);
+
+/* [worker] A little of the sweep, once a burst: time-outs, reports, waiting fragments. */
+void conn_sweep(struct conn_table *t, struct worker *w, void *arg);
+
+/* ---- operators ----------------------------------------------------------------------------------- */
+
+struct conn_filter {
+	uint32_t port;  /* 0: any */
+	uint8_t proto;  /* 0: any */
+	uint8_t has_address;
+	uint8_t address[16]; /* either end */
+	uint16_t l4_port;    /* network order, either end; 0: any */
+};
+
+struct conn_info {
+	struct xvs_conn view;      /* slot is NULL */
+	uint32_t idle_left_ms;
+	uint8_t is_denied;
+	uint8_t is_half_open;
+	uint16_t denied_by;        /* instance */
+	uint16_t reason;
+	const char *state_name;    /* "syn-sent", "established", ... */
+};
+
+/* [control] A snapshot as good as it can be without stopping workers; fn false: stop. */
+void conn_list(struct conn_table *t, const struct conn_filter *f,
+	       bool (*fn)(void *arg, const struct conn_info *info), void *arg);
+uint32_t conn_count(struct conn_table *t, const struct conn_filter *f);
+/* [control] Ends those that match; how many. */
+uint32_t conn_flush(struct conn_table *t, const struct conn_filter *f);
+
+#endif /* XVS_CONN_CONN_H */

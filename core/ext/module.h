@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ext/module.h - from a file to checked, normalised extensions.
+ *
+ *   copy to sealed memfd -> read note -> check ABI and rights -> dlopen (now, local) -> symbol -> checks
+ *
+ * Nothing of the vendor's runs before dlopen(), and only constructors before create().  Tables of
+ * the module are copied into today's layouts (strides and sizes dealt with here), so nobody above
+ * ever thinks of an older or newer module.  Refused: unknown non-zero data (-E2BIG, with the
+ * structure's name and byte offset), unknown flag bits and enum values (with the field's name).
+ */
+#ifndef XVS_EXT_MODULE_H
+#define XVS_EXT_MODULE_H
+
+#include "base/error.h"
+#include "xvs/extension.h"
+
+struct module_note {
+	uint16_t abi_major, needs_minor;
+	uint32_t classes, rights;
+	char id[64], version[24];
+};
+
+/* [any] Reads the note of an ELF file by bounded parsing of its bytes (libelf); runs nothing. */
+int note_read(int fd, struct module_note *out, struct xvs_error *err);
+/* [any] The same from memory: what the fuzz target calls. */
+int note_parse(const void *elf, size_t size, struct module_note *out, struct xvs_error *err);
+
+/* One extension, as today's structures have it.  Constant; lives as long as its module. */
+struct extension {
+	uint16_t cls, flags;
+	uint32_t rights, linear;
+	const char *id, *version, *vendor, *summary;
+	const struct xvs_feature *features; /* their 'fields' (and nested ones) have today's stride */
+	uint32_t feature_count;
+	uint32_t reason_count;
+	const struct xvs_label *reasons;
+	const struct xvs_label *counters;
+	uint32_t counter_count;
+	uint32_t before_count;
+	const char *const *before, *const *after;
+	uint32_t after_count;
+	uint32_t reserved;
+	struct xvs_ops ops;                 /* missing members are NULL */
+	struct module *module;
+};
+
+struct module;
+
+/*
+ * [control] 'path' is a file.  Loading the same bytes twice gives the same module (reference
+ * counted).  'has_interface' says whether this host offers an optional interface (for 'needs').
+ */
+int module_load(const char *path, bool (*has_interface)(const char *id), struct module **out,
+		struct xvs_error *err);
+void module_put(struct module *m); /* unmaps only if it says XVS_MODULE_UNLOADABLE */
+const char *module_path(const struct module *m);
+const struct module_note *module_note_of(const struct module *m);
+const struct extension *module_extensions(const struct module *m, uint32_t *count);
+
+/*
+ * [control] Looks through the search path (directories, in order; files *.so in name order) for the
+ * module whose extension has this id, and loads it.  Notes are read without loading: the module id
+ * or its prefix need not be the extension's, so candidates are loaded until the id is found; the
+ * nearest known id is in the message when there is none.
+ */
+int module_find(const char *const *dirs, size_t count, const char *extension_id,
+		bool (*has_interface)(const char *id), struct module **out,
+		const struct extension **ext, struct xvs_error *err);
+
+/* [any] Names of enum values, for messages and CLI. */
+const char *class_name(uint32_t cls);           /* "inspect", "filter", "firewall", "forward" */
+void rights_print(uint32_t rights, char *out, size_t size); /* "originate,rewrite" or "none" */
+
+#endif /* XVS_EXT_MODULE_H */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * epoch.c - the count of changes and the ring of exact ones.
+ *
+ * A writer takes a number, marks its slot as being written, writes, and marks it whole.  A reader
+ * that finds another mark than it expects, before or after reading, treats the record as one that
+ * concerns it, which costs one judging.  Two writers 64 records apart could share a slot; the mark
+ * of the later one wins and readers of the earlier see a foreign mark.
+ */
+#include "flow/epoch.h"
+
+#include <string.h>
+
+static _Atomic uint64_t epoch_count = 1;
+
+uint64_t epoch_now(void)
+{
+	return atomic_load_explicit(&epoch_count, memory_order_acquire);
+}
+
+uint64_t epoch_bump(void)
+{
+	return atomic_fetch_add_explicit(&epoch_count, 1, memory_order_acq_rel) + 1;
+}
+
+void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
+{
+	uint64_t words[EPOCH_CHANGE_WORDS];
+	uint64_t number = atomic_fetch_add_explicit(&log->written, 1, memory_order_acq_rel);
+	struct epoch_record *r = &log->records[number % EPOCH_RECORDS];
+
+	memcpy(words, change, sizeof(words));
+	atomic_store_explicit(&r->sequence, 2 * number + 1, memory_order_relaxed);
+	/* the words below must not become visible before the mark above */
+	atomic_thread_fence(memory_order_release);
+	for (unsigned i = 0; i < EPOCH_CHANGE_WORDS; i++)
+		atomic_store_explicit(&r->words[i], words[i], memory_order_relaxed);
+	atomic_store_explicit(&r->sequence, 2 * number + 2, memory_order_release);
+}
+
+bool epoch_log_read(const struct epoch_log *log, uint64_t number, struct epoch_change *out)
+{
+	struct epoch_record *r = (struct epoch_record *)(uintptr_t)&log->records[number % EPOCH_RECORDS];
+	uint64_t words[EPOCH_CHANGE_WORDS];
+
+	if (atomic_load_explicit(&r->sequence, memory_order_acquire) != 2 * number + 2)
+		return false;
+	for (unsigned i = 0; i < EPOCH_CHANGE_WORDS; i++)
+		words[i] = atomic_load_explicit(&r->words[i], memory_order_relaxed);
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&r->sequence, memory_order_relaxed) != 2 * number + 2)
+		return false;
+	memcpy(out, words, sizeof(*out));
+	return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow/epoch.h - when a cached verdict is out of date (architecture 16.2).
+ *
+ * HARD  One 64-bit count of changes.  An entry keeps the count read before its judging began; who
+ *       changes something publishes first, moves the count, and stores it as the epoch of each port
+ *       concerned.  An entry older than one of its ports is judged again.
+ * SOFT  For exact changes (one rule, one address) a switch has a ring of records.  An entry keeps
+ *       how many had been written; when there are more, it is tested against the newer ones, and
+ *       if none concerns it, goes on.  A record that was overwritten or is being written counts as
+ *       one that concerns everybody.
+ *
+ * So nothing is ever walked, whatever the number of flows, and no thread takes a lock.
+ */
+#ifndef XVS_FLOW_EPOCH_H
+#define XVS_FLOW_EPOCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "xvs/extension.h"
+
+/* [any] The count now; read before judging begins. */
+uint64_t epoch_now(void);
+/* [any] Moves the count, after the change was published; returns the new one. */
+uint64_t epoch_bump(void);
+
+enum { EPOCH_RECORDS = 64 };
+
+/* What changed: the verdicts of one instance (0: the host's own forwarding). */
+struct epoch_change {
+	uint32_t instance;
+	uint32_t by_match;        /* 1: packets equal to key under mask; 0: verdicts in 'tags' */
+	uint64_t tags;
+	struct xvs_flow_key key;
+	struct xvs_flow_key mask;
+};
+
+/* Any thread writes; words, because a reader may meet a writer and then throws away what it read. */
+enum { EPOCH_CHANGE_WORDS = sizeof(struct epoch_change) / 8 };
+struct epoch_record {
+	_Atomic uint64_t sequence; /* 2 * number + 1 while being written, + 2 when whole */
+	_Atomic uint64_t words[EPOCH_CHANGE_WORDS];
+};
+
+struct epoch_log {
+	_Atomic uint64_t written;  /* records ever begun */
+	struct epoch_record records[EPOCH_RECORDS];
+};
+
+/* [any] The change has been published; verdicts that it concerns are judged at their next packet. */
+void epoch_log_add(struct epoch_log *log, const struct epoch_change *change);
+
+/* [worker] Record 'number'; false: not whole or overwritten. */
+bool epoch_log_read(const struct epoch_log *log, uint64_t number, struct epoch_change *out);
+
+/* [worker] */
+static inline uint64_t epoch_log_count(const struct epoch_log *log)
+{
+	return atomic_load_explicit(&((struct epoch_log *)(uintptr_t)log)->written,
+				    memory_order_acquire);
+}
+
+#endif /* XVS_FLOW_EPOCH_H */

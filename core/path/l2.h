@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path/l2.h - the address table of one switch: who has which MAC in which segment.
+ *
+ * Static entries (authoritative: the adapter's MAC) come first and never age; learned ones only
+ * from ports that learn, up to a limit a port.  Written by the control thread, read by workers
+ * without a lock.  Look-ups happen when a flow is judged, not per packet; a change invalidates the
+ * flows with that destination through the switch's log.
+ */
+#ifndef XVS_PATH_L2_H
+#define XVS_PATH_L2_H
+
+#include "base/rcu.h"
+
+struct path_port;
+struct l2_table;
+
+struct l2 {
+	struct l2_table *table;    /* published, replaced when it grows */
+	struct l2_learning *learning; /* control thread: ages, counts, holds */
+};
+
+enum { L2_LEARNED_MAX = 65536 };
+
+int l2_init(struct l2 *l2);    /* 0 or -ENOMEM */
+void l2_finish(struct l2 *l2); /* no reader is left */
+
+/* [worker] The port, or NULL: not known. */
+struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t mac[6]);
+
+/*
+ * [control] Static entry.  -EEXIST: another port has it in this segment (named by the caller).
+ * segment L2_ANY: in every segment (a trunk port's adapter).
+ */
+enum { L2_ANY = 0xffff };
+int l2_add_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port);
+void l2_remove_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6]);
+
+/*
+ * [control] A source address seen at a learning port (a letter of a worker).  True: the table
+ * changed, invalidate this destination.  A static address is never learned; an address that moved
+ * 10 times within a second is held for a second; limit: *limited is set and nothing learned.
+ */
+bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
+	      uint32_t limit, uint64_t now_ns, bool *limited);
+
+/* [control] Forget learned ones older than their port's age; calls fn for each (to invalidate). */
+void l2_age(struct l2 *l2, uint64_t now_ns, uint64_t (*max_age_ns)(struct path_port *port),
+	    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
+
+/* [control] All entries of a port go. */
+void l2_forget_port(struct l2 *l2, struct path_port *port,
+		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
+
+struct l2_info {
+	uint8_t mac[6];
+	bool is_static;
+	uint32_t segment;
+	struct path_port *port;
+	uint64_t seen_ns; /* learned: last time; static: 0 */
+};
+/* [control] */
+void l2_list(const struct l2 *l2, void (*fn)(void *arg, const struct l2_info *info), void *arg);
+
+#endif /* XVS_PATH_L2_H */

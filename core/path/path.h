@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path/path.h - the packet path as the control thread sees it: ports, their compiled chains, workers.
+ *
+ * A port is a stable object (struct path_port) with one published pointer, its configuration
+ * (struct port_conf): immutable, replaced as a whole.  To change anything: build a new conf,
+ * path_port_publish() it; that moves the port's hard epoch, so every cached verdict that involves
+ * the port is judged again; then path_settle() calls back when no packet is forwarded on the old
+ * verdict any more (architecture 16.2c).
+ */
+#ifndef XVS_PATH_PATH_H
+#define XVS_PATH_PATH_H
+
+#include "base/rcu.h"
+#include "conn/conn.h"
+#include "ext/instance.h"
+#include "flow/epoch.h"
+#include "path/l2.h"
+#include "port/backend.h"
+
+struct path;
+
+struct path_config {
+	uint32_t workers;        /* 1 .. WORKERS_MAX */
+	uint32_t flows;          /* entries a worker; 0: 262144 */
+	const uint32_t *cores;   /* NULL: not pinned */
+	struct counters *counters;
+	struct loop *loop;
+	struct conn_limits conn; /* zero: defaults */
+};
+
+/* [control] Threads run when it returns.  rcu_start() came before. */
+int path_create(const struct path_config *c, struct path **out, struct xvs_error *err);
+/* [control] All ports must have been removed. */
+void path_destroy(struct path *path);
+
+/* [control] What instance_create() needs; lives as long as the path. */
+const struct instance_env *path_instance_env(const struct path *path);
+struct conn_table *path_conns(const struct path *path);
+uint32_t path_workers(const struct path *path);
+
+/* ---- switches ------------------------------------------------------------------------------ */
+
+/* One L2 domain to the path: its address table and the log of its partial changes. */
+struct path_switch {
+	struct l2 l2;
+	struct epoch_log log;
+	uint32_t nr;          /* 1 ..; for messages */
+	/* Ports of the switch for flooding: published, replaced as a whole on any change. */
+	struct port_list *ports;
+};
+
+struct port_list {
+	struct rcu_node rcu;
+	uint32_t count;
+	struct path_port *ports[];
+};
+
+/* [control] */
+struct path_switch *path_switch_create(struct path *path); /* NULL: out of memory */
+void path_switch_destroy(struct path_switch *sw);          /* no port is left; frees after a grace period */
+
+/* ---- ports ---------------------------------------------------------------------------------- */
+
+enum path_role { ROLE_GUEST = 0, ROLE_UPLINK = 1, ROLE_HOST = 2 };
+
+/* One place in a compiled chain. */
+struct chain_place {
+	struct instance *instance;
+	void *port_state;   /* of this port */
+};
+
+enum { CHAIN_MAX = 64 };
+
+/* A chain compiled for one port: ingress has the forward extension last, egress is mirrored. */
+struct chain {
+	uint32_t count;
+	uint32_t conn_place;                /* first firewall with "xvs.conn/1"; CHAIN_MAX: none */
+	struct chain_place places[CHAIN_MAX];
+};
+
+struct port_conf {
+	struct rcu_node rcu;
+	struct path_port *port;
+	struct path_switch *sw;
+	struct backend *backend;
+	enum path_role role;
+	bool is_open;             /* born false: all policies in force, required instances there */
+	bool is_blocked;          /* by the operator */
+	bool is_trunk;
+	bool learns;              /* source addresses are reported to l2 */
+	bool all_tags;            /* trunk: every VLAN allowed */
+	bool has_forwarder;       /* the last ingress place is class FORWARD */
+	uint32_t segment;         /* access: its VLAN; trunk: native */
+	uint32_t mtu;             /* largest L3 packet out; 0: not checked */
+	uint64_t new_flow_rate;   /* a second; 0: unlimited */
+	uint64_t new_flow_burst;
+	uint64_t allowed[64];     /* trunk: bitmap of VLANs */
+	struct chain ingress, egress;
+};
+
+/* Stable from path_port_add() until a grace period after path_port_remove(). */
+struct path_port {
+	uint32_t id;
+	enum path_role role;
+	struct port_conf *conf;         /* published by the control thread */
+	_Atomic uint64_t hard;          /* epoch: entries older are judged again; control thread writes */
+	_Atomic uint64_t new_flow_full_at; /* token bucket of judgements, any worker */
+	_Atomic uint32_t held;          /* packets of its share of the pools, any worker */
+	uint32_t reserved;
+	struct path *path;
+	struct backend *backend;
+	char name[64];                  /* for logs */
+};
+
+enum { PORT_HELD_MAX = 1024 }; /* packets of one entry port that may outlive their batch */
+
+/*
+ * [control] A new, closed port: its receive queues are given to workers, packets are dropped
+ * (port-closed) until a conf says open.  'conf' is taken.
+ */
+int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
+		  struct backend *backend, struct path_port **out, struct xvs_error *err);
+
+/* [control] Takes 'conf'; frees the old one after a grace period. */
+void path_port_publish(struct path_port *port, struct port_conf *conf);
+
+/*
+ * [control] Takes the port's queues from the workers, ends its flows (last account()), gives back
+ * held packets (drain), then done(arg) on the control thread: the port is gone from the path; the
+ * caller detaches extensions, closes the backend and may use the id again.
+ */
+void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg);
+
+/*
+ * [control] Every packet that still may travel on an older verdict has left: then done(arg, slow).
+ * 'slow' is -1, or the number of a worker that has been held for over 1 s in the call of 'who'
+ * (done is called all the same, and again never).
+ */
+void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who), void *arg);
+
+/*
+ * [control] Ask an instance on every worker to give back what it holds (of one port_state; NULL:
+ * all), then done(arg, left): packets not given back within a second are set aside.
+ */
+void path_drain(struct path *path, struct instance *i, void *port_state,
+		void (*done)(void *arg, uint32_t left), void *arg);
+
+/* [control] After an instance left all chains: its steps in flow entries end (last account()). */
+void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg);
+
+/* [control] An exact change: addresses moved, a rule changed.  See flow/epoch.h. */
+void path_port_invalidate(struct path_port *port);
+
+/* ---- what operators ask ---------------------------------------------------------------------- */
+
+struct flow_info {
+	uint32_t worker;
+	uint32_t port_in;
+	uint32_t segment;
+	struct xvs_flow_key key, mask;
+	uint64_t packets, bytes, age_ns, idle_ns;
+	uint16_t tcp_flags;
+	uint16_t drop_reason;    /* 0 with no instance: forwarded */
+	uint16_t drop_instance;
+	uint16_t watchers;       /* places that see packets */
+	uint32_t out_count;      /* more than 8: looked up at egress */
+	uint32_t outs[8];
+};
+
+/*
+ * [control] Copies up to 'max' entries of all workers (gathered by letters, so no worker is
+ * stopped), then done(arg, infos, count, total).
+ */
+void path_flow_list(struct path *path, uint32_t port, uint32_t max,
+		    void (*done)(void *arg, const struct flow_info *infos, uint32_t count, uint64_t total),
+		    void *arg);
+
+struct worker_stats {
+	uint64_t bursts, packets, cycles_busy, sleeps;
+	uint64_t hits_exact, hits_masked, misses, stale, rejudged;
+	uint64_t entries, masks, evictions;
+};
+void path_worker_stats(const struct path *path, uint32_t worker, struct worker_stats *out); /* [control] */
+
+/* [control] The law of accounts: packets held now by extensions, queues and fragments. */
+uint64_t path_held(const struct path *path);
+
+#endif /* XVS_PATH_PATH_H */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * port/backend.h - what a port is made of: one small vtable, one file or folder a backend.
+ *
+ * LIFE   open (descriptors, rings; link may be down) -> rx/tx by workers -> close.  The caller
+ *        keeps grace periods: when close() is called no worker is inside, nor will be.
+ * RX     rx() fills up to 'max' packets of the worker's pool: bytes, len, linear, tail, tag and
+ *        offload facts (vnet_read); it does not parse.  What 'tail' points to stays until rx_done(),
+ *        which gives descriptors back to the device after the batch was sent (architecture 3, 16.4).
+ *        A queue is polled by one worker at a time.
+ * TX     tx() takes packets in order and copies their bytes out before it returns; it returns how
+ *        many it took, the rest did not fit (ring-full).  Packets stay the caller's.  'worker' is
+ *        the caller's number: a backend has one transmit queue a worker, or takes its own lock for
+ *        the two short sections of 16.5.
+ * KICK   poll descriptor of a receive queue for epoll (level-triggered), -1: must be polled.
+ */
+#ifndef XVS_PORT_BACKEND_H
+#define XVS_PORT_BACKEND_H
+
+#include "packet/packet.h"
+
+struct loop;
+struct backend;
+
+enum backend_offload {
+	OFFLOAD_CSUM = 1u << 0,  /* takes CSUM_TODO */
+	OFFLOAD_TSO4 = 1u << 1,
+	OFFLOAD_TSO6 = 1u << 2,
+	OFFLOAD_USO = 1u << 3,
+	OFFLOAD_TAG = 1u << 4,   /* takes vlan_tci beside the bytes (none of ours needs the path's help: all do) */
+};
+
+enum { BACKEND_QUEUES_MAX = 64 };
+
+/* From configuration; strings are borrowed during open(). */
+struct backend_config {
+	const char *kind;      /* "tap", "af_packet", "pcap", "null" */
+	const char *port_name; /* for messages */
+	const char *device;    /* tap, af_packet: Linux device name */
+	const char *netns;     /* tap: move the device there after creation; NULL: stay */
+	const char *peer_name; /* tap: name inside netns, NULL: same as device */
+	const char *read_file; /* pcap: replay; NULL: none */
+	const char *write_file; /* pcap: record; NULL: none */
+	const char *address;   /* tap (host ports): "192.0.2.1/24", NULL: none */
+	uint8_t mac[6];        /* tap: address of the adapter (the far end); zero: kernel's choice */
+	uint16_t queues;       /* receive queues; 0: backend's choice */
+	uint32_t mtu;          /* largest L3 packet; 0: 1500 */
+	uint32_t workers;      /* transmit queues wanted */
+	bool offloads;         /* true: checksum and segmentation offloads on (default) */
+};
+
+struct backend_stats {
+	uint64_t rx_errors, tx_errors, rx_truncated, kernel_drops;
+};
+
+/* Told on the control thread; 'up' is carrier and administrative state together. */
+typedef void (*backend_link_fn)(void *arg, struct backend *b);
+
+struct backend_ops {
+	const char *kind;
+	int (*open)(const struct backend_config *c, struct loop *loop, struct backend **out,
+		    struct xvs_error *err);                                          /* [control] */
+	void (*close)(struct backend *b);                                               /* [control] */
+	uint32_t (*rx)(struct backend *b, unsigned queue, struct pool *pool, struct packet **out,
+		       uint32_t max);                                                   /* [worker] */
+	void (*rx_done)(struct backend *b, unsigned queue);                             /* [worker]; NULL: nothing to give back */
+	uint32_t (*tx)(struct backend *b, unsigned worker, struct packet *const *pkts,
+		       uint32_t count);                                                 /* [worker] */
+	void (*stats)(const struct backend *b, struct backend_stats *out);              /* [control] */
+};
+
+/* Embedded first in each backend's own structure.  Constant after open() but the link facts. */
+struct backend {
+	const struct backend_ops *ops;
+	uint32_t offloads;                 /* enum backend_offload that tx() takes */
+	uint16_t rx_queues;
+	uint16_t is_kernel;                /* rx and tx are system calls: small turns (16.3e) */
+	int kick[BACKEND_QUEUES_MAX];      /* by receive queue */
+	char device[32];                   /* Linux device, or "" */
+	uint32_t ifindex;                  /* 0: none (moved away, or no device) */
+	/* Link facts: the control thread writes, tells 'link' about changes. */
+	uint8_t mac[6];
+	bool up;
+	uint32_t mtu;
+	uint32_t speed_mbps;
+	backend_link_fn link;
+	void *link_arg;
+};
+
+/* [control] By kind; an unknown kind is refused with the list of known ones. */
+int backend_open(const struct backend_config *c, struct loop *loop, struct backend **out,
+		 struct xvs_error *err);
+void backend_close(struct backend *b); /* NULL is fine */
+
+extern const struct backend_ops backend_tap, backend_af_packet, backend_pcap, backend_null;
+
+#endif /* XVS_PORT_BACKEND_H */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/spec.h - what is wanted: plain data made by the configuration file or by the API.
+ *
+ * A spec is owned by whoever made it (spec_destroy frees all below); positions point into the
+ * document so that errors found late still name a line.  Policies stay documents until they are
+ * merged (switch, group, port) and decoded by their feature's schema.
+ */
+#ifndef XVS_SWITCH_SPEC_H
+#define XVS_SWITCH_SPEC_H
+
+#include "base/node.h"
+
+enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
+
+enum owner { OWNER_FILE = 0, OWNER_API = 1, OWNER_HV = 2, OWNER_FABRIC = 3, OWNER_EXTENSION = 4 };
+const char *owner_name(enum owner o);
+
+enum switch_type { SWITCH_EXTERNAL = 0, SWITCH_INTERNAL = 1, SWITCH_PRIVATE = 2 };
+enum port_role { PORT_GUEST = 0, PORT_UPLINK = 1, PORT_HOST = 2 };
+enum on_failure { ON_FAILURE_DEFAULT = 0, ON_FAILURE_CLOSED = 1, ON_FAILURE_OPEN = 2 };
+
+struct position {
+	uint32_t line, column; /* 0: not from a file */
+};
+
+struct backend_spec {
+	char kind[16];     /* "tap", "af_packet", "pcap", "null" */
+	char device[16];
+	char netns[256];
+	char peer_name[16];
+	char read_file[4096], write_file[4096];
+	uint32_t queues, mtu;
+	bool offloads;     /* default true */
+};
+
+struct port_spec {
+	char name[64];
+	struct position at;
+	enum port_role role;
+	bool has_uuid, has_mac;
+	uint8_t uuid[16];
+	uint8_t mac[6];
+	char group[64];            /* "": none */
+	struct backend_spec backend;
+	char address[64];          /* host ports: "192.0.2.1/24" */
+	char (*requires)[64];      /* extension ids */
+	size_t require_count;
+	struct node *policies;     /* map feature -> document; NULL: none.  host_ports' "vlan: N" is put here */
+};
+
+struct group_spec {
+	char name[64];
+	struct position at;
+	char (*override)[64];      /* features that its ports may set themselves */
+	size_t override_count;
+	struct node *policies;
+};
+
+struct chain_spec {
+	char instance[64];
+	char extension[64];
+	struct position at;
+	bool required_set, required; /* default true; inspect: false */
+	enum on_failure on_failure;
+	struct node *policies;       /* switch-scope policies of this instance's extension */
+};
+
+struct switch_spec {
+	char name[64];
+	struct position at;
+	bool has_uuid;
+	uint8_t uuid[16];
+	enum switch_type type;
+	struct chain_spec *chain;
+	size_t chain_count;
+	struct group_spec *groups;
+	size_t group_count;
+	struct port_spec *ports;   /* uplinks, host ports and guests in this order */
+	size_t port_count;
+	struct node *policies;     /* switch scope, and defaults for its ports */
+};
+
+struct daemon_spec {
+	uint32_t workers;          /* 0: auto (one for four cores, at least one) */
+	uint32_t *cores;           /* NULL, or 'workers' core numbers to pin to */
+};
+
+struct extensions_spec {
+	char **path;               /* directories, in order */
+	size_t path_count;
+};
+
+struct config_spec {
+	struct daemon_spec daemon;
+	struct extensions_spec extensions;
+	struct switch_spec *switches;
+	size_t switch_count;
+};
+
+void config_spec_destroy(struct config_spec *s);            /* NULL is fine */
+void switch_spec_finish(struct switch_spec *s);
+void port_spec_finish(struct port_spec *s);
+int port_spec_copy(const struct port_spec *from, struct port_spec *to);     /* deep; -ENOMEM */
+int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to);
+
+#endif /* XVS_SWITCH_SPEC_H */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/switch.h - all switches of the daemon: what is wanted becomes what is.
+ *
+ * Everything here is [control].  One 'world' holds the switches, their ports, chains and policies,
+ * each object and value with its owner (architecture 16.7).  Changes are transactions: checked
+ * whole, applied whole or refused whole; their answer comes when no packet travels on the old
+ * state any more (16.2c), so every change takes a callback.  Only one transaction runs at a time;
+ * others wait in order.
+ */
+#ifndef XVS_SWITCH_SWITCH_H
+#define XVS_SWITCH_SWITCH_H
+
+#include <jansson.h>
+
+#include "path/path.h"
+#include "policy/schema.h"
+#include "switch/spec.h"
+
+struct world;
+
+struct world_config {
+	struct loop *loop;
+	struct path *path;
+	struct counters *counters;
+	const char *const *extension_dirs; /* kept */
+	size_t extension_dir_count;
+	/* Told after each committed change, to write the journal; NULL: nobody. */
+	void (*changed)(void *arg);
+	void *changed_arg;
+};
+
+int world_create(const struct world_config *c, struct world **out, struct xvs_error *err);
+/* Removes everything in order, then done(arg). */
+void world_destroy(struct world *w, void (*done)(void *arg), void *arg);
+
+/* What became of a transaction.  'd' holds all errors where it was refused; 'note' may hold a warning. */
+struct outcome {
+	int code;                 /* 0, or -errno: refused, nothing changed; -ENOENT: no such object */
+	const struct diags *d;
+	const char *note;         /* "2 ports closed", "worker 1 was held by ...": or NULL */
+};
+typedef void (*outcome_fn)(void *arg, const struct outcome *o);
+
+/*
+ * The file's wanted state replaces the file's former one: what it no longer names goes, what others
+ * own stays.  'spec' is taken.  drop_overlays: overlays of file-owned values go too.
+ */
+void world_apply(struct world *w, struct config_spec *spec, bool drop_overlays, const char *file,
+		 outcome_fn done, void *arg);
+
+/* Checks as far as possible without changing anything: schemas, extensions found, policy_check on probe ports where
+ * an instance runs already.  Errors go to 'd'.  Synchronous; 0 or -EINVAL. */
+int world_check(struct world *w, const struct config_spec *spec, struct diags *d);
+
+/* What world_apply() would do, as lines "+ port lab/vm1", "- ...", "~ policy lab/vm1 org.xvs.guard/1: ...". */
+json_t *world_diff(struct world *w, const struct config_spec *spec);
+
+/* ---- verbs --------------------------------------------------------------------------------------- */
+
+/* TARGET of the CLI: "switch", "switch/port"; a port name alone where it is unique. */
+
+void world_port_add(struct world *w, const char *switch_name, struct port_spec *spec /* taken */,
+		    enum owner owner, outcome_fn done, void *arg);
+void world_port_remove(struct world *w, const char *target, enum owner owner, bool override,
+		       outcome_fn done, void *arg);
+void world_port_block(struct world *w, const char *target, bool blocked, outcome_fn done, void *arg);
+
+/*
+ * Fields of 'fields' (a map; taken) are merged into the policy at this target; NULL: unset.  Another
+ * owner's value is refused with its owner and line unless 'override', which makes an overlay.
+ */
+void world_policy_set(struct world *w, const char *target, const char *feature, struct node *fields,
+		      enum owner owner, bool override, outcome_fn done, void *arg);
+
+/* target: "switch/instance", or the instance's name alone where unique. */
+void world_instance_enable(struct world *w, const char *target, bool enabled, outcome_fn done, void *arg);
+
+void world_conn_flush(struct world *w, const struct conn_filter *f, outcome_fn done, void *arg);
+
+/* ---- questions: JSON as the RPC gives it (new references; NULL: no such object) ------------------- */
+
+json_t *world_status(struct world *w);
+json_t *world_switch_list(struct world *w);
+json_t *world_switch_show(struct world *w, const char *name);
+json_t *world_port_list(struct world *w, const char *switch_name /* NULL: all */);
+json_t *world_port_show(struct world *w, const char *target);
+json_t *world_port_stats(struct world *w, const char *target);
+json_t *world_policy_list(struct world *w, const char *target);
+json_t *world_policy_show(struct world *w, const char *target, const char *feature /* NULL: all */,
+			  bool effective);
+json_t *world_ext_list(struct world *w);
+json_t *world_ext_show(struct world *w, const char *id_or_instance);
+json_t *world_ext_stats(struct world *w, const char *target /* NULL: all */);
+json_t *world_mac_list(struct world *w, const char *switch_name);
+json_t *world_drops(struct world *w);  /* [{port, stage, extension, instance, reason, help, packets, bytes}] */
+json_t *world_conn_list(struct world *w, const struct conn_filter *f, size_t max);
+json_t *world_accounts(struct world *w); /* the law: received, originated, copied, segmented, sent, drops, consumed, held */
+
+/* Port id of a target; 0: no such port. */
+uint32_t world_port_id(struct world *w, const char *target);
+const char *world_port_name(struct world *w, uint32_t id); /* "switch/port", or "-" */
+
+/* Feature by id over built-ins and all known extensions; NULL: unknown ('nearest' then names one, or NULL). */
+const struct xvs_feature *world_feature(struct world *w, const char *id, const char **nearest);
+/* All features that this daemon, with the extensions in its search path, knows.  Array to free(). */
+const struct xvs_feature **world_features(struct world *w, size_t *count);
+
+/* What is there and who owns it, for export, journal and diff: file-owned as the last applied spec; API-owned; overlays. */
+json_t *world_snapshot(struct world *w);
+/* At start, before world_apply(): UUIDs, API objects and overlays of a snapshot. */
+int world_restore(struct world *w, const json_t *snapshot, struct diags *d);
+
+#endif /* XVS_SWITCH_SWITCH_H */
