@@ -47,7 +47,7 @@ struct packet {
 
 	/* line 1: where the bytes are, and whose packet this is */
 	struct buffer *buffer;    /* that 'data' points into, or NULL: 'head' */
-	struct buffer *shared;    /* that 'rest' points into, or NULL */
+	struct buffer *shared;    /* that 'rest' points into; NULL: 'rest' is what a pull left of a lent run */
 	struct iovec rest;
 	const struct iovec *tail;
 	uint16_t tail_count;
@@ -121,7 +121,10 @@ int packet_unshare(struct packet *p);
 /* [worker] Make every byte the switch's own, so that it may outlive its batch.  -ENOBUFS; then unchanged. */
 int packet_own(struct packet *p);
 
-/* [worker] As host->clone(): facts, head and headroom own, the rest shared and kept alive.  NULL: none left. */
+/*
+ * [worker] As host->clone(): facts, head and headroom own, the rest shared and kept alive; what is
+ * lent stays lent, so packet_own() it too if it outlives the batch.  NULL: none left.
+ */
 struct packet *packet_clone(struct packet *p);
 
 /* [worker] Runs of the whole packet, in order; returns how many, or -1 if more than 'max'. */
@@ -154,7 +157,7 @@ int packet_rewrite(struct packet *p, const struct xvs_flow_key *set, const struc
 
 /* ---- offload.c -------------------------------------------------------------------------------- */
 
-/* [worker] Fill in the L4 checksum; clears CSUM_TODO.  -ENOBUFS. */
+/* [worker] Fill in the L4 checksum; clears CSUM_TODO.  -ENOBUFS.  -EINVAL: GSO, segment it first. */
 int packet_checksum(struct packet *p);
 
 /*

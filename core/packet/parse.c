@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * packet/parse.c - the one parser: facts from bytes that somebody else chose.
+ *
+ * Every step first makes sure by reach() that the bytes it reads are linear, hence private, and
+ * within the frame; then it reads them.  reach() may move 'data', so pointers are taken after
+ * it.  Steps return why the packet is bad, or REASON_NONE.
+ */
+#include <errno.h>
+
+#include "base/hash.h"
+#include "packet/headers.h"
+#include "packet/reason.h"
+#include "packet/sum.h"
+
+enum {
+	EXTENSIONS_MAX = 8,
+	FLAGS_COMPUTED = XVS_PKT_IPV4 | XVS_PKT_IPV6 | XVS_PKT_L4 | XVS_PKT_LATER | XVS_PKT_DIRTY |
+			 XVS_PKT_BAD | XVS_PKT_FRAG | XVS_PKT_OPTIONS,
+	DATAGRAM_MAX = 65535, /* what a reassembled IP packet may have */
+};
+
+/* What one step of the walk tells the next. */
+struct walk {
+	uint32_t end;    /* of the IP packet, from 'data' */
+	uint32_t at;     /* of the header to read next */
+	uint8_t proto;   /* of that header */
+	bool is_routed;  /* IPv6: the destination is not the one that checksums are made with */
+};
+
+static uint16_t reach_far(struct packet *p, uint32_t end)
+{
+	if (end > PACKET_PARSE || end > p->x.len)
+		return REASON_BAD_HEADER;
+	return packet_pull(p, end) ? REASON_POOL : REASON_NONE;
+}
+
+/* Bytes [0, end) are linear afterwards, or the packet is bad. */
+static inline uint16_t reach(struct packet *p, uint32_t end)
+{
+	if (__builtin_expect(end <= p->x.linear && end <= PACKET_PARSE, 1))
+		return REASON_NONE;
+	return reach_far(p, end);
+}
+
+/* ---- Ethernet --------------------------------------------------------------------------------- */
+
+/* Takes the tag behind the addresses out of the bytes: the addresses move over it. */
+static uint16_t take_tag(struct packet *p, uint16_t type)
+{
+	if (packet_unshare(p))
+		return REASON_POOL;
+	if (p->x.flags & XVS_PKT_CSUM_TODO && p->x.csum_start < ETHER_BYTES + ETHER_TAG_BYTES)
+		return REASON_BAD_OFFLOAD;
+	p->x.vlan_tci = get_be16(p->x.data + ETHER_BYTES);
+	p->x.flags |= XVS_PKT_VLAN | (type == ETHERTYPE_SVLAN ? XVS_PKT_SVLAN : 0);
+
+	memmove(p->x.data + ETHER_TAG_BYTES, p->x.data, ETHER_TYPE_AT);
+	p->x.data += ETHER_TAG_BYTES;
+	p->x.headroom = (uint16_t)(p->x.headroom + ETHER_TAG_BYTES);
+	p->x.len -= ETHER_TAG_BYTES;
+	p->x.linear -= ETHER_TAG_BYTES;
+	if (p->x.flags & XVS_PKT_CSUM_TODO)
+		p->x.csum_start = (uint16_t)(p->x.csum_start - ETHER_TAG_BYTES);
+	return REASON_NONE;
+}
+
+static uint16_t parse_outer_tag(struct packet *p)
+{
+	uint16_t type = get_be16(p->x.data + ETHER_TYPE_AT);
+	uint16_t bad;
+
+	if (p->x.flags & XVS_PKT_VLAN || !is_vlan_type(type))
+		return REASON_NONE;
+	bad = reach(p, ETHER_BYTES + ETHER_TAG_BYTES);
+	return bad ? bad : take_tag(p, type);
+}
+
+/* A second tag stays; a third is a type like any other, behind which nobody looks. */
+static uint16_t parse_ether(struct packet *p)
+{
+	uint16_t bad;
+
+	if (p->x.len < ETHER_BYTES)
+		return REASON_RUNT;
+	bad = reach(p, ETHER_BYTES);
+	if (!bad)
+		bad = parse_outer_tag(p);
+	if (bad)
+		return bad;
+	if (p->x.len > PACKET_MAX)
+		return REASON_TOO_LONG;
+	p->x.ethertype = get_be16(p->x.data + ETHER_TYPE_AT);
+	p->x.l3_off = ETHER_BYTES;
+	if (!is_vlan_type(p->x.ethertype))
+		return REASON_NONE;
+
+	bad = reach(p, ETHER_BYTES + ETHER_TAG_BYTES);
+	if (bad)
+		return bad;
+	p->x.ethertype = get_be16(p->x.data + ETHER_TYPE_AT + ETHER_TAG_BYTES);
+	p->x.l3_off = ETHER_BYTES + ETHER_TAG_BYTES;
+	return REASON_NONE;
+}
+
+/* Hardware type, protocol and address lengths say how long it must be; others are not looked at. */
+static uint16_t parse_arp(struct packet *p)
+{
+	uint16_t bad = reach(p, p->x.l3_off + 8u);
+	const uint8_t *arp = p->x.data + p->x.l3_off;
+
+	if (bad)
+		return bad;
+	return reach(p, p->x.l3_off + 8u + 2u * arp[4] + 2u * arp[5]);
+}
+
+/* ---- the transport ---------------------------------------------------------------------------- */
+
+/* Least length of the header of a protocol that the switch knows; 0: it does not. */
+static uint32_t l4_least(const struct xvs_packet *x)
+{
+	switch (x->l4_proto) {
+	case PROTO_TCP:
+		return TCP_BYTES;
+	case PROTO_UDP:
+		return UDP_BYTES;
+	case PROTO_SCTP:
+		return SCTP_BYTES;
+	case PROTO_ICMP:
+		return x->flags & XVS_PKT_IPV4 ? ICMP_BYTES : 0;
+	case PROTO_ICMPV6:
+		return x->flags & XVS_PKT_IPV6 ? ICMP_BYTES : 0;
+	default:
+		return 0;
+	}
+}
+
+/* Length that the header itself tells, once its fixed part is readable; 0: it is wrong. */
+static uint32_t l4_length(const struct xvs_packet *x, uint32_t end)
+{
+	const uint8_t *l4 = x->data + x->l4_off;
+	uint32_t len;
+
+	if (x->l4_proto == PROTO_TCP) {
+		len = (uint32_t)(l4[12] >> 4) * 4;
+		return len < TCP_BYTES ? 0 : len;
+	}
+	if (x->l4_proto == PROTO_UDP) {
+		len = get_be16(l4 + 4);
+		/* A first fragment tells the length of the datagram; GSO cuts it anew. */
+		if (len < UDP_BYTES ||
+		    (!(x->flags & XVS_PKT_FRAG) && !x->gso_type && x->l4_off + len > end))
+			return 0;
+	}
+	return l4_least(x);
+}
+
+/* A first fragment may have been cut within its L4 header; then it has none. */
+static uint16_t parse_l4(struct packet *p, uint32_t end)
+{
+	uint16_t short_is = p->x.flags & XVS_PKT_FRAG ? REASON_NONE : REASON_BAD_HEADER;
+	uint32_t len = l4_least(&p->x);
+	uint16_t bad;
+
+	if (len == 0)
+		return REASON_NONE;
+	if (p->x.l4_off + len > end)
+		return short_is;
+	bad = reach(p, p->x.l4_off + len);
+	if (bad)
+		return bad;
+	len = l4_length(&p->x, end);
+	if (len == 0)
+		return REASON_BAD_HEADER;
+	if (p->x.l4_off + len > end)
+		return short_is;
+	bad = reach(p, p->x.l4_off + len);
+	if (!bad)
+		p->x.flags |= XVS_PKT_L4;
+	return bad;
+}
+
+/* ---- IP --------------------------------------------------------------------------------------- */
+
+/* 'len' is what the fragment carries at 'offset', both in bytes. */
+static uint16_t note_fragment(struct packet *p, uint32_t offset, bool more, uint32_t len)
+{
+	if (offset + len > DATAGRAM_MAX)
+		return REASON_BAD_HEADER;
+	if (offset > 0)
+		p->x.flags |= XVS_PKT_LATER | XVS_PKT_FRAG;
+	else if (more)
+		p->x.flags |= XVS_PKT_FRAG;
+	return REASON_NONE;
+}
+
+/* Where the IP packet ends, 'len' being what it says; 0: not within the frame. */
+static uint32_t ip_end(const struct packet *p, uint32_t len, uint32_t header)
+{
+	if (p->x.gso_type && (len == 0 || p->x.l3_off + len > p->x.len))
+		return p->x.len;
+	if (len < header || p->x.l3_off + len > p->x.len)
+		return 0;
+	return p->x.l3_off + len;
+}
+
+static uint16_t parse_ipv4(struct packet *p)
+{
+	uint16_t bad = reach(p, p->x.l3_off + (uint32_t)IPV4_BYTES);
+	const uint8_t *ip = p->x.data + p->x.l3_off;
+	uint32_t header, end, fragment;
+
+	if (bad)
+		return bad;
+	header = (uint32_t)(ip[0] & 0x0f) * 4;
+	end = ip_end(p, get_be16(ip + 2), header);
+	if (ip[0] >> 4 != 4 || header < IPV4_BYTES || end == 0)
+		return REASON_BAD_HEADER;
+	bad = reach(p, p->x.l3_off + header);
+	if (bad)
+		return bad;
+
+	ip = p->x.data + p->x.l3_off;
+	fragment = get_be16(ip + 6);
+	p->x.flags |= XVS_PKT_IPV4 | (header > IPV4_BYTES ? XVS_PKT_OPTIONS : 0);
+	p->x.l4_proto = ip[9];
+	p->x.l4_off = (uint16_t)(p->x.l3_off + header);
+	if (__builtin_expect(fragment & 0x3fff, 0)) {
+		bad = note_fragment(p, (fragment & 0x1fff) * 8, fragment & 0x2000,
+				    end - p->x.l3_off);
+		if (bad || p->x.flags & XVS_PKT_LATER)
+			return bad;
+	}
+	return parse_l4(p, end);
+}
+
+static bool is_extension(uint8_t proto)
+{
+	return proto == PROTO_HOPOPTS || proto == PROTO_ROUTING || proto == PROTO_FRAGMENT ||
+	       proto == PROTO_AH || proto == PROTO_DSTOPTS;
+}
+
+static uint32_t extension_length(uint8_t proto, uint8_t field)
+{
+	if (proto == PROTO_FRAGMENT)
+		return EXTENSION_BYTES;
+	if (proto == PROTO_AH)
+		return (field + 2u) * 4;
+	return (field + 1u) * 8;
+}
+
+/*
+ * A fragment header with offset 0 and nothing to follow is a whole packet (RFC 6946).  Two
+ * fragment headers, or hop-by-hop options that do not come first, are contradictions.
+ */
+static uint16_t parse_extension(struct packet *p, struct walk *w)
+{
+	uint16_t bad = reach(p, w->at + EXTENSION_BYTES);
+	const uint8_t *header = p->x.data + w->at;
+	uint8_t proto = w->proto;
+	uint32_t len;
+
+	if (bad)
+		return bad;
+	len = extension_length(proto, header[1]);
+	if (w->at + len > w->end || (proto == PROTO_FRAGMENT && p->x.flags & XVS_PKT_FRAG) ||
+	    (proto == PROTO_HOPOPTS && w->at != p->x.l3_off + (uint32_t)IPV6_BYTES))
+		return REASON_BAD_HEADER;
+	bad = reach(p, w->at + len);
+	if (bad)
+		return bad;
+
+	header = p->x.data + w->at;
+	w->proto = header[0];
+	w->at += len;
+	if (proto == PROTO_ROUTING && header[3] != 0)
+		w->is_routed = true;
+	if (proto != PROTO_FRAGMENT)
+		return REASON_NONE;
+	return note_fragment(p, get_be16(header + 2) & 0xfff8u, header[3] & 1, w->end - w->at);
+}
+
+static uint16_t walk_extensions(struct packet *p, struct walk *w)
+{
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		uint16_t bad;
+
+		if (!is_extension(w->proto) || p->x.flags & XVS_PKT_LATER)
+			return REASON_NONE;
+		bad = parse_extension(p, w);
+		if (bad)
+			return bad;
+		p->x.flags |= XVS_PKT_OPTIONS;
+	}
+	return REASON_NONE;
+}
+
+/* A length of 0 that hop-by-hop options follow is a jumbogram (RFC 2675): refused, even as GSO. */
+static uint16_t parse_ipv6(struct packet *p)
+{
+	uint16_t bad = reach(p, p->x.l3_off + (uint32_t)IPV6_BYTES);
+	const uint8_t *ip = p->x.data + p->x.l3_off;
+	struct walk w = { 0 };
+	uint32_t len;
+
+	if (bad)
+		return bad;
+	len = get_be16(ip + 4);
+	w.proto = ip[6];
+	w.at = p->x.l3_off + (uint32_t)IPV6_BYTES;
+	w.end = ip_end(p, len == 0 && p->x.gso_type ? 0 : len + IPV6_BYTES, IPV6_BYTES);
+	if (ip[0] >> 4 != 6 || w.end == 0 || (len == 0 && w.proto == PROTO_HOPOPTS))
+		return REASON_BAD_HEADER;
+	p->x.flags |= XVS_PKT_IPV6;
+	bad = walk_extensions(p, &w);
+	if (bad)
+		return bad;
+	if (w.is_routed && p->x.gso_type)
+		return REASON_BAD_OFFLOAD; /* segments' checksums need the last destination */
+	p->x.l4_proto = w.proto;
+	p->x.l4_off = (uint16_t)w.at;
+	if (is_extension(w.proto) || p->x.flags & XVS_PKT_LATER)
+		return REASON_NONE;
+	return parse_l4(p, w.end);
+}
+
+static uint16_t parse_l3(struct packet *p)
+{
+	switch (p->x.ethertype) {
+	case ETHERTYPE_IPV4:
+		return parse_ipv4(p);
+	case ETHERTYPE_IPV6:
+		return parse_ipv6(p);
+	case ETHERTYPE_ARP:
+		return parse_arp(p);
+	default:
+		return REASON_NONE;
+	}
+}
+
+/* ---- what the port says of checksum and segments ------------------------------------------------ */
+
+/* True: the sum to fill is that of the L4 header which the parser found. */
+static bool sum_is_ours(const struct packet *p)
+{
+	return p->x.flags & XVS_PKT_L4 && p->x.csum_start == p->x.l4_off &&
+	       (p->x.l4_proto == PROTO_TCP || p->x.l4_proto == PROTO_UDP) &&
+	       (uint32_t)p->x.csum_start + p->x.csum_off == packet_sum_place(p);
+}
+
+/*
+ * A guest may leave to us the sum of a packet within its own tunnel.  It is filled in here, so
+ * that for everybody else CSUM_TODO speaks of the header at l4_off.
+ */
+static uint16_t check_sum(struct packet *p)
+{
+	uint32_t place = (uint32_t)p->x.csum_start + p->x.csum_off;
+	uint32_t from = p->x.flags & (XVS_PKT_IPV4 | XVS_PKT_IPV6) ? p->x.l4_off : p->x.l3_off;
+	uint16_t bad;
+
+	if (sum_is_ours(p))
+		return REASON_NONE;
+	if (p->x.gso_type || p->x.flags & XVS_PKT_FRAG || p->x.csum_start < from + UDP_BYTES ||
+	    place + 2 > packet_l3_end(p))
+		return REASON_BAD_OFFLOAD;
+	bad = reach(p, place + 2);
+	if (bad)
+		return bad == REASON_POOL ? bad : REASON_BAD_OFFLOAD;
+	return packet_checksum(p) ? REASON_POOL : REASON_NONE;
+}
+
+static bool gso_fits(const struct xvs_packet *x)
+{
+	if (!(x->flags & XVS_PKT_L4) || x->flags & XVS_PKT_FRAG || x->gso_size == 0)
+		return false;
+	switch (x->gso_type & ~GSO_ECN) {
+	case GSO_TCPV4:
+		return x->flags & XVS_PKT_IPV4 && x->l4_proto == PROTO_TCP;
+	case GSO_TCPV6:
+		return x->flags & XVS_PKT_IPV6 && x->l4_proto == PROTO_TCP;
+	case GSO_UDP_L4:
+		return x->l4_proto == PROTO_UDP;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Some adapters that merge packets on receipt say that the sum was good and leave it in place.
+ * A GSO packet of ours always has a partial sum, as virtio demands of those it goes to.
+ */
+static uint16_t make_partial(struct packet *p)
+{
+	uint16_t sum;
+
+	if (packet_unshare(p))
+		return REASON_POOL;
+	sum = sum_fold(sum_pseudo(p, packet_l3_end(p) - p->x.l4_off));
+	memcpy(p->x.data + packet_sum_place(p), &sum, sizeof(sum));
+	p->x.csum_start = p->x.l4_off;
+	p->x.csum_off = (uint16_t)(packet_sum_place(p) - p->x.l4_off);
+	p->x.flags |= XVS_PKT_CSUM_TODO;
+	return REASON_NONE;
+}
+
+static uint16_t check_gso(struct packet *p)
+{
+	uint32_t payload, segments;
+
+	if (!gso_fits(&p->x))
+		return REASON_BAD_OFFLOAD;
+	payload = packet_l3_end(p) - packet_payload_off(p);
+	segments = (payload + p->x.gso_size - 1) / p->x.gso_size;
+	if (segments > SEGMENTS_MAX)
+		return REASON_BAD_OFFLOAD;
+	return p->x.flags & XVS_PKT_CSUM_TODO ? REASON_NONE : make_partial(p);
+}
+
+static uint16_t check_offload(struct packet *p)
+{
+	uint16_t bad = REASON_NONE;
+
+	if (p->x.flags & XVS_PKT_CSUM_TODO)
+		bad = check_sum(p);
+	if (!bad && p->x.gso_type)
+		bad = check_gso(p);
+	return bad;
+}
+
+/* ---- the hash --------------------------------------------------------------------------------- */
+
+/* One side of a conversation as one number: below 2^48 for MACs and for IPv4 with port. */
+static uint32_t hash_sides(uint64_t a, uint64_t b, uint64_t what)
+{
+	uint64_t words[2] = { a < b ? a : b, a < b ? b : a };
+
+	words[0] |= what << 48;
+	return (uint32_t)hash_words(words, 2, 0);
+}
+
+static uint32_t hash_ether(const uint8_t *data, uint16_t ethertype)
+{
+	uint64_t dst = (uint64_t)get_be16(data) << 32 | get_be32(data + 2);
+	uint64_t src = (uint64_t)get_be16(data + 6) << 32 | get_be32(data + 8);
+
+	return hash_sides(dst, src, ethertype);
+}
+
+struct side6 {
+	uint64_t word[2];
+	uint64_t port;
+};
+
+static bool side6_less(const struct side6 *a, const struct side6 *b)
+{
+	if (a->word[0] != b->word[0])
+		return a->word[0] < b->word[0];
+	if (a->word[1] != b->word[1])
+		return a->word[1] < b->word[1];
+	return a->port < b->port;
+}
+
+static uint32_t hash_ipv6(const uint8_t *ip, uint16_t src_port, uint16_t dst_port, uint8_t proto)
+{
+	struct side6 a = { .port = src_port }, b = { .port = dst_port };
+	const struct side6 *low, *high;
+	uint64_t words[5];
+
+	memcpy(a.word, ip + 8, 16);
+	memcpy(b.word, ip + 24, 16);
+	low = side6_less(&a, &b) ? &a : &b;
+	high = low == &a ? &b : &a;
+	words[0] = low->word[0];
+	words[1] = low->word[1];
+	words[2] = high->word[0];
+	words[3] = high->word[1];
+	words[4] = low->port << 16 | high->port | (uint64_t)proto << 32;
+	return (uint32_t)hash_words(words, 5, 0);
+}
+
+uint32_t packet_hash(const struct packet *p)
+{
+	const uint8_t *ip = p->x.data + p->x.l3_off;
+	const uint8_t *l4 = p->x.data + p->x.l4_off;
+	uint16_t src_port = 0, dst_port = 0;
+	uint8_t proto = p->x.flags & XVS_PKT_FRAG ? 0 : p->x.l4_proto;
+
+	if (packet_has_ports(p) && !(p->x.flags & XVS_PKT_FRAG)) {
+		src_port = get_be16(l4);
+		dst_port = get_be16(l4 + 2);
+	}
+	if (p->x.flags & XVS_PKT_IPV4)
+		return hash_sides((uint64_t)get_be32(ip + 12) << 16 | src_port,
+				  (uint64_t)get_be32(ip + 16) << 16 | dst_port, proto);
+	if (p->x.flags & XVS_PKT_IPV6)
+		return hash_ipv6(ip, src_port, dst_port, proto);
+	return p->x.linear < ETHER_BYTES ? 0 : hash_ether(p->x.data, p->x.ethertype);
+}
+
+/* ---- all of it -------------------------------------------------------------------------------- */
+
+static uint16_t parse(struct packet *p)
+{
+	uint16_t bad = parse_ether(p);
+
+	if (!bad)
+		bad = parse_l3(p);
+	if (!bad && (p->x.flags & XVS_PKT_CSUM_TODO || p->x.gso_type))
+		bad = check_offload(p);
+	return bad;
+}
+
+static void forget_headers(struct xvs_packet *x)
+{
+	x->flags = (x->flags & ~(uint32_t)FLAGS_COMPUTED) | XVS_PKT_BAD;
+	x->l3_off = 0;
+	x->l4_off = 0;
+	x->l4_proto = 0;
+}
+
+void packet_parse(struct packet *p, uint16_t *bad)
+{
+	bool is_foreign = p->x.flags & (XVS_PKT_DIRTY | XVS_PKT_INJECTED);
+	uint16_t reason = REASON_NONE;
+
+	if (is_foreign && !packet_settle(p))
+		reason = REASON_BAD_HEADER;
+	p->x.flags &= ~(uint32_t)FLAGS_COMPUTED;
+	if (!(p->x.flags & XVS_PKT_VLAN)) {
+		p->x.flags &= ~(uint32_t)XVS_PKT_SVLAN;
+		p->x.vlan_tci = 0;
+	}
+	p->x.ethertype = 0;
+	p->x.l3_off = 0;
+	p->x.l4_off = 0;
+	p->x.l4_proto = 0;
+	if (!reason)
+		reason = parse(p);
+	if (reason)
+		forget_headers(&p->x);
+	p->x.hash = packet_hash(p);
+	*bad = reason;
+}
