@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow/cache.h - the flow table of one worker: exact places first, then masked tables.
+ *
+ *      key -> exact cache      a hash of the whole key leads to an entry; the entry's own mask
+ *                              verifies, so a place may be stale or foreign and does no harm
+ *          -> masked index     once for each mask in use, those with most hits first
+ *          -> judge            (core/path/judge.c)
+ *
+ * Bounded: entries, steps, masks.  When full, the entry of the two index buckets that was idle
+ * longest goes.  Memory is mapped at creation and touched when used; nothing is allocated later.
+ * One worker owns it all.  An entry that leaves stays readable until flow_reclaim(), so legs in
+ * the hands of the current burst stay good.
+ */
+#ifndef XVS_FLOW_CACHE_H
+#define XVS_FLOW_CACHE_H
+
+#include "flow/entry.h"
+
+struct flow_cache;
+
+/* Told of each entry that leaves, before its steps are freed: the last account(). */
+typedef void (*flow_retire_fn)(void *arg, struct flow_entry *e);
+
+enum { FLOW_MASKS_MAX = 128 };
+
+/* [control] 'entries' is rounded up to a power of two.  NULL: out of memory. */
+struct flow_cache *flow_cache_create(uint32_t entries, flow_retire_fn retire, void *arg);
+void flow_cache_destroy(struct flow_cache *c); /* retires all */
+
+/* [worker] Start of a look-up: hides the latency of the exact bucket. */
+void flow_prefetch(const struct flow_cache *c, uint64_t hash);
+
+/* [worker] hash = flow_hash(key, 0).  NULL: not there. */
+struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key, uint64_t hash);
+
+/*
+ * [worker] An empty entry, not in the index yet.  Never NULL while fewer than 64 temporary entries
+ * are in the burst: an old one is evicted.
+ */
+struct flow_entry *flow_new(struct flow_cache *c);
+
+/*
+ * [worker] Into the index under 'key' and 'mask', and into the exact cache for the whole key.  An
+ * equal one that is there already is retired.  False: no room for one more mask, or no bucket: the
+ * entry is temporary then.
+ */
+bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_key *key,
+		 const struct flow_key *mask, uint64_t hash);
+
+/* [worker] Used for this burst only: goes at flow_reclaim(). */
+void flow_temporary(struct flow_cache *c, struct flow_entry *e);
+
+/* [worker] Leaves the index now, calls retire, memory stays until flow_reclaim(). */
+void flow_retire(struct flow_cache *c, struct flow_entry *e);
+
+/* [worker] End of the burst: memory of what left may be used again. */
+void flow_reclaim(struct flow_cache *c);
+
+/* [worker] Looks at the next 'count' entries for age; retires what is idle.  True: a full round ended. */
+bool flow_sweep(struct flow_cache *c, uint32_t count, uint64_t now_ns,
+		void (*due)(void *arg, struct flow_entry *e), void *arg);
+
+/* [worker] Each entry in use. */
+void flow_each(struct flow_cache *c, void (*fn)(void *arg, struct flow_entry *e), void *arg);
+
+/* [worker] Parts of an entry; NULL: none left (the entry is then made without caching). */
+struct flow_step *flow_step_new(struct flow_cache *c);
+struct flow_rewrite *flow_rewrite_new(struct flow_cache *c);
+struct flow_leg *flow_legs_new(struct flow_cache *c); /* FLOW_OUTS - 1, zeroed */
+
+struct flow_cache_stats {
+	uint64_t exact_hits, masked_hits, misses, evictions;
+	uint32_t entries, masks;
+};
+/* [any] Approximate when asked from another thread. */
+void flow_cache_stats(const struct flow_cache *c, struct flow_cache_stats *out);
+
+#endif /* XVS_FLOW_CACHE_H */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow/entry.h - one cached verdict of a whole chain: a short program in chain order.
+ *
+ * An entry is judged once and run for every packet that its key stands for.  It has a leg for the
+ * chain of its own stage, and one for the egress chain of each exit port, up to FLOW_OUTS; more,
+ * or several exits with connections, are looked up again at the egress place of each port
+ * (architecture 16.3a).  A leg says at which places of the chain something happens:
+ *
+ *      consult a connection   show the packet to an extension   rewrite it   drop it
+ *
+ * 'events' has a bit for each such place, so places where nothing happens cost nothing, and 16
+ * extensions that judged and said "pass" are as fast as none.
+ *
+ * What is needed only when an entry ends, goes stale or is accounted is in its steps: one for each
+ * extension that was asked, in order.
+ */
+#ifndef XVS_FLOW_ENTRY_H
+#define XVS_FLOW_ENTRY_H
+
+#include "flow/key.h"
+
+enum { FLOW_OUTS = 8 };
+
+/* New values and where; in a slab of its own because few verdicts rewrite. */
+struct flow_rewrite {
+	struct xvs_flow_key set, mask;
+	struct flow_rewrite *next; /* free list */
+	uint64_t pad[7];
+};
+
+/* What one extension said at one stage. */
+struct flow_step {
+	struct flow_step *next;       /* in chain order; or the free list */
+	void *instance;               /* NULL: the host's own forwarding */
+	void *port_state;
+	struct flow_rewrite *rewrite; /* NULL: none */
+	uint64_t tags;
+	uint64_t cookie;
+	uint64_t accounted_packets;   /* of the entry's, at the last account() */
+	uint64_t accounted_bytes;
+	uint64_t missed_packets;      /* dropped before this step by those that see packets */
+	uint64_t missed_bytes;
+	uint64_t accounted_ns;
+	uint32_t instance_nr;
+	uint32_t dest;                /* forward */
+	uint32_t sample;
+	uint32_t watch_bytes;
+	uint32_t account_ms;
+	uint16_t place;
+	uint16_t action;              /* enum xvs_flow_action */
+	uint16_t reason;
+	uint16_t queue;
+	uint16_t watch_tcp_flags;
+	uint16_t accounted_flags;     /* TCP flags since the last account() are those of the entry */
+	uint16_t stage;
+	uint16_t pad;
+};
+
+/* Kinds of question about a connection. */
+enum flow_conn {
+	FLOW_CONN_NONE = 0,
+	FLOW_CONN_TRACK = 1,  /* 'conn' is the handle */
+	FLOW_CONN_INSIDE = 2, /* ICMP and fragments: each packet is asked in full */
+};
+
+enum { FLOW_NO_PLACE = 0xffff };
+
+struct flow_leg {
+	uint64_t events;          /* places where anything happens */
+	uint64_t calls;           /* places whose extension sees packets */
+	uint64_t rewrites;        /* places that rewrite or choose a queue */
+	struct flow_step *steps;  /* in chain order */
+	uint32_t conn_index;      /* struct conn_ref, without conn's header: floors are siblings */
+	uint32_t conn_generation;
+	uint32_t port;            /* whose chain it is: entry port, or exit port on egress */
+	uint16_t conn_place;
+	uint16_t conn_kind;       /* enum flow_conn */
+	uint16_t drop_place;      /* FLOW_NO_PLACE: none */
+	uint16_t drop_reason;
+	uint16_t drop_instance;   /* 0: a host reason */
+	uint16_t reject;          /* 1: answer before dropping (xvs.conn/1 REJECT) */
+};
+
+enum flow_exit {
+	FLOW_EXIT_NONE = 0, /* dropped on the way, or already on egress */
+	FLOW_EXIT_LEGS = 1, /* to 'outs' */
+	FLOW_EXIT_DEST = 2, /* 'dest' is resolved for each packet, copies are looked up at egress */
+};
+
+struct flow_entry {
+	/* match: verified at every hit */
+	struct flow_key key;       /* masked */
+	const struct flow_key *mask; /* in the cache's list of masks; NULL: free or not in the index */
+	uint64_t epoch;            /* hard epoch before judging began */
+	uint64_t log_seen;         /* soft records taken into account */
+	void *conf;                /* configuration of the port whose chain 'leg' was judged on */
+	/* program */
+	struct flow_leg leg;
+	struct flow_leg out;       /* the first exit: most have one */
+	struct flow_leg *more;     /* FLOW_OUTS - 1 further ones, or NULL */
+	uint32_t out_count;
+	uint32_t dest;
+	uint16_t exit;             /* enum flow_exit */
+	uint16_t is_retired;
+	uint32_t idle_ms;
+	/* counted at each hit */
+	uint64_t packets, bytes;
+	uint64_t first_ns, last_ns;
+	uint64_t expires_ns;       /* max_ms; UINT64_MAX: never */
+	uint16_t tcp_flags;
+	uint16_t mask_nr;
+	uint32_t hash_low;         /* of the masked key: its two places in the index */
+	uint32_t hash_high;
+	uint32_t is_temporary;     /* never in the index: ends with its burst */
+	struct flow_entry *next;   /* free list, or retired in this burst */
+} __attribute__((aligned(64)));
+
+static inline struct flow_leg *flow_out(struct flow_entry *e, uint32_t i)
+{
+	return i == 0 ? &e->out : &e->more[i - 1];
+}
+
+static inline struct flow_step *flow_leg_step(const struct flow_leg *leg, uint32_t place)
+{
+	struct flow_step *s = leg->steps;
+
+	while (s && s->place != place)
+		s = s->next;
+	return s;
+}
+
+#endif /* XVS_FLOW_ENTRY_H */
