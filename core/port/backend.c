@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * port/backend.c - backends by kind.
+ */
+#include "port/backend.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+static const struct backend_ops *const kinds[] = {
+	&backend_tap,
+	&backend_null,
+};
+
+enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
+
+static int refuse_kind(const struct backend_config *c, struct xvs_error *err)
+{
+	struct strbuf known = { 0 };
+	int code;
+
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		strbuf_add(&known, "%s%s", i ? ", " : "", kinds[i]->kind);
+	code = error_set(err, -EINVAL, "kind", "port %.40s: backend %.40s is not known, but %s are",
+			 c->port_name, c->kind, known.text ? known.text : "others");
+	strbuf_finish(&known);
+	return code;
+}
+
+int backend_open(const struct backend_config *c, struct loop *loop, struct backend **out,
+		 struct xvs_error *err)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		int code;
+
+		if (strcmp(kinds[i]->kind, c->kind) != 0)
+			continue;
+		code = kinds[i]->open(c, loop, out, err);
+		return code ? error_context(err, "port %.40s", c->port_name) : 0;
+	}
+	return refuse_kind(c, err);
+}
+
+void backend_close(struct backend *b)
+{
+	if (b)
+		b->ops->close(b);
+}
