@@ -32,13 +32,13 @@ extern "C" {
 enum { COUNTERS_VERSION = 1, COUNTERS_NAME_SIZE = 112 };
 
 struct counters_header {
-	uint64_t magic;         /* written last, when the segment is whole */
+	uint64_t magic; /* written last, when the segment is whole */
 	uint32_t version;
 	uint32_t header_size;
-	uint64_t size;          /* of the file */
-	int64_t pid;            /* of the daemon */
+	uint64_t size; /* of the file */
+	int64_t pid;   /* of the daemon */
 
-	uint64_t names_offset;  /* from here */
+	uint64_t names_offset; /* from here */
 	uint32_t names_count;
 	uint32_t names_stride;
 	uint64_t names_sequence; /* odd: names are being changed */
@@ -46,10 +46,10 @@ struct counters_header {
 	uint64_t shards_offset; /* from here */
 	uint64_t shard_stride;
 	uint32_t shard_count;
-	uint32_t ports_count;   /* ids below this */
-	uint64_t ports_offset;  /* from the start of a shard, as the next three */
+	uint32_t ports_count;  /* ids below this */
+	uint64_t ports_offset; /* from the start of a shard, as the next three */
 	uint64_t drops_offset;
-	uint64_t lost_offset;   /* uint64_t: drops that found no cell */
+	uint64_t lost_offset; /* uint64_t: drops that found no cell */
 	uint32_t drops_count;
 	uint32_t port_stride;
 	uint32_t drop_stride;
@@ -75,7 +75,7 @@ struct counters_name {
 struct port_counters {
 	uint64_t rx_packets, rx_bytes, rx_multicast, rx_broadcast, rx_errors;
 	uint64_t tx_packets, tx_bytes, tx_multicast, tx_broadcast, tx_errors;
-	uint64_t originated; /* by extensions and by the host's own answers, entering or leaving here */
+	uint64_t originated; /* by extensions or the host, entering or leaving here */
 	uint64_t copied;     /* clones: one packet became two */
 	uint64_t segmented;  /* n - 1 for each packet cut into n */
 	uint64_t consumed;   /* XVS_REASON_CONSUMED */
@@ -84,7 +84,7 @@ struct port_counters {
 };
 
 struct drop_cell {
-	uint64_t key;     /* drop_key() + 1; 0: free.  Released after the numbers are zero */
+	uint64_t key; /* drop_key() + 1; 0: free.  Released after the numbers are zero */
 	uint64_t packets;
 	uint64_t bytes;
 };
@@ -165,7 +165,7 @@ static inline bool counters_name_read(const struct counters_header *h, uint32_t 
 				      struct counters_name *out)
 {
 	const uint64_t *from = (const uint64_t *)(const void *)((const char *)h + h->names_offset +
-						  (uint64_t)index * h->names_stride);
+								(uint64_t)index * h->names_stride);
 	uint64_t before = __atomic_load_n(&h->names_sequence, __ATOMIC_ACQUIRE);
 	uint64_t words[sizeof(*out) / sizeof(uint64_t)];
 

@@ -161,8 +161,8 @@ int counters_create(struct counters **out, const char *path, unsigned workers,
 	code = path ? file_create(c, path, workers) : segment_map(c, -1, workers);
 	if (code) {
 		free(c);
-		return error_set(err, code, "", "counter segment %s: %s",
-				 path ? path : "in memory", strerror(-code));
+		return error_set(err, code, "", "counter segment %s: %s", path ? path : "in memory",
+				 strerror(-code));
 	}
 	*out = c;
 	return 0;
@@ -328,26 +328,26 @@ void counters_port_sum(const struct counters *c, uint32_t port, struct port_coun
 	memcpy(out, sum, sizeof(*out));
 }
 
-static void word_clear(uint64_t *word)
+/* NOLINTNEXTLINE(readability-non-const-parameter): the check does not know atomic builtins. */
+static void words_clear(uint64_t *words, size_t count)
 {
-	__atomic_store_n(word, 0, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < count; i++)
+		__atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
 }
 
 static void shard_forget(struct counter_shard *shard, uint32_t port)
 {
 	void *numbers = &shard->ports[port];
-	uint64_t *words = numbers;
 
-	for (size_t i = 0; i < PORT_WORDS; i++)
-		word_clear(&words[i]);
+	words_clear(numbers, PORT_WORDS);
 	for (size_t i = 0; i < DROP_CELLS; i++) {
 		struct drop_cell *cell = &shard->drops[i];
 		uint64_t key = __atomic_load_n(&cell->key, __ATOMIC_ACQUIRE);
 
 		if (key == 0 || drop_key_port(key - 1) != port)
 			continue;
-		word_clear(&cell->packets);
-		word_clear(&cell->bytes);
+		words_clear(&cell->packets, 1);
+		words_clear(&cell->bytes, 1);
 		/* Release: the worker that takes the free cell finds zeros in it. */
 		__atomic_store_n(&cell->key, 0, __ATOMIC_RELEASE);
 	}

@@ -17,9 +17,9 @@
 #include "control/counters.h" /* struct port_counters, struct drop_cell, drop_key() */
 
 enum {
-	PORTS_MAX = 1024,      /* port ids are 1 .. PORTS_MAX - 1, over all switches */
-	INSTANCES_MAX = 1024,  /* instance numbers are 1 .. ; 0 is the host itself */
-	DROP_CELLS = 4096,     /* a shard's table; a power of two */
+	PORTS_MAX = 1024,     /* port ids are 1 .. PORTS_MAX - 1, over all switches */
+	INSTANCES_MAX = 1024, /* instance numbers are 1 .. ; 0 is the host itself */
+	DROP_CELLS = 4096,    /* a shard's table; a power of two */
 };
 
 struct counter_shard {

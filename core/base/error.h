@@ -8,7 +8,10 @@
 #include "xvs/abi.h"
 
 /* An error on the stack, ready to be filled. */
-#define ERROR_INIT { .size = sizeof(struct xvs_error) }
+#define ERROR_INIT \
+	{ \
+		.size = sizeof(struct xvs_error) \
+	}
 
 /*
  * [any] Records why something was refused and returns 'code' (a negative errno), so that

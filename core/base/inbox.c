@@ -19,9 +19,8 @@ bool inbox_push(struct inbox *box, struct letter *letter, void (*fn)(struct lett
 	do {
 		letter->next = newest;
 		/* Release: what the sender wrote before is seen by take_all(). */
-	} while (!atomic_compare_exchange_weak_explicit(&box->newest, &newest, letter,
-							memory_order_release,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&box->newest, &newest, letter, memory_order_release, memory_order_relaxed));
 	return newest == NULL;
 }
 

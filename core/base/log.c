@@ -54,8 +54,9 @@ static size_t line_prefix(char *line, size_t size, int level)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &utc);
 	len = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
-	return len + fitted(snprintf(line + len, size - len, ".%03ldZ %s: ",
-				     now.tv_nsec / NS_PER_MS, level_name(level)), size - len);
+	return len + fitted(snprintf(line + len, size - len,
+				     ".%03ldZ %s: ", now.tv_nsec / NS_PER_MS, level_name(level)),
+			    size - len);
 }
 
 static void line_clean(char *text, size_t len)

@@ -15,6 +15,8 @@
 
 #include "base/str.h"
 
+/* NOLINTBEGIN(misc-no-recursion): trees, of a depth that their readers bound. */
+
 struct node *node_create(enum node_kind kind)
 {
 	struct node *n = calloc(1, sizeof(*n));
@@ -63,7 +65,8 @@ static bool items_reserve(struct node *parent)
 
 	if (count != 0 && (count < ITEMS_MIN || (count & (count - 1)) != 0))
 		return true;
-	if (__builtin_mul_overflow(count ? count * 2 : (size_t)ITEMS_MIN, sizeof(*items), &bytes))
+	if (__builtin_mul_overflow(count ? count * 2 : (size_t)ITEMS_MIN, sizeof(struct node *),
+				   &bytes))
 		return false;
 	items = realloc(parent->items, bytes);
 	if (!items)
@@ -119,7 +122,7 @@ bool node_remove(struct node *map, const char *key)
 	while (map->items[i] != found)
 		i++;
 	map->count--;
-	memmove(&map->items[i], &map->items[i + 1], (map->count - i) * sizeof(map->items[0]));
+	memmove(&map->items[i], &map->items[i + 1], (map->count - i) * sizeof(struct node *));
 	node_destroy(found);
 	return true;
 }
@@ -238,6 +241,8 @@ struct node *node_merge(const struct node *base, const struct node *over)
 	return merged;
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 static void diag_record(struct diags *d, uint32_t line, uint32_t column, const char *text)
 {
 	if (d->count < DIAG_MAX) {
@@ -275,11 +280,11 @@ void diag_add_at(struct diags *d, uint32_t line, uint32_t column, const char *fo
 const char *diag_print(const struct diags *d, size_t index, char *out, size_t size)
 {
 	const struct diag *item = &d->items[index];
+	int len = 0;
 
 	if (d->file && item->line)
-		(void)snprintf(out, size, "%s:%u:%u: %s", d->file, item->line, item->column,
-			       item->text);
-	else
-		(void)str_copy(out, size, item->text);
+		len = snprintf(out, size, "%s:%u:%u: ", d->file, item->line, item->column);
+	if (len >= 0 && (size_t)len < size)
+		(void)str_copy(out + len, size - (size_t)len, item->text);
 	return out;
 }

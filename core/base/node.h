@@ -18,22 +18,23 @@ enum node_kind { NODE_NULL, NODE_SCALAR, NODE_MAP, NODE_LIST };
 
 struct node {
 	enum node_kind kind;
-	uint32_t line, column;  /* 1-based; 0: not from a file */
-	char *key;              /* of an element of a map; else NULL */
+	uint32_t line, column; /* 1-based; 0: not from a file */
+	char *key;             /* of an element of a map; else NULL */
 	uint32_t key_line, key_column;
-	char *text;             /* scalar */
-	struct node **items;    /* map and list */
+	char *text;          /* scalar */
+	struct node **items; /* map and list */
 	size_t count;
 };
 
-struct node *node_create(enum node_kind kind);              /* NULL: out of memory */
+struct node *node_create(enum node_kind kind); /* NULL: out of memory */
 struct node *node_scalar(const char *text);
-struct node *node_copy(const struct node *n);               /* deep */
-void node_destroy(struct node *n);                          /* deep; NULL is fine */
-int node_append(struct node *parent, const char *key, struct node *child); /* takes child; -ENOMEM frees it */
-struct node *node_get(const struct node *map, const char *key);            /* NULL: not there */
+struct node *node_copy(const struct node *n); /* deep */
+void node_destroy(struct node *n);            /* deep; NULL is fine */
+/* Takes 'child', freed on -ENOMEM; NULL is -ENOMEM, so node_scalar() may be passed as it is. */
+int node_append(struct node *parent, const char *key, struct node *child);
+struct node *node_get(const struct node *map, const char *key); /* NULL: not there, no map */
 bool node_remove(struct node *map, const char *key);
-bool node_equal(const struct node *a, const struct node *b);               /* positions do not count */
+bool node_equal(const struct node *a, const struct node *b); /* positions do not count */
 
 /* Deep merge of maps: scalars and lists of 'over' replace those of 'base'.  A new tree. */
 struct node *node_merge(const struct node *base, const struct node *over);

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* [control] From the kernel; waits for its pool early in boot.  Ends the process if there is none. */
+/* [any] From the kernel; waits early in boot.  Ends the process if there are none. */
 void random_fill(void *bytes, size_t len);
 
 #endif /* XVS_BASE_RANDOM_H */

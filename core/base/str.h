@@ -21,7 +21,10 @@ void strbuf_add(struct strbuf *b, const char *format, ...) __attribute__((format
 void strbuf_put(struct strbuf *b, const char *bytes, size_t len);
 void strbuf_finish(struct strbuf *b);
 
-/* Of 'count' words, the one nearest to 'word' in edits, at most a third of its length (2 at least); NULL: none. */
+/*
+ * Of 'count' words, the one nearest to 'word' in edits: at most a third of its length (2 at
+ * least), and some letter in common.  NULL: none.
+ */
 const char *str_nearest(const char *word, const char *const *words, size_t count);
 
 /* "52:54:00:00:00:01", also with '-' */

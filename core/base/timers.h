@@ -11,8 +11,9 @@
 
 struct timer {
 	uint64_t due_ns;
-	void (*fn)(struct timer *timer, uint64_t now_ns); /* may arm or disarm any timer of the heap */
-	uint32_t position; /* in the heap + 1; 0: not armed */
+	void (*fn)(struct timer *timer,
+		   uint64_t now_ns); /* may arm or disarm any timer of the heap */
+	uint32_t position;           /* in the heap + 1; 0: not armed */
 	uint32_t reserved;
 };
 

@@ -14,8 +14,8 @@ enum { WORKERS_MAX = 64 };
 
 struct worker {
 	uint32_t nr;
-	int32_t wake_fd;             /* eventfd: written by senders when the box was empty */
-	uint64_t now_ns;             /* read once a burst; the owner writes */
+	int32_t wake_fd; /* eventfd: written by senders when the box was empty */
+	uint64_t now_ns; /* read once a burst; the owner writes */
 	struct inbox inbox;
 	struct timers timers;
 	struct counter_shard *shard; /* this worker's part of the counter segment */

@@ -325,8 +325,8 @@ static void reader_may_look_while_workers_count(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, count_rounds,
-						counters_shard(c, i)), 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, count_rounds, counters_shard(c, i)), 0);
 	for (int i = 0; i < 50; i++)
 		wrong += numbers_went_back(c, &last);
 	for (unsigned i = 0; i < 2; i++)

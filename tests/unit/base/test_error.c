@@ -11,7 +11,8 @@ static void records_code_field_and_sentence(void **state)
 	struct xvs_error err = ERROR_INIT;
 
 	(void)state;
-	assert_int_equal(error_set(&err, -EINVAL, "burst", "burst is %d, must be 1..10", 11), -EINVAL);
+	assert_int_equal(error_set(&err, -EINVAL, "burst", "burst is %d, must be 1..10", 11),
+			 -EINVAL);
 	assert_int_equal(err.code, -EINVAL);
 	assert_string_equal(err.field, "burst");
 	assert_string_equal(err.text, "burst is 11, must be 1..10");

@@ -111,7 +111,8 @@ static void owner_that_sleeps_misses_no_letter_of_several_senders(void **state)
 	for (unsigned i = 0; i < SENDERS; i++) {
 		senders[i].worker = &worker;
 		senders[i].nr = i;
-		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_all, &senders[i]), 0);
+		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_all, &senders[i]),
+				 0);
 	}
 	while (received < SENDERS * LETTERS) {
 		assert_int_equal(read(worker.wake_fd, &wakes, sizeof(wakes)), sizeof(wakes));
@@ -143,7 +144,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(push_says_when_the_box_was_empty, setup),
 		cmocka_unit_test_setup(letter_sent_by_a_letter_waits_for_the_next_run, setup),
-		cmocka_unit_test_setup(owner_that_sleeps_misses_no_letter_of_several_senders, setup),
+		cmocka_unit_test_setup(owner_that_sleeps_misses_no_letter_of_several_senders,
+				       setup),
 		cmocka_unit_test_setup(only_the_first_letter_wakes, setup),
 	};
 

@@ -48,7 +48,10 @@ static void on_last(struct letter *letter)
 }
 
 static struct mail mails[] = {
-	{ .text = "a" }, { .text = "b" }, { .text = "c" }, { .text = "d" },
+	{ .text = "a" },
+	{ .text = "b" },
+	{ .text = "c" },
+	{ .text = "d" },
 };
 static struct letter last;
 

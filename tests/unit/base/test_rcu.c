@@ -6,6 +6,7 @@
 #include "support/test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,8 +209,10 @@ static void nothing_is_called_while_a_reader_holds_still(void **state)
 	calls = 0;
 	slow_reader_start(&reader, false);
 	rcu_defer(&node, count_call);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 5000; i++) { /* time enough to go wrong in */
+		(void)sched_yield();
 		loop_drain(test_loop);
+	}
 	assert_int_equal(calls, 0);
 	slow_reader_end(&reader);
 	finish();

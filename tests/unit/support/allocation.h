@@ -2,9 +2,11 @@
 /*
  * support/allocation.h - memory that runs out at a chosen allocation.
  *
- * A test includes this and then the .c file that it tests, whose calls are redirected here:
+ * A test includes this and then the .c file that it tests, whose calls are redirected here (an
+ * empty line between them keeps clang-format from sorting them):
  *
  *	#include "support/allocation.h"
+ *
  *	#include "base/node.c"
  *
  * That works with every sanitizer, and the memory of the test itself never runs out.
