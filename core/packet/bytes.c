@@ -63,26 +63,33 @@ static void drop_rest(struct packet *p)
 	p->rest = (struct iovec){ NULL, 0 };
 }
 
+/* Rest is used up: the next lent run takes its place. */
+static void next_rest(struct packet *p)
+{
+	drop_rest(p);
+	assert(p->tail_count > 0);
+	p->rest = *p->tail++;
+	p->tail_count--;
+}
+
 /* Takes 'count' bytes from the front of what is behind the linear part. */
 static void take(struct packet *p, uint8_t *to, uint32_t count)
 {
 	while (count > 0) {
 		size_t some = p->rest.iov_len < count ? p->rest.iov_len : count;
 
-		if (some > 0)
-			memcpy(to, p->rest.iov_base, some);
+		if (some == 0) {
+			next_rest(p);
+			continue;
+		}
+		memcpy(to, p->rest.iov_base, some);
 		to += some;
 		count -= (uint32_t)some;
 		p->rest.iov_base = (uint8_t *)p->rest.iov_base + some;
 		p->rest.iov_len -= some;
-		if (p->rest.iov_len > 0)
-			continue;
-		drop_rest(p);
-		if (p->tail_count > 0) {
-			p->rest = *p->tail++;
-			p->tail_count--;
-		}
 	}
+	if (p->rest.iov_len == 0)
+		drop_rest(p);
 }
 
 /* Copies what is behind the linear part, 'len' bytes of it, into one buffer of our own. */

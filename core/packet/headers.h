@@ -119,6 +119,9 @@ static inline uint32_t packet_l3_end(const struct packet *p)
 	return p->x.l3_off + len;
 }
 
+/* [worker] check.c: an enum host_reason; REASON_NONE: what CSUM_TODO and gso_type ask can be done. */
+uint16_t packet_check_offload(struct packet *p);
+
 /* [worker] parse.c: x.hash from the facts that are there. */
 uint32_t packet_hash(const struct packet *p);
 
