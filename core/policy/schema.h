@@ -45,11 +45,17 @@ struct node *node_from_assignments(const char *const *assignments, size_t count,
 
 /* [control] Human help of one feature or one field. */
 void schema_help(const struct xvs_feature *f, struct strbuf *out);
+/* [control] One field, "rules" or "rules.proto"; -ENOENT: there is none. */
+int schema_help_field(const struct xvs_feature *f, const char *field, struct strbuf *out);
 /* [control] JSON Schema (2020-12) of one feature. */
 json_t *schema_json(const struct xvs_feature *f);
 
 /* [any] For start-up of built-ins, loading of modules and tests: is this field table sound? */
 int schema_check(const struct xvs_feature *f, struct xvs_error *err);
+
+/* [any] "com.example.guard/1", and the same without revision. */
+bool feature_id_valid(const char *id);
+bool extension_id_valid(const char *id);
 
 /* JSON <-> node.  Bounded depth; numbers and booleans become their text. */
 struct node *node_from_json(const json_t *j, struct diags *d);

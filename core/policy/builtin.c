@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy/builtin.c - field tables of the features that the switch itself has.
+ */
+#include "policy/builtin.h"
+
+enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256 };
+
+static const char *const mode_names[] = { [VLAN_ACCESS] = "access", [VLAN_TRUNK] = "trunk" };
+
+static const struct xvs_field range_fields[] = {
+	{
+		.name = "first",
+		.help = "First VLAN of the range",
+		.offset = offsetof(struct vlan_range, first),
+		.type = XVS_U32,
+		.flags = XVS_FIELD_REQUIRED,
+		.min = 1,
+		.max = VLAN_MAX,
+	},
+	{
+		.name = "last",
+		.help = "Last VLAN of the range",
+		.offset = offsetof(struct vlan_range, last),
+		.type = XVS_U32,
+		.flags = XVS_FIELD_REQUIRED,
+		.min = 1,
+		.max = VLAN_MAX,
+	},
+};
+
+static const struct xvs_field vlan_fields[] = {
+	{
+		.name = "mode",
+		.help = "An access port is in one VLAN and sends untagged; a trunk carries tags",
+		.offset = offsetof(struct policy_vlan, mode),
+		.type = XVS_ENUM,
+		.dflt = VLAN_ACCESS,
+		.names = XVS_TABLE(mode_names),
+	},
+	{
+		.name = "vlan",
+		.help = "VLAN of an access port; 0: the untagged segment",
+		.offset = offsetof(struct policy_vlan, vlan),
+		.type = XVS_U32,
+		.max = VLAN_MAX,
+	},
+	{
+		.name = "native",
+		.help = "VLAN of a trunk's untagged packets; 0: the untagged segment",
+		.offset = offsetof(struct policy_vlan, native),
+		.type = XVS_U32,
+		.max = VLAN_MAX,
+	},
+	{
+		.name = "allowed",
+		.help = "VLANs that a trunk carries; none given: all",
+		.offset = offsetof(struct policy_vlan, allowed),
+		.type = XVS_LIST,
+		.max = VLAN_RANGES_MAX,
+		.fields = XVS_TABLE(range_fields),
+		.element_bytes = sizeof(struct vlan_range),
+	},
+};
+
+const struct xvs_feature builtin_vlan = {
+	.size = sizeof(struct xvs_feature),
+	.bytes = sizeof(struct policy_vlan),
+	.id = "xvs.vlan/1",
+	.summary = "VLANs of a port",
+	.scope = XVS_PER_PORT,
+	.kind = XVS_SETTING,
+	.fields = XVS_TABLE(vlan_fields),
+};
+
+static const struct xvs_field learning_fields[] = {
+	{
+		.name = "enabled",
+		.help = "Learn source addresses that come in here",
+		.offset = offsetof(struct policy_learning, enabled),
+		.type = XVS_BOOL,
+		.dflt = true,
+	},
+	{
+		.name = "limit",
+		.help = "Addresses learned at most; more are flooded",
+		.offset = offsetof(struct policy_learning, limit),
+		.type = XVS_U32,
+		.min = 1,
+		.max = 65536,
+		.dflt = 256,
+	},
+	{
+		.name = "age_s",
+		.help = "Seconds without a packet after which an address is forgotten",
+		.offset = offsetof(struct policy_learning, age_s),
+		.type = XVS_U32,
+		.min = 10,
+		.max = 1000000,
+		.dflt = 300,
+	},
+};
+
+const struct xvs_feature builtin_learning = {
+	.size = sizeof(struct xvs_feature),
+	.bytes = sizeof(struct policy_learning),
+	.id = "xvs.learning/1",
+	.summary = "Learning of source addresses at a port",
+	.scope = XVS_PER_PORT,
+	.kind = XVS_SETTING,
+	.fields = XVS_TABLE(learning_fields),
+};
+
+static const struct xvs_field new_flows_fields[] = {
+	{
+		.name = "per_second",
+		.help = "New flows judged a second; 0: no limit",
+		.offset = offsetof(struct policy_new_flows, per_second),
+		.type = XVS_U32,
+		.dflt = 50000,
+	},
+	{
+		.name = "burst",
+		.help = "New flows judged at once",
+		.offset = offsetof(struct policy_new_flows, burst),
+		.type = XVS_U32,
+		.dflt = 5000,
+	},
+};
+
+const struct xvs_feature builtin_new_flows = {
+	.size = sizeof(struct xvs_feature),
+	.bytes = sizeof(struct policy_new_flows),
+	.id = "xvs.new-flows/1",
+	.summary = "Budget of a port for new flows",
+	.scope = XVS_PER_PORT,
+	.kind = XVS_SETTING,
+	.fields = XVS_TABLE(new_flows_fields),
+};
+
+static const struct xvs_field connections_fields[] = {
+	{
+		.name = "limit",
+		.help = "Connections tracked at most",
+		.offset = offsetof(struct policy_connections, limit),
+		.type = XVS_U32,
+		.min = 1,
+		.max = 4194304,
+		.dflt = 65536,
+	},
+	{
+		.name = "half_open",
+		.help = "Connections tracked at most that have not been answered",
+		.offset = offsetof(struct policy_connections, half_open),
+		.type = XVS_U32,
+		.min = 1,
+		.max = 1048576,
+		.dflt = 4096,
+	},
+};
+
+const struct xvs_feature builtin_connections = {
+	.size = sizeof(struct xvs_feature),
+	.bytes = sizeof(struct policy_connections),
+	.id = "xvs.connections/1",
+	.summary = "Bounds of a guarded port's connections",
+	.scope = XVS_PER_PORT,
+	.kind = XVS_SETTING,
+	.fields = XVS_TABLE(connections_fields),
+};
+
+const struct xvs_feature *const builtin_features[] = {
+	&builtin_vlan, &builtin_learning, &builtin_new_flows, &builtin_connections, NULL,
+};
