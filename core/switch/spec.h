@@ -81,9 +81,13 @@ struct switch_spec {
 	struct node *policies;     /* switch scope, and defaults for its ports */
 };
 
+/* Both mean the same in this version: workers sleep when there is nothing to do. */
+enum polling { POLLING_ADAPTIVE = 0, POLLING_INTERRUPT = 1 };
+
 struct daemon_spec {
 	uint32_t workers;          /* 0: auto (one for four cores, at least one) */
 	uint32_t *cores;           /* NULL, or 'workers' core numbers to pin to */
+	enum polling polling;
 };
 
 struct extensions_spec {
