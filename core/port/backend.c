@@ -13,6 +13,7 @@
 
 static const struct backend_ops *const kinds[] = {
 	&backend_tap,
+	&backend_af_packet,
 	&backend_null,
 };
 

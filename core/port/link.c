@@ -81,6 +81,7 @@ bool link_read(const struct nlmsghdr *message, struct link_facts *out)
 		return false;
 	memset(out, 0, sizeof(*out));
 	out->index = (uint32_t)info->ifi_index;
+	out->type = info->ifi_type;
 	out->admin_up = (info->ifi_flags & IFF_UP) != 0;
 	out->up = (info->ifi_flags & running) == running;
 	(void)mnl_attr_parse(message, sizeof(*info), read_attribute, out);

@@ -2,7 +2,8 @@
 /*
  * port/link.h - network devices: looking up, making, changing and watching them.
  *
- * All functions are [control].  Errors name the device, what was asked and what the kernel said.
+ * All functions are [control].  Errors name the device, what was asked and what the kernel said;
+ * 'err' is never NULL.
  */
 #ifndef XVS_PORT_LINK_H
 #define XVS_PORT_LINK_H
@@ -21,7 +22,8 @@ struct link_facts {
 	char name[IFNAMSIZ];
 	uint8_t mac[6];
 	bool admin_up;
-	bool up; /* administrative state and carrier together */
+	bool up;       /* administrative state and carrier together */
+	uint16_t type; /* ARPHRD_ETHER and others */
 	uint32_t mtu;
 	uint32_t master; /* index of the bridge or bond it belongs to; 0: none */
 };

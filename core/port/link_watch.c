@@ -43,13 +43,14 @@ static void tell_gone(struct link_watch *w)
 /* Messages were lost: ask how things are now. */
 static void ask_again(struct link_watch *w)
 {
-	struct netlink nl;
+	struct xvs_error ignored = ERROR_INIT;
 	struct link_facts facts;
-	int code = netlink_open(&nl, NULL);
+	struct netlink nl;
+	int code = netlink_open(&nl, &ignored);
 
 	if (code)
 		return;
-	code = link_by_index(&nl, w->index, w->nsid, &facts, NULL);
+	code = link_by_index(&nl, w->index, w->nsid, &facts, &ignored);
 	netlink_close(&nl);
 	if (code == 0)
 		w->fn(w->arg, &facts);
