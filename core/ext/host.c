@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ext/host.c - struct xvs_host of one instance: time, optional interfaces, deferred calls.
+ */
+#include "ext/services.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* One call of host->defer().  Ends by a grace period, or before destroy(), whichever is first. */
+struct deferral {
+	struct rcu_node node; /* first */
+	struct letter letter;
+	struct deferral *next;
+	struct instance *instance; /* NULL: has run, only to be freed */
+	void (*fn)(void *arg);
+	void *arg;
+	bool is_in_call; /* host_defer() has not returned yet */
+};
+
+static uint64_t host_now(const struct xvs_host *h)
+{
+	(void)h;
+	return clock_ns();
+}
+
+static void deferral_unlink(struct deferral *d)
+{
+	struct deferral **place = &d->instance->services->deferrals;
+
+	while (*place != d)
+		place = &(*place)->next;
+	*place = d->next;
+}
+
+static void deferral_run(struct deferral *d)
+{
+	struct instance *i = d->instance;
+	uint64_t since = control_enter();
+
+	deferral_unlink(d);
+	d->instance = NULL;
+	d->fn(d->arg);
+	control_leave(i, "a deferred function", since);
+}
+
+static void deferral_finish(struct deferral *d)
+{
+	if (d->instance)
+		deferral_run(d);
+	free(d);
+}
+
+static void on_letter(struct letter *letter)
+{
+	char *d = (char *)letter - offsetof(struct deferral, letter);
+
+	deferral_finish((struct deferral *)(void *)d);
+}
+
+static void on_grace(struct rcu_node *node)
+{
+	struct deferral *d = (struct deferral *)node;
+
+	/* Without a thread that waits, the grace period passes within rcu_defer(). */
+	if (d->is_in_call)
+		loop_post(d->instance->env->loop, &d->letter, on_letter);
+	else
+		deferral_finish(d);
+}
+
+static void host_defer(const struct xvs_host *h, void (*fn)(void *arg), void *arg)
+{
+	struct instance *i = instance_of(h);
+	struct deferral **end = &i->services->deferrals;
+	struct deferral *d;
+
+	if (!fn || !is_on_control(i)) {
+		host_log(h, XVS_LOG_ERROR, "defer() belongs to the control thread and needs a function");
+		return;
+	}
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		/* What waits to be freed stays: the only end that is certain to do no harm. */
+		host_log(h, XVS_LOG_ERROR, "out of memory: a deferred function does not run");
+		return;
+	}
+	d->instance = i;
+	d->fn = fn;
+	d->arg = arg;
+	while (*end)
+		end = &(*end)->next;
+	*end = d;
+	d->is_in_call = true;
+	rcu_defer(&d->node, on_grace);
+	d->is_in_call = false;
+}
+
+void deferrals_flush(struct instance *i)
+{
+	if (!i->services->deferrals)
+		return;
+	rcu_synchronize();
+	while (i->services->deferrals)
+		deferral_run(i->services->deferrals);
+}
+
+static const void *host_query(const struct xvs_host *h, const char *id)
+{
+	const struct instance_services *s = instance_of(h)->services;
+	const struct {
+		const char *id;
+		const void *interface;
+	} offers[] = {
+		{ XVS_FLOW_HOST, &s->flow_host }, { XVS_CONN_HOST, &s->conn_host },
+		{ XVS_TIMER, &timer_host },       { XVS_MAILBOX, &mailbox_host },
+		{ XVS_TASK, &task_host },
+	};
+
+	for (size_t n = 0; id && n < sizeof(offers) / sizeof(offers[0]); n++) {
+		if (strcmp(offers[n].id, id) == 0)
+			return offers[n].interface;
+	}
+	return NULL;
+}
+
+bool interface_is_offered(const char *id)
+{
+	static const char *const ids[] = {
+		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER, XVS_MAILBOX, XVS_TASK,
+	};
+
+	for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {
+		if (strcmp(ids[n], id) == 0)
+			return true;
+	}
+	return false;
+}
+
+void host_fill(struct instance *i)
+{
+	const struct instance_env *env = i->env;
+
+	i->host = (struct xvs_host){
+		.size = sizeof(i->host),
+		.abi_minor = XVS_ABI_MINOR,
+		.name = "xvs " XVS_VERSION,
+		.log = host_log,
+		.now = host_now,
+		.query = host_query,
+		.defer = host_defer,
+		.pull = env->pull,
+		.unshare = env->unshare,
+		.clone = env->clone,
+		.alloc = env->alloc,
+		.resume = env->resume,
+		.inject = env->inject,
+		.deliver = env->deliver,
+		.release = env->release,
+	};
+	i->services->flow_host = (struct xvs_flow_host){
+		.size = sizeof(struct xvs_flow_host),
+		.invalidate = env->flow_invalidate,
+		.invalidate_match = env->flow_invalidate_match,
+		.collect = env->flow_collect,
+	};
+	i->services->conn_host = (struct xvs_conn_host){
+		.size = sizeof(struct xvs_conn_host),
+		.invalidate = env->conn_invalidate,
+	};
+}
