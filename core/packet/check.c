@@ -9,10 +9,11 @@
 #include "packet/reason.h"
 #include "packet/sum.h"
 
-/* True: the sum to fill is that of the L4 header which the parser found. */
+/* True: the sum to fill is that of the L4 header which the parser found, and all of it is here. */
 static bool sum_is_ours(const struct packet *p)
 {
-	return p->x.flags & XVS_PKT_L4 && p->x.csum_start == p->x.l4_off &&
+	return (p->x.flags & (XVS_PKT_L4 | XVS_PKT_FRAG)) == XVS_PKT_L4 &&
+	       p->x.csum_start == p->x.l4_off &&
 	       (p->x.l4_proto == PROTO_TCP || p->x.l4_proto == PROTO_UDP) &&
 	       (uint32_t)p->x.csum_start + p->x.csum_off == packet_sum_place(p);
 }
