@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * org.xvs.guard - a guest is who it says it is.
+ *
+ * Keeps a guest from sending with somebody else's MAC or IP address, from answering ARP and
+ * neighbour discovery for others, from playing DHCP server or router, and from storms of broadcast.
+ * It stands only in the chains of ports that have the policy.
+ *
+ * Nearly all is decided by the flow key, once a flow (judge.c).  Seen packet by packet are: ARP
+ * and neighbour discovery where addresses are bound, since link-layer addresses are not in the
+ * key (payload.c), and broadcast and multicast where a storm limit is set.
+ *
+ * Drops are counted by the host under their reasons.  The status of a port shows them by kind: for
+ * cached flows the host reports their numbers, the cookie being the reason; others are counted here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guard.h"
+#include "xvs/ext/sdk.h"
+
+enum { ETHERTYPE_ARP = 0x0806 };
+
+struct guard {
+	const struct xvs_host *host;
+	const struct xvs_flow_host *flow;
+	uint32_t workers;
+};
+
+static const struct xvs_label reasons[] = {
+#define X(enumerator, reason, field, text) { reason, text },
+	GUARD_REASONS(X)
+#undef X
+};
+
+static const struct xvs_label counters[] = {
+	[GUARD_COUNT_ARP] = { "arp-checked", "ARP packets whose addresses were compared" },
+	[GUARD_COUNT_ND] = { "nd-checked", "Neighbour discovery messages that were compared" },
+	[GUARD_COUNT_STORM] = { "storm-metered",
+				"Broadcast and multicast packets counted against a storm limit" },
+};
+
+/* ---- control ----------------------------------------------------------------------------- */
+
+static int guard_create(const struct xvs_host *host, const struct xvs_create *args, void **self,
+			struct xvs_error *err)
+{
+	struct guard *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return xvs_refuse(err, -ENOMEM, "", "out of memory");
+	g->host = host;
+	g->flow = host->query(host, XVS_FLOW_HOST);
+	g->workers = args->workers;
+	*self = g;
+	return 0;
+}
+
+static void guard_destroy(void *self)
+{
+	free(self);
+}
+
+static int guard_worker_attach(void *self, uint32_t worker, int numa_node, void **worker_state,
+			       struct xvs_error *err)
+{
+	struct guard_worker *w = calloc(1, sizeof(*w));
+
+	(void)self;
+	(void)numa_node;
+	if (!w)
+		return xvs_refuse(err, -ENOMEM, "", "out of memory");
+	w->index = worker;
+	*worker_state = w;
+	return 0;
+}
+
+static void guard_worker_detach(void *self, void *worker_state)
+{
+	(void)self;
+	free(worker_state);
+}
+
+static int guard_port_attach(void *self, const struct xvs_port *info, void **port_state,
+			     struct xvs_error *err)
+{
+	const struct guard *g = self;
+	struct guard_port *port = calloc(1, sizeof(*port));
+
+	if (port)
+		port->drops = aligned_alloc(64, g->workers * sizeof(*port->drops));
+	if (!port || !port->drops) {
+		free(port);
+		return xvs_refuse(err, -ENOMEM, "", "out of memory");
+	}
+	memset(port->drops, 0, g->workers * sizeof(*port->drops));
+	atomic_init(&port->mac, guard_mac(info->mac));
+	*port_state = port;
+	return 0;
+}
+
+static void guard_port_event(void *self, void *port_state, int event, const struct xvs_port *now)
+{
+	const struct guard *g = self;
+	struct guard_port *port = port_state;
+	uint64_t mac = guard_mac(now->mac);
+
+	if (event == XVS_PORT_CHANGED &&
+	    atomic_exchange_explicit(&port->mac, mac, memory_order_release) != mac)
+		g->flow->invalidate(g->host, ~UINT64_C(0));
+}
+
+static void guard_port_detach(void *self, void *port_state)
+{
+	struct guard_port *port = port_state;
+
+	(void)self;
+	free(atomic_load_explicit(&port->rules, memory_order_relaxed));
+	free(port->drops);
+	free(port);
+}
+
+static void guard_policy_apply(void *self, void *port_state, const char *feature,
+			       const void *value, void *prepared)
+{
+	const struct guard *g = self;
+	struct guard_port *port = port_state;
+	struct guard_rules *old;
+
+	(void)feature;
+	(void)value;
+	old = atomic_exchange_explicit(&port->rules, prepared, memory_order_acq_rel);
+	if (old)
+		g->host->defer(g->host, free, old);
+}
+
+static void guard_policy_abort(void *self, void *port_state, const char *feature, void *prepared)
+{
+	(void)self;
+	(void)port_state;
+	(void)feature;
+	free(prepared);
+}
+
+static int guard_status_read(void *self, void *port_state, const char *feature, void *out,
+			     struct xvs_error *err)
+{
+	const struct guard *g = self;
+
+	(void)feature;
+	(void)err;
+	guard_status(port_state, g->workers, out);
+	return 0;
+}
+
+/* ---- packets ----------------------------------------------------------------------------- */
+
+static void count_drops(struct guard_port *port, const struct guard_worker *worker,
+			uint32_t reason, uint64_t packets)
+{
+	_Atomic uint64_t *count = &port->drops[worker->index].count[reason];
+
+	/* one writer: a plain addition is enough */
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + packets,
+			      memory_order_relaxed);
+}
+
+static bool storm_is_over_limit(struct guard_rules *rules, const struct xvs_batch *b,
+				const struct xvs_packet *p)
+{
+	if (rules->policy->storm_pps == 0 || !(p->data[0] & 1) || (p->flags & XVS_PKT_DRY))
+		return false;
+	b->counters[GUARD_COUNT_STORM]++;
+	return xvs_meter_take(&rules->meter, &rules->rate, b->now_ns, xvs_wire_packets(p), 0) != 0;
+}
+
+/* The reason to drop, or -1. */
+static int check_packet(struct guard_rules *rules, const struct xvs_batch *b,
+			const struct xvs_packet *p)
+{
+	if (guard_checks_neighbours(rules->policy) && p->ethertype == ETHERTYPE_ARP) {
+		b->counters[GUARD_COUNT_ARP]++;
+		if (!guard_arp_is_honest(p))
+			return GUARD_SPOOFED_ARP;
+	} else if (guard_checks_neighbours(rules->policy) && guard_is_nd(p)) {
+		b->counters[GUARD_COUNT_ND]++;
+		if (!guard_nd_is_honest(rules->policy, p))
+			return GUARD_SPOOFED_ND;
+	}
+	return storm_is_over_limit(rules, b, p) ? GUARD_STORM : -1;
+}
+
+static void guard_ingress(void *self, struct xvs_batch *b)
+{
+	struct guard_port *port = b->port_state;
+	struct guard_rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
+
+	(void)self;
+	if (!rules)
+		return;
+	for (XVS_EACH(i, b->live)) {
+		int reason = check_packet(rules, b, b->pkts[i]);
+
+		if (reason < 0)
+			continue;
+		if (!(b->pkts[i]->flags & XVS_PKT_DRY))
+			count_drops(port, b->worker_state, (uint32_t)reason, 1);
+		xvs_drop(b, i, (uint16_t)reason);
+	}
+}
+
+static void guard_account(void *self, const struct xvs_flow_stats *stats)
+{
+	(void)self;
+	if (stats->cookie <= GUARD_REASON_COUNT)
+		count_drops(stats->port_state, stats->worker_state, (uint32_t)stats->cookie - 1,
+			    stats->packets);
+}
+
+static const struct xvs_flow flow = {
+	.size = sizeof(flow),
+	.judge = guard_judge,
+	.account = guard_account,
+};
+
+static const void *guard_query(void *self, const char *id)
+{
+	(void)self;
+	return strcmp(id, XVS_FLOW) == 0 ? &flow : NULL;
+}
+
+static const struct xvs_ops ops = {
+	.size = sizeof(ops),
+	.create = guard_create,
+	.destroy = guard_destroy,
+	.worker_attach = guard_worker_attach,
+	.worker_detach = guard_worker_detach,
+	.port_attach = guard_port_attach,
+	.port_event = guard_port_event,
+	.port_detach = guard_port_detach,
+	.policy_check = guard_policy_check,
+	.policy_apply = guard_policy_apply,
+	.policy_abort = guard_policy_abort,
+	.status_read = guard_status_read,
+	.ingress = guard_ingress,
+	.query = guard_query,
+};
+
+static const char *const needs[] = { XVS_FLOW_HOST };
+
+static const struct xvs_extension extensions[] = {
+	{ .size = sizeof(struct xvs_extension), .cls = XVS_FILTER, .flags = XVS_EXT_POLICY_ONLY,
+	  .id = "org.xvs.guard", .version = XVS_VERSION, .vendor = "xvs",
+	  .summary = "Keeps guests from forging addresses, serving DHCP, routing and storms",
+	  .features = XVS_TABLE(guard_features), .reasons = XVS_TABLE(reasons),
+	  .counters = XVS_TABLE(counters), .needs = XVS_TABLE(needs), .ops = &ops,
+	  .rights = XVS_RIGHT_PAYLOAD },
+};
+
+XVS_EXPORT const struct xvs_module xvs_module_1 = {
+	.size = sizeof(struct xvs_module),
+	.flags = XVS_MODULE_UNLOADABLE,
+	.extensions = XVS_TABLE(extensions),
+};
+
+XVS_NOTE("org.xvs.guard", XVS_VERSION, 1u << XVS_FILTER, XVS_RIGHT_PAYLOAD);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guard.h - what the files of org.xvs.guard share: reasons, policy, state of a port.
+ */
+#ifndef GUARD_GUARD_H
+#define GUARD_GUARD_H
+
+#include <stdatomic.h>
+
+#include "xvs/ext/meter.h"
+#include "xvs/extension.h"
+
+/* X(enumerator, "name of the reason", "name of the status field", "help") */
+#define GUARD_REASONS(X) \
+	X(GUARD_OTHER, "guard", "other", "Refused by the guard") \
+	X(GUARD_SPOOFED_MAC, "spoofed-mac", "spoofed_mac", \
+	  "Source MAC address is not the adapter's") \
+	X(GUARD_FOREIGN_MAC, "foreign-mac", "foreign_mac", \
+	  "Destination MAC address is not the adapter's") \
+	X(GUARD_DHCP_SERVER, "dhcp-server", "dhcp_server", \
+	  "DHCP server message from a port that may not serve DHCP") \
+	X(GUARD_ROUTER, "router-advertisement", "router_advertisement", \
+	  "Router advertisement from a port that may not route") \
+	X(GUARD_REDIRECT, "redirect", "redirect", \
+	  "ICMP redirect from a port that may not route") \
+	X(GUARD_HEADER_CHAIN, "header-chain", "header_chain", \
+	  "Headers hidden behind fragments or extension headers (RFC 7112, RFC 7113)") \
+	X(GUARD_SPOOFED_IP, "spoofed-ip", "spoofed_ip", \
+	  "Source IP address is not bound to the port") \
+	X(GUARD_SPOOFED_ARP, "spoofed-arp", "spoofed_arp", \
+	  "ARP speaks for an address that is not the sender's") \
+	X(GUARD_SPOOFED_ND, "spoofed-nd", "spoofed_nd", \
+	  "Neighbour discovery speaks for an address that is not the sender's") \
+	X(GUARD_STORM, "storm", "storm", \
+	  "More broadcast and multicast packets a second than the port may send")
+
+enum guard_reason {
+#define X(enumerator, name, field, help) enumerator,
+	GUARD_REASONS(X)
+#undef X
+	GUARD_REASON_COUNT
+};
+
+enum guard_counter { GUARD_COUNT_ARP, GUARD_COUNT_ND, GUARD_COUNT_STORM };
+
+enum { GUARD_ND_BYTES = 512 }; /* neighbour discovery is judged within so many bytes */
+
+struct guard_ip {
+	struct xvs_ip ip;
+};
+
+/* "org.xvs.guard/1", as the host decodes it. */
+struct guard_policy {
+	bool forged_transmits;
+	bool mac_changes;
+	bool dhcp_guard;
+	bool router_guard;
+	bool arp_guard;
+	bool link_local;
+	uint8_t pad[2];
+	uint32_t storm_pps;
+	uint32_t storm_burst;
+	struct xvs_table ips; /* struct guard_ip */
+};
+
+/* What workers read: the policy in force, and the bucket that all workers share. */
+struct guard_rules {
+	const struct guard_policy *policy; /* the host keeps it as long as workers may read it */
+	struct xvs_meter_rate rate;
+	struct xvs_meter meter;
+};
+
+struct guard_worker {
+	uint32_t index;
+};
+
+/* Drops of one port on one worker, which alone writes them; status reads. */
+struct guard_drops {
+	_Atomic uint64_t count[GUARD_REASON_COUNT];
+} __attribute__((aligned(64)));
+
+struct guard_port {
+	_Atomic(struct guard_rules *) rules; /* written by [control]; NULL: no policy */
+	_Atomic uint64_t mac;                /* written by [control]; as guard_mac() packs it */
+	struct guard_drops *drops;           /* one for each worker */
+};
+
+/* Six bytes as a number; 0 is "the adapter's address is not known" and equals nothing. */
+static inline uint64_t guard_mac(const uint8_t mac[6])
+{
+	uint64_t bits = 0;
+
+	__builtin_memcpy(&bits, mac, 6);
+	return bits;
+}
+
+/* ---- policy.c ---------------------------------------------------------------------------- */
+
+extern const struct xvs_feature guard_features[2];
+
+/* [any] Is the address one that the policy binds to the port, or a link-local one it allows? */
+bool guard_is_bound(const struct guard_policy *policy, const uint8_t address[16]);
+
+/* [any] Are ARP and neighbour discovery checked? */
+static inline bool guard_checks_neighbours(const struct guard_policy *policy)
+{
+	return policy->arp_guard && policy->ips.count > 0;
+}
+
+/* [control] */
+int guard_policy_check(void *self, void *port_state, const char *feature, const void *value,
+		       void **prepared, struct xvs_error *err);
+
+/* [control] 'out' gets one uint64_t a reason. */
+void guard_status(const struct guard_port *port, uint32_t workers, uint64_t *out);
+
+/* ---- judge.c ----------------------------------------------------------------------------- */
+
+/* [worker] Of struct xvs_flow. */
+void guard_judge(void *self, const struct xvs_batch *b, uint32_t i,
+		 const struct xvs_flow_key *key, struct xvs_flow_verdict *v);
+
+/* ---- payload.c --------------------------------------------------------------------------- */
+
+/* [worker] Does the ARP packet speak for its own sender alone? */
+bool guard_arp_is_honest(const struct xvs_packet *p);
+
+/* [worker] Is it a message of neighbour discovery that can claim an address? */
+bool guard_is_nd(const struct xvs_packet *p);
+
+/* [worker] Does it claim only addresses that are bound to the port, for its own sender? */
+bool guard_nd_is_honest(const struct guard_policy *policy, const struct xvs_packet *p);
+
+#endif /* GUARD_GUARD_H */
