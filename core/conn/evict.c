@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn/evict.c - who goes when a port is full.
+ *
+ * First what has finished and only waits for stragglers (TIME_WAIT), then the half-open, oldest
+ * first; an established connection never.  A client that lost a half-open one opens it again
+ * with its next SYN, so a flood of them costs a port little; a lost conversation costs a user.
+ *
+ * Two rings of handles a port keep the order of age.  They are bounded queues of many producers
+ * and consumers (D. Vyukov's): each cell counts its turns, even when free and odd when full, so
+ * that zeroed memory is an empty ring.  Handles of connections that have moved on stay where
+ * they are, and are passed over when they come to the front.
+ */
+#include "conn/evict.h"
+
+#include <stdlib.h>
+
+enum { TRIES = 8 };
+
+struct cell {
+	_Atomic uint32_t turn; /* 2 * lap: free for that lap; + 1: full */
+	uint32_t index;
+	uint32_t generation;
+};
+
+struct ring {
+	uint32_t mask;
+	uint32_t shift;
+	_Atomic uint32_t head; /* next to put into */
+	_Atomic uint32_t tail; /* next to take from */
+	struct cell cells[];
+};
+
+static size_t ring_bytes(uint32_t cells)
+{
+	return sizeof(struct ring) + (size_t)cells * sizeof(struct cell);
+}
+
+struct ring *ring_create(uint32_t at_least)
+{
+	uint32_t shift = 4;
+	struct ring *r;
+
+	while ((1u << shift) < at_least && shift < 24)
+		shift++;
+	r = calloc(1, ring_bytes(1u << shift));
+	if (!r)
+		return NULL;
+	r->shift = shift;
+	r->mask = (1u << shift) - 1;
+	return r;
+}
+
+void ring_destroy(struct ring *r)
+{
+	free(r);
+}
+
+uint32_t ring_size(const struct ring *r)
+{
+	return r->mask + 1;
+}
+
+/* Positions wrap at 2^32, so turns are compared in the bits that a lap can have. */
+static uint32_t turn_at(const struct ring *r, uint32_t position)
+{
+	return (position >> r->shift) * 2;
+}
+
+/*
+ * Claims the position of *end once its cell has come to 'turn' (0: free, 1: full).  False: it has
+ * not, that is, the ring is full or empty, or another worker is just at work there.
+ */
+static struct cell *ring_claim(struct ring *r, _Atomic uint32_t *end, uint32_t full,
+			       uint32_t *position)
+{
+	uint32_t at = atomic_load_explicit(end, memory_order_relaxed);
+
+	for (;;) {
+		struct cell *cell = &r->cells[at & r->mask];
+		uint32_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
+		uint32_t seen = at;
+
+		if (turn == turn_at(r, at) + full) {
+			if (atomic_compare_exchange_weak_explicit(end, &at, at + 1,
+								  memory_order_relaxed,
+								  memory_order_relaxed)) {
+				*position = at;
+				return cell;
+			}
+			continue;
+		}
+		at = atomic_load_explicit(end, memory_order_relaxed);
+		if (at == seen)
+			return NULL;
+	}
+}
+
+static bool ring_put(struct ring *r, struct conn_ref ref)
+{
+	uint32_t at;
+	struct cell *cell = ring_claim(r, &r->head, 0, &at);
+
+	if (!cell)
+		return false;
+	cell->index = ref.index;
+	cell->generation = ref.generation;
+	atomic_store_explicit(&cell->turn, turn_at(r, at) + 1, memory_order_release);
+	return true;
+}
+
+static bool ring_take(struct ring *r, struct conn_ref *out)
+{
+	uint32_t laps = 1u << (32 - r->shift);
+	uint32_t at;
+	struct cell *cell = ring_claim(r, &r->tail, 1, &at);
+
+	if (!cell)
+		return false;
+	*out = (struct conn_ref){ cell->index, cell->generation };
+	atomic_store_explicit(&cell->turn, ((at >> r->shift) + 1) % laps * 2, memory_order_release);
+	return true;
+}
+
+/* ---- ending the oldest ---------------------------------------------------------------------------- */
+
+typedef bool state_test(enum conn_state state);
+
+static bool state_is_finished(enum conn_state state)
+{
+	return state == STATE_TIME_WAIT;
+}
+
+/* Ends it if it is still what its ring says. */
+static bool end_if(struct conn_table *t, struct worker *w, struct conn_ref ref, state_test *test,
+		   void *arg)
+{
+	struct conn *c = conn_deref(t, ref);
+
+	if (!c || !test(conn_state(c)) || !conn_lock(c))
+		return false;
+	if (conn_deref(t, ref) != c || !test(conn_state(c))) {
+		conn_unlock(c);
+		return false;
+	}
+	conn_end(t, w, c, test == state_is_finished ? XVS_CONN_FIN : XVS_CONN_EVICTED, arg);
+	return true;
+}
+
+static bool end_oldest(struct conn_table *t, struct worker *w, struct ring *r, state_test *test,
+		       void *arg)
+{
+	struct conn_ref ref;
+
+	/* Each turn takes one out, so this ends; what had moved on is gone for good. */
+	while (ring_take(r, &ref)) {
+		if (end_if(t, w, ref, test, arg))
+			return true;
+	}
+	return false;
+}
+
+bool evict_one(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg)
+{
+	return end_oldest(t, w, rcu_read(&port->finished), state_is_finished, arg) ||
+	       end_oldest(t, w, rcu_read(&port->half_open), state_is_half_open, arg);
+}
+
+/* ---- limits ----------------------------------------------------------------------------------------- */
+
+static bool count_in(_Atomic uint32_t *count, uint32_t limit)
+{
+	uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+
+	if (old < limit)
+		return true;
+	atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+	return false;
+}
+
+bool evict_reserve(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg)
+{
+	uint32_t limit = atomic_load_explicit(&port->limit, memory_order_relaxed);
+	uint32_t half_limit = atomic_load_explicit(&port->half_limit, memory_order_relaxed);
+	unsigned tries = 0;
+
+	while (!count_in(&port->half_count, half_limit)) {
+		if (tries++ == TRIES ||
+		    !end_oldest(t, w, rcu_read(&port->half_open), state_is_half_open, arg))
+			return false;
+	}
+	while (!count_in(&port->count, limit)) {
+		if (tries++ == TRIES || !evict_one(t, w, port, arg)) {
+			atomic_fetch_sub_explicit(&port->half_count, 1, memory_order_relaxed);
+			return false;
+		}
+	}
+	return true;
+}
+
+void evict_release(struct conn_port *port)
+{
+	atomic_fetch_sub_explicit(&port->half_count, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
+}
+
+/*
+ * The ring is full because many have moved on while one at the front has not: it may live, at
+ * the end of the queue.  A ring that is full of the half-open ends its oldest.
+ */
+void evict_note_half_open(struct conn_table *t, struct worker *w, struct conn_port *port,
+			  struct conn_ref ref, void *arg)
+{
+	struct ring *r = rcu_read(&port->half_open);
+	struct conn_ref front;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		struct conn *c;
+
+		if (ring_put(r, ref))
+			return;
+		if (!ring_take(r, &front))
+			continue;
+		c = conn_deref(t, front);
+		if (c && state_is_half_open(conn_state(c)) && !ring_put(r, front))
+			(void)end_if(t, w, front, state_is_half_open, arg);
+	}
+	if (ring_take(r, &front))
+		(void)end_if(t, w, front, state_is_half_open, arg);
+	/* If even now others were faster, it is found by its time-out instead. */
+	(void)ring_put(r, ref);
+}
+
+void evict_note_finished(struct conn_table *t, struct worker *w, struct conn_port *port,
+			 struct conn_ref ref, void *arg)
+{
+	struct ring *r = rcu_read(&port->finished);
+	struct conn_ref front;
+
+	for (unsigned i = 0; i < TRIES && !ring_put(r, ref); i++) {
+		if (ring_take(r, &front))
+			(void)end_if(t, w, front, state_is_finished, arg);
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn/evict.h - ports' limits: making room by ending what matters least.
+ */
+#ifndef XVS_CONN_EVICT_H
+#define XVS_CONN_EVICT_H
+
+#include "conn/table.h"
+
+/* [control] NULL: no memory.  From malloc(), so that rcu_free() may have it. */
+struct ring *ring_create(uint32_t at_least);
+void ring_destroy(struct ring *r);
+uint32_t ring_size(const struct ring *r);
+
+/*
+ * [worker] Counts one more connection of the port, half-open, ending others if the limits ask
+ * for it.  False: full of established ones.  Undone by evict_release().
+ */
+bool evict_reserve(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg);
+void evict_release(struct conn_port *port);
+
+/* [worker] 'ref' was opened half-open, or came into TIME_WAIT.  Call without its bit. */
+void evict_note_half_open(struct conn_table *t, struct worker *w, struct conn_port *port,
+			  struct conn_ref ref, void *arg);
+void evict_note_finished(struct conn_table *t, struct worker *w, struct conn_port *port,
+			 struct conn_ref ref, void *arg);
+
+/* [worker] Ends the one of the port that matters least; false: all are established. */
+bool evict_one(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg);
+
+/* conn_port.c */
+void conn_port_free(struct conn_table *t, struct conn_port *port);
+
+#endif /* XVS_CONN_EVICT_H */

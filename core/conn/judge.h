@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn/judge.h - one packet at the tracker: what the files that judge it hand to each other.
+ */
+#ifndef XVS_CONN_JUDGE_H
+#define XVS_CONN_JUDGE_H
+
+#include "conn/table.h"
+#include "conn/tcp.h"
+
+/* Lives for one call of conn_judge(). */
+struct visit {
+	struct conn_table *t;
+	struct worker *w;
+	struct conn_port *port;
+	uint32_t port_id;
+	uint32_t epoch;       /* of the port before anybody was asked (architecture 16.2) */
+	bool inbound;
+	bool is_dry;          /* a trace: changes nothing */
+	struct packet *p;
+	void *arg;
+	struct conn_result *out;
+};
+
+static inline enum conn_answer visit_drop(struct visit *v, uint16_t reason)
+{
+	v->out->reason = reason;
+	return CONN_DROP;
+}
+
+/* [worker] judge.c: a packet that has its L4 header. */
+enum conn_answer judge_whole(struct visit *v);
+
+/* [worker] judge.c: the connection of this key as it stands, or NULL; ends what is overdue. */
+struct conn *judge_find(struct visit *v, const struct conn_key *key);
+
+/* [worker] judge.c: its authorisation is of today. */
+bool judge_is_fresh(const struct visit *v, struct conn *c);
+
+/* [worker] icmp.c: an error of ICMP or ICMPv6. */
+enum conn_answer icmp_judge_error(struct visit *v);
+
+/* [worker] update.c: lets the packet into a live connection: CONN_PASS, CONN_DROP, CONN_AGAIN. */
+enum conn_answer update_conn(struct conn_table *t, struct worker *w, struct conn *c,
+			     unsigned direction, const struct packet *p, void *arg,
+			     uint16_t *reason);
+/* [worker] update.c: what it would answer, changing nothing. */
+enum conn_answer update_dry(struct conn *c, unsigned direction, const struct packet *p,
+			    uint16_t *reason);
+
+/* 1: from the responder. */
+static inline unsigned conn_direction(const struct conn *c, bool inbound)
+{
+	return c->inbound != inbound;
+}
+
+#endif /* XVS_CONN_JUDGE_H */

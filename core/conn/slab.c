@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn/slab.c - where connection objects come from and go to.
+ *
+ * A worker takes from its own stock; when that is empty, from the chain that the control thread
+ * left for it; else it takes a slab of objects that were never used.  The dead are pushed on one
+ * stack.  The control thread takes the whole stack at once (so nothing can come back under a
+ * pusher's hands), takes each out of its chain, waits for a grace period and gives it out again.
+ */
+#include <stdlib.h>
+
+#include "conn/table.h"
+
+enum {
+	SLAB = 64,           /* objects of a fresh slab */
+	STOCK_MAX = 16384,   /* given to a worker at a time */
+};
+
+static uint32_t link_of(struct conn_table *t, uint32_t index)
+{
+	return atomic_load_explicit(&t->links[index], memory_order_relaxed);
+}
+
+static void set_link(struct conn_table *t, uint32_t index, uint32_t next)
+{
+	atomic_store_explicit(&t->links[index], next, memory_order_relaxed);
+}
+
+static bool take_fresh_slab(struct conn_table *t, struct stock *s)
+{
+	uint32_t end = t->limits.connections;
+	uint32_t begin;
+
+	/* Looking first keeps the counter from running on for ever, and so from wrapping. */
+	if (atomic_load_explicit(&t->fresh, memory_order_relaxed) >= end)
+		return false;
+	begin = atomic_fetch_add_explicit(&t->fresh, SLAB, memory_order_relaxed);
+	if (begin >= end)
+		return false;
+	s->fresh = begin;
+	s->fresh_end = end - begin < SLAB ? end : begin + SLAB;
+	return true;
+}
+
+/* Index + 1; 0: none. */
+static uint32_t take_index(struct conn_table *t, struct stock *s)
+{
+	uint32_t head = s->head;
+
+	if (!head)
+		head = atomic_exchange_explicit(&s->incoming, 0, memory_order_acquire);
+	if (head) {
+		s->head = link_of(t, head - 1);
+		return head;
+	}
+	if (s->fresh == s->fresh_end && !take_fresh_slab(t, s))
+		return 0;
+	return ++s->fresh;
+}
+
+struct conn *slab_take(struct conn_table *t, struct worker *w)
+{
+	uint32_t head = take_index(t, &t->stocks[w->nr]);
+	struct conn *c;
+
+	if (!head)
+		return NULL;
+	c = &t->objects[head - 1];
+	/* In front of the key are words that others look at whenever they like: not these. */
+	memset((uint8_t *)c + offsetof(struct conn, key), 0,
+	       sizeof(*c) - offsetof(struct conn, key));
+	return c;
+}
+
+void slab_bury(struct conn_table *t, struct conn *c)
+{
+	uint32_t index = conn_index(t, c);
+	uint32_t head = atomic_load_explicit(&t->graves, memory_order_relaxed);
+
+	do {
+		set_link(t, index, head);
+	} while (!atomic_compare_exchange_weak_explicit(&t->graves, &head, index + 1,
+							memory_order_release,
+							memory_order_relaxed));
+}
+
+uint32_t slab_high(struct conn_table *t)
+{
+	uint32_t fresh = atomic_load_explicit(&t->fresh, memory_order_relaxed);
+
+	return fresh < t->limits.connections ? fresh : t->limits.connections;
+}
+
+/* Cuts up to 'max' off the spare ones; index + 1 of the first. */
+static uint32_t cut_spare(struct conn_table *t, uint32_t max)
+{
+	uint32_t first = t->spare;
+	uint32_t last = first;
+
+	if (!first)
+		return 0;
+	for (uint32_t n = 1; n < max && link_of(t, last - 1); n++)
+		last = link_of(t, last - 1);
+	t->spare = link_of(t, last - 1);
+	set_link(t, last - 1, 0);
+	return first;
+}
+
+/*
+ * A share small enough that workers which open nothing do not sit on what others need: together
+ * they hold a quarter of the table at most, and as much again in use.
+ */
+static void give_out(struct conn_table *t)
+{
+	uint32_t share = t->limits.connections / (4 * t->workers);
+
+	if (share > STOCK_MAX)
+		share = STOCK_MAX;
+	for (unsigned i = 0; i < t->workers && t->spare; i++) {
+		struct stock *s = &t->stocks[i];
+
+		if (atomic_load_explicit(&s->incoming, memory_order_relaxed) == 0)
+			atomic_store_explicit(&s->incoming, cut_spare(t, share ? share : 1),
+					      memory_order_release);
+	}
+}
+
+static void put_spare(struct conn_table *t, uint32_t chain)
+{
+	while (chain) {
+		uint32_t next = link_of(t, chain - 1);
+
+		set_link(t, chain - 1, t->spare);
+		t->spare = chain;
+		chain = next;
+	}
+}
+
+/* [control] No worker can still be walking over those that rested. */
+static void rested(struct rcu_node *node)
+{
+	struct conn_table *t =
+		(struct conn_table *)(void *)((uint8_t *)node - offsetof(struct conn_table, rest));
+
+	t->is_resting = false;
+	if (t->is_destroyed) {
+		table_free(t);
+		return;
+	}
+	put_spare(t, t->resting);
+	t->resting = 0;
+	give_out(t);
+}
+
+/* One grace period at a time: what dies meanwhile stays among the graves until the next turn. */
+void conn_refill(struct conn_table *t)
+{
+	uint32_t grave;
+
+	give_out(t);
+	if (t->is_resting)
+		return;
+	grave = atomic_exchange_explicit(&t->graves, 0, memory_order_acquire);
+	if (!grave)
+		return;
+	t->resting = grave;
+	for (; grave; grave = link_of(t, grave - 1))
+		table_unlink(t, &t->objects[grave - 1]);
+	t->is_resting = true;
+	rcu_defer(&t->rest, rested);
+}
