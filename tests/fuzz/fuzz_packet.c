@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* links: xvs_packet xvs_base */
+/*
+ * A hostile guest's frame through all of core/packet.
+ *
+ * Input: how many bytes are linear; how large the lent runs are; a byte of switches; a
+ * virtio-net header of 12 bytes; the frame.  Whatever it is: offsets lie within what may be
+ * read, facts do not depend on runs, parsing again changes nothing, and every byte comes back.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "packet/headers.h"
+#include "packet/reason.h"
+
+enum { PREFIX = 3 + VNET_BYTES, LENT_MAX = 600, TAGGED = 1, CLONED = 2, OWNED = 4 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct pool *pool;
+
+static void assert_facts(const struct packet *p, uint16_t bad)
+{
+	assert(p->x.linear <= p->x.len);
+	assert(!!bad == !!(p->x.flags & XVS_PKT_BAD));
+	assert(!(p->x.flags & XVS_PKT_DIRTY));
+	assert(p->x.l3_off <= p->x.linear || bad);
+	if (p->x.flags & (XVS_PKT_IPV4 | XVS_PKT_IPV6)) {
+		assert(p->x.l4_off <= p->x.linear && p->x.l4_off > p->x.l3_off);
+		assert(packet_l3_end(p) <= p->x.len && packet_l3_end(p) >= p->x.l4_off);
+	}
+	if (p->x.flags & XVS_PKT_L4) {
+		assert(!(p->x.flags & XVS_PKT_LATER));
+		assert(p->x.l4_off + 8u <= p->x.linear);
+	}
+	if (!bad && p->x.gso_type) {
+		assert(p->x.flags & XVS_PKT_L4 && p->x.flags & XVS_PKT_CSUM_TODO);
+		assert(packet_payload_off(p) <= p->x.linear);
+	}
+	if (!bad && p->x.flags & XVS_PKT_CSUM_TODO)
+		assert(p->x.csum_start == p->x.l4_off && p->x.csum_off < 20);
+}
+
+static void assert_runs(const struct packet *p)
+{
+	uint64_t len = 0;
+
+	for (uint32_t i = 0; i < packet_runs(p); i++)
+		len += packet_run(p, i).iov_len;
+	assert(len == p->x.len);
+}
+
+static void parse_again(struct packet *p)
+{
+	struct xvs_packet before = p->x;
+	uint16_t bad;
+
+	if (p->x.flags & XVS_PKT_BAD)
+		return;
+	p->x.flags |= XVS_PKT_DIRTY;
+	packet_parse(p, &bad);
+	assert(bad == 0);
+	assert(p->x.len == before.len && p->x.hash == before.hash);
+	assert(p->x.flags == before.flags && p->x.l3_off == before.l3_off &&
+	       p->x.l4_off == before.l4_off);
+}
+
+static void cut(const struct packet *p)
+{
+	static struct packet *out[SEGMENTS_MAX];
+	int count = packet_segment(p, out, SEGMENTS_MAX);
+	uint16_t bad;
+
+	if (!(p->x.flags & XVS_PKT_BAD) && p->x.gso_type)
+		assert(count > 0);
+	for (int i = 0; i < count; i++) {
+		assert_runs(out[i]);
+		packet_parse(out[i], &bad);
+		assert(bad == 0);
+		packet_free(out[i]);
+	}
+}
+
+/* Writes the frame's own bytes over its header fields: any value may come. */
+static void rewrite(struct packet *p, const uint8_t *data, size_t size)
+{
+	struct xvs_flow_key set = { 0 }, mask, key;
+
+	memset(&mask, 0xff, sizeof(mask));
+	memcpy(&set, data, size < sizeof(set) ? size : sizeof(set));
+	assert(packet_rewrite(p, &set, &mask) == 0);
+	packet_key(p, 1, &key);
+	assert(p->x.linear < ETHER_BYTES || memcmp(key.eth_dst, set.eth_dst, 12) == 0);
+	assert_runs(p);
+	parse_again(p);
+}
+
+static void use(struct packet *p, const uint8_t *data, size_t size)
+{
+	uint8_t header[VNET_BYTES], tag[4], last;
+	struct iovec iov[LENT_MAX + 4];
+	struct xvs_flow_key key;
+
+	packet_key(p, 1, &key);
+	parse_again(p);
+	cut(p);
+	rewrite(p, data, size);
+	if (!(p->x.flags & XVS_PKT_BAD))
+		vnet_write(p, header, VNET_BYTES, p->x.flags & XVS_PKT_VLAN ? 4 : 0);
+	(void)packet_wire_iov(p, tag, iov, LENT_MAX + 4);
+	(void)packet_checksum(p);
+	assert(p->x.len == 0 || packet_read(p, p->x.len - 1, &last, 1));
+	(void)packet_pull(p, p->x.len / 2);
+	assert_runs(p);
+}
+
+/* Lends the bytes behind 'linear' in runs of 'step', from memory that ends where they end. */
+static struct packet *receive(const uint8_t *frame, uint32_t len, uint32_t linear, uint32_t step)
+{
+	static struct iovec runs[LENT_MAX];
+	static uint8_t memory[PACKET_MAX];
+	struct packet *p = packet_new(pool);
+	uint8_t *lent = memory + sizeof(memory) - len;
+	uint32_t count = 0;
+
+	assert(p);
+	linear = linear < len ? linear : len;
+	lent += linear;
+	memcpy(p->x.data, frame, linear);
+	memcpy(lent, frame + linear, len - linear);
+	for (uint32_t at = 0; at < len - linear; at += step)
+		runs[count++] = (struct iovec){ lent + at, len - linear - at < step ?
+							    len - linear - at : step };
+	p->x.linear = linear;
+	p->x.len = len;
+	p->tail = runs;
+	p->tail_count = (uint16_t)count;
+	return p;
+}
+
+static void run(const uint8_t *data, size_t size, uint32_t linear, uint32_t step)
+{
+	struct packet *p = receive(data + PREFIX, (uint32_t)(size - PREFIX), linear, step);
+	struct packet *clone = NULL;
+	uint16_t bad;
+
+	if (data[2] & TAGGED) {
+		p->x.flags = XVS_PKT_VLAN;
+		p->x.vlan_tci = 100;
+	}
+	if (!vnet_read(p, data + 3, VNET_BYTES)) {
+		packet_free(p);
+		return;
+	}
+	packet_parse(p, &bad);
+	assert_facts(p, bad);
+	if (data[2] & OWNED)
+		assert(packet_own(p) == 0);
+	if (data[2] & CLONED)
+		clone = packet_clone(p);
+	use(p, data, size);
+	packet_free(p);
+	if (clone) {
+		use(clone, data, size);
+		packet_free(clone);
+	}
+}
+
+/* The hash of what is left of the packet must not tell how it came in. */
+static uint32_t hash_of(const uint8_t *data, size_t size, uint32_t linear, uint32_t step)
+{
+	struct packet *p = receive(data + PREFIX, (uint32_t)(size - PREFIX), linear, step);
+	uint16_t bad;
+	uint32_t hash;
+
+	packet_parse(p, &bad);
+	hash = bad ? bad : p->x.hash;
+	packet_free(p);
+	return hash;
+}
+
+static void start(void)
+{
+	struct pool_limits limits = { .packets = 1100, .small = 1100, .large = 1100 };
+
+	hash_start();
+	pool = pool_create(&limits);
+	if (!pool)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint32_t step;
+
+	if (!pool)
+		start();
+	if (size < PREFIX || size > PACKET_MAX + PREFIX)
+		return 0;
+	step = data[1] + 1u;
+	if ((size - PREFIX) / step >= LENT_MAX)
+		step = PACKET_MAX / (LENT_MAX - 1) + 1;
+	run(data, size, data[0], step);
+	assert(hash_of(data, size, data[0], step) == hash_of(data, size, 0, step));
+	assert(pool_packets_left(pool) == 1100 && pool_small_left(pool) == 1100 &&
+	       pool_large_left(pool) == 1100);
+	return 0;
+}
