@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * secgroup.h - what the files of org.xvs.secgroup share.
+ */
+#ifndef SECGROUP_SECGROUP_H
+#define SECGROUP_SECGROUP_H
+
+#include <stdatomic.h>
+
+#include "rules.h"
+#include "xvs/ext/event.h"
+#include "xvs/extension.h"
+
+enum secgroup_reason {
+	SECGROUP_OTHER,
+	SECGROUP_NO_RULES,
+	SECGROUP_DEFAULT_DENY,
+	SECGROUP_RULE_DENY,
+	SECGROUP_RULE_REJECT,
+};
+
+enum secgroup_counter {
+	SECGROUP_ALLOWED,
+	SECGROUP_DENIED,
+	SECGROUP_REJECTED,
+	SECGROUP_COUNTERS
+};
+
+struct secgroup {
+	const struct xvs_host *host;
+	const struct xvs_conn_host *conns;
+	const struct xvs_event_host *events; /* NULL: the log is all there is */
+	uint32_t workers;
+	struct rule_hit *hits;               /* what the last status_read() gave out */
+};
+
+struct secgroup_worker {
+	uint32_t index;
+};
+
+/* Connections judged on one worker, which alone writes them. */
+struct secgroup_counts {
+	_Atomic uint64_t count[SECGROUP_COUNTERS];
+} __attribute__((aligned(64)));
+
+struct secgroup_port {
+	_Atomic(struct rules *) rules; /* written by [control]; NULL: no policy */
+	struct secgroup_counts *counts; /* one for each worker */
+};
+
+/* "org.xvs.secgroup.hits/1" */
+struct rule_hit {
+	uint32_t nr;
+	uint32_t pad;
+	uint64_t hits;
+};
+
+struct secgroup_status {
+	uint64_t count[SECGROUP_COUNTERS];
+	uint64_t default_in, default_out;
+	struct xvs_table rules; /* struct rule_hit */
+};
+
+/* "org.xvs.secgroup.log/1", an event */
+struct connection_event {
+	uint64_t id;
+	uint32_t what;   /* enum connection_what */
+	uint32_t rule;   /* from 1 */
+	uint32_t inbound;
+	uint32_t proto;
+	char src[48], dst[48];
+	uint32_t src_port, dst_port;
+	uint64_t packets, bytes;
+};
+
+enum connection_what { CONNECTION_BEGIN, CONNECTION_END, CONNECTION_DENIED };
+
+enum { FEATURE_RULES, FEATURE_STATUS, FEATURE_EVENT, FEATURE_COUNT };
+extern const struct xvs_feature secgroup_features[FEATURE_COUNT];
+
+/* [control] */
+int secgroup_status_fill(struct secgroup *s, const struct secgroup_port *port,
+			 struct secgroup_status *out, struct xvs_error *err);
+
+/* [worker] Of struct xvs_conn_ops: the begin and end of connections whose rule says 'log'. */
+void secgroup_event(void *self, const struct xvs_conn_event *e);
+
+#endif /* SECGROUP_SECGROUP_H */
