@@ -37,8 +37,16 @@ enum {
 	PROTO_SCTP = 132,
 };
 
-enum { ARP_BYTES = 28, IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_BYTES = 20, UDP_BYTES = 8,
-       ICMP_BYTES = 8, SCTP_BYTES = 12, EXTENSION_BYTES = 8 };
+enum {
+	ARP_BYTES = 28,
+	IPV4_BYTES = 20,
+	IPV6_BYTES = 40,
+	TCP_BYTES = 20,
+	UDP_BYTES = 8,
+	ICMP_BYTES = 8,
+	SCTP_BYTES = 12,
+	EXTENSION_BYTES = 8
+};
 
 /* Places of checksums behind the start of the L4 header. */
 enum { TCP_SUM_AT = 16, UDP_SUM_AT = 6, ICMP_SUM_AT = 2, SCTP_SUM_AT = 8 };

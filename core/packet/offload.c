@@ -44,9 +44,9 @@ int packet_checksum(struct packet *p)
 /* One GSO packet on its way to becoming segments. */
 struct cut {
 	const struct packet *p;
-	uint32_t header;  /* bytes of all headers */
-	uint32_t end;     /* of the payload, from 'data' */
-	uint32_t size;    /* payload of every segment but the last */
+	uint32_t header; /* bytes of all headers */
+	uint32_t end;    /* of the payload, from 'data' */
+	uint32_t size;   /* payload of every segment but the last */
 	uint32_t count;
 };
 
@@ -89,7 +89,7 @@ static void finish_tcp(const struct cut *c, struct packet *out, uint32_t nr)
 	if (nr > 0)
 		tcp[TCP_FLAGS_AT] &= (uint8_t)~TCP_CWR;
 	if (nr + 1 < c->count)
-		tcp[TCP_FLAGS_AT] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+		tcp[TCP_FLAGS_AT] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 }
 
 static void finish_l4(const struct cut *c, struct packet *out, uint32_t nr)

@@ -21,10 +21,10 @@ enum {
 
 /* What one step of the walk tells the next. */
 struct walk {
-	uint32_t end;    /* of the IP packet, from 'data' */
-	uint32_t at;     /* of the header to read next */
-	uint8_t proto;   /* of that header */
-	bool is_routed;  /* IPv6: the destination is not the one that checksums are made with */
+	uint32_t end;   /* of the IP packet, from 'data' */
+	uint32_t at;    /* of the header to read next */
+	uint8_t proto;  /* of that header */
+	bool is_routed; /* IPv6: the destination is not the one that checksums are made with */
 };
 
 static uint16_t reach_far(struct packet *p, uint32_t end)
@@ -42,7 +42,7 @@ static inline uint16_t reach(struct packet *p, uint32_t end)
 	return reach_far(p, end);
 }
 
-/* ---- Ethernet --------------------------------------------------------------------------------- */
+/* ---- Ethernet -------------------------------------------------------------------------------- */
 
 /* Takes the tag behind the addresses out of the bytes: the addresses move over it. */
 static uint16_t take_tag(struct packet *p, uint16_t type)
@@ -113,7 +113,7 @@ static uint16_t parse_arp(struct packet *p)
 	return reach(p, p->x.l3_off + 8u + 2u * arp[4] + 2u * arp[5]);
 }
 
-/* ---- the transport ---------------------------------------------------------------------------- */
+/* ---- the transport --------------------------------------------------------------------------- */
 
 /* Least length of the header of a protocol that the switch knows; 0: it does not. */
 static uint32_t l4_least(const struct xvs_packet *x)
@@ -179,7 +179,7 @@ static uint16_t parse_l4(struct packet *p, uint32_t end)
 	return bad;
 }
 
-/* ---- IP --------------------------------------------------------------------------------------- */
+/* ---- IP -------------------------------------------------------------------------------------- */
 
 /* 'len' is what the fragment carries at 'offset', both in bytes. */
 static uint16_t note_fragment(struct packet *p, uint32_t offset, bool more, uint32_t len)
@@ -337,7 +337,7 @@ static uint16_t parse_l3(struct packet *p)
 	}
 }
 
-/* ---- the hash --------------------------------------------------------------------------------- */
+/* ---- the hash -------------------------------------------------------------------------------- */
 
 /* One side of a conversation as one number: below 2^48 for MACs and for IPv4 with port. */
 static uint32_t hash_sides(uint64_t a, uint64_t b, uint64_t what)
@@ -407,7 +407,7 @@ uint32_t packet_hash(const struct packet *p)
 	return p->x.linear < ETHER_BYTES ? 0 : hash_ether(p->x.data, p->x.ethertype);
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static uint16_t parse(struct packet *p)
 {

@@ -18,25 +18,28 @@ struct change {
 	uint64_t l4;     /* within the L4 header */
 };
 
-static void write_bytes(uint8_t *at, const uint8_t *set, const uint8_t *mask, uint32_t len)
+static void write_byte(uint8_t *at, uint8_t set, uint8_t mask)
 {
-	for (uint32_t i = 0; i < len; i++)
-		at[i] = (uint8_t)((at[i] & ~mask[i]) | (set[i] & mask[i]));
+	*at = (uint8_t)((*at & ~mask) | (set & mask));
 }
 
-/* 'at' is at an even place of what the checksum covers; 'len' is even. */
-static uint64_t write_words(uint8_t *at, const uint8_t *set, const uint8_t *mask, uint32_t len)
+/*
+ * 'len' is even, and 'at' an even place of what a checksum covers, so that what is returned can
+ * go into it.  Words at a time: to read a word just written as bytes would stall.
+ */
+static uint64_t write_words(uint8_t *at, const void *set, const void *mask, uint32_t len)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < len; i += 2) {
-		uint16_t old, new;
+		uint16_t old, value, bits, new;
 
 		memcpy(&old, at + i, sizeof(old));
-		write_bytes(at + i, set + i, mask + i, 2);
-		memcpy(&new, at + i, sizeof(new));
-		sum += (uint16_t)~old;
-		sum += new;
+		memcpy(&value, (const uint8_t *)set + i, sizeof(value));
+		memcpy(&bits, (const uint8_t *)mask + i, sizeof(bits));
+		new = (uint16_t)((old & ~bits) | (value & bits));
+		memcpy(at + i, &new, sizeof(new));
+		sum += (uint64_t)(uint16_t)~old + new;
 	}
 	return sum;
 }
@@ -50,7 +53,7 @@ static void apply(uint8_t *field, uint64_t change)
 	memcpy(field, &sum, sizeof(sum));
 }
 
-/* ---- Ethernet --------------------------------------------------------------------------------- */
+/* ---- Ethernet -------------------------------------------------------------------------------- */
 
 /* True: a tag went away and another is in the bytes, which the parser must take out now. */
 static bool rewrite_vlan(struct packet *p, const struct xvs_flow_key *set,
@@ -73,7 +76,7 @@ static bool rewrite_vlan(struct packet *p, const struct xvs_flow_key *set,
 		p->x.flags |= set->bits & XVS_KEY_SVLAN ? XVS_PKT_SVLAN : 0;
 	}
 	put_be16(tci, p->x.vlan_tci);
-	write_bytes(tci, (const uint8_t *)&set->vlan_tci, (const uint8_t *)&mask->vlan_tci, 2);
+	write_words(tci, &set->vlan_tci, &mask->vlan_tci, 2);
 	p->x.vlan_tci = get_be16(tci);
 	return false;
 }
@@ -85,12 +88,12 @@ static void rewrite_arp(struct packet *p, const struct xvs_flow_key *set,
 
 	if (mask->ip_proto)
 		arp[6] = 0; /* keys know no larger operation */
-	write_bytes(arp + 7, &set->ip_proto, &mask->ip_proto, 1);
-	write_bytes(arp + 14, set->ip_src + 12, mask->ip_src + 12, 4);
-	write_bytes(arp + 24, set->ip_dst + 12, mask->ip_dst + 12, 4);
+	write_byte(arp + 7, set->ip_proto, mask->ip_proto);
+	write_words(arp + 14, set->ip_src + 12, mask->ip_src + 12, 4);
+	write_words(arp + 24, set->ip_dst + 12, mask->ip_dst + 12, 4);
 }
 
-/* ---- IP --------------------------------------------------------------------------------------- */
+/* ---- IP -------------------------------------------------------------------------------------- */
 
 static void rewrite_ipv4(struct packet *p, const struct xvs_flow_key *set,
 			 const struct xvs_flow_key *mask, struct change *c)
@@ -140,15 +143,15 @@ static void rewrite_ipv6(struct packet *p, const struct xvs_flow_key *set,
 
 	put_be16(class, (uint16_t)(set->ip_tos << 4));
 	put_be16(class_mask, (uint16_t)(mask->ip_tos << 4));
-	write_bytes(ip, class, class_mask, 2);
-	write_bytes(ip + 7, &set->ip_ttl, &mask->ip_ttl, 1);
+	write_words(ip, class, class_mask, 2);
+	write_byte(ip + 7, set->ip_ttl, mask->ip_ttl);
 	c->pseudo = write_words(ip + 8, set->ip_src, mask->ip_src, 16);
 	dst = write_words(ip + 24, set->ip_dst, mask->ip_dst, 16);
 	if (!(p->x.flags & XVS_PKT_OPTIONS) || !is_routed(p))
 		c->pseudo += dst;
 }
 
-/* ---- the transport ---------------------------------------------------------------------------- */
+/* ---- the transport --------------------------------------------------------------------------- */
 
 static void rewrite_icmp(uint8_t *l4, const struct xvs_flow_key *set,
 			 const struct xvs_flow_key *mask, struct change *c)
@@ -165,9 +168,8 @@ static void rewrite_icmp(uint8_t *l4, const struct xvs_flow_key *set,
 static void rewrite_ports(uint8_t *l4, const struct xvs_flow_key *set,
 			  const struct xvs_flow_key *mask, struct change *c)
 {
-	c->l4 = write_words(l4, (const uint8_t *)&set->l4_src, (const uint8_t *)&mask->l4_src, 2) +
-		write_words(l4 + 2, (const uint8_t *)&set->l4_dst,
-			    (const uint8_t *)&mask->l4_dst, 2);
+	c->l4 = write_words(l4, &set->l4_src, &mask->l4_src, 2) +
+		write_words(l4 + 2, &set->l4_dst, &mask->l4_dst, 2);
 }
 
 static void rewrite_tcp_flags(uint8_t *tcp, const struct xvs_flow_key *set,
@@ -258,8 +260,8 @@ int packet_rewrite(struct packet *p, const struct xvs_flow_key *set,
 		return -ENOBUFS;
 	if (p->x.linear < ETHER_BYTES)
 		return 0;
-	write_bytes(p->x.data, set->eth_dst, mask->eth_dst, 6);
-	write_bytes(p->x.data + 6, set->eth_src, mask->eth_src, 6);
+	write_words(p->x.data, set->eth_dst, mask->eth_dst, 6);
+	write_words(p->x.data + 6, set->eth_src, mask->eth_src, 6);
 	if (p->x.flags & XVS_PKT_IPV4)
 		rewrite_ipv4(p, set, mask, &c);
 	else if (p->x.flags & XVS_PKT_IPV6)

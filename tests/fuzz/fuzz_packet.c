@@ -130,8 +130,9 @@ static struct packet *receive(const uint8_t *frame, uint32_t len, uint32_t linea
 	memcpy(p->x.data, frame, linear);
 	memcpy(lent, frame + linear, len - linear);
 	for (uint32_t at = 0; at < len - linear; at += step)
-		runs[count++] = (struct iovec){ lent + at, len - linear - at < step ?
-							    len - linear - at : step };
+		runs[count++] =
+			(struct iovec){ lent + at,
+					len - linear - at < step ? len - linear - at : step };
 	p->x.linear = linear;
 	p->x.len = len;
 	p->tail = runs;

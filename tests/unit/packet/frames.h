@@ -24,20 +24,20 @@ enum { FRAME_MAX = 66000, TAILS_MAX = 24 };
 struct shape {
 	bool is_v6;
 	uint8_t proto;
-	uint8_t tags;           /* 0..3 of type 0x8100, the outermost 0x88a8 if there are two */
-	uint8_t ip_options;     /* words of 4 bytes; v6: destination options headers of 8 bytes */
-	uint8_t tcp_options;    /* words of 4 bytes */
+	uint8_t tags;        /* 0..3 of type 0x8100, the outermost 0x88a8 if there are two */
+	uint8_t ip_options;  /* words of 4 bytes; v6: destination options headers of 8 bytes */
+	uint8_t tcp_options; /* words of 4 bytes */
 	bool without_udp_sum;
-	bool more;              /* fragments follow */
-	uint16_t fragment;      /* offset in units of 8; then the payload has no L4 header */
-	uint16_t padding;       /* behind the IP packet */
+	bool more;         /* fragments follow */
+	uint16_t fragment; /* offset in units of 8; then the payload has no L4 header */
+	uint16_t padding;  /* behind the IP packet */
 	uint32_t payload;
 };
 
 struct frame {
 	uint8_t bytes[FRAME_MAX];
 	uint32_t len;
-	uint32_t l3, l4;        /* places */
+	uint32_t l3, l4; /* places */
 	uint32_t ip_end;
 };
 
@@ -199,7 +199,8 @@ static inline void put_l4(struct frame *f, const struct shape *s)
 	put_be16(l4 + 2, 443);
 	if (s->proto == 6) {
 		put_be32(l4 + 4, 0xfffffff0);
-		put_be16(l4 + 12, (uint16_t)((5u + s->tcp_options) << 12 | 0x99)); /* CWR ACK PSH FIN */
+		put_be16(l4 + 12,
+			 (uint16_t)((5u + s->tcp_options) << 12 | 0x99)); /* CWR ACK PSH FIN */
 	} else if (s->proto == 17) {
 		put_be16(l4 + 4, (uint16_t)(8 + s->payload));
 	} else if (s->proto != 132) {

@@ -139,8 +139,8 @@ static void a_tag_beside_the_bytes_makes_that_in_them_the_second(void **state)
 
 static void arp_shows_protocol_addresses(void **state)
 {
-	static const uint8_t arp[28] = { 0, 1, 8, 0, 6, 4, 0, 2, 1, 2, 3, 4, 5, 6, 10, 0, 0, 1,
-					 6, 5, 4, 3, 2, 1, 10, 0, 0, 2 };
+	static const uint8_t arp[28] = { 0,  1, 8, 0, 6, 4, 0, 2, 1, 2, 3,  4, 5, 6,
+					 10, 0, 0, 1, 6, 5, 4, 3, 2, 1, 10, 0, 0, 2 };
 
 	(void)state;
 	put_be16(frame.bytes + 12, 0x0806);

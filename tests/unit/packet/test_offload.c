@@ -77,8 +77,10 @@ static void open_sums_are_filled(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 3000; i++) {
-		struct shape s = { .is_v6 = random_below(2), .proto = random_below(2) ? 6 : 17,
-				   .payload = random_below(1400), .tags = (uint8_t)random_below(2),
+		struct shape s = { .is_v6 = random_below(2),
+				   .proto = random_below(2) ? 6 : 17,
+				   .payload = random_below(1400),
+				   .tags = (uint8_t)random_below(2),
 				   .padding = (uint16_t)random_below(20) };
 		static uint8_t bytes[FRAME_MAX];
 		struct packet *p;
@@ -190,7 +192,7 @@ static void impossible_places_of_a_sum_are_refused(void **state)
 	}
 }
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static void assert_tcp(const uint8_t *tcp, const uint8_t *whole, uint32_t nr, uint32_t count,
 		       uint32_t size)
@@ -241,7 +243,8 @@ static void segments_are_as_on_the_wire(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 400; i++) {
-		struct shape s = { .is_v6 = random_below(2), .proto = random_below(3) ? 6 : 17,
+		struct shape s = { .is_v6 = random_below(2),
+				   .proto = random_below(3) ? 6 : 17,
 				   .tags = (uint8_t)random_below(2),
 				   .tcp_options = (uint8_t)random_below(11),
 				   .ip_options = (uint8_t)(random_below(4) ? 0 : 2) };
@@ -366,7 +369,8 @@ static void a_routed_packet_cannot_be_cut(void **state)
 
 static void cutting_is_all_or_nothing(void **state)
 {
-	struct pool *poor = pool_create(&(struct pool_limits){ .packets = 4, .small = 3, .large = 1 });
+	struct pool *poor =
+		pool_create(&(struct pool_limits){ .packets = 4, .small = 3, .large = 1 });
 	struct packet *p;
 	uint16_t bad;
 

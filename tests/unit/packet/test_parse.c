@@ -3,8 +3,14 @@
 #include "base/hash.h"
 #include "frames.h"
 
-enum { IP4 = XVS_PKT_IPV4, IP6 = XVS_PKT_IPV6, L4 = XVS_PKT_L4, FRAG = XVS_PKT_FRAG,
-       LATER = XVS_PKT_LATER | XVS_PKT_FRAG, OPTIONS = XVS_PKT_OPTIONS };
+enum {
+	IP4 = XVS_PKT_IPV4,
+	IP6 = XVS_PKT_IPV6,
+	L4 = XVS_PKT_L4,
+	FRAG = XVS_PKT_FRAG,
+	LATER = XVS_PKT_LATER | XVS_PKT_FRAG,
+	OPTIONS = XVS_PKT_OPTIONS
+};
 
 static struct frame frame;
 static struct lent lent;
@@ -13,7 +19,7 @@ static struct pool *pool;
 struct sample {
 	const char *name;
 	struct shape shape;
-	uint32_t flags;    /* without VLAN, SVLAN */
+	uint32_t flags; /* without VLAN, SVLAN */
 	uint16_t l3_off, l4_off;
 };
 
@@ -37,16 +43,28 @@ static const struct sample samples[] = {
 	{ "ICMPv6", { .is_v6 = true, .proto = 58, .payload = 24 }, IP6 | L4, 14, 54 },
 	{ "ICMP in IPv6", { .is_v6 = true, .proto = 1 }, IP6, 14, 54 },
 	{ "SCTP in IPv6", { .is_v6 = true, .proto = 132 }, IP6 | L4, 14, 54 },
-	{ "8 extension headers", { .is_v6 = true, .proto = 6, .ip_options = 8 },
-	  IP6 | L4 | OPTIONS, 14, 118 },
-	{ "9 extension headers", { .is_v6 = true, .proto = 6, .ip_options = 9 },
-	  IP6 | OPTIONS, 14, 118 },
+	{ "8 extension headers",
+	  { .is_v6 = true, .proto = 6, .ip_options = 8 },
+	  IP6 | L4 | OPTIONS,
+	  14,
+	  118 },
+	{ "9 extension headers",
+	  { .is_v6 = true, .proto = 6, .ip_options = 9 },
+	  IP6 | OPTIONS,
+	  14,
+	  118 },
 	{ "no next header", { .is_v6 = true, .proto = 59, .payload = 7 }, IP6, 14, 54 },
 	{ "ESP", { .is_v6 = true, .proto = 50, .payload = 70 }, IP6, 14, 54 },
-	{ "first fragment v6", { .is_v6 = true, .proto = 6, .more = true },
-	  IP6 | L4 | FRAG | OPTIONS, 14, 62 },
-	{ "later fragment v6", { .is_v6 = true, .proto = 60, .fragment = 9, .payload = 40 },
-	  IP6 | LATER | OPTIONS, 14, 62 },
+	{ "first fragment v6",
+	  { .is_v6 = true, .proto = 6, .more = true },
+	  IP6 | L4 | FRAG | OPTIONS,
+	  14,
+	  62 },
+	{ "later fragment v6",
+	  { .is_v6 = true, .proto = 60, .fragment = 9, .payload = 40 },
+	  IP6 | LATER | OPTIONS,
+	  14,
+	  62 },
 	{ "tagged v6", { .is_v6 = true, .proto = 17, .tags = 2 }, IP6 | L4, 18, 58 },
 };
 enum { SAMPLES = sizeof(samples) / sizeof(samples[0]) };
@@ -128,7 +146,7 @@ static void facts_do_not_depend_on_where_the_bytes_are(void **state)
 			assert_int_equal(cut->x.len, whole->x.len);
 			assert_memory_equal(&cut->x.vlan_tci, &whole->x.vlan_tci,
 					    offsetof(struct xvs_packet, queue) -
-					    offsetof(struct xvs_packet, vlan_tci));
+						    offsetof(struct xvs_packet, vlan_tci));
 			assert_within(cut);
 			packet_free(cut);
 		}
@@ -202,20 +220,35 @@ static const struct twist twists[] = {
 	{ "UDP length of 7", { .proto = 17, .payload = 8 }, 25, 7, REASON_BAD_HEADER },
 	{ "UDP length too long", { .proto = 17, .payload = 8 }, 25, 17, REASON_BAD_HEADER },
 	{ "UDP length shorter", { .proto = 17, .payload = 8 }, 25, 15, REASON_NONE },
-	{ "ping of death", { .proto = 1, .fragment = 0x1fff, .payload = 7 }, 0, 0x45,
+	{ "ping of death",
+	  { .proto = 1, .fragment = 0x1fff, .payload = 7 },
+	  0,
+	  0x45,
 	  REASON_BAD_HEADER },
-	{ "last possible fragment", { .proto = 1, .fragment = 0x1ffc, .payload = 1 }, 0, 0x45,
+	{ "last possible fragment",
+	  { .proto = 1, .fragment = 0x1ffc, .payload = 1 },
+	  0,
+	  0x45,
 	  REASON_NONE },
 	{ "IPv6 version 4", { .is_v6 = true, .proto = 6 }, 0, 0x40, REASON_BAD_HEADER },
 	{ "IPv6 too long", { .is_v6 = true, .proto = 6 }, 5, 21, REASON_BAD_HEADER },
 	{ "IPv6 no payload but TCP", { .is_v6 = true, .proto = 6 }, 5, 0, REASON_BAD_HEADER },
 	{ "jumbogram", { .is_v6 = true, .proto = 0, .payload = 200 }, 5, 0, REASON_BAD_HEADER },
-	{ "extension behind the end", { .is_v6 = true, .proto = 6, .ip_options = 1 }, 41, 3,
+	{ "extension behind the end",
+	  { .is_v6 = true, .proto = 6, .ip_options = 1 },
+	  41,
+	  3,
 	  REASON_BAD_HEADER },
-	{ "hop-by-hop not first", { .is_v6 = true, .proto = 6, .ip_options = 2 }, 40, 0,
+	{ "hop-by-hop not first",
+	  { .is_v6 = true, .proto = 6, .ip_options = 2 },
+	  40,
+	  0,
 	  REASON_BAD_HEADER },
-	{ "two fragment headers", { .is_v6 = true, .proto = 44, .more = true, .payload = 64 }, 0,
-	  0x6b, REASON_BAD_HEADER },
+	{ "two fragment headers",
+	  { .is_v6 = true, .proto = 44, .more = true, .payload = 64 },
+	  0,
+	  0x6b,
+	  REASON_BAD_HEADER },
 };
 
 static void refuses_contradictions(void **state)
@@ -227,7 +260,8 @@ static void refuses_contradictions(void **state)
 
 		build(&frame, &twists[i].shape);
 		if (twists[i].shape.proto == 44) /* the second fragment header */
-			memcpy(frame.bytes + frame.l4, (const uint8_t[]){ 6, 0, 0, 1, 0, 0, 0, 1 }, 8);
+			memcpy(frame.bytes + frame.l4, (const uint8_t[]){ 6, 0, 0, 1, 0, 0, 0, 1 },
+			       8);
 		frame.bytes[frame.l3 + twists[i].at] = twists[i].value;
 		p = parse_lent(frame.len, 64, &bad);
 		print_message("%s\n", twists[i].name);
@@ -391,7 +425,7 @@ static void no_memory_to_pull_into_is_a_reason(void **state)
 	pool_destroy(poor);
 }
 
-/* ---- hash ------------------------------------------------------------------------------------- */
+/* ---- hash ------------------------------------------------------------------------------------ */
 
 static uint32_t hash_of_frame(void)
 {

@@ -104,8 +104,8 @@ static void expect(struct xvs_flow_key *key, const struct xvs_flow_key *set,
 		key->l4_dst = mix16(key->l4_dst, set->l4_dst, mask->l4_dst & htons(0xff));
 	}
 	if (p->x.l4_proto == 6)
-		key->tcp_flags = mix16(key->tcp_flags, set->tcp_flags,
-				       mask->tcp_flags & htons(0x0fff));
+		key->tcp_flags =
+			mix16(key->tcp_flags, set->tcp_flags, mask->tcp_flags & htons(0x0fff));
 }
 
 static void assert_sums(const struct packet *p, bool without_udp_sum)
@@ -294,7 +294,8 @@ static void a_routed_destination_is_not_in_the_sum(void **state)
 
 static void wrong_sums_stay_wrong(void **state)
 {
-	struct xvs_flow_key set = { .ip_ttl = 3, .l4_dst = 99 }, mask = { .ip_ttl = 255, .l4_dst = 0xffff };
+	struct xvs_flow_key set = { .ip_ttl = 3, .l4_dst = 99 };
+	struct xvs_flow_key mask = { .ip_ttl = 255, .l4_dst = 0xffff };
 	struct packet *p;
 	uint16_t bad;
 
@@ -311,7 +312,8 @@ static void wrong_sums_stay_wrong(void **state)
 static void tags_are_pushed_changed_and_popped(void **state)
 {
 	struct xvs_flow_key set = { .bits = XVS_KEY_VLAN, .vlan_tci = htons(5) };
-	struct xvs_flow_key mask = { .bits = XVS_KEY_VLAN | XVS_KEY_SVLAN, .vlan_tci = htons(0x0fff) };
+	struct xvs_flow_key mask = { .bits = XVS_KEY_VLAN | XVS_KEY_SVLAN,
+				     .vlan_tci = htons(0x0fff) };
 	struct packet *p;
 	uint16_t bad;
 
