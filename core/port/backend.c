@@ -14,6 +14,7 @@
 static const struct backend_ops *const kinds[] = {
 	&backend_tap,
 	&backend_af_packet,
+	&backend_pcap,
 	&backend_null,
 };
 

@@ -16,15 +16,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdalign.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/loop.h"
 #include "base/str.h"
 #include "port/device.h"
+#include "port/notice.h"
 #include "port/tap.h"
 
 enum {
@@ -49,9 +48,8 @@ struct tap {
 	struct backend base;
 	struct loop *loop;
 	struct link_watch *watch;
-	struct letter gone;
-	_Atomic bool is_gone; /* the letter was posted; set once, by any worker */
-	int silence;          /* a timer that is never armed */
+	struct notice gone;
+	int silence; /* a timer that is never armed */
 	unsigned count;
 	struct tap_queue queues[];
 };
@@ -63,9 +61,9 @@ static struct tap *tap_of(const struct backend *b)
 
 /* ---- receiving -------------------------------------------------------------------------------- */
 
-static void on_gone(struct letter *letter)
+static void on_gone(void *arg)
 {
-	struct tap *t = (struct tap *)((char *)letter - offsetof(struct tap, gone));
+	struct tap *t = arg;
 
 	device_apply(&t->base, NULL);
 }
@@ -73,8 +71,7 @@ static void on_gone(struct letter *letter)
 static void silence_queue(struct tap *t, struct tap_queue *q)
 {
 	(void)dup3(t->silence, q->fd, O_CLOEXEC);
-	if (!atomic_exchange_explicit(&t->is_gone, true, memory_order_relaxed))
-		loop_post(t->loop, &t->gone, on_gone);
+	notice_post(&t->gone);
 }
 
 /* Bytes of the frame, 0: nothing there, -1: there was one, but it cannot be used. */
@@ -214,6 +211,7 @@ static struct tap *tap_create(unsigned count, struct loop *loop)
 	t->base.is_kernel = 1;
 	t->base.rx_queues = (uint16_t)count;
 	t->loop = loop;
+	notice_init(&t->gone, loop, on_gone, t);
 	t->count = count;
 	for (unsigned i = 0; i < count; i++)
 		t->queues[i].fd = -1;
@@ -229,17 +227,13 @@ static void tap_close(struct backend *b)
 {
 	struct tap *t = tap_of(b);
 
-	/* The letter is our memory; when no worker is inside, it has come or is in the box. */
-	b->link = NULL;
-	if (atomic_load_explicit(&t->is_gone, memory_order_relaxed))
-		loop_drain(t->loop);
 	link_watch_destroy(t->watch);
 	for (unsigned i = 0; i < t->count; i++) {
 		if (t->queues[i].fd >= 0)
 			(void)close(t->queues[i].fd);
 	}
 	(void)close(t->silence);
-	free(t);
+	notice_close(&t->gone, free);
 }
 
 static int tap_start(struct tap *t, const struct backend_config *c, struct xvs_error *err)

@@ -417,7 +417,7 @@ static void refuses_with_the_remedy(void **state)
 	       "prefix length, as 192.0.2.1/24");
 	assert_int_equal(if_nametoindex("fine0"), 0);
 	c = (struct backend_config){ .kind = "tapp", .port_name = "p1" };
-	refuse(&c, -EINVAL, "port p1: backend tapp is not known, but tap, af_packet, null are");
+	refuse(&c, -EINVAL, "port p1: backend tapp is not known, but tap, af_packet, pcap, null are");
 	netlab_add_netns("busy");
 	c = (struct backend_config){
 		.kind = "tap", .port_name = "p1", .device = "lo", .netns = "busy"
