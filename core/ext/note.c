@@ -83,7 +83,9 @@ static int ident_check(const unsigned char *bytes, size_t size, struct xvs_error
 	if (size < SELFMAG || memcmp(bytes, ELFMAG, SELFMAG) != 0)
 		return error_set(err, -ENOEXEC, "", "is not an ELF file: not a shared object");
 	if (size < sizeof(Elf64_Ehdr))
-		return cut_short("ELF header's bytes", sizeof(Elf64_Ehdr), size, err);
+		return error_set(err, -ENOEXEC, "",
+				 "is cut short: its ELF header ends at byte %zu, the file at %zu",
+				 sizeof(Elf64_Ehdr), size);
 	if (bytes[EI_CLASS] != ELFCLASS64)
 		return error_set(err, -ENOEXEC, "", "is not a 64-bit ELF file: build it for " NATIVE_NAME);
 	if (bytes[EI_DATA] != NATIVE_DATA)
