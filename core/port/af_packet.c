@@ -46,9 +46,9 @@ struct af_packet {
 	unsigned sender_count;
 };
 
-static struct af_packet *af_packet_of(const struct backend *b)
+static struct af_packet *af_packet_of(struct backend *b)
 {
-	return (struct af_packet *)(uintptr_t)b;
+	return (struct af_packet *)b;
 }
 
 /* ---- packets ----------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static uint32_t af_packet_tx(struct backend *b, unsigned worker, struct packet *
 
 static void af_packet_stats(const struct backend *b, struct backend_stats *out)
 {
-	struct af_packet *a = af_packet_of(b);
+	const struct af_packet *a = (const struct af_packet *)b;
 
 	memset(out, 0, sizeof(*out));
 	for (unsigned i = 0; i < b->rx_queues; i++) {

@@ -46,7 +46,8 @@ int device_follow(struct backend *b, struct loop *loop, uint32_t index, int nsid
 	struct link_watch *watch;
 	struct link_facts facts;
 	struct netlink nl;
-	int code = link_watch_create(loop, index, nsid, on_link, b, &watch, err);
+	const struct link_place place = { index, nsid };
+	int code = link_watch_create(loop, place, on_link, b, &watch, err);
 
 	if (code)
 		return code;

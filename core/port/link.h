@@ -79,7 +79,11 @@ int link_netns_id(struct netlink *nl, int netns, int *nsid, struct xvs_error *er
  */
 typedef void (*link_watch_fn)(void *arg, const struct link_facts *facts);
 struct link_watch;
-int link_watch_create(struct loop *loop, uint32_t index, int nsid, link_watch_fn fn, void *arg,
+struct link_place {
+	uint32_t index;
+	int nsid;
+};
+int link_watch_create(struct loop *loop, struct link_place place, link_watch_fn fn, void *arg,
 		      struct link_watch **out, struct xvs_error *err);
 void link_watch_destroy(struct link_watch *w); /* NULL is fine; not from within fn */
 

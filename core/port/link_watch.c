@@ -26,8 +26,7 @@ enum { MESSAGE_BYTES = 16384, MESSAGES_A_TURN = 64 };
 struct link_watch {
 	struct mnl_socket *socket;
 	struct event *event;
-	uint32_t index;
-	int nsid;
+	struct link_place place;
 	bool has_gone;
 	link_watch_fn fn;
 	void *arg;
@@ -50,7 +49,7 @@ static void ask_again(struct link_watch *w)
 
 	if (code)
 		return;
-	code = link_by_index(&nl, w->index, w->nsid, &facts, &ignored);
+	code = link_by_index(&nl, w->place.index, w->place.nsid, &facts, &ignored);
 	netlink_close(&nl);
 	if (code == 0)
 		w->fn(w->arg, &facts);
@@ -80,7 +79,7 @@ static int on_message(const struct nlmsghdr *message, void *arg)
 	struct link_facts facts;
 
 	if (w->has_gone || mnl_nlmsg_get_payload_len(message) < sizeof(*info) ||
-	    (uint32_t)info->ifi_index != w->index || info->ifi_family == AF_BRIDGE)
+	    (uint32_t)info->ifi_index != w->place.index || info->ifi_family == AF_BRIDGE)
 		return MNL_CB_OK;
 	if (message->nlmsg_type == RTM_DELLINK)
 		tell_gone(w);
@@ -113,7 +112,7 @@ static bool read_message(struct link_watch *w)
 	if (len < 0)
 		return errno == EINTR;
 	/* Only the kernel speaks with port number 0. */
-	if (from.nl_pid == 0 && nsid_of(&header) == w->nsid)
+	if (from.nl_pid == 0 && nsid_of(&header) == w->place.nsid)
 		(void)mnl_cb_run(bytes, (size_t)len, 0, 0, on_message, w);
 	return !w->has_gone;
 }
@@ -150,10 +149,10 @@ static int open_socket(struct link_watch *w)
 	w->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!w->socket)
 		return -errno;
-	if (w->nsid != LINK_HERE &&
+	if (w->place.nsid != LINK_HERE &&
 	    mnl_socket_setsockopt(w->socket, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)) < 0)
 		return -errno;
-	if (attach_filter(mnl_socket_get_fd(w->socket), w->index) ||
+	if (attach_filter(mnl_socket_get_fd(w->socket), w->place.index) ||
 	    mnl_socket_bind(w->socket, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	return 0;
@@ -170,22 +169,21 @@ static int start_watch(struct link_watch *w, struct loop *loop)
 	return w->event && event_add(w->event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-int link_watch_create(struct loop *loop, uint32_t index, int nsid, link_watch_fn fn, void *arg,
+int link_watch_create(struct loop *loop, struct link_place place, link_watch_fn fn, void *arg,
 		      struct link_watch **out, struct xvs_error *err)
 {
 	struct link_watch *w = calloc(1, sizeof(*w));
 	int code = -ENOMEM;
 
 	if (w) {
-		w->index = index;
-		w->nsid = nsid;
+		w->place = place;
 		w->fn = fn;
 		w->arg = arg;
 		code = start_watch(w, loop);
 	}
 	if (code) {
 		link_watch_destroy(w);
-		return error_set(err, code, "", "watching device with index %u: %s", index,
+		return error_set(err, code, "", "watching device with index %u: %s", place.index,
 				 strerror(-code));
 	}
 	*out = w;

@@ -174,10 +174,10 @@ static uint32_t status_of(struct tpacket2_hdr *frame)
 }
 
 /* A packet in one frame: headers copied to where nobody else writes, the rest lent. */
-static struct packet *take_short(const struct tpacket2_hdr *frame, struct pool *pool,
-				 struct iovec *tail, const uint8_t **header)
+static struct packet *take_short(struct tpacket2_hdr *frame, struct pool *pool, struct iovec *tail,
+				 const uint8_t **header)
 {
-	uint8_t *bytes = (uint8_t *)(uintptr_t)frame + frame->tp_mac;
+	uint8_t *bytes = (uint8_t *)frame + frame->tp_mac;
 	const uint32_t len = frame->tp_snaplen;
 	const uint32_t head = len < PACKET_HEAD ? len : PACKET_HEAD;
 	struct packet *p = packet_new(pool);
@@ -230,7 +230,7 @@ enum taken { TAKEN, TAKEN_BAD, TAKEN_TRUNCATED, NOT_TAKEN };
 static enum taken take_frame(struct packet_ring *r, uint32_t status, struct pool *pool,
 			     struct packet **out)
 {
-	const struct tpacket2_hdr *frame = frame_at(r, r->next);
+	struct tpacket2_hdr *frame = frame_at(r, r->next);
 	const bool is_long = (status & TP_STATUS_COPY) != 0;
 	uint8_t long_header[VNET_BYTES_LEGACY];
 	const uint8_t *header = long_header;

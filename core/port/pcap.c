@@ -62,9 +62,9 @@ struct pcap {
 	struct recording recording;
 };
 
-static struct pcap *pcap_of(const struct backend *b)
+static struct pcap *pcap_of(struct backend *b)
 {
-	return (struct pcap *)(uintptr_t)b;
+	return (struct pcap *)b;
 }
 
 /* ---- replay ------------------------------------------------------------------------------------- */
@@ -238,7 +238,7 @@ static uint32_t pcap_tx(struct backend *b, unsigned worker, struct packet *const
 
 static void pcap_stats(const struct backend *b, struct backend_stats *out)
 {
-	const struct pcap *p = pcap_of(b);
+	const struct pcap *p = (const struct pcap *)b;
 
 	memset(out, 0, sizeof(*out));
 	out->rx_errors = device_counted(&p->replay.rx_errors);

@@ -220,7 +220,8 @@ static uint32_t receive_raw(const struct lab *lab, uint8_t vnet[VNET], uint8_t *
 
 		len = recvmsg(lab->raw, &message, 0);
 		assert_true(len > VNET);
-		memcpy(aux, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*aux));
+		assert_true(message.msg_controllen >= sizeof(control));
+		memcpy(aux, CMSG_DATA((struct cmsghdr *)(void *)control), sizeof(*aux));
 	} while (to[6] != 0x52 || to[11] != 9);
 	return (uint32_t)len - VNET;
 }

@@ -164,7 +164,8 @@ static void tells_about_its_device_alone(void **state)
 	assert_int_equal(link_create(&nl, "bridge", "other0", NULL, &err), 0);
 	assert_int_equal(link_by_name(&nl, "mine0", &mine, &err), 0);
 	assert_int_equal(link_by_name(&nl, "other0", &other, &err), 0);
-	assert_int_equal(link_watch_create(loop, mine.index, LINK_HERE, note, &seen, &watch, &err),
+	assert_int_equal(link_watch_create(loop, (struct link_place){ mine.index, LINK_HERE }, note,
+					   &seen, &watch, &err),
 			 0);
 	assert_int_equal(link_change(&nl, other.index, "other0", &up, &err), 0);
 	(void)event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
@@ -216,7 +217,9 @@ static void watches_into_another_namespace(void **state)
 	assert_int_equal(link_move(&nl, facts.index, name, netns, &err), 0);
 	assert_int_equal(link_by_name(&nl, name, &facts, &err), -ENODEV);
 	assert_int_equal(link_netns_id(&nl, netns, &nsid, &err), 0);
-	assert_int_equal(link_watch_create(loop, facts.index, nsid, note, &seen, &watch, &err), 0);
+	assert_int_equal(link_watch_create(loop, (struct link_place){ facts.index, nsid }, note,
+					   &seen, &watch, &err),
+			 0);
 	assert_int_equal(netns_run(netns, grow, name, &err), 0);
 	assert_true(netlab_wait(loop, is_big, &seen));
 	assert_true(seen.up);

@@ -193,8 +193,10 @@ static size_t receive_tagged(int raw, uint8_t *to, size_t size, struct tpacket_a
 	const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
 
 	assert_true(len > 0);
-	assert_non_null(c);
-	assert_int_equal(c->cmsg_type, PACKET_AUXDATA);
+	if (!c || c->cmsg_type != PACKET_AUXDATA) {
+		fail_msg("%s", "a frame without what the kernel says about it");
+		return 0;
+	}
 	memcpy(aux, CMSG_DATA(c), sizeof(*aux));
 	return (size_t)len;
 }
@@ -417,7 +419,8 @@ static void refuses_with_the_remedy(void **state)
 	       "prefix length, as 192.0.2.1/24");
 	assert_int_equal(if_nametoindex("fine0"), 0);
 	c = (struct backend_config){ .kind = "tapp", .port_name = "p1" };
-	refuse(&c, -EINVAL, "port p1: backend tapp is not known, but tap, af_packet, pcap, null are");
+	refuse(&c, -EINVAL,
+	       "port p1: backend tapp is not known, but tap, af_packet, pcap, null are");
 	netlab_add_netns("busy");
 	c = (struct backend_config){
 		.kind = "tap", .port_name = "p1", .device = "lo", .netns = "busy"
