@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config/backend_check.c - do the settings of a backend fit its kind?
+ *
+ * What a kind cannot use is refused rather than ignored: who writes "netns" expects a device to
+ * appear there.
+ */
+#include <string.h>
+
+#include "config/check.h"
+#include "config/keys.h"
+
+enum trait {
+	TRAIT_DEVICE = 1u << 0,
+	TRAIT_NETNS = 1u << 1,
+	TRAIT_FILES = 1u << 2,
+	TRAIT_RINGS = 1u << 3, /* queues, mtu */
+};
+
+struct kind {
+	const char *name;
+	unsigned traits;
+};
+
+static const struct kind kinds[] = {
+	{ "tap", TRAIT_DEVICE | TRAIT_NETNS | TRAIT_RINGS },
+	{ "af_packet", TRAIT_DEVICE | TRAIT_RINGS },
+	{ "pcap", TRAIT_FILES },
+	{ "null", 0 },
+};
+
+static void refuse(const struct switch_spec *s, const struct port_spec *p, struct diags *d,
+		   const char *text, const char *key)
+{
+	diag_add_at(d, p->at.line, p->at.column, "%s%s%s%s %s: backend %s %s %s",
+		    s ? "switch " : "", s ? s->name : "", s ? ": " : "",
+		    section_of_role(p->role)->what, p->name, p->backend.kind, text, key);
+}
+
+static void check_unused(const struct switch_spec *s, const struct port_spec *p, unsigned traits,
+			 struct diags *d)
+{
+	const struct backend_spec *b = &p->backend;
+	const struct {
+		unsigned trait;
+		const char *key;
+		bool is_set;
+	} uses[] = {
+		{ TRAIT_DEVICE, "device", b->device[0] != '\0' },
+		{ TRAIT_NETNS, "netns", b->netns[0] != '\0' },
+		{ TRAIT_NETNS, "peer_name", b->peer_name[0] != '\0' },
+		{ TRAIT_FILES, "read", b->read_file[0] != '\0' },
+		{ TRAIT_FILES, "write", b->write_file[0] != '\0' },
+		{ TRAIT_RINGS, "queues", b->queues != 0 },
+		{ TRAIT_RINGS, "mtu", b->mtu != 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		if (uses[i].is_set && !(traits & uses[i].trait))
+			refuse(s, p, d, "does not use", uses[i].key);
+	}
+}
+
+static void check_needed(const struct switch_spec *s, const struct port_spec *p, unsigned traits,
+			 struct diags *d)
+{
+	const struct backend_spec *b = &p->backend;
+
+	if ((traits & TRAIT_DEVICE) && b->device[0] == '\0')
+		refuse(s, p, d, "needs", "a device");
+	if ((traits & TRAIT_FILES) && b->read_file[0] == '\0' && b->write_file[0] == '\0')
+		refuse(s, p, d, "needs", "a file to read or to write");
+	if (b->peer_name[0] != '\0' && b->netns[0] == '\0' && (traits & TRAIT_NETNS))
+		refuse(s, p, d, "has a peer_name, so it needs", "a netns");
+}
+
+void check_backend(const struct switch_spec *s, const struct port_spec *p, struct diags *d)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i].name, p->backend.kind) == 0) {
+			check_unused(s, p, kinds[i].traits, d);
+			check_needed(s, p, kinds[i].traits, d);
+		}
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config/check.h - what no single value can say: types of switches, references, things that
+ * two objects cannot both have.
+ */
+#ifndef XVS_CONFIG_CHECK_H
+#define XVS_CONFIG_CHECK_H
+
+#include "switch/spec.h"
+
+/* [control] Each adds its errors to 'd', at the places of the objects. */
+void check_config(const struct config_spec *spec, struct diags *d);
+void check_switch(const struct switch_spec *s, struct diags *d);
+
+/* [control] Do the settings of a backend fit its kind?  's': the port's switch, or NULL. */
+void check_backend(const struct switch_spec *s, const struct port_spec *p, struct diags *d);
+
+#endif /* XVS_CONFIG_CHECK_H */

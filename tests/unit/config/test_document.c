@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* links: xvs_spec xvs_policy xvs_base pkg::jansson */
+#include "policy/schema.h"
+#include "sample.h"
+
+#define SWITCH "switches:\n- name: lab\n  "
+
+static void refused(const char *text, const char *errors)
+{
+	assert_null(sample_config(text));
+	assert_errors(errors);
+}
+
+static void reads_every_key(void **state)
+{
+	struct config_spec *spec;
+	const struct switch_spec *lab;
+
+	(void)state;
+	sample_diags.count = 0;
+	spec = document_load(GOLDEN "complete.yaml", &sample_diags);
+	assert_non_null(spec);
+	assert_int_equal(spec->daemon.workers, 2);
+	assert_int_equal(spec->daemon.cores[1], 2);
+	assert_int_equal(spec->daemon.polling, POLLING_INTERRUPT);
+	assert_string_equal(spec->extensions.path[1], "/opt/with space");
+	assert_int_equal(spec->switch_count, 3);
+	lab = &spec->switches[0];
+	assert_int_equal(lab->type, SWITCH_EXTERNAL);
+	assert_int_equal(lab->at.line, 10);
+	assert_int_equal(lab->at.column, 5);
+	assert_true(lab->has_uuid);
+	assert_int_equal(lab->chain_count, 3);
+	assert_true(lab->chain[0].required_set);
+	assert_false(lab->chain[0].required);
+	assert_int_equal(lab->chain[0].on_failure, ON_FAILURE_OPEN);
+	assert_false(lab->chain[2].required_set);
+	assert_true(lab->chain[2].required);
+	assert_int_equal(lab->chain[1].on_failure, ON_FAILURE_DEFAULT);
+	assert_int_equal(lab->groups[0].override_count, 2);
+	assert_string_equal(lab->groups[0].override[1], "xvs.vlan/1");
+	assert_int_equal(spec->switches[1].type, SWITCH_INTERNAL);
+	assert_int_equal(spec->switches[2].type, SWITCH_PRIVATE);
+	config_spec_destroy(spec);
+}
+
+static void puts_uplinks_before_host_ports_before_guests(void **state)
+{
+	struct config_spec *spec = sample_config(SWITCH "ports: [{name: vm1, backend: null}]\n"
+							"  host_ports: [{name: host0, vlan: 10}]\n"
+							"  uplinks: [{name: up0, device: eth1}]\n");
+	const struct port_spec *p;
+
+	(void)state;
+	assert_non_null(spec);
+	p = spec->switches[0].ports;
+	assert_int_equal(spec->switches[0].port_count, 3);
+	assert_string_equal(p[0].name, "up0");
+	assert_int_equal(p[0].role, PORT_UPLINK);
+	assert_string_equal(p[0].backend.kind, "af_packet");
+	assert_string_equal(p[0].backend.device, "eth1");
+	assert_true(p[0].backend.offloads);
+	assert_int_equal(p[1].role, PORT_HOST);
+	assert_string_equal(p[1].backend.kind, "tap");
+	assert_string_equal(p[1].backend.device, "host0");
+	assert_int_equal(p[2].role, PORT_GUEST);
+	assert_string_equal(p[2].backend.kind, "null");
+	config_spec_destroy(spec);
+}
+
+static void makes_a_policy_of_a_host_ports_vlan(void **state)
+{
+	struct config_spec *spec = sample_config(SWITCH "host_ports: [{name: h, vlan: 10}]\n");
+	const struct node *policy;
+
+	(void)state;
+	assert_non_null(spec);
+	policy = node_get(spec->switches[0].ports[0].policies, "xvs.vlan/1");
+	assert_string_equal(node_get(policy, "mode")->text, "access");
+	assert_string_equal(node_get(policy, "vlan")->text, "10");
+	assert_int_equal(node_get(policy, "vlan")->line, 3);
+	assert_int_equal(node_get(policy, "vlan")->column, 32);
+	config_spec_destroy(spec);
+	refused(SWITCH "host_ports: [{name: h, vlan: 10, policies: {xvs.vlan/1: {}}}]\n",
+		"x.yaml:3:32: switch lab: host port h: vlan is given twice, here and as policy "
+		"xvs.vlan/1\n");
+}
+
+static void takes_a_policy_without_value_as_all_defaults(void **state)
+{
+	struct config_spec *spec = sample_config(SWITCH "policies:\n    xvs.learning/1:\n");
+
+	(void)state;
+	assert_non_null(spec);
+	assert_int_equal(spec->switches[0].policies->items[0]->kind, NODE_MAP);
+	config_spec_destroy(spec);
+}
+
+static void takes_an_empty_document(void **state)
+{
+	struct config_spec *spec = sample_config("switches:\ndaemon:\nextensions: {}\n");
+
+	(void)state;
+	assert_non_null(spec);
+	assert_int_equal(spec->switch_count, 0);
+	assert_int_equal(spec->daemon.workers, 0);
+	config_spec_destroy(spec);
+	spec = document_read(NULL, &sample_diags);
+	assert_non_null(spec);
+	config_spec_destroy(spec);
+}
+
+static void reads_workers(void **state)
+{
+	struct config_spec *spec = sample_config("daemon: {workers: 3}\n");
+
+	(void)state;
+	assert_int_equal(spec->daemon.workers, 3);
+	assert_null(spec->daemon.cores);
+	config_spec_destroy(spec);
+	refused("daemon: {workers: many}\n",
+		"x.yaml:1:19: daemon: workers is many, must be auto, 1..64, or a list of cores\n");
+	refused("daemon: {workers: [1, x, 1]}\n",
+		"x.yaml:1:23: daemon: workers[1] is x, must be a core's number, 0..1023\n"
+		"x.yaml:1:26: daemon: workers[2] repeats core 1\n");
+	refused("daemon: {workers: []}\n",
+		"x.yaml:1:19: daemon: workers names 0 cores, must name 1..64\n");
+}
+
+static void collects_all_errors_of_a_file(void **state)
+{
+	char *expected = golden_text(GOLDEN "broken.errors");
+	char *text = golden_text(GOLDEN "broken.yaml");
+
+	(void)state;
+	sample_diags.count = 0;
+	assert_null(sample_config(text));
+	assert_errors(expected);
+	free(expected);
+	free(text);
+}
+
+static void refuses_other_shapes(void **state)
+{
+	(void)state;
+	refused("[]", "x.yaml:1:1: it is a list, must be a map\n");
+	refused("switches: {}", "x.yaml:1:11: switches is a map, must be a list\n");
+	refused("switches: [lab]", "x.yaml:1:12: switches[0]: it is lab, must be a map\n");
+	refused("switches: [{name: [a]}]",
+		"x.yaml:1:19: switches[0]: name is a list, must be 1 to 63 of A-Z, a-z, 0-9, dot, _ "
+		"and -\n");
+	refused(SWITCH "ports: [{name: vm1, backend: [tap]}]\n",
+		"x.yaml:3:32: switch lab: port vm1: backend: it is a list, must be a map\n");
+}
+
+static void names_the_nearest_key(void **state)
+{
+	(void)state;
+	refused("swiches: []\n", "x.yaml:1:1: swiches is not known, the nearest key is switches\n");
+	refused("nothing: []\n",
+		"x.yaml:1:1: nothing is not known, the keys are: daemon, migration, "
+		"extensions, switches\n");
+}
+
+static void refuses_a_device_said_twice(void **state)
+{
+	(void)state;
+	refused(SWITCH "uplinks: [{name: up0, device: eth1, backend: {kind: tap, device: eth2}}]\n",
+		"x.yaml:3:68: switch lab: uplink up0: backend: device is given twice, here and before "
+		"as eth1\n");
+}
+
+static void reads_one_port_as_the_api_has_it(void **state)
+{
+	json_t *j = json_pack("{s:s, s:{s:s, s:s}}", "name", "vm1", "backend", "kind", "tap",
+			      "device", "tap7");
+	struct node *n = node_from_json(j, &sample_diags);
+	struct port_spec port;
+
+	(void)state;
+	sample_diags.count = 0;
+	assert_true(document_read_port(n, PORT_GUEST, &port, &sample_diags));
+	assert_string_equal(port.backend.device, "tap7");
+	assert_int_equal(port.at.line, 0);
+	port_spec_finish(&port);
+	assert_true(node_remove(n, "name"));
+	assert_false(document_read_port(n, PORT_GUEST, &port, &sample_diags));
+	assert_errors("port[0]: name is missing\n");
+	node_destroy(n);
+	json_decref(j);
+}
+
+static void reads_one_switch_as_the_journal_has_it(void **state)
+{
+	struct node *n = sample_yaml("{name: a, ports: [{name: p, backend: tap}]}");
+	struct switch_spec s;
+
+	(void)state;
+	assert_true(document_read_switch(n, &s, &sample_diags));
+	assert_int_equal(s.port_count, 1);
+	assert_string_equal(s.ports[0].backend.device, "p");
+	switch_spec_finish(&s);
+	node_destroy(n);
+	n = sample_yaml("{name: a, ports: [{name: p, backend: tap}, {name: p, backend: null}]}");
+	assert_false(document_read_switch(n, &s, &sample_diags));
+	assert_errors(
+		"x.yaml:1:44: switch a: port p: name p is taken already by port p of switch a, "
+		"on line 1\n");
+	node_destroy(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_every_key),
+		cmocka_unit_test(puts_uplinks_before_host_ports_before_guests),
+		cmocka_unit_test(makes_a_policy_of_a_host_ports_vlan),
+		cmocka_unit_test(takes_a_policy_without_value_as_all_defaults),
+		cmocka_unit_test(takes_an_empty_document),
+		cmocka_unit_test(reads_workers),
+		cmocka_unit_test(collects_all_errors_of_a_file),
+		cmocka_unit_test(refuses_other_shapes),
+		cmocka_unit_test(names_the_nearest_key),
+		cmocka_unit_test(refuses_a_device_said_twice),
+		cmocka_unit_test(reads_one_port_as_the_api_has_it),
+		cmocka_unit_test(reads_one_switch_as_the_journal_has_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
