@@ -198,8 +198,10 @@ void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg)
 
 	if (seg->flags & TCP_SYN) {
 		flags |= HALF_SYN;
-		if (seg->scale >= 0)
-			flags |= (uint32_t)HALF_SCALE | (uint32_t)seg->scale;
+		if (seg->scale >= 0) {
+			flags |= HALF_SCALE;
+			flags |= (uint32_t)seg->scale & HALF_SCALE_MASK;
+		}
 	}
 	set(&s->first, seg->seq);
 	set(&s->end, seg->end);

@@ -4,7 +4,7 @@
  */
 #include "conn/tuple.h"
 
-enum { PROTO_IGMP = 2, PROTO_DCCP = 33, PROTO_UDPLITE = 136 }; /* of no meaning to the parser */
+enum { PROTO_IGMP = 2 }; /* of no meaning to the parser */
 
 enum icmp_class { ICMP_CLASS_QUESTION, ICMP_CLASS_ANSWER, ICMP_CLASS_ERROR, ICMP_CLASS_LOOSE };
 
@@ -113,9 +113,7 @@ enum tuple_kind tuple_read_l4(const uint8_t *l4, uint32_t len, bool from_inside,
 	switch (out->key.proto) {
 	case PROTO_TCP:
 	case PROTO_UDP:
-	case PROTO_DCCP:
 	case PROTO_SCTP:
-	case PROTO_UDPLITE:
 		return read_ports(l4, len, from_inside, out);
 	case PROTO_ICMP:
 	case PROTO_ICMPV6:
