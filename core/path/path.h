@@ -17,8 +17,10 @@
 #include "flow/epoch.h"
 #include "path/l2.h"
 #include "port/backend.h"
+#include "xvs/ext/meter.h"
 
 struct path;
+struct port_conf;
 
 struct path_config {
 	uint32_t workers;        /* 1 .. WORKERS_MAX */
@@ -48,6 +50,9 @@ struct path_switch {
 	uint32_t nr;          /* 1 ..; for messages */
 	/* Ports of the switch for flooding: published, replaced as a whole on any change. */
 	struct port_list *ports;
+	struct path_port *none;     /* id 0: for what enters nowhere in particular */
+	struct path *path;
+	_Atomic uint64_t guarded[PORTS_MAX / 64]; /* ports with connections; control thread writes */
 };
 
 struct port_list {
@@ -55,6 +60,21 @@ struct port_list {
 	uint32_t count;
 	struct path_port *ports[];
 };
+
+/*
+ * [control] Which switch an instance works for, from create() to the grace period before destroy():
+ * invalidate(), inject() and deliver() need it.  path_forget_instance() unbinds.
+ */
+void path_instance_bind(struct path *path, struct instance *i, struct path_switch *sw);
+
+/*
+ * [control] The chain of packets that enter nowhere in particular (inject() at XVS_PORT_NONE): a conf
+ * without port and backend; taken.  Before the first instance is bound; again after each change.
+ */
+void path_switch_nowhere(struct path_switch *sw, struct port_conf *conf);
+
+/* [control] An address of the switch's table came, went or moved: flows to it are judged anew. */
+void path_switch_address_changed(struct path_switch *sw, uint32_t segment, const uint8_t mac[6]);
 
 /* [control] */
 struct path_switch *path_switch_create(struct path *path); /* NULL: out of memory */
@@ -81,7 +101,7 @@ struct chain {
 
 struct port_conf {
 	struct rcu_node rcu;
-	struct path_port *port;
+	struct path_port *port;    /* set by path_port_add() and path_port_publish() */
 	struct path_switch *sw;
 	struct backend *backend;
 	enum path_role role;
@@ -89,6 +109,7 @@ struct port_conf {
 	bool is_blocked;          /* by the operator */
 	bool is_trunk;
 	bool learns;              /* source addresses are reported to l2 */
+	uint32_t learn_limit;
 	bool all_tags;            /* trunk: every VLAN allowed */
 	bool has_forwarder;       /* the last ingress place is class FORWARD */
 	uint32_t segment;         /* access: its VLAN; trunk: native */
@@ -105,10 +126,11 @@ struct path_port {
 	enum path_role role;
 	struct port_conf *conf;         /* published by the control thread */
 	_Atomic uint64_t hard;          /* epoch: entries older are judged again; control thread writes */
-	_Atomic uint64_t new_flow_full_at; /* token bucket of judgements, any worker */
+	struct xvs_meter new_flows;     /* budget of judgements, any worker */
 	_Atomic uint32_t held;          /* packets of its share of the pools, any worker */
 	uint32_t reserved;
 	struct path *path;
+	struct path_switch *sw;
 	struct backend *backend;
 	char name[64];                  /* for logs */
 };
@@ -161,9 +183,10 @@ struct flow_info {
 	struct xvs_flow_key key, mask;
 	uint64_t packets, bytes, age_ns, idle_ns;
 	uint16_t tcp_flags;
-	uint16_t drop_reason;    /* 0 with no instance: forwarded */
+	uint16_t drop_reason;
 	uint16_t drop_instance;
 	uint16_t watchers;       /* places that see packets */
+	bool is_dropped;         /* on ingress, or at its only exit */
 	uint32_t out_count;      /* more than 8: looked up at egress */
 	uint32_t outs[8];
 };

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * account.c - packets and bytes are counted once, in the entry, and credited to extensions in bulk:
+ * when they asked for it, when it is asked for, when the flow is judged anew, when it ends.
+ */
+#include "base/clock.h"
+#include "path/worker.h"
+#include "xvs/ext/sdk.h"
+
+static void account_step(struct path_worker *w, const struct flow_entry *e, struct flow_step *s,
+			 bool ended)
+{
+	struct instance *inst = s->instance;
+	struct instance_worker *iw = &inst->workers[w->w.nr];
+	uint64_t packets = e->packets - s->missed_packets;
+	uint64_t bytes = e->bytes - s->missed_bytes;
+	struct xvs_flow_stats stats = {
+		.size = sizeof(stats), .ended = ended, .cookie = s->cookie,
+		.packets = packets - s->accounted_packets, .bytes = bytes - s->accounted_bytes,
+		.first_ns = e->first_ns, .last_ns = e->last_ns, .now_ns = w->w.now_ns,
+		.counters = iw->counters, .port_state = s->port_state, .worker_state = iw->state,
+		.tcp_flags = e->tcp_flags,
+	};
+
+	s->accounted_packets = packets;
+	s->accounted_bytes = bytes;
+	s->accounted_ns = w->w.now_ns;
+	w->inside = inst;
+	inst->flow.account(inst->self, &stats);
+	w->inside = NULL;
+}
+
+static bool wants_account(const struct flow_step *s, const struct instance *only)
+{
+	const struct instance *inst = s->instance;
+
+	return inst && s->cookie && inst->flow.account && (!only || only == inst);
+}
+
+static void account_leg(struct path_worker *w, struct flow_entry *e, struct flow_leg *leg,
+			struct instance *only, bool ended)
+{
+	for (struct flow_step *s = leg->steps; s; s = s->next) {
+		if (wants_account(s, only))
+			account_step(w, e, s, ended);
+	}
+}
+
+void account_entry(struct path_worker *w, struct flow_entry *e, struct instance *only, bool ended)
+{
+	account_leg(w, e, &e->leg, only, ended);
+	for (uint32_t i = 0; i < e->out_count; i++)
+		account_leg(w, e, flow_out(e, i), only, ended);
+	if (!only)
+		e->tcp_flags = 0;
+}
+
+void account_retire(void *arg, struct flow_entry *e)
+{
+	/* cookies that went on to the entry's successor were taken out: see ask.c */
+	account_entry(arg, e, NULL, true);
+}
+
+static void account_leg_due(struct path_worker *w, struct flow_entry *e, struct flow_leg *leg)
+{
+	for (struct flow_step *s = leg->steps; s; s = s->next) {
+		if (s->account_ms && wants_account(s, NULL) &&
+		    w->w.now_ns - s->accounted_ns >= (uint64_t)s->account_ms * NS_PER_MS &&
+		    e->packets - s->missed_packets != s->accounted_packets)
+			account_step(w, e, s, false);
+	}
+}
+
+void account_due(void *arg, struct flow_entry *e)
+{
+	struct path_worker *w = arg;
+
+	account_leg_due(w, e, &e->leg);
+	for (uint32_t i = 0; i < e->out_count; i++)
+		account_leg_due(w, e, flow_out(e, i));
+}
+
+static void miss(struct flow_leg *leg, uint32_t behind, uint64_t packets, uint64_t bytes)
+{
+	for (struct flow_step *s = leg->steps; s; s = s->next) {
+		if (s->place > behind || behind == FLOW_NO_PLACE) {
+			s->missed_packets += packets;
+			s->missed_bytes += bytes;
+		}
+	}
+}
+
+void account_missed(struct burst *b, uint32_t i, uint32_t place)
+{
+	struct flow_leg *leg = b->legs[i];
+	struct flow_entry *e = b->entries[i];
+	uint64_t packets, bytes;
+
+	if (!leg || !leg->steps)
+		return;
+	packets = xvs_wire_packets(&b->pkts[i]->x);
+	bytes = xvs_wire_bytes(&b->pkts[i]->x);
+	miss(leg, place, packets, bytes);
+	/* left on ingress: no exit saw it */
+	for (uint32_t n = 0; b->stage == XVS_STAGE_INGRESS && n < e->out_count; n++)
+		miss(flow_out(e, n), FLOW_NO_PLACE, packets, bytes);
+}

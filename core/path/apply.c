@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * apply.c - run the program of each packet's leg, in chain order, for a whole burst at a time.
+ *
+ * Places at which nothing happens to any packet of the burst are skipped altogether.  At a place,
+ * in this order: connection, call, rewrite, drop.
+ */
+#include "path/walk.h"
+
+/* Live packets whose leg has 'bit' in the word at this offset of struct flow_leg. */
+#define LEGS_WITH(b, member, bit, out) \
+	do { \
+		(out) = 0; \
+		for (XVS_EACH(i_, (b)->live)) { \
+			if ((b)->legs[i_]->member & (bit)) \
+				(out) |= UINT64_C(1) << i_; \
+		} \
+	} while (0)
+
+static uint64_t burst_events(const struct burst *b)
+{
+	uint64_t events = 0;
+
+	for (XVS_EACH(i, b->live))
+		events |= b->legs[i]->events;
+	return events;
+}
+
+static void apply_conn(struct burst *b, uint32_t place)
+{
+	uint64_t mask = 0;
+
+	if (place != b->chain->conn_place)
+		return;
+	for (XVS_EACH(i, b->live)) {
+		if (b->legs[i]->conn_kind != FLOW_CONN_NONE && b->legs[i]->conn_place == place)
+			mask |= UINT64_C(1) << i;
+	}
+	if (mask)
+		burst_conn(b, place, mask);
+}
+
+static void apply_rewrite(struct burst *b, uint32_t place, uint32_t i)
+{
+	const struct flow_step *s = flow_leg_step(b->legs[i], place);
+	struct packet *p = b->pkts[i];
+
+	/* two steps may stand at one place: a firewall's, and the one that rewrites */
+	while (s && !s->rewrite && !s->queue)
+		s = s->next;
+	if (!s || s->place != place)
+		return;
+	if (s->queue)
+		p->x.queue = s->queue;
+	if (!s->rewrite)
+		return;
+	if (packet_rewrite(p, &s->rewrite->set, &s->rewrite->mask) != 0)
+		burst_drop(b, i, 0, REASON_POOL);
+	else if (b->stage == XVS_STAGE_INGRESS && s->rewrite->mask.bits && !admit_tag(b->conf, p))
+		burst_drop(b, i, 0, REASON_VLAN);
+}
+
+static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
+{
+	const struct flow_leg *leg = b->legs[i];
+
+	if (leg->drop_place != place)
+		return;
+	if (leg->reject)
+		reject_answer(b, i);
+	if (leg->drop_instance)
+		counter_add(&b->worker->path->instances[leg->drop_instance]
+				     ->workers[b->worker->w.nr].cost.drops, 1);
+	burst_drop(b, i, leg->drop_instance, leg->drop_reason);
+}
+
+static void apply_place(struct burst *b, uint32_t place)
+{
+	uint64_t bit = UINT64_C(1) << place;
+	uint64_t mask;
+
+	apply_conn(b, place);
+	LEGS_WITH(b, calls, bit, mask);
+	if (mask)
+		burst_call(b, place, mask);
+	LEGS_WITH(b, rewrites, bit, mask);
+	for (XVS_EACH(i, mask))
+		apply_rewrite(b, place, (uint32_t)i);
+	LEGS_WITH(b, events, bit, mask);
+	for (XVS_EACH(i, mask))
+		apply_drop(b, place, (uint32_t)i);
+}
+
+void burst_apply(struct burst *b)
+{
+	uint64_t events = burst_events(b);
+
+	b->has_relooked = false;
+	while (events) {
+		uint32_t place = (uint32_t)__builtin_ctzll(events);
+
+		apply_place(b, place);
+		if (b->has_relooked)
+			events |= burst_events(b);
+		b->has_relooked = false;
+		/* only what lies behind: shifting by 64 is undefined, so in two steps */
+		events &= ~UINT64_C(1) << place;
+	}
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ask.c - one question of the walk: an extension's verdict on a flow, checked and noted as a step.
+ *
+ * What an extension may not say is not done: an inspector cannot drop, nobody without the right
+ * rewrites, an action that this host does not know drops the flow (a demand is never ignored).
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "path/walk.h"
+
+/* Bits of 'bits' that a verdict may rewrite: push and pop of the outer tag. */
+enum { REWRITABLE_BITS = XVS_KEY_VLAN | XVS_KEY_SVLAN };
+
+static bool key_is_zero(const struct xvs_flow_key *k)
+{
+	const flow_word *w = (const flow_word *)(const void *)k;
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < sizeof(*k) / 8; i++)
+		any |= w[i];
+	return any == 0;
+}
+
+static struct flow_step *old_step(const struct flow_leg *leg, const struct instance *inst)
+{
+	struct flow_step *s = leg ? leg->steps : NULL;
+
+	while (s && s->instance != inst)
+		s = s->next;
+	return s;
+}
+
+static struct flow_step *step_add(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
+				  uint32_t place)
+{
+	struct flow_step *s = flow_step_new(k->worker->cache);
+	struct flow_step **end = &leg->steps;
+
+	if (!s) {
+		k->is_cacheable = false;
+		return NULL;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = s;
+	s->place = (uint16_t)place;
+	s->stage = (uint16_t)k->stage;
+	s->accounted_ns = k->worker->w.now_ns;
+	if (at) {
+		s->instance = at->instance;
+		s->instance_nr = at->instance->nr;
+		s->port_state = at->port_state;
+	}
+	return s;
+}
+
+void walk_note_firewall(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
+			uint32_t place)
+{
+	if (!at->instance->has_flow)
+		(void)step_add(k, leg, at, place);
+}
+
+void walk_note_l2(struct walk *k, struct flow_leg *leg)
+{
+	(void)step_add(k, leg, NULL, CHAIN_MAX);
+}
+
+/* ---- rewriting -------------------------------------------------------------------------------- */
+
+/* The walk's key, and a private copy of the packet, as they are behind this rewrite. */
+static void walk_rewrite(struct walk *k, const struct xvs_flow_key *set,
+			 const struct xvs_flow_key *mask)
+{
+	flow_word *key = (flow_word *)(void *)&k->key.k;
+	flow_word *gone = (flow_word *)(void *)&k->rewritten;
+	const flow_word *value = (const flow_word *)(const void *)set;
+	const flow_word *bits = (const flow_word *)(const void *)mask;
+
+	for (unsigned i = 0; i < sizeof(*set) / 8; i++) {
+		key[i] = (key[i] & ~bits[i]) | (value[i] & bits[i]);
+		gone[i] |= bits[i];
+	}
+	if (!k->scratch) {
+		k->scratch = packet_clone(k->packet);
+		if (!k->scratch) {
+			k->is_cacheable = false;
+			return;
+		}
+		k->packet = k->scratch;
+	}
+	if (packet_rewrite(k->scratch, set, mask) != 0)
+		k->is_cacheable = false;
+}
+
+static bool step_set_rewrite(struct walk *k, struct flow_step *s, const struct xvs_flow_key *set,
+			     const struct xvs_flow_key *mask)
+{
+	s->rewrite = flow_rewrite_new(k->worker->cache);
+	if (!s->rewrite) {
+		k->is_cacheable = false;
+		return false;
+	}
+	s->rewrite->set = *set;
+	s->rewrite->mask = *mask;
+	return true;
+}
+
+/* ---- verdicts ----------------------------------------------------------------------------------- */
+
+/* What this class and these rights do not allow is taken out of the verdict. */
+static void verdict_restrict(const struct instance *inst, struct xvs_flow_verdict *v)
+{
+	bool may_rewrite = (inst->rights & XVS_RIGHT_REWRITE) &&
+			   (inst->cls == XVS_FILTER || inst->cls == XVS_FORWARD);
+
+	if (!may_rewrite)
+		memset(&v->rewrite, 0, sizeof(v->rewrite));
+	v->rewrite.port = 0;
+	v->rewrite.vlan_inner = 0;
+	v->rewrite.ethertype = 0;
+	v->rewrite.bits &= REWRITABLE_BITS;
+	v->examined.port = 0;
+	if (inst->cls == XVS_INSPECT) {
+		v->queue = 0;
+		if (v->action == XVS_FLOW_DROP)
+			v->action = XVS_FLOW_PASS;
+	}
+}
+
+static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_verdict *v)
+{
+	struct path_worker *w = k->worker;
+	struct instance *inst = at->instance;
+	struct instance_worker *iw = &inst->workers[w->w.nr];
+	struct xvs_packet *pkt = &k->packet->x;
+	uint16_t reason = 0;
+	uint32_t dest = k->dest;
+	struct xvs_batch batch = {
+		.live = 1, .pkts = &pkt, .reason = &reason, .counters = iw->counters,
+		.dest = inst->cls == XVS_FORWARD ? &dest : NULL,
+		.port_state = at->port_state, .worker_state = iw->state, .now_ns = w->w.now_ns,
+		.port = k->conf->port->id, .count = 1,
+		.stage = (uint16_t)(inst->cls == XVS_FORWARD ? XVS_STAGE_FORWARD : k->stage),
+	};
+	uint64_t start = clock_cycles();
+
+	w->inside = inst;
+	__atomic_store_n(&iw->callback_since_cycles, start, __ATOMIC_RELAXED);
+	inst->flow.judge(inst->self, &batch, 0, &k->key.k, v);
+	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
+	w->inside = NULL;
+	counter_add(&iw->cost.judged, 1);
+	counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
+}
+
+static void step_fill(struct flow_step *s, const struct xvs_flow_verdict *v)
+{
+	s->action = v->action;
+	s->reason = v->reason;
+	s->dest = v->dest;
+	s->tags = v->tags;
+	s->cookie = v->cookie;
+	s->sample = v->sample;
+	s->watch_tcp_flags = v->watch_tcp_flags;
+	s->watch_bytes = v->watch_bytes;
+	s->account_ms = v->account_ms;
+	s->queue = v->queue;
+}
+
+static void entry_limits(struct walk *k, const struct xvs_flow_verdict *v)
+{
+	struct flow_entry *e = k->entry;
+	uint64_t until = k->worker->w.now_ns + (uint64_t)v->max_ms * NS_PER_MS;
+
+	if (v->idle_ms && v->idle_ms < e->idle_ms)
+		e->idle_ms = v->idle_ms;
+	if (v->max_ms && until < e->expires_ns)
+		e->expires_ns = until;
+}
+
+/* Does the rest of the chain see what it saw when the old verdict was given? */
+static bool step_differs(const struct flow_step *old, const struct xvs_flow_verdict *v)
+{
+	bool had = old->rewrite != NULL;
+	bool has = !key_is_zero(&v->rewrite);
+
+	if (had != has || old->dest != v->dest)
+		return true;
+	return has && (memcmp(&old->rewrite->set, &v->set, sizeof(v->set)) != 0 ||
+		       memcmp(&old->rewrite->mask, &v->rewrite, sizeof(v->rewrite)) != 0);
+}
+
+/* The old verdict of a step that no change concerns, without asking. */
+static void verdict_keep(const struct flow_step *old, struct xvs_flow_verdict *v)
+{
+	v->action = old->action;
+	v->reason = old->reason;
+	v->dest = old->dest;
+	v->tags = old->tags;
+	v->cookie = old->cookie;
+	v->sample = old->sample;
+	v->watch_tcp_flags = old->watch_tcp_flags;
+	v->watch_bytes = old->watch_bytes;
+	v->account_ms = old->account_ms;
+	v->queue = old->queue;
+	if (old->rewrite) {
+		v->set = old->rewrite->set;
+		v->rewrite = old->rewrite->mask;
+	}
+}
+
+static void verdict_get(struct walk *k, const struct flow_leg *old_leg, const struct chain_place *at,
+			struct xvs_flow_verdict *v)
+{
+	struct flow_step *old = old_step(old_leg, at->instance);
+
+	if (old && k->is_partial && !k->has_diverged &&
+	    !step_is_concerned(k->old, old, &k->conf->sw->log, &k->rewritten)) {
+		verdict_keep(old, v);
+		old->cookie = 0;
+		return;
+	}
+	if (old) {
+		/* the flow's history goes on in the new entry: it does not end with the old one */
+		v->cookie = old->cookie;
+		old->cookie = 0;
+	}
+	ask(k, at, v);
+	verdict_restrict(at->instance, v);
+	walk_examine(k, &v->examined);
+	if (old && step_differs(old, v))
+		k->has_diverged = true;
+}
+
+bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
+	      const struct chain_place *at, uint32_t place)
+{
+	struct xvs_flow_verdict v = { .size = sizeof(v) };
+	uint64_t bit = UINT64_C(1) << place;
+	struct flow_step *s;
+
+	verdict_get(k, old_leg, at, &v);
+	s = step_add(k, leg, at, place);
+	if (s)
+		step_fill(s, &v);
+	entry_limits(k, &v);
+	if (v.action > XVS_FLOW_WATCH) {
+		leg_drop(leg, place, 0, REASON_EXTENSION_FAILED);
+		return false;
+	}
+	if (v.action == XVS_FLOW_DROP) {
+		leg_drop(leg, place, at->instance->nr, v.reason);
+		return false;
+	}
+	if (v.action == XVS_FLOW_WATCH) {
+		leg->calls |= bit;
+		leg->events |= bit;
+	}
+	if (at->instance->cls == XVS_FORWARD)
+		k->dest = v.dest;
+	if (!key_is_zero(&v.rewrite)) {
+		if (s && step_set_rewrite(k, s, &v.set, &v.rewrite))
+			leg->rewrites |= bit;
+		walk_rewrite(k, &v.set, &v.rewrite);
+	}
+	if (v.queue)
+		leg->rewrites |= bit;
+	leg->events |= leg->rewrites & bit;
+	return true;
+}
+
+/* ---- connections ---------------------------------------------------------------------------------- */
+
+static const struct xvs_flow_key whole_tuple = {
+	.ip_src = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 },
+	.ip_dst = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 },
+	.ip_proto = 255, .l4_src = UINT16_MAX, .l4_dst = UINT16_MAX,
+};
+
+/* A denial is judged again when any of the firewalls that were asked changes its mind. */
+static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
+{
+	const struct chain *chain = k->stage == XVS_STAGE_EGRESS ? &k->conf->egress :
+								   &k->conf->ingress;
+
+	for (uint32_t place = first; place < chain->count; place++) {
+		if (chain->places[place].instance->has_conn)
+			(void)step_add(k, leg, &chain->places[place], place);
+	}
+}
+
+bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place)
+{
+	struct conn_result r = { .reason = 0 };
+	enum conn_answer answer;
+
+	/* consulting a connection makes the mask exact in the 5-tuple (architecture 16.1e) */
+	walk_examine(k, &whole_tuple);
+	leg->conn_place = (uint16_t)place;
+	leg->conn_kind = (uint16_t)firewall_kind(k->packet);
+	if (leg->conn_kind == FLOW_CONN_INSIDE) {
+		leg->events |= UINT64_C(1) << place;
+		return true; /* asked when the packet gets there */
+	}
+	leg->conn_kind = FLOW_CONN_NONE;
+	answer = firewall_ask(k->worker, k->conf, k->stage, k->packet, &r);
+	switch (answer) {
+	case CONN_PASS:
+		leg->conn_kind = FLOW_CONN_TRACK;
+		leg->conn_index = r.ref.index;
+		leg->conn_generation = r.ref.generation;
+		leg->events |= UINT64_C(1) << place;
+		return true;
+	case CONN_DENIED:
+		leg->reject = r.decision.action == XVS_CONN_REJECT;
+		leg_drop(leg, place, r.decision.instance, r.decision.reason);
+		note_firewalls(k, leg, place);
+		return false;
+	case CONN_LOOSE:
+		return true;
+	default:
+		k->is_cacheable = false;
+		leg_drop(leg, place, 0, r.reason ? r.reason : REASON_CONN_INVALID);
+		return false;
+	}
+}

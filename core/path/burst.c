@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * burst.c - the life of a packet.  Start reading here.
+ *
+ *      rx -> parse -> admit -> lookup -> [judge on a miss] -> apply -> output -> tx
+ *
+ * One worker takes up to 64 packets of one port queue all the way through and comes back: no
+ * queue between stages, no packet handed from thread to thread.  Each step lives in the file of
+ * its name.  Data goes one way: core/port (in), core/packet, core/flow, core/ext only for
+ * extensions that asked to see packets, and core/port (out).
+ */
+#include "path/burst.h"
+
+#include "path/worker.h"
+
+static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf, uint16_t stage)
+{
+	b->worker = w;
+	b->conf = conf;
+	b->chain = stage == XVS_STAGE_EGRESS ? &conf->egress : &conf->ingress;
+	b->stage = stage;
+	b->fresh = 0;
+	b->dynamic = 0;
+}
+
+static void burst_parse(struct burst *b)
+{
+	struct port_counters *c = &b->worker->w.shard->ports[b->conf->port->id];
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < b->count; i++) {
+		struct packet *p = b->pkts[i];
+		uint16_t bad = REASON_NONE;
+
+		if (i + 1u < b->count)
+			__builtin_prefetch(b->pkts[i + 1]->x.data);
+		p->x.port_in = b->conf->port->id;
+		p->x.rx_ns = b->worker->w.now_ns;
+		bytes += p->x.len;
+		packet_parse(p, &bad);
+		b->reason[i] = bad;
+	}
+	counter_add(&c->rx_packets, b->count);
+	counter_add(&c->rx_bytes, bytes);
+}
+
+uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t queue)
+{
+	struct burst *b = &w->ingress;
+	const struct backend_ops *ops = port->backend->ops;
+	struct port_conf *conf;
+
+	b->count = (uint16_t)ops->rx(port->backend, queue, w->pool, b->pkts, XVS_BATCH_MAX);
+	if (b->count == 0)
+		return 0;
+	/* in this order: an entry never looks newer than the configuration it was judged on */
+	w->epoch = epoch_now();
+	conf = rcu_read(&port->conf);
+	burst_begin(b, w, conf, XVS_STAGE_INGRESS);
+	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
+	burst_parse(b);
+	burst_admit(b);
+	burst_lookup(b, 0);
+	burst_apply(b);
+	burst_output(b);
+	output_flush(w);
+	if (ops->rx_done)
+		ops->rx_done(port->backend, queue);
+	flow_reclaim(w->cache);
+	return b->count;
+}
+
+void burst_continue(struct path_worker *w, struct burst *b, struct port_conf *conf, uint16_t stage,
+		    uint32_t place)
+{
+	burst_begin(b, w, conf, stage);
+	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
+	burst_lookup(b, place);
+	burst_apply(b);
+	if (stage == XVS_STAGE_EGRESS)
+		burst_tx(b);
+	else
+		burst_output(b);
+	output_flush(w);
+	flow_reclaim(w->cache);
+}

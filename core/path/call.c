@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.c - an extension sees packets of one port: the batch is made, the call is timed, and what it
+ * did is checked against its class and rights before it takes effect.
+ */
+#include "base/clock.h"
+#include "path/walk.h"
+#include "xvs/ext/sdk.h"
+
+/* TCP flags in the order of the key's member, or as plain numbers: nine bits tell which. */
+static uint32_t flags_in_host_order(uint16_t flags)
+{
+	return flags & 0xff00 ? xvs_ntoh16(flags) : flags;
+}
+
+static bool has_tcp_flags(const struct packet *p, uint16_t flags)
+{
+	return flags && (p->x.flags & XVS_PKT_L4) && p->x.l4_proto == 6 &&
+	       p->x.l4_off + 14u <= p->x.linear &&
+	       (xvs_get16(p->x.data + p->x.l4_off + 12) & 0x1ffu & flags_in_host_order(flags));
+}
+
+/* Is this packet one that the watcher asked for? */
+static bool is_sampled(struct path_worker *w, const struct flow_step *s, const struct packet *p)
+{
+	if (has_tcp_flags(p, s->watch_tcp_flags))
+		return true;
+	if (s->sample > 1)
+		return xvs_random(&w->random) % s->sample == 0;
+	return s->watch_tcp_flags == 0 || s->sample == 1;
+}
+
+static bool make_readable(struct burst *b, uint32_t i, uint32_t want)
+{
+	struct packet *p = b->pkts[i];
+
+	if (want > p->x.len)
+		want = p->x.len;
+	if (want <= p->x.linear || packet_pull(p, want) == 0)
+		return true;
+	burst_drop(b, i, 0, REASON_POOL);
+	return false;
+}
+
+/* Cookies, samples and bytes of those that judged; returns those to be shown. */
+static uint64_t select_watched(struct burst *b, uint32_t place, uint64_t mask)
+{
+	const struct instance *inst = b->chain->places[place].instance;
+	uint64_t shown = 0;
+
+	for (XVS_EACH(i, mask)) {
+		const struct flow_step *s = b->legs[i] ? flow_leg_step(b->legs[i], place) : NULL;
+
+		while (s && s->instance != inst)
+			s = s->next;
+		b->cookie[i] = s ? s->cookie : 0;
+		b->dest[i] = s ? s->dest : XVS_DEST_NONE;
+		if (s && !is_sampled(b->worker, s, b->pkts[i]))
+			continue;
+		if (s && s->watch_bytes && !make_readable(b, (uint32_t)i, s->watch_bytes))
+			continue;
+		shown |= UINT64_C(1) << i;
+	}
+	return shown;
+}
+
+static uint64_t select_all(struct burst *b, uint64_t mask)
+{
+	for (XVS_EACH(i, mask))
+		b->dest[i] = XVS_DEST_NONE;
+	return mask;
+}
+
+/* As many as can be kept whatever happens: refusal must precede the act. */
+static uint32_t steal_quota(const struct burst *b, const struct instance *inst)
+{
+	const struct path_port *port = b->conf->port;
+	uint32_t held = instance_held(inst);
+	uint32_t charged = atomic_load_explicit(&port->held, memory_order_relaxed);
+	uint32_t quota = held < INSTANCE_HELD_MAX ? INSTANCE_HELD_MAX - held : 0;
+	const struct pool *pool = b->worker->pool;
+
+	if (!(inst->rights & XVS_RIGHT_QUEUE) || inst->cls == XVS_INSPECT)
+		return 0;
+	if (charged >= PORT_HELD_MAX)
+		return 0;
+	if (quota > PORT_HELD_MAX - charged)
+		quota = PORT_HELD_MAX - charged;
+	if (quota > pool_packets_left(pool) / 2)
+		quota = pool_packets_left(pool) / 2;
+	if (quota > pool_small_left(pool))
+		quota = pool_small_left(pool);
+	if (quota > pool_large_left(pool))
+		quota = pool_large_left(pool);
+	return quota;
+}
+
+static void invoke(struct burst *b, struct instance *inst, struct xvs_batch *batch)
+{
+	struct path_worker *w = b->worker;
+	struct instance_worker *iw = &inst->workers[w->w.nr];
+	uint64_t start = clock_cycles();
+	const struct xvs_batch *shown = batch;
+
+	w->inside = inst;
+	w->inside_burst = b;
+	__atomic_store_n(&iw->callback_since_cycles, start, __ATOMIC_RELAXED);
+	if (inst->cls == XVS_INSPECT)
+		inst->ops.inspect(inst->self, shown);
+	else if (inst->cls == XVS_FORWARD)
+		inst->ops.forward(inst->self, batch);
+	else if (b->stage == XVS_STAGE_EGRESS)
+		inst->ops.egress(inst->self, batch);
+	else
+		inst->ops.ingress(inst->self, batch);
+	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
+	w->inside = NULL;
+	w->inside_burst = NULL;
+	counter_add(&iw->cost.calls, 1);
+	counter_add(&iw->cost.cycles, clock_cycles() - start);
+}
+
+static bool has_callback(const struct instance *inst, uint32_t stage)
+{
+	if (inst->cls == XVS_INSPECT)
+		return inst->ops.inspect != NULL;
+	if (inst->cls == XVS_FORWARD)
+		return inst->ops.forward != NULL;
+	return stage == XVS_STAGE_EGRESS ? inst->ops.egress != NULL : inst->ops.ingress != NULL;
+}
+
+/* ---- what it did -------------------------------------------------------------------------------- */
+
+static void take_stolen(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
+{
+	struct packet *p = b->pkts[i];
+	struct instance_worker *iw = &inst->workers[b->worker->w.nr];
+
+	b->live &= ~(UINT64_C(1) << i);
+	account_missed(b, i, place);
+	(void)packet_own(p); /* cannot fail: the quota kept room for it */
+	p->owner = inst->nr;
+	p->stage = b->stage;
+	p->place = (uint16_t)(place + 1);
+	p->port_out = b->conf->port->id;
+	p->scratch = b->conf;
+	p->charged = b->conf->port->id;
+	atomic_fetch_add_explicit(&b->conf->port->held, 1, memory_order_relaxed);
+	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);
+	counter_add(&iw->cost.stolen, 1);
+}
+
+static void take_settled(struct burst *b, const struct instance *inst, uint32_t place, uint32_t i,
+			 bool dropped)
+{
+	struct flow_leg *leg = b->legs[i];
+	struct flow_step *s = leg ? leg->steps : NULL;
+
+	while (s && s->instance != inst)
+		s = s->next;
+	if (!s || s->action != XVS_FLOW_WATCH)
+		return;
+	leg->calls &= ~(UINT64_C(1) << place);
+	s->action = dropped ? XVS_FLOW_DROP : XVS_FLOW_PASS;
+	s->reason = b->reason[i];
+	if (dropped)
+		leg_drop(leg, place, inst->nr, b->reason[i]);
+}
+
+static void take_dropped(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
+{
+	account_missed(b, i, place);
+	if (b->reason[i] != XVS_REASON_CONSUMED)
+		counter_add(&inst->workers[b->worker->w.nr].cost.drops, 1);
+	burst_drop(b, i, inst->nr, b->reason[i]);
+}
+
+/* Changed bytes are parsed again, and the rest of the chain sees the packet under its new key. */
+static void take_dirty(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
+{
+	struct packet *p = b->pkts[i];
+	uint16_t bad = REASON_NONE;
+
+	p->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
+	if (!(inst->rights & XVS_RIGHT_REWRITE) || inst->cls == XVS_INSPECT) {
+		burst_drop(b, i, inst->nr, 0);
+		return;
+	}
+	packet_parse(p, &bad);
+	if (p->x.flags & XVS_PKT_BAD) {
+		burst_drop(b, i, 0, bad);
+	} else if (b->stage == XVS_STAGE_INGRESS && !admit_tag(b->conf, p)) {
+		burst_drop(b, i, 0, REASON_VLAN);
+	} else {
+		b->fresh &= ~(UINT64_C(1) << i);
+		b->has_relooked = true;
+		(void)packet_lookup(b, i, place + 1);
+	}
+}
+
+static void take_destination(struct burst *b, const struct instance *inst, uint32_t i)
+{
+	struct flow_entry *e = b->entries[i];
+
+	if (!inst->has_flow || !e || e->dest != b->dest[i])
+		b->dynamic |= UINT64_C(1) << i;
+}
+
+static void take_results(struct burst *b, struct instance *inst, uint32_t place,
+			 const struct xvs_batch *batch, uint64_t shown)
+{
+	uint64_t stolen = batch->stolen & shown & ~batch->live;
+	uint64_t gone = shown & ~batch->live & ~stolen;
+	uint64_t settled = inst->has_flow ? batch->settled & shown : 0;
+
+	for (XVS_EACH(i, settled))
+		take_settled(b, inst, place, (uint32_t)i, (gone >> i & 1) != 0);
+	for (XVS_EACH(j, stolen))
+		take_stolen(b, inst, place, (uint32_t)j);
+	for (XVS_EACH(n, gone))
+		take_dropped(b, inst, place, (uint32_t)n);
+	for (XVS_EACH(m, shown & b->live)) {
+		if (inst->cls == XVS_FORWARD)
+			take_destination(b, inst, (uint32_t)m);
+		if (b->pkts[m]->x.flags & XVS_PKT_DIRTY)
+			take_dirty(b, inst, place, (uint32_t)m);
+	}
+}
+
+void burst_call(struct burst *b, uint32_t place, uint64_t mask)
+{
+	const struct chain_place *at = &b->chain->places[place];
+	struct instance *inst = at->instance;
+	struct instance_worker *iw = &inst->workers[b->worker->w.nr];
+	uint64_t shown = inst->has_flow ? select_watched(b, place, mask) : select_all(b, mask);
+	struct xvs_batch batch;
+
+	for (XVS_EACH(i, inst->ext->linear ? shown : 0)) {
+		if (!make_readable(b, (uint32_t)i, inst->ext->linear))
+			shown &= ~(UINT64_C(1) << i);
+	}
+	if (!shown || !has_callback(inst, b->stage))
+		return;
+	batch = (struct xvs_batch){
+		.live = shown,
+		.pkts = (struct xvs_packet *const *)(void *)b->pkts,
+		.reason = b->reason,
+		.dest = inst->cls == XVS_FORWARD ? b->dest : NULL,
+		.cookie = inst->has_flow ? b->cookie : NULL,
+		.counters = iw->counters,
+		.port_state = at->port_state,
+		.worker_state = iw->state,
+		.now_ns = b->worker->w.now_ns,
+		.port = b->conf->port->id,
+		.stage = inst->cls == XVS_FORWARD ? XVS_STAGE_FORWARD : b->stage,
+		.count = b->count,
+		.steals_left = steal_quota(b, inst),
+	};
+	invoke(b, inst, &batch);
+	counter_add(&iw->cost.packets, (uint64_t)__builtin_popcountll(shown));
+	if (inst->cls != XVS_INSPECT)
+		take_results(b, inst, place, &batch, shown);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drop.c - the end of packets that are not sent: counted by port, stage, instance and reason.
+ */
+#include "path/worker.h"
+
+void packet_uncharge(struct path_worker *w, struct packet *p)
+{
+	struct path_port *port;
+
+	if (!p->charged)
+		return;
+	port = path_port_of(w->path, p->charged);
+	if (port)
+		atomic_fetch_sub_explicit(&port->held, 1, memory_order_relaxed);
+	p->charged = 0;
+}
+
+void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_t stage,
+		 uint32_t instance, uint32_t reason)
+{
+	struct port_counters *c = &w->w.shard->ports[port < PORTS_MAX ? port : 0];
+
+	if (reason == XVS_REASON_CONSUMED) {
+		counter_add(&c->consumed, 1);
+	} else {
+		counters_drop(w->w.shard, drop_key(port, stage, instance, reason), 1, p->x.len);
+	}
+	packet_uncharge(w, p);
+	packet_free(p);
+}
+
+void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason)
+{
+	b->live &= ~(UINT64_C(1) << i);
+	packet_drop(b->worker, b->pkts[i], b->conf->port->id, b->stage, instance, reason);
+}
+
+bool packet_parse_own(struct packet *p)
+{
+	uint16_t bad = REASON_NONE;
+
+	p->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
+	packet_parse(p, &bad);
+	return !(p->x.flags & XVS_PKT_BAD);
+}

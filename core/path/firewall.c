@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * firewall.c - between the chain and the connection tracker: packets are asked about, extensions
+ * with "xvs.conn/1" authorise and are told.
+ *
+ * A firewall's slot in a connection is its rank on the port's ingress chain, in both directions.
+ */
+#include "base/clock.h"
+#include "path/walk.h"
+
+struct firewall_context {
+	struct path_worker *worker;
+	const struct port_conf *conf; /* NULL in sweeps: found by the connection's port */
+	uint32_t stage;
+};
+
+enum flow_conn firewall_kind(const struct packet *p)
+{
+	bool is_icmp = (p->x.flags & XVS_PKT_IPV4 && p->x.l4_proto == 1) ||
+		       (p->x.flags & XVS_PKT_IPV6 && p->x.l4_proto == 58);
+
+	/* an echo's id is not in the key, and an error's inner packet is not either */
+	return is_icmp || (p->x.flags & XVS_PKT_FRAG) ? FLOW_CONN_INSIDE : FLOW_CONN_TRACK;
+}
+
+enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
+			      struct packet *p, struct conn_result *r)
+{
+	struct firewall_context ctx = { w, conf, stage };
+
+	return conn_judge(w->path->conns, &w->w, conf->port->id, stage == XVS_STAGE_EGRESS, p, &ctx, r);
+}
+
+/* ---- packets ------------------------------------------------------------------------------------ */
+
+static void conn_inside(struct burst *b, uint32_t place, uint32_t i)
+{
+	struct packet *p = b->pkts[i];
+	struct conn_result r = { .reason = REASON_NONE };
+
+	p->stage = b->stage;
+	p->place = (uint16_t)place;
+	p->port_out = b->conf->port->id;
+	switch (firewall_ask(b->worker, b->conf, b->stage, p, &r)) {
+	case CONN_PASS:
+	case CONN_LOOSE:
+	case CONN_INSIDE:
+		return;
+	case CONN_HELD:
+		atomic_fetch_add_explicit(&b->worker->path->fragments_held, 1, memory_order_relaxed);
+		b->live &= ~(UINT64_C(1) << i);
+		return;
+	case CONN_DENIED:
+		account_missed(b, i, place);
+		if (r.decision.action == XVS_CONN_REJECT)
+			reject_answer(b, i);
+		burst_drop(b, i, r.decision.instance, r.decision.reason);
+		return;
+	default:
+		account_missed(b, i, place);
+		burst_drop(b, i, 0, r.reason ? r.reason : REASON_CONN_INVALID);
+	}
+}
+
+static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
+{
+	struct path_worker *w = b->worker;
+	const struct flow_leg *leg = b->legs[i];
+	struct conn_ref ref = { leg->conn_index, leg->conn_generation };
+	struct firewall_context ctx = { w, b->conf, b->stage };
+	uint16_t reason = REASON_CONN_STATE;
+
+	switch (conn_update(w->path->conns, &w->w, ref, b->pkts[i], &ctx, &reason)) {
+	case CONN_PASS:
+		return;
+	case CONN_AGAIN:
+		flow_retire(w->cache, b->entries[i]);
+		b->has_relooked = true;
+		(void)packet_judge(b, i, place);
+		return;
+	default:
+		account_missed(b, i, place);
+		burst_drop(b, i, 0, reason);
+	}
+}
+
+void burst_conn(struct burst *b, uint32_t place, uint64_t mask)
+{
+	for (XVS_EACH(i, mask)) {
+		if (b->legs[i]->conn_kind == FLOW_CONN_INSIDE)
+			conn_inside(b, place, (uint32_t)i);
+		else if (!(b->fresh >> i & 1))
+			conn_tracked(b, place, (uint32_t)i);
+	}
+}
+
+/* ---- what the tracker asks and tells --------------------------------------------------------------- */
+
+static void decide(struct conn_decision *out, const struct instance *inst, uint32_t slot,
+		   const struct xvs_conn_verdict *v)
+{
+	if (v->action != XVS_CONN_ALLOW) {
+		/* an action that this host does not know is a demand: refuse rather than let pass */
+		out->action = v->action == XVS_CONN_REJECT ? XVS_CONN_REJECT : XVS_CONN_DENY;
+		out->reason = v->reason;
+		out->instance = inst->nr;
+	}
+	if (v->idle_ms && (!out->idle_ms || v->idle_ms < out->idle_ms))
+		out->idle_ms = v->idle_ms;
+	if (v->report_ms && (!out->report_ms || v->report_ms < out->report_ms))
+		out->report_ms = v->report_ms;
+	if (v->mark)
+		out->mark = v->mark;
+	if (v->log)
+		out->log = (uint16_t)(out->log | 1u << slot);
+}
+
+static void authorise_one(const struct firewall_context *ctx, const struct chain_place *at,
+			  struct xvs_packet *pkt, struct xvs_conn *view, uint32_t slot,
+			  struct conn_decision *out)
+{
+	struct path_worker *w = ctx->worker;
+	struct instance *inst = at->instance;
+	struct instance_worker *iw = &inst->workers[w->w.nr];
+	struct xvs_conn_verdict v = { .size = sizeof(v) };
+	uint16_t reason = 0;
+	struct xvs_batch batch = {
+		.live = 1, .pkts = &pkt, .reason = &reason, .counters = iw->counters,
+		.port_state = at->port_state, .worker_state = iw->state, .now_ns = w->w.now_ns,
+		.port = ctx->conf->port->id, .stage = (uint16_t)ctx->stage, .count = 1,
+	};
+	uint64_t start = clock_cycles();
+
+	w->inside = inst;
+	__atomic_store_n(&iw->callback_since_cycles, start, __ATOMIC_RELAXED);
+	inst->conn.authorise(inst->self, &batch, 0, view, &v);
+	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
+	w->inside = NULL;
+	counter_add(&iw->cost.judged, 1);
+	counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
+	decide(out, inst, slot, &v);
+}
+
+static void firewall_authorise(void *arg, const struct packet *p, struct xvs_conn *view,
+			       uint64_t slots[CONN_SLOTS], struct conn_decision *out)
+{
+	const struct firewall_context *ctx = arg;
+	const struct chain *chain = &ctx->conf->ingress;
+	struct xvs_packet *pkt = (struct xvs_packet *)(uintptr_t)&p->x;
+	uint32_t slot = 0;
+
+	for (uint32_t i = 0; i < chain->count && slot < CONN_SLOTS; i++) {
+		if (!chain->places[i].instance->has_conn)
+			continue;
+		view->slot = &slots[slot];
+		authorise_one(ctx, &chain->places[i], pkt, view, slot, out);
+		slot++;
+		if (out->action != XVS_CONN_ALLOW)
+			return;
+	}
+}
+
+static void tell_one(struct path_worker *w, const struct chain_place *at, struct xvs_conn *view,
+		     uint16_t cause)
+{
+	struct instance *inst = at->instance;
+	struct instance_worker *iw = &inst->workers[w->w.nr];
+	struct xvs_conn_event e = {
+		.size = sizeof(e), .cause = cause, .conn = view, .now_ns = w->w.now_ns,
+		.counters = iw->counters, .port_state = at->port_state, .worker_state = iw->state,
+	};
+
+	if (!inst->conn.event)
+		return;
+	w->inside = inst;
+	inst->conn.event(inst->self, &e);
+	w->inside = NULL;
+}
+
+static void firewall_event(void *arg, struct xvs_conn *view, uint64_t slots[CONN_SLOTS], uint16_t log,
+			   uint16_t cause)
+{
+	const struct firewall_context *ctx = arg;
+	struct path_port *port = path_port_of(ctx->worker->path, view->port);
+	const struct chain *chain;
+	uint32_t slot = 0;
+
+	if (!port)
+		return;
+	chain = &rcu_read(&port->conf)->ingress;
+	for (uint32_t i = 0; i < chain->count && slot < CONN_SLOTS; i++) {
+		if (!chain->places[i].instance->has_conn)
+			continue;
+		view->slot = &slots[slot];
+		if (log >> slot & 1)
+			tell_one(ctx->worker, &chain->places[i], view, cause);
+		slot++;
+	}
+}
+
+static void firewall_resume(void *arg, struct packet *p)
+{
+	const struct firewall_context *ctx = arg;
+
+	atomic_fetch_sub_explicit(&ctx->worker->path->fragments_held, 1, memory_order_relaxed);
+	(void)later_put(ctx->worker, p, p->stage, p->port_out, p->place, NULL);
+}
+
+static void firewall_drop(void *arg, struct packet *p, uint32_t port, uint16_t reason)
+{
+	const struct firewall_context *ctx = arg;
+
+	atomic_fetch_sub_explicit(&ctx->worker->path->fragments_held, 1, memory_order_relaxed);
+	packet_drop(ctx->worker, p, port, p->stage, 0, reason);
+}
+
+void firewall_env(struct conn_env *env)
+{
+	*env = (struct conn_env){
+		.authorise = firewall_authorise,
+		.event = firewall_event,
+		.resume = firewall_resume,
+		.drop = firewall_drop,
+	};
+}
+
+void firewall_sweep(struct path_worker *w)
+{
+	struct firewall_context ctx = { w, NULL, XVS_STAGE_INGRESS };
+
+	conn_sweep(w->path->conns, &w->w, &ctx);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward.c - from a destination to the ports it stands for; the built-in L2 switch.
+ *
+ * Rules that hold whoever chose the destination: never back where it came from, never from an
+ * uplink to an uplink, only to ports that carry the packet's segment.
+ */
+#include <string.h>
+
+#include "path/worker.h"
+
+static bool is_multicast(const uint8_t mac[6])
+{
+	return mac[0] & 1;
+}
+
+/* 01-80-C2-00-00-0X is between a station and its bridge: IEEE 802.1Q, table 8-1. */
+static bool is_link_local(const uint8_t mac[6])
+{
+	static const uint8_t prefix[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+
+	return memcmp(mac, prefix, sizeof(prefix)) == 0 && mac[5] < 0x10;
+}
+
+/* Why this port may not get the packet; REASON_NONE: it may. */
+static uint16_t refuse(const struct port_conf *in, const struct port_conf *out, uint32_t segment)
+{
+	if (in && in->port == out->port)
+		return REASON_SAME_PORT;
+	if (in && in->role == ROLE_UPLINK && out->role == ROLE_UPLINK)
+		return REASON_UPLINK;
+	if (!out->is_open)
+		return REASON_EXIT_CLOSED;
+	if (!segment_is_carried(out, segment))
+		return REASON_VLAN;
+	return REASON_NONE;
+}
+
+static void add_port(struct targets *t, const struct port_conf *in, struct path_port *port,
+		     uint32_t segment)
+{
+	struct port_conf *conf = rcu_read(&port->conf);
+
+	t->reason = refuse(in, conf, segment);
+	if (t->reason == REASON_NONE && t->count < TARGETS_MAX)
+		t->confs[t->count++] = conf;
+}
+
+/* Every port of the segment, or for unknown unicast only uplinks and ports that learn. */
+static void add_segment(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
+			uint32_t segment, bool unknown_unicast)
+{
+	const struct port_list *list = rcu_read(&sw->ports);
+
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		struct port_conf *conf = rcu_read(&list->ports[i]->conf);
+
+		if (refuse(in, conf, segment) != REASON_NONE)
+			continue;
+		if (unknown_unicast && conf->role != ROLE_UPLINK && !conf->learns)
+			continue;
+		t->confs[t->count++] = conf;
+	}
+	t->reason = unknown_unicast ? REASON_UNKNOWN_UNICAST : REASON_NO_DESTINATION;
+}
+
+static void add_normal(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
+		       uint32_t segment, const uint8_t eth_dst[6])
+{
+	struct path_port *port;
+
+	t->used_address = 1;
+	if (is_link_local(eth_dst)) {
+		t->reason = REASON_LINK_LOCAL;
+		return;
+	}
+	port = is_multicast(eth_dst) ? NULL : l2_lookup(&sw->l2, segment, eth_dst);
+	if (port)
+		add_port(t, in, port, segment);
+	else
+		add_segment(t, sw, in, segment, !is_multicast(eth_dst));
+}
+
+void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
+		     const struct port_conf *in, uint32_t segment, const uint8_t eth_dst[6],
+		     uint32_t dest, struct targets *out)
+{
+	struct path_port *port;
+
+	out->count = 0;
+	out->used_address = 0;
+	out->reason = REASON_NO_DESTINATION;
+	if (dest == XVS_DEST_NORMAL) {
+		add_normal(out, sw, in, segment, eth_dst);
+	} else if (dest == XVS_DEST_FLOOD) {
+		add_segment(out, sw, in, segment, false);
+	} else if (dest != XVS_DEST_NONE) {
+		port = path_port_of(w->path, dest);
+		out->reason = REASON_NO_PORT;
+		if (port && port->sw == sw)
+			add_port(out, in, port, segment);
+	}
+}
+
+/* ---- learning ------------------------------------------------------------------------------------ */
+
+static void learn_arrived(struct letter *letter)
+{
+	struct learn_letter *l = (struct learn_letter *)letter;
+	struct path *path = l->worker->path;
+	struct path_port *port = path_port_of(path, l->port_id);
+
+	if (port && rcu_read(&port->conf)->learns)
+		path_learn(port, l->segment, l->mac);
+	__atomic_store_n(&l->in_use, false, __ATOMIC_RELEASE);
+}
+
+void forward_learn(struct burst *b, uint32_t i)
+{
+	struct path_worker *w = b->worker;
+	const struct packet *p = b->pkts[i];
+	struct learn_letter *l = &w->learn[w->learn_next];
+
+	/* no free letter: the next flow of this sender, or this one in a while, brings it again */
+	if (is_multicast(p->x.data + 6) || __atomic_load_n(&l->in_use, __ATOMIC_ACQUIRE))
+		return;
+	w->learn_next = (w->learn_next + 1) % LEARN_MAX;
+	l->worker = w;
+	l->port_id = b->conf->port->id;
+	l->segment = p->segment;
+	memcpy(l->mac, p->x.data + 6, 6);
+	__atomic_store_n(&l->in_use, true, __ATOMIC_RELAXED);
+	loop_post(w->path->loop, &l->letter, learn_arrived);
+}

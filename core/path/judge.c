@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * judge.c - the walk: the first packet of a flow is judged by every extension in chain order, and
+ * what they say becomes one flow entry.
+ *
+ * A walk is a pooled object that holds all it needs to stop and go on: the key as it is now, the
+ * place, the union of masks, the epoch.  It runs leg by leg: the leg of the burst's own stage,
+ * then, where a destination is known, the egress chain of each exit port.
+ *
+ * A partial walk judges an entry that an exact change made stale: extensions whose verdict is not
+ * concerned, and whose view of the packet is the same, are not asked; their verdict is kept.
+ */
+#include "path/walk.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { IDLE_DEFAULT_MS = 10000, LEARNING_MAX_MS = 30000 };
+
+static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t place,
+		      const struct flow_key *key, struct flow_entry *old, bool is_partial)
+{
+	struct path_worker *w = b->worker;
+
+	memset(k, 0, sizeof(*k));
+	k->worker = w;
+	k->packet = b->pkts[i];
+	k->conf = b->conf;
+	k->stage = b->stage;
+	k->first_place = place;
+	k->key = *key;
+	k->old = old;
+	k->is_partial = is_partial;
+	k->is_cacheable = true;
+	k->entry = flow_new(w->cache);
+	if (!k->entry)
+		return;
+	k->entry->epoch = w->epoch;
+	k->entry->log_seen = epoch_log_count(&b->conf->sw->log);
+	k->entry->expires_ns = UINT64_MAX;
+	k->entry->first_ns = old ? old->first_ns : w->w.now_ns;
+	k->entry->idle_ms = IDLE_DEFAULT_MS;
+	if (is_partial)
+		k->mask = *old->mask;
+	else
+		flow_mask_base(&k->mask);
+}
+
+/* Bits that an earlier extension has rewritten are no longer the flow's own. */
+void walk_examine(struct walk *k, const struct xvs_flow_key *examined)
+{
+	flow_word *mask = flow_words_of(&k->mask);
+	const flow_word *seen = (const flow_word *)(const void *)examined;
+	const flow_word *gone = (const flow_word *)(const void *)&k->rewritten;
+
+	for (unsigned i = 0; i < sizeof(*examined) / 8; i++)
+		mask[i] |= seen[i] & ~gone[i];
+}
+
+static bool sees_every_packet(const struct instance *inst, uint32_t stage)
+{
+	switch (inst->cls) {
+	case XVS_INSPECT:
+		return inst->ops.inspect != NULL;
+	case XVS_FORWARD:
+		return stage == XVS_STAGE_INGRESS && inst->ops.forward;
+	default:
+		return stage == XVS_STAGE_EGRESS ? inst->ops.egress != NULL :
+						   inst->ops.ingress != NULL;
+	}
+}
+
+void leg_drop(struct flow_leg *leg, uint32_t place, uint32_t instance, uint32_t reason)
+{
+	leg->drop_place = (uint16_t)(place < CHAIN_MAX ? place : CHAIN_MAX - 1);
+	leg->drop_instance = (uint16_t)instance;
+	leg->drop_reason = (uint16_t)reason;
+	leg->events |= UINT64_C(1) << leg->drop_place;
+}
+
+/* One place of the chain.  False: the leg ends here. */
+static bool walk_place(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
+		       const struct chain *chain, uint32_t place)
+{
+	const struct chain_place *at = &chain->places[place];
+	struct instance *inst = at->instance;
+	uint64_t bit = UINT64_C(1) << place;
+
+	if (place == chain->conn_place && !walk_conn(k, leg, place))
+		return false;
+	if (inst->has_conn)
+		walk_note_firewall(k, leg, at, place);
+	if (inst->has_flow)
+		return walk_ask(k, leg, old_leg, at, place);
+	if (sees_every_packet(inst, k->stage)) {
+		leg->calls |= bit;
+		leg->events |= bit;
+		if (inst->cls == XVS_FORWARD)
+			k->dest_is_called = true;
+	}
+	return true;
+}
+
+static bool walk_leg(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
+		     const struct port_conf *conf, uint32_t first)
+{
+	const struct chain *chain = k->stage == XVS_STAGE_EGRESS ? &conf->egress : &conf->ingress;
+
+	leg->conf = conf;
+	leg->port = conf->port->id;
+	leg->drop_place = FLOW_NO_PLACE;
+	for (uint32_t place = first; place < chain->count; place++) {
+		if (!walk_place(k, leg, old_leg, chain, place))
+			return false;
+	}
+	return true;
+}
+
+/* ---- exits ------------------------------------------------------------------------------------ */
+
+static const struct flow_leg *old_out(struct walk *k, const struct port_conf *conf)
+{
+	if (!k->old || k->old->exit != FLOW_EXIT_LEGS)
+		return NULL;
+	for (uint32_t i = 0; i < k->old->out_count; i++) {
+		struct flow_leg *leg = flow_out(k->old, i);
+
+		if (leg->port == conf->port->id)
+			return leg;
+	}
+	return NULL;
+}
+
+/* The egress chain of one exit, on the packet as that adapter will get it. */
+static void walk_exit(struct walk *k, struct flow_leg *leg, struct port_conf *conf)
+{
+	struct packet *p = k->packet;
+	struct flow_key key = k->key;
+	struct xvs_flow_key rewritten = k->rewritten;
+	uint32_t flags = p->x.flags;
+	uint16_t tci = p->x.vlan_tci;
+	bool diverged = k->has_diverged;
+
+	output_tag(conf, p);
+	packet_key(p, conf->port->id, &k->key.k);
+	k->conf = conf;
+	(void)walk_leg(k, leg, old_out(k, conf), conf, 0);
+	p->x.flags = flags;
+	p->x.vlan_tci = tci;
+	k->key = key;
+	k->rewritten = rewritten;
+	k->has_diverged = diverged;
+}
+
+static bool exits_fit(const struct targets *t)
+{
+	if (t->count > FLOW_OUTS)
+		return false;
+	for (uint32_t i = 0; i < t->count && t->count > 1; i++) {
+		if (t->confs[i]->egress.conn_place < CHAIN_MAX)
+			return false;
+	}
+	return true;
+}
+
+static void walk_to(struct walk *k, struct targets *t)
+{
+	struct flow_entry *e = k->entry;
+
+	if (t->count > 1)
+		e->more = flow_legs_new(k->worker->cache);
+	if (!exits_fit(t) || (t->count > 1 && !e->more)) {
+		e->exit = FLOW_EXIT_DEST;
+		return;
+	}
+	e->exit = FLOW_EXIT_LEGS;
+	k->stage = XVS_STAGE_EGRESS;
+	for (uint32_t i = 0; i < t->count; i++) {
+		e->out_count = i + 1;
+		walk_exit(k, flow_out(e, i), t->confs[i]);
+	}
+}
+
+static void walk_exits(struct walk *k)
+{
+	struct path_worker *w = k->worker;
+	struct flow_entry *e = k->entry;
+	struct targets *t = w->targets;
+	const struct xvs_flow_key whole_dst = { .eth_dst = { 255, 255, 255, 255, 255, 255 } };
+
+	e->dest = k->dest;
+	if (k->dest_is_called) {
+		e->exit = FLOW_EXIT_DEST;
+		return;
+	}
+	forward_resolve(w, k->conf->sw, k->conf, k->key.segment, k->key.k.eth_dst, k->dest, t);
+	if (t->used_address)
+		walk_examine(k, &whole_dst);
+	if (k->dest == XVS_DEST_NORMAL)
+		walk_note_l2(k, &e->leg);
+	if (t->count == 0)
+		leg_drop(&e->leg, k->conf->ingress.count, 0, t->reason);
+	else
+		walk_to(k, t);
+}
+
+/* ---- the whole walk ----------------------------------------------------------------------------- */
+
+static void walk_run(struct walk *k)
+{
+	struct flow_entry *e = k->entry;
+	bool goes_on = walk_leg(k, &e->leg, k->old ? &k->old->leg : NULL, k->conf, k->first_place);
+
+	if (goes_on && k->stage == XVS_STAGE_INGRESS)
+		walk_exits(k);
+}
+
+static void walk_store(struct walk *k, const struct flow_key *key, uint64_t hash)
+{
+	struct flow_cache *cache = k->worker->cache;
+
+	if (k->old)
+		flow_retire(cache, k->old);
+	if (!k->is_cacheable || !flow_insert(cache, k->entry, key, &k->mask, hash))
+		flow_temporary(cache, k->entry);
+}
+
+static void walk_finish(struct walk *k)
+{
+	if (k->scratch)
+		packet_free(k->scratch);
+	slab_put(&k->worker->walks, k);
+}
+
+struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
+			      uint64_t hash, struct flow_entry *old, bool is_partial)
+{
+	struct path_worker *w = b->worker;
+	struct walk *k = slab_get(&w->walks);
+	struct flow_entry *e;
+
+	if (k)
+		walk_init(k, b, i, place, key, old, is_partial);
+	if (!k || !k->entry) {
+		if (k)
+			walk_finish(k);
+		burst_drop(b, i, 0, REASON_POOL);
+		return NULL;
+	}
+	if (old) {
+		counter_add(&w->rejudged, 1);
+		account_entry(w, old, NULL, false);
+	}
+	if (b->stage == XVS_STAGE_INGRESS && b->conf->learns) {
+		forward_learn(b, i);
+		k->entry->expires_ns = w->w.now_ns + (uint64_t)LEARNING_MAX_MS * NS_PER_MS;
+	}
+	k->dest = XVS_DEST_NORMAL;
+	walk_run(k);
+	b->fresh |= UINT64_C(1) << i;
+	walk_store(k, key, hash);
+	e = k->entry;
+	walk_finish(k);
+	return e;
+}

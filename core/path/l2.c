@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * l2.c - an open-addressed table of pointers to constant entries.
+ *
+ * The control thread alone writes: it stores a pointer to a complete entry, or to 'gone'; entries
+ * and outgrown tables are freed after a grace period.  Readers probe until an empty place.
+ */
+#include "path/l2.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/hash.h"
+#include "path/path.h"
+
+enum { SIZE_FIRST = 256, MOVES_MAX = 10 };
+
+/* Constant once published but the last four, which the control thread alone uses. */
+struct l2_entry {
+	uint8_t mac[6];
+	uint16_t segment;
+	struct path_port *port;
+	bool is_static;
+	uint32_t moves;
+	uint64_t seen_ns;
+	uint64_t window_ns; /* moves are counted since */
+};
+
+struct l2_table {
+	uint32_t size;   /* a power of two */
+	uint32_t filled; /* places that are not empty, 'gone' included */
+	struct l2_entry *places[];
+};
+
+struct l2_learning {
+	uint32_t total;
+	uint32_t by_port[PORTS_MAX];
+};
+
+static struct l2_entry gone; /* marks a place that probing must pass */
+
+static uint64_t place_hash(uint32_t segment, const uint8_t mac[6])
+{
+	uint64_t word = segment;
+
+	memcpy((uint8_t *)&word + 2, mac, 6);
+	return hash_words(&word, 1, 2);
+}
+
+static struct l2_table *table_create(uint32_t size)
+{
+	struct l2_table *t = calloc(1, sizeof(*t) + size * sizeof(t->places[0]));
+
+	if (t)
+		t->size = size;
+	return t;
+}
+
+int l2_init(struct l2 *l2)
+{
+	l2->table = table_create(SIZE_FIRST);
+	l2->learning = calloc(1, sizeof(*l2->learning));
+	if (l2->table && l2->learning)
+		return 0;
+	l2_finish(l2);
+	return -ENOMEM;
+}
+
+void l2_finish(struct l2 *l2)
+{
+	for (uint32_t i = 0; l2->table && i < l2->table->size; i++) {
+		if (l2->table->places[i] != &gone)
+			free(l2->table->places[i]);
+	}
+	free(l2->table);
+	free(l2->learning);
+	l2->table = NULL;
+	l2->learning = NULL;
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+static struct l2_entry **find(struct l2_table *t, uint32_t segment, const uint8_t mac[6])
+{
+	uint32_t at = (uint32_t)place_hash(segment, mac) & (t->size - 1);
+
+	for (;;) {
+		struct l2_entry *e = rcu_read(&t->places[at]);
+
+		if (!e)
+			return NULL;
+		if (e != &gone && e->segment == segment && memcmp(e->mac, mac, 6) == 0)
+			return &t->places[at];
+		at = (at + 1) & (t->size - 1);
+	}
+}
+
+struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t mac[6])
+{
+	struct l2_table *t = rcu_read(&l2->table);
+	struct l2_entry **place = find(t, segment, mac);
+	struct l2_entry *e;
+
+	if (!place)
+		place = find(t, L2_ANY, mac);
+	if (!place)
+		return NULL;
+	/* it may have been replaced or removed since find() looked at it */
+	e = rcu_read(place);
+	return e && memcmp(e->mac, mac, 6) == 0 ? e->port : NULL;
+}
+
+/* ---- changing ---------------------------------------------------------------------------------- */
+
+static void put(struct l2_table *t, struct l2_entry *e)
+{
+	uint32_t at = (uint32_t)place_hash(e->segment, e->mac) & (t->size - 1);
+
+	while (t->places[at])
+		at = (at + 1) & (t->size - 1);
+	t->filled++;
+	rcu_publish(&t->places[at], e);
+}
+
+/* Half full, or full of the gone: a fresh table takes the entries over. */
+static bool make_room(struct l2 *l2)
+{
+	struct l2_table *old = l2->table;
+	struct l2_table *t;
+	uint32_t used = 0, size = SIZE_FIRST;
+
+	if (old->filled < old->size / 2)
+		return true;
+	for (uint32_t i = 0; i < old->size; i++)
+		used += old->places[i] && old->places[i] != &gone;
+	while (size < used * 4)
+		size *= 2;
+	t = table_create(size);
+	if (!t)
+		return false;
+	for (uint32_t i = 0; i < old->size; i++) {
+		if (old->places[i] && old->places[i] != &gone)
+			put(t, old->places[i]);
+	}
+	rcu_publish(&l2->table, t);
+	rcu_free(old);
+	return true;
+}
+
+static struct l2_entry *entry_create(uint32_t segment, const uint8_t mac[6], struct path_port *port)
+{
+	struct l2_entry *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	memcpy(e->mac, mac, 6);
+	e->segment = (uint16_t)segment;
+	e->port = port;
+	return e;
+}
+
+static void uncount(struct l2 *l2, const struct l2_entry *e)
+{
+	if (e->is_static)
+		return;
+	l2->learning->total--;
+	l2->learning->by_port[e->port->id]--;
+}
+
+static void count(struct l2 *l2, const struct l2_entry *e)
+{
+	l2->learning->total++;
+	l2->learning->by_port[e->port->id]++;
+}
+
+static void replace(struct l2 *l2, struct l2_entry **place, struct l2_entry *by)
+{
+	struct l2_entry *old = *place;
+
+	uncount(l2, old);
+	rcu_publish(place, by);
+	rcu_free(old);
+}
+
+int l2_add_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port)
+{
+	struct l2_entry **place = find(l2->table, segment, mac);
+	struct l2_entry *e;
+
+	if (place && (*place)->is_static)
+		return (*place)->port == port ? 0 : -EEXIST;
+	e = entry_create(segment, mac, port);
+	if (!e || !make_room(l2)) {
+		free(e);
+		return -ENOMEM;
+	}
+	e->is_static = true;
+	place = find(l2->table, segment, mac);
+	if (place)
+		replace(l2, place, e);
+	else
+		put(l2->table, e);
+	return 0;
+}
+
+void l2_remove_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6])
+{
+	struct l2_entry **place = find(l2->table, segment, mac);
+
+	if (place && (*place)->is_static)
+		replace(l2, place, &gone);
+}
+
+/* ---- learning ------------------------------------------------------------------------------------ */
+
+/* An address that moves 10 times within a second stays where it is for the rest of that second. */
+static bool is_held(struct l2_entry *e, uint64_t now_ns)
+{
+	if (now_ns - e->window_ns >= NS_PER_S) {
+		e->window_ns = now_ns;
+		e->moves = 0;
+	}
+	return ++e->moves > MOVES_MAX;
+}
+
+static bool move(struct l2 *l2, struct l2_entry **place, struct path_port *port, uint64_t now_ns)
+{
+	struct l2_entry *old = *place;
+	struct l2_entry *e;
+
+	if (is_held(old, now_ns))
+		return false;
+	e = entry_create(old->segment, old->mac, port);
+	if (!e)
+		return false;
+	e->seen_ns = now_ns;
+	e->window_ns = old->window_ns;
+	e->moves = old->moves;
+	count(l2, e);
+	replace(l2, place, e);
+	return true;
+}
+
+bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
+	      uint32_t limit, uint64_t now_ns, bool *limited)
+{
+	struct l2_entry **place = find(l2->table, segment, mac);
+	struct l2_entry **any = find(l2->table, L2_ANY, mac);
+	struct l2_entry *e;
+
+	*limited = false;
+	if ((place && (*place)->is_static) || any)
+		return false;
+	if (place && (*place)->port == port) {
+		(*place)->seen_ns = now_ns;
+		return false;
+	}
+	if (l2->learning->by_port[port->id] >= limit || l2->learning->total >= L2_LEARNED_MAX) {
+		*limited = true;
+		return false;
+	}
+	if (place)
+		return move(l2, place, port, now_ns);
+	e = entry_create(segment, mac, port);
+	if (!e || !make_room(l2)) {
+		free(e);
+		return false;
+	}
+	e->seen_ns = now_ns;
+	e->window_ns = now_ns;
+	count(l2, e);
+	put(l2->table, e);
+	return true;
+}
+
+static void remove_if(struct l2 *l2, bool (*match)(const struct l2_entry *e, void *ctx), void *ctx,
+		      void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
+{
+	for (uint32_t i = 0; i < l2->table->size; i++) {
+		struct l2_entry *e = l2->table->places[i];
+
+		if (!e || e == &gone || !match(e, ctx))
+			continue;
+		replace(l2, &l2->table->places[i], &gone);
+		if (fn)
+			fn(arg, e->segment, e->mac); /* freed after a grace period */
+	}
+}
+
+struct ageing {
+	uint64_t now_ns;
+	uint64_t (*max_age_ns)(struct path_port *port);
+};
+
+static bool is_old(const struct l2_entry *e, void *ctx)
+{
+	const struct ageing *a = ctx;
+
+	return !e->is_static && a->now_ns - e->seen_ns > a->max_age_ns(e->port);
+}
+
+void l2_age(struct l2 *l2, uint64_t now_ns, uint64_t (*max_age_ns)(struct path_port *port),
+	    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
+{
+	struct ageing a = { now_ns, max_age_ns };
+
+	remove_if(l2, is_old, &a, fn, arg);
+}
+
+static bool is_of_port(const struct l2_entry *e, void *ctx)
+{
+	return e->port == ctx;
+}
+
+void l2_forget_port(struct l2 *l2, struct path_port *port,
+		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
+{
+	remove_if(l2, is_of_port, port, fn, arg);
+}
+
+void l2_list(const struct l2 *l2, void (*fn)(void *arg, const struct l2_info *info), void *arg)
+{
+	for (uint32_t i = 0; i < l2->table->size; i++) {
+		const struct l2_entry *e = l2->table->places[i];
+		struct l2_info info;
+
+		if (!e || e == &gone)
+			continue;
+		info = (struct l2_info){ .is_static = e->is_static, .segment = e->segment,
+					 .port = e->port, .seen_ns = e->seen_ns };
+		memcpy(info.mac, e->mac, 6);
+		fn(arg, &info);
+	}
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * output.c - packets are split by exit port: one packet bound for three ports becomes three, which
+ * share their bytes.  Each exit gathers a burst and runs its egress chain over it.
+ */
+#include "path/worker.h"
+
+void output_tag(const struct port_conf *conf, struct packet *p)
+{
+	uint32_t pcp = p->x.flags & XVS_PKT_VLAN ? p->x.vlan_tci & 0xf000u : 0;
+
+	if (!conf->is_trunk || p->segment == conf->segment) {
+		p->x.flags &= ~(uint32_t)(XVS_PKT_VLAN | XVS_PKT_SVLAN);
+		p->x.vlan_tci = 0;
+		return;
+	}
+	/* a tag that came with this VLAN keeps its type, 0x88a8 included */
+	if (!(p->x.flags & XVS_PKT_VLAN))
+		p->x.flags &= ~(uint32_t)XVS_PKT_SVLAN;
+	p->x.flags |= XVS_PKT_VLAN;
+	p->x.vlan_tci = (uint16_t)(pcp | p->segment);
+}
+
+/* ---- exits ----------------------------------------------------------------------------------- */
+
+static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *conf)
+{
+	x->conf = conf;
+	x->burst.worker = w;
+	x->burst.conf = conf;
+	x->burst.chain = &conf->egress;
+	x->burst.stage = XVS_STAGE_EGRESS;
+	x->burst.count = 0;
+	x->burst.fresh = 0;
+	x->burst.dynamic = 0;
+}
+
+static struct exit *exit_for(struct path_worker *w, struct port_conf *conf)
+{
+	uint16_t *at = &w->exit_of[conf->port->id];
+	struct exit *x;
+
+	if (*at) {
+		x = &w->exits[*at - 1];
+		if (x->conf == conf)
+			return x;
+		output_flush_exit(w, x); /* the port was reconfigured within this burst */
+		exit_open(w, x, conf);
+		return x;
+	}
+	if (w->exit_count == EXITS_MAX)
+		output_flush(w);
+	*at = (uint16_t)++w->exit_count;
+	x = &w->exits[*at - 1];
+	exit_open(w, x, conf);
+	return x;
+}
+
+/* Legs that were not judged on this very configuration are looked up at the egress place. */
+static void push(struct path_worker *w, struct packet *p, struct port_conf *conf, struct flow_leg *leg,
+		 struct flow_entry *e, bool is_fresh)
+{
+	struct exit *x = exit_for(w, conf);
+	struct burst *b = &x->burst;
+
+	if (b->count == XVS_BATCH_MAX) {
+		output_flush_exit(w, x);
+		exit_open(w, x, conf);
+	}
+	output_tag(conf, p);
+	p->port_out = conf->port->id;
+	b->pkts[b->count] = p;
+	b->legs[b->count] = leg && leg->conf == conf ? leg : NULL;
+	b->entries[b->count] = e;
+	if (is_fresh && b->legs[b->count])
+		b->fresh |= UINT64_C(1) << b->count;
+	b->count++;
+}
+
+void output_flush_exit(struct path_worker *w, struct exit *x)
+{
+	struct burst *b = &x->burst;
+
+	(void)w;
+	if (b->count == 0)
+		return;
+	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
+	for (XVS_EACH(i, b->live)) {
+		if (!b->conf->is_open)
+			burst_drop(b, (uint32_t)i, 0, REASON_EXIT_CLOSED);
+		else if (!b->legs[i])
+			(void)packet_lookup(b, (uint32_t)i, 0);
+	}
+	burst_apply(b);
+	burst_tx(b);
+	b->count = 0;
+	b->fresh = 0;
+}
+
+void output_flush(struct path_worker *w)
+{
+	for (uint32_t i = 0; i < w->exit_count; i++) {
+		output_flush_exit(w, &w->exits[i]);
+		w->exit_of[w->exits[i].conf->port->id] = 0;
+	}
+	w->exit_count = 0;
+}
+
+/* ---- copies ------------------------------------------------------------------------------------ */
+
+/* One more packet for one more port.  NULL: dropped and counted. */
+static struct packet *copy(struct path_worker *w, struct packet *p, uint32_t port)
+{
+	struct packet *c = packet_clone(p);
+
+	if (!c) {
+		output_flush(w); /* sends what waits, which gives packets back */
+		c = packet_clone(p);
+	}
+	counter_add(&w->w.shard->ports[port].copied, 1);
+	if (c) {
+		c->segment = p->segment;
+		return c;
+	}
+	counters_drop(w->w.shard, drop_key(port, XVS_STAGE_FORWARD, 0, REASON_POOL), 1, p->x.len);
+	return NULL;
+}
+
+static void output_legs(struct burst *b, uint32_t i)
+{
+	struct path_worker *w = b->worker;
+	struct flow_entry *e = b->entries[i];
+	bool is_fresh = b->fresh >> i & 1;
+
+	for (uint32_t n = 0; n < e->out_count; n++) {
+		struct flow_leg *leg = flow_out(e, n);
+		struct path_port *port = path_port_of(w->path, leg->port);
+		struct packet *p = b->pkts[i];
+
+		if (n + 1 < e->out_count)
+			p = copy(w, p, b->conf->port->id);
+		if (!p)
+			continue;
+		if (port)
+			push(w, p, rcu_read(&port->conf), leg, e, is_fresh);
+		else
+			packet_drop(w, p, b->conf->port->id, XVS_STAGE_FORWARD, 0, REASON_NO_PORT);
+	}
+}
+
+void output_packet(struct path_worker *w, struct packet *p, const struct path_switch *sw,
+		   const struct port_conf *in, uint32_t dest, uint32_t drop_port)
+{
+	struct targets *t = w->targets;
+
+	forward_resolve(w, sw, in, p->segment, p->x.data, dest, t);
+	if (t->count == 0) {
+		packet_drop(w, p, drop_port, XVS_STAGE_FORWARD, 0, t->reason);
+		return;
+	}
+	for (uint32_t n = 0; n < t->count; n++) {
+		struct packet *c = n + 1 < t->count ? copy(w, p, drop_port) : p;
+
+		if (c)
+			push(w, c, t->confs[n], NULL, NULL, false);
+	}
+}
+
+void burst_output(struct burst *b)
+{
+	for (XVS_EACH(i, b->live)) {
+		struct flow_entry *e = b->entries[i];
+		uint32_t port = b->conf->port->id;
+
+		if (b->dynamic >> i & 1)
+			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i], port);
+		else if (e->exit == FLOW_EXIT_LEGS)
+			output_legs(b, (uint32_t)i);
+		else
+			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, e->dest, port);
+	}
+}

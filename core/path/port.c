@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * port.c - ports of the path: coming, being reconfigured, going.  [control]
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/str.h"
+#include "path/control.h"
+
+/* ---- epochs: after something was published -------------------------------------------------- */
+
+void port_move_epoch(struct path_port *port)
+{
+	atomic_store_explicit(&port->hard, epoch_bump(), memory_order_release);
+}
+
+void switch_move_epoch(struct path_switch *sw)
+{
+	uint64_t epoch = epoch_bump();
+	const struct port_list *list = sw->ports;
+
+	for (uint32_t i = 0; list && i < list->count; i++)
+		atomic_store_explicit(&list->ports[i]->hard, epoch, memory_order_release);
+}
+
+void path_port_invalidate(struct path_port *port)
+{
+	port_move_epoch(port);
+}
+
+/* ---- the list of a switch's ports -------------------------------------------------------------- */
+
+static struct port_list *list_create(const struct port_list *old, struct path_port *add,
+				     const struct path_port *without)
+{
+	uint32_t count = old ? old->count : 0;
+	struct port_list *list = calloc(1, sizeof(*list) + (count + 1) * sizeof(list->ports[0]));
+
+	if (!list)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		if (old->ports[i] != without)
+			list->ports[list->count++] = old->ports[i];
+	}
+	if (add)
+		list->ports[list->count++] = add;
+	return list;
+}
+
+static void list_replace(struct path_switch *sw, struct port_list *list)
+{
+	struct port_list *old = sw->ports;
+
+	rcu_publish(&sw->ports, list);
+	rcu_free(old);
+	switch_move_epoch(sw);
+}
+
+/* ---- receive queues ------------------------------------------------------------------------------ */
+
+struct queue_letter {
+	struct letter letter;
+	struct path_port *port;
+	uint32_t queue;
+};
+
+static void queue_take(struct letter *letter)
+{
+	struct queue_letter *l = (struct queue_letter *)letter;
+	struct path_worker *w = path_worker_self();
+	int fd = l->port->backend->kick[l->queue];
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	ev.data.u32 = w->rx_count;
+	if (w->rx_count < RX_MAX) {
+		w->rx[w->rx_count++] = (struct rx_queue){ l->port, l->queue, fd < 0 };
+		if (fd >= 0)
+			(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev);
+	}
+	free(l);
+}
+
+/* The last queue takes the place of one that goes, and its tag in epoll. */
+static void queue_leave(struct path_worker *w, uint32_t i)
+{
+	struct rx_queue *last = &w->rx[--w->rx_count];
+	int fd = w->rx[i].port->backend->kick[w->rx[i].queue];
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	if (fd >= 0)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
+	if (i == w->rx_count)
+		return;
+	w->rx[i] = *last;
+	fd = last->port->backend->kick[last->queue];
+	ev.data.u32 = i;
+	if (fd >= 0)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_MOD, fd, &ev);
+}
+
+static int assign_queues(struct path *path, struct path_port *port)
+{
+	for (uint32_t q = 0; q < port->backend->rx_queues; q++) {
+		struct queue_letter *l = calloc(1, sizeof(*l));
+
+		if (!l)
+			return -ENOMEM;
+		l->port = port;
+		l->queue = q;
+		worker_post(path->worker_list[path->next_worker++ % path->worker_count],
+			    &l->letter, queue_take);
+	}
+	return 0;
+}
+
+/* ---- coming -------------------------------------------------------------------------------------- */
+
+static void guard(struct path_port *port, const struct port_conf *conf)
+{
+	_Atomic uint64_t *word = &port->sw->guarded[port->id / 64];
+	uint64_t bit = UINT64_C(1) << (port->id % 64);
+
+	if (conf->ingress.conn_place < CHAIN_MAX || conf->egress.conn_place < CHAIN_MAX)
+		atomic_fetch_or_explicit(word, bit, memory_order_release);
+	else
+		atomic_fetch_and_explicit(word, ~bit, memory_order_release);
+}
+
+int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
+		  struct backend *backend, struct path_port **out, struct xvs_error *err)
+{
+	struct path_port *port = calloc(1, sizeof(*port));
+	struct port_list *list = list_create(conf->sw->ports, port, NULL);
+
+	if (!port || !list || id == 0 || id >= PORTS_MAX || path->ports[id]) {
+		free(port);
+		free(list);
+		free(conf);
+		return error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers", name);
+	}
+	port->id = id;
+	port->role = conf->role;
+	port->path = path;
+	port->sw = conf->sw;
+	port->backend = backend;
+	(void)str_copy(port->name, sizeof(port->name), name);
+	conf->port = port;
+	conf->backend = backend;
+	port->conf = conf;
+	guard(port, conf);
+	port_move_epoch(port);
+	rcu_publish(&path->ports[id], port);
+	list_replace(conf->sw, list);
+	*out = port;
+	return assign_queues(path, port);
+}
+
+/* ---- being reconfigured --------------------------------------------------------------------------- */
+
+static void conf_free(struct rcu_node *node)
+{
+	free((char *)node - offsetof(struct port_conf, rcu));
+}
+
+/* Facts by which floods and unknown addresses choose ports. */
+static bool reach_differs(const struct port_conf *a, const struct port_conf *b)
+{
+	return a->is_open != b->is_open || a->is_trunk != b->is_trunk || a->learns != b->learns ||
+	       a->all_tags != b->all_tags || a->segment != b->segment || a->role != b->role ||
+	       memcmp(a->allowed, b->allowed, sizeof(a->allowed)) != 0;
+}
+
+void path_port_publish(struct path_port *port, struct port_conf *conf)
+{
+	struct port_conf *old = port->conf;
+	bool everyone = reach_differs(old, conf);
+
+	conf->port = port;
+	conf->backend = port->backend;
+	guard(port, conf);
+	rcu_publish(&port->conf, conf);
+	if (everyone)
+		switch_move_epoch(port->sw);
+	else
+		port_move_epoch(port);
+	rcu_defer(&old->rcu, conf_free);
+}
+
+/* ---- going ---------------------------------------------------------------------------------------- */
+
+struct removal {
+	struct rcu_node rcu;
+	struct path_port *port;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static bool entry_touches(struct flow_entry *e, uint32_t port)
+{
+	if (e->leg.port == port || e->key.other == port)
+		return true;
+	for (uint32_t i = 0; i < e->out_count; i++) {
+		if (flow_out(e, i)->port == port)
+			return true;
+	}
+	return false;
+}
+
+struct retiring {
+	struct path_worker *worker;
+	uint32_t port;
+};
+
+static void retire_touching(void *arg, struct flow_entry *e)
+{
+	const struct retiring *r = arg;
+
+	if (entry_touches(e, r->port))
+		flow_retire(r->worker->cache, e);
+}
+
+static void leave_worker(struct path_worker *w, void *arg)
+{
+	struct path_port *port = ((struct removal *)arg)->port;
+	struct retiring r = { w, port->id };
+
+	for (uint32_t i = w->rx_count; i-- > 0;) {
+		if (w->rx[i].port == port)
+			queue_leave(w, i);
+	}
+	later_drop_port(w, port->id);
+	flow_each(w->cache, retire_touching, &r);
+	flow_reclaim(w->cache);
+}
+
+static void removed(struct rcu_node *node)
+{
+	struct removal *r = (struct removal *)node;
+
+	free(r->port->conf);
+	free(r->port);
+	r->done(r->arg);
+	free(r);
+}
+
+static void left_workers(void *arg)
+{
+	struct removal *r = arg;
+
+	rcu_publish(&r->port->path->ports[r->port->id], NULL);
+	rcu_defer(&r->rcu, removed);
+}
+
+static void closed(struct rcu_node *node)
+{
+	struct removal *r = (struct removal *)node;
+
+	if (path_each_worker(r->port->path, leave_worker, left_workers, r) != 0)
+		left_workers(r);
+}
+
+static void address_gone(void *arg, uint32_t segment, const uint8_t mac[6])
+{
+	path_switch_address_changed(arg, segment, mac);
+}
+
+void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg)
+{
+	struct removal *r = calloc(1, sizeof(*r));
+	struct port_conf *conf = malloc(sizeof(*conf));
+	struct port_list *list = list_create(port->sw->ports, NULL, port);
+
+	if (!r || !conf || !list)
+		abort(); /* nothing sensible is left to do: a port that cannot go would never end */
+	*r = (struct removal){ .port = port, .done = done, .arg = arg };
+	*conf = *port->conf;
+	conf->is_open = false;
+	conf->ingress.conn_place = CHAIN_MAX;
+	conf->egress.conn_place = CHAIN_MAX;
+	l2_forget_port(&port->sw->l2, port, address_gone, port->sw);
+	path_port_publish(port, conf);
+	list_replace(port->sw, list);
+	rcu_defer(&r->rcu, closed);
+}

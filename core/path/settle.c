@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settle.c - when has a change taken hold, and have extensions given back what they held.  [control]
+ *
+ * The answer to an operator waits for a grace period, for at most a second: then the worker that
+ * is held, and in whose call, is named in the answer (architecture 16.2c, 16.6).
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "path/control.h"
+
+/* The instance in whose callback some worker has been since before 'cycles'. */
+static struct instance *holder(const struct path *path, uint32_t *worker)
+{
+	for (uint32_t nr = 0; nr < path->worker_count; nr++) {
+		for (uint32_t i = 1; i < INSTANCES_MAX; i++) {
+			struct instance *inst = path->instances[i];
+
+			if (!inst || !__atomic_load_n(&inst->workers[nr].callback_since_cycles,
+						      __ATOMIC_RELAXED))
+				continue;
+			*worker = nr;
+			return inst;
+		}
+	}
+	return NULL;
+}
+
+struct settling {
+	struct rcu_node rcu;
+	struct path *path;
+	struct loop_timer *watch;
+	bool answered;
+	void (*done)(void *arg, int slow, struct instance *who);
+	void *arg;
+};
+
+static void settle_slow(void *arg)
+{
+	struct settling *s = arg;
+	uint32_t worker = 0;
+	struct instance *who = holder(s->path, &worker);
+
+	s->answered = true;
+	s->done(s->arg, (int)worker, who);
+}
+
+static void settled(struct rcu_node *node)
+{
+	struct settling *s = (struct settling *)node;
+
+	if (!s->answered)
+		s->done(s->arg, -1, NULL);
+	loop_timer_destroy(s->watch);
+	free(s);
+}
+
+void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who), void *arg)
+{
+	struct settling *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		rcu_synchronize();
+		done(arg, -1, NULL);
+		return;
+	}
+	*s = (struct settling){ .path = path, .done = done, .arg = arg };
+	s->watch = loop_timer_create(path->loop, settle_slow, s);
+	if (s->watch)
+		loop_timer_arm(s->watch, NS_PER_S);
+	rcu_defer(&s->rcu, settled);
+}
+
+/* ---- drain ---------------------------------------------------------------------------------------- */
+
+enum { DRAIN_STEP_MS = 10, DRAIN_STEPS = 100 };
+
+struct draining {
+	struct path *path;
+	struct instance *instance;
+	void *port_state;
+	struct loop_timer *again;
+	uint32_t steps;
+	void (*done)(void *arg, uint32_t left);
+	void *arg;
+};
+
+static void drain_on(struct path_worker *w, void *arg)
+{
+	struct draining *d = arg;
+	struct instance *inst = d->instance;
+
+	if (!inst->ops.drain)
+		return;
+	w->inside = inst;
+	inst->ops.drain(inst->self, inst->workers[w->w.nr].state, d->port_state);
+	w->inside = NULL;
+}
+
+static void drain_end(struct draining *d)
+{
+	uint32_t left = d->port_state ? 0 : instance_held(d->instance);
+
+	loop_timer_destroy(d->again);
+	d->done(d->arg, left);
+	free(d);
+}
+
+/* What was given back goes on in the next burst; for all of an instance, wait until it holds none. */
+static void drain_look(void *arg)
+{
+	struct draining *d = arg;
+
+	if (d->port_state || instance_held(d->instance) == 0 || ++d->steps > DRAIN_STEPS || !d->again)
+		drain_end(d);
+	else
+		loop_timer_arm(d->again, (uint64_t)DRAIN_STEP_MS * NS_PER_MS);
+}
+
+void path_drain(struct path *path, struct instance *i, void *port_state,
+		void (*done)(void *arg, uint32_t left), void *arg)
+{
+	struct draining *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		done(arg, instance_held(i));
+		return;
+	}
+	*d = (struct draining){ .path = path, .instance = i, .port_state = port_state,
+				.done = done, .arg = arg };
+	d->again = loop_timer_create(path->loop, drain_look, d);
+	if (path_each_worker(path, drain_on, drain_look, d) != 0)
+		drain_end(d);
+}
+
+/* ---- collect: bring accounts up to date --------------------------------------------------------------- */
+
+struct collecting {
+	struct instance *instance;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+struct collecting_on {
+	struct path_worker *worker;
+	struct instance *instance;
+};
+
+static void collect_entry(void *arg, struct flow_entry *e)
+{
+	const struct collecting_on *c = arg;
+
+	account_entry(c->worker, e, c->instance, false);
+}
+
+static void collect_on(struct path_worker *w, void *arg)
+{
+	struct collecting_on c = { w, ((struct collecting *)arg)->instance };
+
+	flow_each(w->cache, collect_entry, &c);
+}
+
+static void collected(void *arg)
+{
+	struct collecting *c = arg;
+
+	c->done(c->arg);
+	free(c);
+}
+
+int path_collect(const struct xvs_host *h, void (*done)(void *arg), void *arg)
+{
+	struct instance *inst = instance_of(h);
+	struct collecting *c = calloc(1, sizeof(*c));
+	int e;
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct collecting){ .instance = inst, .done = done, .arg = arg };
+	e = path_each_worker(path_of_env(inst->env), collect_on, collected, c);
+	if (e)
+		free(c);
+	return e;
+}

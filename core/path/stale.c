@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stale.c - is a cached verdict still true (architecture 16.2).
+ *
+ * Hard: one compare with the entry port's epoch and one with each exit port's.  Soft: the entry is
+ * tested against the records written since it was judged; if none concerns any of its steps, it
+ * takes note of them and goes on.
+ */
+#include "path/worker.h"
+
+/* Could a packet of this entry equal the record, as the instance behind 'rewritten' sees it? */
+static bool match_overlaps(const struct flow_entry *e, const struct flow_key *mask,
+			   const struct epoch_change *c, const struct xvs_flow_key *rewritten)
+{
+	const flow_word *have = flow_words(&e->key);
+	const flow_word *known = flow_words(mask);
+	const flow_word *want = (const flow_word *)(const void *)&c->key;
+	const flow_word *care = (const flow_word *)(const void *)&c->mask;
+	const flow_word *gone = (const flow_word *)(const void *)rewritten;
+	uint64_t differs = 0;
+
+	/* the port differs between stages and is never part of a match */
+	for (unsigned i = 0; i < sizeof(struct xvs_flow_key) / 8; i++) {
+		uint64_t care_here = i == 0 ? care[0] & ~(uint64_t)UINT32_MAX : care[i];
+
+		differs |= (have[i] ^ want[i]) & care_here & known[i] & ~gone[i];
+	}
+	return differs == 0;
+}
+
+static bool change_concerns(const struct flow_entry *e, const struct flow_step *s,
+			    const struct epoch_change *c, const struct xvs_flow_key *rewritten)
+{
+	if (c->instance != s->instance_nr)
+		return false;
+	if (c->by_match)
+		return match_overlaps(e, e->mask, c, rewritten);
+	return s->tags == 0 || (s->tags & c->tags) != 0;
+}
+
+bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
+		       const struct epoch_log *log, const struct xvs_flow_key *rewritten)
+{
+	uint64_t count = epoch_log_count(log);
+
+	for (uint64_t n = e->log_seen; n < count; n++) {
+		struct epoch_change c;
+
+		if (!epoch_log_read(log, n, &c) || change_concerns(e, s, &c, rewritten))
+			return true;
+	}
+	return false;
+}
+
+static void add_rewritten(const struct flow_step *s, struct xvs_flow_key *rewritten)
+{
+	flow_word *to = (flow_word *)(void *)rewritten;
+	const flow_word *from;
+
+	if (!s->rewrite)
+		return;
+	from = (const flow_word *)(const void *)&s->rewrite->mask;
+	for (unsigned i = 0; i < sizeof(*rewritten) / 8; i++)
+		to[i] |= from[i];
+}
+
+static bool leg_is_concerned(const struct flow_entry *e, const struct flow_leg *leg,
+			     const struct epoch_log *log, struct xvs_flow_key *rewritten)
+{
+	for (const struct flow_step *s = leg->steps; s; s = s->next) {
+		if (step_is_concerned(e, s, log, rewritten))
+			return true;
+		add_rewritten(s, rewritten);
+	}
+	return false;
+}
+
+static bool is_concerned(struct flow_entry *e, const struct epoch_log *log)
+{
+	struct xvs_flow_key rewritten = { 0 };
+	bool concerned = leg_is_concerned(e, &e->leg, log, &rewritten);
+
+	for (uint32_t i = 0; i < e->out_count && !concerned; i++) {
+		struct xvs_flow_key here = rewritten;
+
+		concerned = leg_is_concerned(e, flow_out(e, i), log, &here);
+	}
+	return concerned;
+}
+
+static bool port_is_newer(const struct path_worker *w, uint32_t id, uint64_t epoch)
+{
+	const struct path_port *port = path_port_of(w->path, id);
+
+	return !port || atomic_load_explicit(&port->hard, memory_order_acquire) > epoch;
+}
+
+enum staleness entry_staleness(const struct path_worker *w, const struct port_conf *conf,
+			       struct flow_entry *e)
+{
+	const struct epoch_log *log = &conf->sw->log;
+	uint64_t count = epoch_log_count(log);
+
+	if (e->leg.conf != conf || w->w.now_ns >= e->expires_ns ||
+	    atomic_load_explicit(&conf->port->hard, memory_order_acquire) > e->epoch)
+		return STALE_WHOLLY;
+	for (uint32_t i = 0; i < e->out_count; i++) {
+		if (port_is_newer(w, flow_out(e, i)->port, e->epoch))
+			return STALE_WHOLLY;
+	}
+	if (e->log_seen == count)
+		return STALE_NO;
+	if (count - e->log_seen > EPOCH_RECORDS)
+		return STALE_WHOLLY;
+	if (is_concerned(e, log))
+		return STALE_PARTLY;
+	e->log_seen = count;
+	return STALE_NO;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vswitch.c - switches of the path: address table, log of exact changes, bound instances.  [control] */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "path/control.h"
+
+struct path_switch *path_switch_create(struct path *path)
+{
+	struct path_switch *sw = calloc(1, sizeof(*sw));
+
+	if (!sw)
+		return NULL;
+	sw->none = calloc(1, sizeof(*sw->none));
+	if (!sw->none || l2_init(&sw->l2) != 0) {
+		free(sw->none);
+		free(sw);
+		return NULL;
+	}
+	sw->path = path;
+	sw->nr = ++path->switch_count;
+	sw->none->path = path;
+	sw->none->sw = sw;
+	return sw;
+}
+
+void path_switch_destroy(struct path_switch *sw)
+{
+	if (!sw)
+		return;
+	rcu_synchronize();
+	l2_finish(&sw->l2);
+	free(sw->ports);
+	free(sw->none->conf);
+	free(sw->none);
+	free(sw);
+}
+
+static void conf_free(struct rcu_node *node)
+{
+	free((char *)node - offsetof(struct port_conf, rcu));
+}
+
+void path_switch_nowhere(struct path_switch *sw, struct port_conf *conf)
+{
+	struct port_conf *old = sw->none->conf;
+
+	conf->port = sw->none;
+	conf->sw = sw;
+	rcu_publish(&sw->none->conf, conf);
+	port_move_epoch(sw->none);
+	if (old)
+		rcu_defer(&old->rcu, conf_free);
+}
+
+void path_switch_address_changed(struct path_switch *sw, uint32_t segment, const uint8_t mac[6])
+{
+	struct epoch_change c = { .by_match = 1 };
+
+	/* the segment is not part of the public key: a match by address alone judges a few too many */
+	(void)segment;
+	memcpy(c.key.eth_dst, mac, 6);
+	memset(c.mask.eth_dst, 0xff, 6);
+	epoch_log_add(&sw->log, &c);
+}
+
+void path_learn(struct path_port *port, uint32_t segment, const uint8_t mac[6])
+{
+	bool limited = false;
+
+	if (l2_learn(&port->sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns(), &limited))
+		path_switch_address_changed(port->sw, segment, mac);
+}
+
+/* ---- instances ----------------------------------------------------------------------------------- */
+
+void path_instance_bind(struct path *path, struct instance *i, struct path_switch *sw)
+{
+	rcu_publish(&path->instance_switch[i->nr], sw);
+	rcu_publish(&path->instances[i->nr], i);
+}
+
+struct forgetting {
+	struct path *path;
+	struct instance *instance;
+	struct path_worker *worker; /* while it runs there */
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static bool leg_names(const struct flow_leg *leg, const struct instance *inst)
+{
+	if (leg->drop_instance == inst->nr && leg->drop_place != FLOW_NO_PLACE)
+		return true;
+	for (const struct flow_step *s = leg->steps; s; s = s->next) {
+		if (s->instance == inst)
+			return true;
+	}
+	return false;
+}
+
+struct naming {
+	struct path_worker *worker;
+	const struct instance *instance;
+};
+
+static void retire_naming(void *arg, struct flow_entry *e)
+{
+	const struct naming *n = arg;
+	bool named = leg_names(&e->leg, n->instance);
+
+	for (uint32_t i = 0; i < e->out_count && !named; i++)
+		named = leg_names(flow_out(e, i), n->instance);
+	if (named)
+		flow_retire(n->worker->cache, e);
+}
+
+static void forget_on(struct path_worker *w, void *arg)
+{
+	struct naming n = { w, ((struct forgetting *)arg)->instance };
+
+	flow_each(w->cache, retire_naming, &n);
+	flow_reclaim(w->cache);
+}
+
+static void forgotten(void *arg)
+{
+	struct forgetting *f = arg;
+
+	rcu_publish(&f->path->instance_switch[f->instance->nr], NULL);
+	rcu_publish(&f->path->instances[f->instance->nr], NULL);
+	f->done(f->arg);
+	free(f);
+}
+
+void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg)
+{
+	struct forgetting *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		abort(); /* an instance that cannot be forgotten could never be freed */
+	*f = (struct forgetting){ .path = path, .instance = i, .done = done, .arg = arg };
+	if (path_each_worker(path, forget_on, forgotten, f) != 0)
+		abort();
+}

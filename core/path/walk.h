@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* path/walk.h - one judgement under way; shared by judge.c (the walk) and ask.c (one question). */
+#ifndef XVS_PATH_WALK_H
+#define XVS_PATH_WALK_H
+
+#include "path/worker.h"
+
+struct walk {
+	struct path_worker *worker;
+	struct packet *packet;        /* with the bytes as they are at this place */
+	struct packet *scratch;       /* copy that bears the rewrites so far; NULL: none yet */
+	const struct port_conf *conf; /* whose chain is being walked */
+	struct flow_entry *entry;     /* being made */
+	struct flow_entry *old;       /* stale, of the same packets: cookies, and verdicts if partial */
+	bool is_partial;              /* only some of its verdicts are out of date */
+	uint32_t stage;
+	uint32_t first_place;
+	uint32_t dest;
+	bool dest_is_called;          /* the forwarder chooses for each packet */
+	bool is_cacheable;
+	bool has_diverged;            /* partial: what follows sees another packet than before */
+	struct flow_key key;          /* as it is now */
+	struct flow_key mask;         /* bits of the original that were looked at */
+	struct xvs_flow_key rewritten; /* bits that are no longer the original's */
+};
+
+void walk_examine(struct walk *k, const struct xvs_flow_key *examined);
+void leg_drop(struct flow_leg *leg, uint32_t place, uint32_t instance, uint32_t reason);
+
+/* ---- ask.c ---- */
+
+/* One extension's verdict, or its former one.  False: it dropped the flow. */
+bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
+	      const struct chain_place *at, uint32_t place);
+/* The connection of the guarded port.  False: the flow ends here. */
+bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place);
+/* Steps by which later changes find this entry. */
+void walk_note_firewall(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
+			uint32_t place);
+void walk_note_l2(struct walk *k, struct flow_leg *leg);
+
+#endif /* XVS_PATH_WALK_H */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path/worker.h - what a packet worker has in hand, and a map of the path's functions by file.
+ *
+ * Private to core/path.  Everything here belongs to one worker; [worker] is not repeated.
+ */
+#ifndef XVS_PATH_WORKER_H
+#define XVS_PATH_WORKER_H
+
+#include "flow/cache.h"
+#include "flow/slab.h"
+#include "path/path.h"
+
+enum {
+	EXITS_MAX = 64,        /* exit ports with packets waiting for their egress chain */
+	RX_MAX = 256,          /* receive queues of one worker */
+	LATER_MAX = 4096,      /* packets that wait for the next burst */
+	LEARN_MAX = 64,        /* addresses on the way to the control thread */
+	WAKE_TAG = RX_MAX,     /* in epoll: the wake-up descriptor; else the index of a queue */
+};
+
+/*
+ * Packets of one port at one stage, with their verdicts: the entry port's on ingress, the exit
+ * port's on egress.  Bit i of each mask is pkts[i].
+ */
+struct burst {
+	struct path_worker *worker;
+	struct port_conf *conf;
+	const struct chain *chain;   /* of conf, for 'stage' */
+	uint16_t stage;              /* XVS_STAGE_INGRESS or XVS_STAGE_EGRESS */
+	uint16_t count;
+	uint64_t live;
+	bool has_relooked;           /* a leg was exchanged: gather its events */
+	uint64_t fresh;              /* judged with this very packet: its connection has seen it */
+	uint64_t dynamic;            /* a forwarder said another destination than the verdict: dest[] */
+	struct packet *pkts[XVS_BATCH_MAX];
+	struct flow_entry *entries[XVS_BATCH_MAX]; /* ingress: whose exits are taken */
+	struct flow_leg *legs[XVS_BATCH_MAX];
+	uint32_t dest[XVS_BATCH_MAX];
+	uint16_t reason[XVS_BATCH_MAX];
+	uint64_t cookie[XVS_BATCH_MAX];
+};
+
+/* Packets on their way out of one port. */
+struct exit {
+	struct port_conf *conf;
+	struct burst burst;
+};
+
+struct rx_queue {
+	struct path_port *port;
+	uint32_t queue;
+	bool ready;                  /* epoll said so, or there is nothing to ask */
+};
+
+struct packet_queue {
+	struct packet *head, **tail;
+	uint32_t count;
+};
+
+struct learn_letter {
+	struct letter letter;
+	struct path_worker *worker;
+	uint32_t port_id;
+	uint32_t segment;
+	uint8_t mac[6];
+	bool in_use;                 /* the worker sets, the control thread clears; atomic */
+};
+
+struct path_worker {
+	struct worker w;             /* first */
+	struct path *path;
+	struct pool *pool;
+	struct flow_cache *cache;
+	struct instance *inside;     /* whose callback runs */
+	struct burst *inside_burst;  /* with which batch: for inject() at its port */
+	struct packet_queue later;   /* resumed, injected, delivered: run in the next burst */
+	uint32_t rx_count;
+	uint32_t rx_next;            /* round robin */
+	struct rx_queue rx[RX_MAX];
+	int epoll;
+	uint32_t exit_count;
+	uint16_t exit_of[PORTS_MAX]; /* index into exits + 1 */
+	struct exit *exits;          /* EXITS_MAX */
+	struct targets *targets;     /* scratch of forward_resolve() */
+	struct burst ingress;        /* the burst in hand */
+	struct learn_letter learn[LEARN_MAX];
+	uint32_t learn_next;
+	uint64_t random;             /* sampling */
+	struct xvs_meter answers;    /* limit of the host's own answers */
+	uint64_t sweep_due_ns;
+	struct slab walks;           /* judgements under way */
+	uint64_t epoch;              /* hard epoch read before the configuration of this burst */
+	uint64_t bursts, packets, cycles_busy, sleeps, stale, rejudged;
+	_Atomic uint64_t progress;   /* odd: in a burst; the control thread watches it */
+	_Atomic uint32_t stop;
+	pthread_t thread;
+	bool started;
+};
+
+struct path {
+	struct loop *loop;
+	struct counters *counters;
+	struct conn_table *conns;
+	struct instance_env env;
+	uint32_t worker_count;
+	uint32_t switch_count;
+	struct worker *worker_list[WORKERS_MAX];
+	struct path_worker *workers[WORKERS_MAX];
+	struct path_port *ports[PORTS_MAX]; /* published */
+	struct instance *instances[INSTANCES_MAX]; /* bound ones; published */
+	struct path_switch *instance_switch[INSTANCES_MAX];
+	struct loop_timer *refill;
+	uint32_t next_worker;        /* for queues */
+	_Atomic uint64_t fragments_held; /* by the tracker, all workers */
+};
+
+static inline struct path *path_of_env(const struct instance_env *env)
+{
+	return (struct path *)((char *)(uintptr_t)env - offsetof(struct path, env));
+}
+
+static inline struct path_worker *path_worker_self(void)
+{
+	return (struct path_worker *)worker_self;
+}
+
+static inline struct path_port *path_port_of(const struct path *path, uint32_t id)
+{
+	return id < PORTS_MAX ? rcu_read(&path->ports[id]) : NULL;
+}
+
+/* ---- admit.c: may this packet enter here, and in which segment ---- */
+void burst_admit(struct burst *b);
+/* Sets p->segment from its tag; false: the tag is not allowed here. */
+bool admit_tag(const struct port_conf *conf, struct packet *p);
+bool segment_is_carried(const struct port_conf *conf, uint32_t segment);
+
+/* ---- lookup.c: find each packet's verdict, judge where there is none ---- */
+void burst_lookup(struct burst *b, uint32_t place);
+/* One packet, from a place on; sets legs[i] and entries[i].  False: it left the burst. */
+bool packet_lookup(struct burst *b, uint32_t i, uint32_t place);
+/* The same without asking the cache: its verdict there is known to be out of date. */
+bool packet_judge(struct burst *b, uint32_t i, uint32_t place);
+void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_key *key);
+
+/* ---- judge.c: the walk ---- */
+struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
+			      uint64_t hash, struct flow_entry *old, bool is_partial);
+
+/* ---- stale.c: is an entry still true ---- */
+enum staleness { STALE_NO = 0, STALE_PARTLY = 1, STALE_WHOLLY = 2 };
+enum staleness entry_staleness(const struct path_worker *w, const struct port_conf *conf,
+			       struct flow_entry *e);
+/* Does any record since the entry was judged concern this step?  'rewritten': bits replaced before it. */
+bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
+		       const struct epoch_log *log, const struct xvs_flow_key *rewritten);
+
+/* ---- apply.c: run the program of each packet's leg, in chain order ---- */
+void burst_apply(struct burst *b);
+
+/* ---- call.c: an extension sees packets ---- */
+void burst_call(struct burst *b, uint32_t place, uint64_t mask);
+
+/* ---- forward.c: from a destination to ports ---- */
+enum { TARGETS_MAX = PORTS_MAX };
+struct targets {
+	uint32_t count;
+	uint16_t reason;             /* why none */
+	uint16_t used_address;       /* the destination MAC was looked up */
+	struct port_conf *confs[TARGETS_MAX];
+};
+/* 'in' NULL: made by the switch or an extension, so no port is where it came from. */
+void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
+		     const struct port_conf *in, uint32_t segment, const uint8_t eth_dst[6],
+		     uint32_t dest, struct targets *out);
+void forward_learn(struct burst *b, uint32_t i);
+/* [control] */
+void path_learn(struct path_port *port, uint32_t segment, const uint8_t mac[6]);
+
+/* ---- output.c: copies to exit ports, their egress chains ---- */
+void burst_output(struct burst *b);
+/* To a destination chosen at run time; 'in' as in forward_resolve().  Takes the packet. */
+void output_packet(struct path_worker *w, struct packet *p, const struct path_switch *sw,
+		   const struct port_conf *in, uint32_t dest, uint32_t drop_port);
+void output_flush(struct path_worker *w);
+void output_flush_exit(struct path_worker *w, struct exit *x);
+/* The tag that the adapter behind this port gets. */
+void output_tag(const struct port_conf *conf, struct packet *p);
+
+/* ---- tx.c ---- */
+void burst_tx(struct burst *b);
+
+/* ---- later.c: packets that go on in the next burst ---- */
+/*
+ * The packet goes on at a place of this port's chain; stage FORWARD: to the destination 'port'.
+ * False: the queue is full, the packet was dropped and counted.
+ */
+bool later_put(struct path_worker *w, struct packet *p, uint16_t stage, uint32_t port,
+	       uint32_t place, const void *where);
+uint32_t later_run(struct path_worker *w); /* how many */
+void later_drop_port(struct path_worker *w, uint32_t port);
+
+/* ---- drop.c: every drop is counted ---- */
+/* Parses what an extension or the switch wrote; false: it is no packet. */
+bool packet_parse_own(struct packet *p);
+void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_t stage,
+		 uint32_t instance, uint32_t reason);
+void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason);
+void packet_uncharge(struct path_worker *w, struct packet *p);
+
+/* ---- account.c ---- */
+void account_retire(void *arg, struct flow_entry *e);
+void account_due(void *arg, struct flow_entry *e);
+void account_entry(struct path_worker *w, struct flow_entry *e, struct instance *only, bool ended);
+/* Packet i left at 'place': extensions behind it did not see it. */
+void account_missed(struct burst *b, uint32_t i, uint32_t place);
+
+/* ---- firewall.c: connections ---- */
+void burst_conn(struct burst *b, uint32_t place, uint64_t mask);
+enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
+			      struct packet *p, struct conn_result *r);
+void firewall_env(struct conn_env *env);
+void firewall_sweep(struct path_worker *w);
+/* How a packet is tracked, from its facts alone. */
+enum flow_conn firewall_kind(const struct packet *p);
+
+/* ---- reject.c: the host's own answers ---- */
+void reject_answer(struct burst *b, uint32_t i);
+
+/* ---- hostcalls.c ---- */
+void hostcalls_fill(struct instance_env *env);
+int path_collect(const struct xvs_host *h, void (*done)(void *arg), void *arg); /* collect.c, [control] */
+
+/* ---- thread.c ---- */
+/* A letter to each worker, then one back to the control thread: done(arg). */
+int path_each_worker(struct path *path, void (*fn)(struct path_worker *w, void *arg),
+		     void (*done)(void *arg), void *arg);
+void *worker_main(void *arg);
+
+#endif /* XVS_PATH_WORKER_H */
