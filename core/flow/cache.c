@@ -56,7 +56,7 @@ static void count(uint64_t *word, uint64_t n)
 	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
 }
 
-static void number(uint32_t *word, uint32_t n)
+static void store(uint32_t *word, uint32_t n)
 {
 	__atomic_store_n(word, n, __ATOMIC_RELAXED);
 }
@@ -271,7 +271,7 @@ static struct flow_mask *mask_get(struct flow_cache *c, const struct flow_key *b
 	unused->hits = 0;
 	unused->seed = flow_hash(bits, 1);
 	c->order[c->mask_count] = (uint8_t)(unused - c->masks);
-	number(&c->mask_count, c->mask_count + 1);
+	store(&c->mask_count, c->mask_count + 1);
 	return unused;
 }
 
@@ -283,7 +283,7 @@ static void mask_put(struct flow_cache *c, struct flow_mask *m)
 		return;
 	while (at < c->mask_count && &c->masks[c->order[at]] != m)
 		at++;
-	number(&c->mask_count, c->mask_count - 1);
+	store(&c->mask_count, c->mask_count - 1);
 	memmove(&c->order[at], &c->order[at + 1], c->mask_count - at);
 }
 
@@ -339,7 +339,7 @@ static void index_remove(struct flow_cache *c, struct flow_entry *e)
 		(void)remove_from_bucket(c, other_bucket(c, bucket, e->hash_high), number);
 	mask_put(c, &c->masks[e->mask_nr]);
 	e->mask = NULL;
-	number(&c->used, c->used - 1);
+	store(&c->used, c->used - 1);
 }
 
 void flow_retire(struct flow_cache *c, struct flow_entry *e)
@@ -455,7 +455,7 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 	e->hash_high = signature;
 	e->mask_nr = (uint16_t)(m - c->masks);
 	e->mask = &m->bits;
-	number(&c->used, c->used + 1);
+	store(&c->used, c->used + 1);
 	put_exact(c, e, hash);
 	return true;
 }

@@ -71,6 +71,7 @@ struct flow_leg {
 	uint64_t calls;           /* places whose extension sees packets */
 	uint64_t rewrites;        /* places that rewrite or choose a queue */
 	struct flow_step *steps;  /* in chain order */
+	const void *conf;         /* configuration of the port that it was judged on: places count in its chain */
 	uint32_t conn_index;      /* struct conn_ref, without conn's header: floors are siblings */
 	uint32_t conn_generation;
 	uint32_t port;            /* whose chain it is: entry port, or exit port on egress */
@@ -94,7 +95,6 @@ struct flow_entry {
 	const struct flow_key *mask; /* in the cache's list of masks; NULL: free or not in the index */
 	uint64_t epoch;            /* hard epoch before judging began */
 	uint64_t log_seen;         /* soft records taken into account */
-	void *conf;                /* configuration of the port whose chain 'leg' was judged on */
 	/* program */
 	struct flow_leg leg;
 	struct flow_leg out;       /* the first exit: most have one */
