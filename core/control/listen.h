@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/listen.h - a UNIX socket that is listened on, in place of one that nobody serves. */
+#ifndef XVS_CONTROL_LISTEN_H
+#define XVS_CONTROL_LISTEN_H
+
+#include "base/error.h"
+
+/* [control] 'fd' does not block.  'path' was bound by us: see listen_close(). */
+int listen_open(const char *path, int *fd, struct xvs_error *err);
+/* [control] Closes, and removes the file if it is still the one that we bound. */
+void listen_close(int fd, const char *path);
+
+#endif /* XVS_CONTROL_LISTEN_H */
