@@ -104,7 +104,8 @@ int instance_port_attach(struct instance *i, const struct xvs_port *port, void *
 	return result(i, "port_attach", code, &said, err);
 }
 
-void instance_port_event(struct instance *i, void *port_state, int event, const struct xvs_port *now)
+void instance_port_event(struct instance *i, void *port_state, int event,
+			 const struct xvs_port *now)
 {
 	uint64_t since = control_enter();
 
@@ -148,7 +149,8 @@ void instance_policy_apply(struct instance *i, void *port_state, const char *fea
 	control_leave(i, "policy_apply", since);
 }
 
-void instance_policy_abort(struct instance *i, void *port_state, const char *feature, void *prepared)
+void instance_policy_abort(struct instance *i, void *port_state, const char *feature,
+			   void *prepared)
 {
 	uint64_t since = control_enter();
 

@@ -16,11 +16,16 @@
 enum { FEATURE_1_0 = 48, FIELD_1_0 = 88 };
 
 static const struct layout feature_layout = {
-	.name = "xvs_feature", .today = sizeof(struct xvs_feature), .least = FEATURE_1_0,
-	.reserved = offsetof(struct xvs_feature, reserved), .is_sized = true,
+	.name = "xvs_feature",
+	.today = sizeof(struct xvs_feature),
+	.least = FEATURE_1_0,
+	.reserved = offsetof(struct xvs_feature, reserved),
+	.is_sized = true,
 };
 static const struct layout field_layout = {
-	.name = "xvs_field", .today = sizeof(struct xvs_field), .least = FIELD_1_0,
+	.name = "xvs_field",
+	.today = sizeof(struct xvs_field),
+	.least = FIELD_1_0,
 	.reserved = offsetof(struct xvs_field, reserved),
 };
 _Static_assert(sizeof(struct xvs_feature) >= FEATURE_1_0, "structures only grow");
@@ -70,8 +75,7 @@ static uint32_t field_alignment(const struct xvs_field *f)
 }
 
 /* Where the field lies. */
-static int place_check(const struct xvs_field *f, const struct described *in,
-		       struct xvs_error *err)
+static int place_check(const struct xvs_field *f, const struct described *in, struct xvs_error *err)
 {
 	uint64_t width = field_width(f);
 
@@ -154,7 +158,9 @@ static int element_check(const struct xvs_field *list, const struct xvs_field *f
 static int list_copy(struct xvs_field *f, const struct described *in, struct xvs_error *err)
 {
 	const struct described element = {
-		.bytes = f->element_bytes, .depth = in->depth + 1, .arena = in->arena,
+		.bytes = f->element_bytes,
+		.depth = in->depth + 1,
+		.arena = in->arena,
 	};
 	const struct xvs_field *fields;
 	int code;
@@ -193,7 +199,8 @@ static int type_copy(struct xvs_field *f, const struct described *in, struct xvs
 {
 	switch (f->type) {
 	case XVS_BOOL:
-		return f->dflt <= 1 ? 0 : error_set(err, -EINVAL, "", "default of a BOOL is above 1");
+		return f->dflt <= 1 ? 0
+				    : error_set(err, -EINVAL, "", "default of a BOOL is above 1");
 	case XVS_U32:
 		return range_check(f, UINT32_MAX, err);
 	case XVS_U64:
@@ -235,9 +242,9 @@ static int field_name_check(const char *name, uint32_t nr, struct xvs_error *err
 	if (!name)
 		return error_set(err, -EINVAL, "", "field %u: xvs_field.name is NULL", nr);
 	if (!word_is_valid(name))
-		return error_set(err, -EINVAL, "",
-				 "field %u: the name must be a letter, then letters, digits, - or _",
-				 nr);
+		return error_set(
+			err, -EINVAL, "",
+			"field %u: the name must be a letter, then letters, digits, - or _", nr);
 	return 0;
 }
 
@@ -298,9 +305,10 @@ static int feature_id_check(const struct xvs_feature *features, uint32_t nr, str
 	if (!id)
 		return error_set(err, -EINVAL, "", "feature %u: xvs_feature.id is NULL", nr);
 	if (!id_with_rev_is_valid(id))
-		return error_set(err, -EINVAL, "",
-				 "feature %u: the id must be \"vendor.name/rev\" of at most %u bytes", nr,
-				 (unsigned)ID_MAX);
+		return error_set(
+			err, -EINVAL, "",
+			"feature %u: the id must be \"vendor.name/rev\" of at most %u bytes", nr,
+			(unsigned)ID_MAX);
 	for (uint32_t i = 0; i < nr; i++) {
 		if (strcmp(features[i].id, id) == 0)
 			return error_set(err, -EEXIST, "", "feature %s is there twice", id);

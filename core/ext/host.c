@@ -78,7 +78,8 @@ static void host_defer(const struct xvs_host *h, void (*fn)(void *arg), void *ar
 	struct deferral *d;
 
 	if (!fn || !is_on_control(i)) {
-		host_log(h, XVS_LOG_ERROR, "defer() belongs to the control thread and needs a function");
+		host_log(h, XVS_LOG_ERROR,
+			 "defer() belongs to the control thread and needs a function");
 		return;
 	}
 	d = calloc(1, sizeof(*d));

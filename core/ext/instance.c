@@ -143,13 +143,12 @@ static int made(const struct instance *i, const char *what, int code, struct xvs
 {
 	char who[WHO_BYTES];
 
-	(void)snprintf(who, sizeof(who), "%s (%s%s%s)", i->name, i->ext->id,
-		       i->module ? ", " : "", i->module ? module_path(i->module) : "");
+	(void)snprintf(who, sizeof(who), "%s (%s%s%s)", i->name, i->ext->id, i->module ? ", " : "",
+		       i->module ? module_path(i->module) : "");
 	return call_result(who, what, code, said, err);
 }
 
-static int self_create(struct instance *i, const struct instance_args *args,
-		       struct xvs_error *err)
+static int self_create(struct instance *i, const struct instance_args *args, struct xvs_error *err)
 {
 	struct xvs_create create = {
 		.size = sizeof(create),

@@ -125,8 +125,8 @@ static int table_check(const struct layout_array *array, const struct xvs_table 
 		return error_set(err, -EINVAL, "", "%s: %u entries, at most %u are taken",
 				 array->what, table->count, array->max);
 	if (!table->items)
-		return error_set(err, -EINVAL, "", "%s: %u entries, but items is NULL",
-				 array->what, table->count);
+		return error_set(err, -EINVAL, "", "%s: %u entries, but items is NULL", array->what,
+				 table->count);
 	if (table->stride < element->least || table->stride > LAYOUT_BYTES_MAX)
 		return error_set(err, -EINVAL, "", "%s: stride is %u, must be %u..%u", array->what,
 				 table->stride, element->least, (unsigned)LAYOUT_BYTES_MAX);
@@ -183,7 +183,9 @@ int layout_strings(const char *what, const struct xvs_table *table, uint32_t max
 		   struct arena *arena, const char *const **out, struct xvs_error *err)
 {
 	static const struct layout pointer = {
-		.name = "string", .today = sizeof(char *), .least = sizeof(char *),
+		.name = "string",
+		.today = sizeof(char *),
+		.least = sizeof(char *),
 	};
 	const struct layout_array array = { .what = what, .element = &pointer, .max = max };
 	void *strings;

@@ -35,10 +35,10 @@ struct mailbox_ring {
 	struct mailbox *box;  /* NULL: closed, to be freed; the control thread's */
 	uint8_t *slots;
 	size_t stride;
-	uint32_t count;       /* of slots, a power of two; constant */
+	uint32_t count; /* of slots, a power of two; constant */
 	atomic_bool is_sent;
 	_Atomic uint32_t head __attribute__((aligned(64))); /* the worker's */
-	uint32_t lost;        /* the worker's: since the last post that found room */
+	uint32_t lost; /* the worker's: since the last post that found room */
 	_Atomic uint32_t tail __attribute__((aligned(64))); /* the control thread's */
 };
 
@@ -138,8 +138,7 @@ static void ring_send(struct mailbox_ring *r, struct loop *loop)
 		loop_post(loop, &r->letter, on_mail);
 }
 
-static int open_check(const struct instance *i, uint32_t slots, uint32_t packet_max,
-		      xvs_mail_fn fn)
+static int open_check(const struct instance *i, uint32_t slots, uint32_t packet_max, xvs_mail_fn fn)
 {
 	if (!is_on_control(i) || !i->services->is_creating)
 		return -EPERM;
@@ -310,8 +309,12 @@ static int mailbox_call(const struct xvs_host *h, uint32_t worker, xvs_call_fn f
 	if (!c)
 		return -ENOMEM;
 	*c = (struct mail_call){
-		.instance = i, .loop = i->env->loop, .worker = worker,
-		.fn = fn, .done = done, .arg = arg,
+		.instance = i,
+		.loop = i->env->loop,
+		.worker = worker,
+		.fn = fn,
+		.done = done,
+		.arg = arg,
 	};
 	while (*end)
 		end = &(*end)->next;

@@ -29,12 +29,12 @@ enum { FD_PATH = 32 };
 
 struct module {
 	struct module *next;
-	char *path;     /* from where it was loaded first; NULL while nobody holds it */
+	char *path; /* from where it was loaded first; NULL while nobody holds it */
 	uint32_t refs;
-	int fd;         /* sealed */
-	void *bytes;    /* its contents, readable */
+	int fd;      /* sealed */
+	void *bytes; /* its contents, readable */
 	size_t size;
-	void *handle;   /* of dlopen() */
+	void *handle; /* of dlopen() */
 	struct module_note note;
 	struct normalised n;
 };
@@ -76,8 +76,8 @@ static int sealed_copy(const void *bytes, size_t size)
 	if (fd < 0)
 		return -errno;
 	code = write_all(fd, bytes, size);
-	if (code == 0 && fcntl(fd, F_ADD_SEALS,
-			       F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+	if (code == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
 		code = -errno;
 	if (code == 0)
 		return fd;
@@ -194,8 +194,9 @@ static int symbol_check(const void *symbol, const Elf64_Sym *entry, struct xvs_e
 				 (unsigned long long)entry->st_size);
 	memcpy(&size, symbol, sizeof(size));
 	if (size > entry->st_size)
-		return error_set(err, -EINVAL, "", "xvs_module: size is %u, the symbol has %llu bytes",
-				 size, (unsigned long long)entry->st_size);
+		return error_set(err, -EINVAL, "",
+				 "xvs_module: size is %u, the symbol has %llu bytes", size,
+				 (unsigned long long)entry->st_size);
 	return 0;
 }
 
@@ -210,7 +211,8 @@ static const void *symbol_find(const struct module *m, struct xvs_error *err)
 	fd_path(m->fd, name);
 	if (!symbol || !dladdr1(symbol, &info, &entry, RTLD_DL_SYMENT) || !entry ||
 	    strcmp(info.dli_fname, name) != 0) {
-		(void)error_set(err, -ENOEXEC, "", "does not export the symbol xvs_module_1: "
+		(void)error_set(err, -ENOEXEC, "",
+				"does not export the symbol xvs_module_1: "
 				"declare it with XVS_EXPORT");
 		return NULL;
 	}

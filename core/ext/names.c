@@ -130,8 +130,8 @@ int text_check(const char *what, const char *text, size_t max, struct xvs_error 
 		unsigned step = char_len(text + len);
 
 		if (!step)
-			return error_set(err, -EINVAL, "",
-					 "%s: byte %zu is not printable UTF-8", what, len);
+			return error_set(err, -EINVAL, "", "%s: byte %zu is not printable UTF-8",
+					 what, len);
 		len += step;
 	}
 	if (len == 0)
@@ -158,7 +158,7 @@ const char *class_name(uint32_t cls)
 void rights_print(uint32_t rights, char *out, size_t size)
 {
 	static const char *const names[] = {
-		"originate", "rewrite", "queue", "impersonate",
+		"originate",      "rewrite", "queue",   "impersonate",
 		"trusted-origin", "payload", "network",
 	};
 	size_t len = 0;

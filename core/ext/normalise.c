@@ -18,27 +18,44 @@
 enum { MODULE_1_0 = 24, EXTENSION_1_0 = 152, LABEL_1_0 = 16, OFFERS_1_0 = 8 };
 
 static const struct layout module_layout = {
-	.name = "xvs_module", .today = sizeof(struct xvs_module), .least = MODULE_1_0,
+	.name = "xvs_module",
+	.today = sizeof(struct xvs_module),
+	.least = MODULE_1_0,
 	.is_sized = true,
 };
 static const struct layout extension_layout = {
-	.name = "xvs_extension", .today = sizeof(struct xvs_extension), .least = EXTENSION_1_0,
+	.name = "xvs_extension",
+	.today = sizeof(struct xvs_extension),
+	.least = EXTENSION_1_0,
 	.is_sized = true,
 };
 static const struct layout label_layout = {
-	.name = "xvs_label", .today = sizeof(struct xvs_label), .least = LABEL_1_0,
+	.name = "xvs_label",
+	.today = sizeof(struct xvs_label),
+	.least = LABEL_1_0,
 };
 static const struct layout ops_layout = {
-	.name = "xvs_ops", .today = sizeof(struct xvs_ops), .least = OFFERS_1_0,
-	.reserved = offsetof(struct xvs_ops, reserved), .is_sized = true, .is_functions = true,
+	.name = "xvs_ops",
+	.today = sizeof(struct xvs_ops),
+	.least = OFFERS_1_0,
+	.reserved = offsetof(struct xvs_ops, reserved),
+	.is_sized = true,
+	.is_functions = true,
 };
 static const struct layout flow_layout = {
-	.name = "xvs_flow", .today = sizeof(struct xvs_flow), .least = OFFERS_1_0,
-	.reserved = offsetof(struct xvs_flow, reserved), .is_sized = true, .is_functions = true,
+	.name = "xvs_flow",
+	.today = sizeof(struct xvs_flow),
+	.least = OFFERS_1_0,
+	.reserved = offsetof(struct xvs_flow, reserved),
+	.is_sized = true,
+	.is_functions = true,
 };
 static const struct layout conn_layout = {
-	.name = "xvs_conn_ops", .today = sizeof(struct xvs_conn_ops), .least = OFFERS_1_0,
-	.reserved = offsetof(struct xvs_conn_ops, reserved), .is_sized = true,
+	.name = "xvs_conn_ops",
+	.today = sizeof(struct xvs_conn_ops),
+	.least = OFFERS_1_0,
+	.reserved = offsetof(struct xvs_conn_ops, reserved),
+	.is_sized = true,
 	.is_functions = true,
 };
 _Static_assert(sizeof(struct xvs_module) >= MODULE_1_0, "structures only grow");
@@ -71,8 +88,8 @@ static int rights_check(const struct xvs_extension *x, const struct module_note 
 				 x->rights & ~(uint32_t)RIGHTS_KNOWN);
 	rights_print(undeclared ? undeclared : forbidden, names, sizeof(names));
 	if (undeclared)
-		return error_set(err, -EACCES, "", "asks for rights that its note does not declare: %s",
-				 names);
+		return error_set(err, -EACCES, "",
+				 "asks for rights that its note does not declare: %s", names);
 	if (forbidden)
 		return error_set(err, -EACCES, "", "asks for rights that class %s cannot have: %s",
 				 class_name(x->cls), names);
@@ -94,7 +111,8 @@ static int class_check(const struct xvs_extension *x, const struct module_note *
 	if (x->cls < XVS_INSPECT || x->cls > XVS_FORWARD)
 		return error_set(err, -EINVAL, "", "xvs_extension.cls: unknown value %u", x->cls);
 	if (!(note->classes & 1u << x->cls))
-		return error_set(err, -EACCES, "", "is of class %s, which its note does not declare",
+		return error_set(err, -EACCES, "",
+				 "is of class %s, which its note does not declare",
 				 class_name(x->cls));
 	if (x->flags & ~known)
 		return error_set(err, -EINVAL, "", "xvs_extension.flags: unknown bits 0x%x",
@@ -189,8 +207,9 @@ static int order_copy(const char *what, const struct xvs_table *table, const cha
 
 	for (uint32_t i = 0; code == 0 && i < table->count; i++) {
 		if (!id_is_valid((*out)[i]))
-			code = error_set(err, -EINVAL, "", "%s: \"%s\" is not an id \"vendor.name\"",
-					 what, (*out)[i]);
+			code = error_set(err, -EINVAL, "",
+					 "%s: \"%s\" is not an id \"vendor.name\"", what,
+					 (*out)[i]);
 		else if (strcmp((*out)[i], own_id) == 0)
 			code = error_set(err, -ELOOP, "", "%s: names the extension itself", what);
 	}
@@ -275,9 +294,10 @@ static int extension_id_check(const struct xvs_extension *raw, uint32_t nr, stru
 	if (!raw[nr].id)
 		return error_set(err, -EINVAL, "", "extensions[%u]: xvs_extension.id is NULL", nr);
 	if (!id_is_valid(raw[nr].id))
-		return error_set(err, -EINVAL, "",
-				 "extensions[%u]: the id must be \"vendor.name\" of at most %u bytes",
-				 nr, (unsigned)ID_MAX);
+		return error_set(
+			err, -EINVAL, "",
+			"extensions[%u]: the id must be \"vendor.name\" of at most %u bytes", nr,
+			(unsigned)ID_MAX);
 	for (uint32_t i = 0; i < nr; i++) {
 		if (strcmp(raw[i].id, raw[nr].id) == 0)
 			return error_set(err, -EEXIST, "", "extension %s is there twice",
@@ -315,7 +335,8 @@ static int extensions_copy(const struct xvs_extension *raw, const struct module_
 static int module_copy(const struct xvs_module *raw, struct normalised *n, void **extensions,
 		       struct xvs_error *err)
 {
-	const struct layout_array array = { "extensions", &extension_layout, MODULE_EXTENSIONS_MAX };
+	const struct layout_array array = { "extensions", &extension_layout,
+					    MODULE_EXTENSIONS_MAX };
 	const uint32_t known = XVS_MODULE_UNLOADABLE;
 	struct xvs_module module;
 	int code = layout_copy(&module_layout, raw, 0, &module, err);

@@ -64,8 +64,9 @@ struct found {
 
 static int cut_short(const char *what, uint64_t end, size_t size, struct xvs_error *err)
 {
-	return error_set(err, -ENOEXEC, "", "is cut short: its %s end at byte %llu, the file at %zu",
-			 what, (unsigned long long)end, size);
+	return error_set(err, -ENOEXEC, "",
+			 "is cut short: its %s end at byte %llu, the file at %zu", what,
+			 (unsigned long long)end, size);
 }
 
 /* True if [off, off + len) lies in the file; *end is where it ends, for the message. */
@@ -87,9 +88,11 @@ static int ident_check(const unsigned char *bytes, size_t size, struct xvs_error
 				 "is cut short: its ELF header ends at byte %zu, the file at %zu",
 				 sizeof(Elf64_Ehdr), size);
 	if (bytes[EI_CLASS] != ELFCLASS64)
-		return error_set(err, -ENOEXEC, "", "is not a 64-bit ELF file: build it for " NATIVE_NAME);
+		return error_set(err, -ENOEXEC, "",
+				 "is not a 64-bit ELF file: build it for " NATIVE_NAME);
 	if (bytes[EI_DATA] != NATIVE_DATA)
-		return error_set(err, -ENOEXEC, "", "has the other byte order: build it for " NATIVE_NAME);
+		return error_set(err, -ENOEXEC, "",
+				 "has the other byte order: build it for " NATIVE_NAME);
 	return 0;
 }
 
@@ -98,17 +101,20 @@ static int header_check(const Elf64_Ehdr *h, size_t size, struct xvs_error *err)
 	uint64_t end;
 
 	if (h->e_machine != NATIVE_MACHINE)
-		return error_set(err, -ENOEXEC, "", "is made for ELF machine %u: build it for "
-				 NATIVE_NAME " (%u)", h->e_machine, (unsigned)NATIVE_MACHINE);
+		return error_set(err, -ENOEXEC, "",
+				 "is made for ELF machine %u: build it for " NATIVE_NAME " (%u)",
+				 h->e_machine, (unsigned)NATIVE_MACHINE);
 	if (h->e_type != ET_DYN)
-		return error_set(err, -ENOEXEC, "", "is ELF type %u, not a shared object: link it with -shared",
+		return error_set(err, -ENOEXEC, "",
+				 "is ELF type %u, not a shared object: link it with -shared",
 				 h->e_type);
 	if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum == PN_XNUM)
 		return error_set(err, -ENOEXEC, "", "has no usable program headers");
 	if (!lies_within(h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr), size, &end))
 		return cut_short("program headers", end, size, err);
 	/* Linkers put this table last, so it tells of the loss of a single byte. */
-	if (h->e_shoff && !lies_within(h->e_shoff, (uint64_t)h->e_shnum * h->e_shentsize, size, &end))
+	if (h->e_shoff &&
+	    !lies_within(h->e_shoff, (uint64_t)h->e_shnum * h->e_shentsize, size, &end))
 		return cut_short("section headers", end, size, err);
 	return 0;
 }
@@ -211,10 +217,11 @@ static int tail_check(const struct desc *d, struct xvs_error *err)
 {
 	for (size_t i = DESC_1_0; i < d->size; i++) {
 		if (d->bytes[i])
-			return error_set(err, -E2BIG, "",
-					 "xvs_note: byte %zu is not zero, and this host knows %u bytes only",
-					 i + offsetof(struct xvs_note, abi_major),
-					 (unsigned)sizeof(struct xvs_note));
+			return error_set(
+				err, -E2BIG, "",
+				"xvs_note: byte %zu is not zero, and this host knows %u bytes only",
+				i + offsetof(struct xvs_note, abi_major),
+				(unsigned)sizeof(struct xvs_note));
 	}
 	return 0;
 }
@@ -226,14 +233,14 @@ static int note_check(const struct module_note *note, struct xvs_error *err)
 				 "needs ABI %u.%u, this host offers %u.%u: use a newer xvs",
 				 note->abi_major, note->needs_minor, XVS_ABI_MAJOR, XVS_ABI_MINOR);
 	if (!note->classes || note->classes & ~(uint32_t)CLASSES_KNOWN)
-		return error_set(err, -EINVAL, "", "xvs_note.classes: 0x%x has %s bits", note->classes,
-				 note->classes ? "unknown" : "no");
+		return error_set(err, -EINVAL, "", "xvs_note.classes: 0x%x has %s bits",
+				 note->classes, note->classes ? "unknown" : "no");
 	if (note->rights & ~(uint32_t)RIGHTS_KNOWN)
 		return error_set(err, -EINVAL, "", "xvs_note.rights: unknown bits 0x%x",
 				 note->rights & ~(uint32_t)RIGHTS_KNOWN);
 	if (!id_is_valid(note->id))
-		return error_set(err, -EINVAL, "", "xvs_note.id: \"%s\" is not an id \"vendor.name\"",
-				 note->id);
+		return error_set(err, -EINVAL, "",
+				 "xvs_note.id: \"%s\" is not an id \"vendor.name\"", note->id);
 	return 0;
 }
 
@@ -243,8 +250,9 @@ static int desc_read(const struct desc *d, struct module_note *out, struct xvs_e
 	int code;
 
 	if (d->size < DESC_1_0)
-		return error_set(err, -EINVAL, "", "its xvs note has %zu bytes, in ABI 1.0 it has %u",
-				 d->size, (unsigned)DESC_1_0);
+		return error_set(err, -EINVAL, "",
+				 "its xvs note has %zu bytes, in ABI 1.0 it has %u", d->size,
+				 (unsigned)DESC_1_0);
 	note.abi_major = desc_u16(d, DESC_MAJOR);
 	note.needs_minor = desc_u16(d, DESC_MINOR);
 	note.classes = desc_u32(d, DESC_CLASSES);
@@ -271,10 +279,12 @@ static int found_check(const struct found *found, struct xvs_error *err)
 		return error_set(err, -EINVAL, "", "has %u xvs notes of ABI %u, must have one",
 				 found->ours_count, XVS_ABI_MAJOR);
 	if (found->other_count)
-		return error_set(err, -EPROTONOSUPPORT, "",
-				 "needs ABI %u, this host offers ABI %u: use the vendor's build for it",
-				 found->other_major, XVS_ABI_MAJOR);
-	return error_set(err, -ENOEXEC, "", "has no xvs note: not an extension, or built without XVS_NOTE");
+		return error_set(
+			err, -EPROTONOSUPPORT, "",
+			"needs ABI %u, this host offers ABI %u: use the vendor's build for it",
+			found->other_major, XVS_ABI_MAJOR);
+	return error_set(err, -ENOEXEC, "",
+			 "has no xvs note: not an extension, or built without XVS_NOTE");
 }
 
 static int notes_read(const unsigned char *bytes, size_t size, const Elf64_Ehdr *h,

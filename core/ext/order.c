@@ -19,7 +19,7 @@ enum { CHAIN_MAX = 64 }; /* one bit of a word per entry (architecture, section 2
 struct chain {
 	const struct order_entry *list;
 	size_t count;
-	uint64_t behind[CHAIN_MAX]; /* bit j of [i]: i stands behind j */
+	uint64_t behind[CHAIN_MAX];  /* bit j of [i]: i stands behind j */
 	uint64_t said_by[CHAIN_MAX]; /* bit j of [i]: and it was j that declared so ("before") */
 };
 
@@ -49,9 +49,10 @@ static int pair_check(const struct order_entry *a, const struct order_entry *b,
 				 "chain: %s and %s are both %s, a switch has one of each",
 				 a->instance, b->instance, a->ext->id);
 	if (a->ext->cls == XVS_FORWARD && b->ext->cls == XVS_FORWARD)
-		return error_set(err, -EEXIST, "",
-				 "chain: %s (%s) and %s (%s) both forward, a switch has one forwarder",
-				 a->instance, a->ext->id, b->instance, b->ext->id);
+		return error_set(
+			err, -EEXIST, "",
+			"chain: %s (%s) and %s (%s) both forward, a switch has one forwarder",
+			a->instance, a->ext->id, b->instance, b->ext->id);
 	return 0;
 }
 
@@ -107,8 +108,8 @@ static int circle(const struct chain *c, uint64_t placed, size_t at, struct xvs_
 		at = (size_t)__builtin_ctzll(c->behind[at] & ~placed);
 	} while (at != first && len < sizeof(text));
 	return error_set(err, -ELOOP, "",
-			 "chain: before and after of extensions go in a circle: %s%s",
-			 text, len < sizeof(text) ? c->list[first].instance : "...");
+			 "chain: before and after of extensions go in a circle: %s%s", text,
+			 len < sizeof(text) ? c->list[first].instance : "...");
 }
 
 static const char *ordinal_ending(size_t nr)
@@ -135,8 +136,9 @@ static void why_write(const struct chain *c, size_t nr, char *why, size_t size)
 		size_t by = c->said_by[nr] & UINT64_C(1) << j ? j : nr;
 
 		if (c->behind[nr] & UINT64_C(1) << j)
-			len += (size_t)snprintf(why + len, size - len, "after %s (declared by %s); ",
-						c->list[j].instance, c->list[by].ext->id);
+			len += (size_t)snprintf(why + len, size - len,
+						"after %s (declared by %s); ", c->list[j].instance,
+						c->list[by].ext->id);
 	}
 	if (len < size)
 		(void)snprintf(why + len, size - len, "listed %zu%s", nr + 1,

@@ -211,8 +211,7 @@ void sayings_destroy(struct sayings *s)
 		for (uint32_t n = 0; n < SHEETS; n++) {
 			struct sheet *sheet = &s->speakers[w].sheets[n];
 
-			if (atomic_load_explicit(&sheet->state, memory_order_acquire) !=
-			    SHEET_SENT)
+			if (atomic_load_explicit(&sheet->state, memory_order_acquire) != SHEET_SENT)
 				continue;
 			say(s->instance, sheet->level, sheet->text);
 			atomic_store_explicit(&sheet->state, SHEET_READ, memory_order_release);

@@ -27,8 +27,8 @@ struct strings {
 struct search {
 	const char *id;
 	bool (*has_interface)(const char *id);
-	struct strings paths;    /* all candidates, in order */
-	struct strings ids;      /* of extensions that were met */
+	struct strings paths; /* all candidates, in order */
+	struct strings ids;   /* of extensions that were met */
 	size_t refused_count;
 	struct xvs_error refused; /* the first, or that of a file whose note has the id */
 	bool refused_is_it;
@@ -189,12 +189,13 @@ static int not_found(const struct search *s, const char *const *dirs, size_t cou
 	if (s->refused_is_it)
 		*err = s->refused;
 	else if (nearest)
-		(void)error_set(err, -ENOENT, "", "extension %s: no file in %s has it; the nearest is %s",
-				s->id, names, nearest);
+		(void)error_set(err, -ENOENT, "",
+				"extension %s: no file in %s has it; the nearest is %s", s->id,
+				names, nearest);
 	else if (s->refused_count)
 		(void)error_set(err, -ENOENT, "",
-				"extension %s: no file in %s has it; %zu were refused, one: %s", s->id,
-				names, s->refused_count, s->refused.text);
+				"extension %s: no file in %s has it; %zu were refused, one: %s",
+				s->id, names, s->refused_count, s->refused.text);
 	else
 		(void)error_set(err, -ENOENT, "", "extension %s: no file in %s has it", s->id,
 				names);
@@ -207,7 +208,9 @@ int module_find(const char *const *dirs, size_t count, const char *extension_id,
 		const struct extension **ext, struct xvs_error *err)
 {
 	struct search s = {
-		.id = extension_id, .has_interface = has_interface, .refused = ERROR_INIT,
+		.id = extension_id,
+		.has_interface = has_interface,
+		.refused = ERROR_INIT,
 	};
 	struct xvs_error unused = ERROR_INIT;
 	int code = 0;

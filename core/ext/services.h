@@ -35,9 +35,9 @@ struct instance_services {
 	struct deferral *deferrals;     /* in order */
 	struct xvs_timer *timers;
 	struct mailbox *mailbox;
-	struct mail_call *calls;        /* in order */
+	struct mail_call *calls; /* in order */
 	uint32_t call_count;
-	struct tasks *tasks;            /* made with the first task */
+	struct tasks *tasks; /* made with the first task */
 };
 
 int services_open(struct instance *i);

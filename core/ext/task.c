@@ -14,9 +14,9 @@
 enum { TASKS_MAX = 16 };
 
 struct task {
-	struct letter letter; /* first */
-	struct task *next;    /* in 'all'; the control thread's */
-	struct task *queued;  /* in 'queue' */
+	struct letter letter;      /* first */
+	struct task *next;         /* in 'all'; the control thread's */
+	struct task *queued;       /* in 'queue' */
 	struct instance *instance; /* NULL: answered; the control thread's */
 	xvs_task_run run;
 	xvs_task_done done;

@@ -145,8 +145,7 @@ static void timer_stop(struct xvs_timer *t)
 	t->control_timer = NULL;
 	/* Acquire: pairs with the end of the callback, so its writes are seen. */
 	while (!atomic_compare_exchange_weak_explicit(&t->state, &ready, TIMER_STOPPED,
-						      memory_order_acq_rel,
-						      memory_order_acquire)) {
+						      memory_order_acq_rel, memory_order_acquire)) {
 		if (ready == TIMER_STOPPED)
 			return;
 		ready = TIMER_READY;

@@ -24,18 +24,18 @@ struct xvs_timer {
 	struct xvs_timer *next;    /* of the instance; the control thread's */
 	struct instance *instance;
 	struct loop *loop;
-	struct worker *worker;     /* NULL: a timer of the control thread */
+	struct worker *worker; /* NULL: a timer of the control thread */
 	struct loop_timer *control_timer;
 	xvs_timer_fn fn;
 	xvs_worker_timer_fn worker_fn;
 	void *arg;
-	_Atomic uint64_t want_ns;  /* when to fire; 0: nothing new */
-	_Atomic uint32_t state;    /* enum timer_state */
-	atomic_bool is_sent;       /* 'letter' is under way to the owner */
-	atomic_bool was_armed;     /* the owner may know it */
-	bool is_released;          /* the owner's: to be freed when the letter has come */
-	struct letter letter;      /* to the owner: look at want_ns */
-	struct letter last;        /* to the worker and back: forget it, free it */
+	_Atomic uint64_t want_ns; /* when to fire; 0: nothing new */
+	_Atomic uint32_t state;   /* enum timer_state */
+	atomic_bool is_sent;      /* 'letter' is under way to the owner */
+	atomic_bool was_armed;    /* the owner may know it */
+	bool is_released;         /* the owner's: to be freed when the letter has come */
+	struct letter letter;     /* to the owner: look at want_ns */
+	struct letter last;       /* to the worker and back: forget it, free it */
 };
 
 /* [owner] Heeds want_ns. */

@@ -175,10 +175,16 @@ static const struct xvs_ops ops = {
 };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_FILTER, .id = "com.example.diary",
-	  .version = "1.0.0", .vendor = "Example", .summary = "Writes down its life", .ops = &ops,
+	{ .size = sizeof(struct xvs_extension),
+	  .cls = XVS_FILTER,
+	  .id = "com.example.diary",
+	  .version = "1.0.0",
+	  .vendor = "Example",
+	  .summary = "Writes down its life",
+	  .ops = &ops,
 	  .rights = XVS_RIGHT_QUEUE },
 };
 XVS_EXPORT const struct xvs_module xvs_module_1 = {
-	.size = sizeof(xvs_module_1), .extensions = XVS_TABLE(extensions),
+	.size = sizeof(xvs_module_1),
+	.extensions = XVS_TABLE(extensions),
 };

@@ -11,8 +11,12 @@ static const struct newer_label reasons[] = {
 
 static const struct newer_extension extensions[] = {
 	{ .old = { PLAIN(XVS_FILTER, "com.example.newer.one"), .reasons = XVS_TABLE(reasons) } },
-	{ .old = { .size = sizeof(struct newer_extension), .cls = XVS_FILTER,
-		   .id = "com.example.newer.two", .version = "1.0.0", .vendor = "Example",
-		   .summary = "For tests", .ops = &plain_ops } },
+	{ .old = { .size = sizeof(struct newer_extension),
+		   .cls = XVS_FILTER,
+		   .id = "com.example.newer.two",
+		   .version = "1.0.0",
+		   .vendor = "Example",
+		   .summary = "For tests",
+		   .ops = &plain_ops } },
 };
 PLAIN_MODULE(extensions);

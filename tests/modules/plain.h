@@ -34,7 +34,7 @@ static const struct xvs_ops plain_ops = {
 	.vendor = "Example", .summary = "For tests", .ops = &plain_ops
 
 #define PLAIN_MODULE(extensions_) \
-	XVS_EXPORT const struct xvs_module xvs_module_1 = { \
-		.size = sizeof(xvs_module_1), .extensions = XVS_TABLE(extensions_) }
+	XVS_EXPORT const struct xvs_module xvs_module_1 = { .size = sizeof(xvs_module_1), \
+							    .extensions = XVS_TABLE(extensions_) }
 
 #endif /* XVS_TEST_MODULES_PLAIN_H */

@@ -74,7 +74,11 @@ static void assert_diary(const char *const *want, unsigned count)
 static int make(const char *name, struct instance **out, struct xvs_error *err)
 {
 	const struct instance_args args = {
-		.name = name, .switch_name = "lan", .nr = 1, .rights_allowed = ~0u, .ports_max = 1024,
+		.name = name,
+		.switch_name = "lan",
+		.nr = 1,
+		.rights_allowed = ~0u,
+		.ports_max = 1024,
 	};
 
 	return instance_create(extension, &args, &env, out, err);
@@ -159,8 +163,7 @@ static void an_error_without_text_gets_a_sentence(void **state)
 static void a_result_that_is_no_errno_is_an_error(void **state)
 {
 	(void)state;
-	refused("positive", -EPROTO,
-		"create returned 5, which is neither 0 nor a negative errno");
+	refused("positive", -EPROTO, "create returned 5, which is neither 0 nor a negative errno");
 }
 
 static void offered_tables_must_be_complete_and_fit_the_class(void **state)
@@ -202,7 +205,8 @@ static void a_policy_is_checked_then_applied_or_aborted(void **state)
 	assert_int_equal(instance_policy_check(i, NULL, "f/1", &bad, &prepared, &err), -ERANGE);
 	assert_string_equal(err.text, "guard (com.example.diary): rate is -1, must be 0..10");
 	assert_string_equal(err.field, "rate");
-	ASSERT_DIARY("policy_check f/1 removed", "policy_abort f/1 prepared", "policy_check f/1 set");
+	ASSERT_DIARY("policy_check f/1 removed", "policy_abort f/1 prepared",
+		     "policy_check f/1 set");
 	instance_destroy(i);
 }
 
@@ -215,7 +219,8 @@ static void an_active_instance_is_stood_down_before_destroy(void **state)
 	instance_set_active(i, true);
 	line_count = 0;
 	instance_destroy(i);
-	ASSERT_DIARY("active 0", "worker_detach 2", "worker_detach 1", "worker_detach 0", "destroy");
+	ASSERT_DIARY("active 0", "worker_detach 2", "worker_detach 1", "worker_detach 0",
+		     "destroy");
 }
 
 static void an_instance_keeps_its_module(void **state)
@@ -233,7 +238,9 @@ static void an_instance_keeps_its_module(void **state)
 static void the_chain_entry_can_withhold_a_right(void **state)
 {
 	const struct instance_args args = {
-		.name = "guard", .switch_name = "lan", .nr = 1,
+		.name = "guard",
+		.switch_name = "lan",
+		.nr = 1,
 		.rights_allowed = ~(uint32_t)XVS_RIGHT_QUEUE,
 	};
 	struct xvs_error err = ERROR_INIT;

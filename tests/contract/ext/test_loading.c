@@ -310,7 +310,8 @@ static void a_file_cut_anywhere_is_refused(void **state)
 	bytes = read_module(MODULE("ext_good"), &size);
 	for (size_t len = 0; len < size; len++) {
 		struct xvs_error err = ERROR_INIT;
-		unsigned char *cut = malloc(len ? len : 1); /* of this size, so that a sanitizer sees */
+		unsigned char *cut =
+			malloc(len ? len : 1); /* of this size, so that a sanitizer sees */
 		int code;
 
 		assert_non_null(cut);
@@ -414,8 +415,9 @@ static void an_extension_is_found_by_id_whatever_its_file_is_called(void **state
 
 static void an_unknown_extension_gets_the_nearest_name(void **state)
 {
-	char want[1024] = "extension com.example.good.firewell: no file in /nonexistent, "
-			  XVS_TEST_EXTENSIONS " has it; the nearest is com.example.good.firewall";
+	char want[1024] =
+		"extension com.example.good.firewell: no file in /nonexistent, " XVS_TEST_EXTENSIONS
+		" has it; the nearest is com.example.good.firewall";
 	struct xvs_error err = ERROR_INIT;
 	struct module *m = NULL;
 
@@ -445,7 +447,8 @@ static void an_empty_search_path_is_said(void **state)
 	(void)state;
 	assert_int_equal(module_find(NULL, 0, "com.example.x", no_interface, &m, &ext, &err),
 			 -ENOENT);
-	assert_string_equal(err.text, "extension com.example.x: no file in an empty search path has it");
+	assert_string_equal(err.text,
+			    "extension com.example.x: no file in an empty search path has it");
 }
 
 int main(void)

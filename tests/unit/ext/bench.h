@@ -10,8 +10,8 @@
 
 #include <event2/event.h>
 #include <poll.h>
-#include <sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +146,11 @@ static inline int bench_setup(void **state)
 static inline int bench_try(struct xvs_error *err)
 {
 	const struct instance_args args = {
-		.name = "bench", .switch_name = "lan", .nr = 1, .rights_allowed = ~0u, .ports_max = 64,
+		.name = "bench",
+		.switch_name = "lan",
+		.nr = 1,
+		.rights_allowed = ~0u,
+		.ports_max = 64,
 	};
 
 	bench.ext.ops = bench.ops;

@@ -91,14 +91,16 @@ static void functions_that_are_not_needed_may_be_missing(void **state)
 	assert_int_equal(instance_port_attach(bench.instance, &port, &port_state, &err), 0);
 	assert_null(port_state);
 	instance_port_event(bench.instance, NULL, XVS_PORT_UP, &port);
-	assert_int_equal(instance_policy_check(bench.instance, NULL, "f/1", NULL, &prepared, &err), 0);
+	assert_int_equal(instance_policy_check(bench.instance, NULL, "f/1", NULL, &prepared, &err),
+			 0);
 	assert_null(prepared);
 	instance_policy_apply(bench.instance, NULL, "f/1", NULL, NULL);
 	instance_policy_abort(bench.instance, NULL, "f/1", NULL);
 	instance_port_detach(bench.instance, NULL);
 	instance_set_active(bench.instance, true);
 	assert_int_equal(bench.instance->state, INSTANCE_ACTIVE);
-	assert_int_equal(instance_status_read(bench.instance, NULL, "f/1", NULL, &err), -EOPNOTSUPP);
+	assert_int_equal(instance_status_read(bench.instance, NULL, "f/1", NULL, &err),
+			 -EOPNOTSUPP);
 	assert_string_equal(err.text, "bench (com.example.bench): status_read gave no reason: "
 				      "Operation not supported");
 }
@@ -110,7 +112,8 @@ static void a_forwarder_must_be_able_to_forward(void **state)
 	(void)state;
 	bench.ext.cls = XVS_FORWARD;
 	assert_int_equal(bench_try(&err), -EINVAL);
-	assert_string_equal(err.text, "bench (com.example.bench): has neither forward() nor xvs.flow/1");
+	assert_string_equal(err.text,
+			    "bench (com.example.bench): has neither forward() nor xvs.flow/1");
 	assert_null(bench.instance);
 }
 

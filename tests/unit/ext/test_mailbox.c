@@ -66,8 +66,12 @@ static void mail_arrives_as_it_was_posted(void **state)
 {
 	uint8_t bytes[64] = { 1, 2, 3 };
 	struct xvs_packet p = {
-		.data = bytes, .len = 1500, .linear = 64, .port_in = 9,
-		.flags = XVS_PKT_VLAN | XVS_PKT_IPV4, .vlan_tci = 0x2005,
+		.data = bytes,
+		.len = 1500,
+		.linear = 64,
+		.port_in = 9,
+		.flags = XVS_PKT_VLAN | XVS_PKT_IPV4,
+		.vlan_tci = 0x2005,
 	};
 
 	(void)state;
@@ -335,7 +339,8 @@ static void silence_waits_for_a_call_that_runs(void **state)
 	(void)state;
 	bench_run();
 	for (unsigned n = 0; n < 20; n++)
-		assert_int_equal(mailbox->call(bench.host, n % 2, on_call, on_called, &calls[n]), 0);
+		assert_int_equal(mailbox->call(bench.host, n % 2, on_call, on_called, &calls[n]),
+				 0);
 	instance_silence(bench.instance);
 	for (unsigned n = 0; n < 20; n++) {
 		assert_int_equal(atomic_load(&calls[n].answered), 1);

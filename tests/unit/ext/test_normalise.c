@@ -77,47 +77,75 @@ static int setup(void **state)
 {
 	(void)state;
 	ops = (struct xvs_ops){ .size = sizeof(ops), .create = create, .destroy = destroy };
-	element_fields[0] = (struct xvs_field){ .name = "port", .help = "port", .type = XVS_U32,
+	element_fields[0] = (struct xvs_field){ .name = "port",
+						.help = "port",
+						.type = XVS_U32,
 						.offset = offsetof(struct element, port),
 						.max = 65535 };
-	element_fields[1] = (struct xvs_field){ .name = "proto", .help = "protocol", .type = XVS_ENUM,
+	element_fields[1] = (struct xvs_field){ .name = "proto",
+						.help = "protocol",
+						.type = XVS_ENUM,
 						.offset = offsetof(struct element, proto),
 						.names = XVS_TABLE(protocols) };
-	fields[0] = (struct xvs_field){ .name = "rate", .help = "rate", .type = XVS_U32,
+	fields[0] = (struct xvs_field){ .name = "rate",
+					.help = "rate",
+					.type = XVS_U32,
 					.offset = offsetof(struct settings, rate),
-					.min = 1, .max = 10, .dflt = 5 };
-	fields[1] = (struct xvs_field){ .name = "mode", .help = "mode", .type = XVS_ENUM,
+					.min = 1,
+					.max = 10,
+					.dflt = 5 };
+	fields[1] = (struct xvs_field){ .name = "mode",
+					.help = "mode",
+					.type = XVS_ENUM,
 					.offset = offsetof(struct settings, mode),
-					.names = XVS_TABLE(protocols), .dflt = 1 };
-	fields[2] = (struct xvs_field){ .name = "burst", .help = "burst", .type = XVS_U64,
-					.offset = offsetof(struct settings, burst), .max = 100 };
-	fields[3] = (struct xvs_field){ .name = "list", .help = "list", .type = XVS_LIST,
-					.offset = offsetof(struct settings, list), .max = 4,
+					.names = XVS_TABLE(protocols),
+					.dflt = 1 };
+	fields[2] = (struct xvs_field){ .name = "burst",
+					.help = "burst",
+					.type = XVS_U64,
+					.offset = offsetof(struct settings, burst),
+					.max = 100 };
+	fields[3] = (struct xvs_field){ .name = "list",
+					.help = "list",
+					.type = XVS_LIST,
+					.offset = offsetof(struct settings, list),
+					.max = 4,
 					.fields = XVS_TABLE(element_fields),
 					.element_bytes = sizeof(struct element) };
-	fields[4] = (struct xvs_field){ .name = "text", .help = "text", .type = XVS_TEXT,
-					.offset = offsetof(struct settings, text), .max = 16 };
-	fields[5] = (struct xvs_field){ .name = "on", .help = "on", .type = XVS_BOOL,
+	fields[4] = (struct xvs_field){ .name = "text",
+					.help = "text",
+					.type = XVS_TEXT,
+					.offset = offsetof(struct settings, text),
+					.max = 16 };
+	fields[5] = (struct xvs_field){ .name = "on",
+					.help = "on",
+					.type = XVS_BOOL,
 					.offset = offsetof(struct settings, on) };
 	for (unsigned i = 0; i < 2; i++) {
 		features[i] = (struct xvs_feature){ .size = sizeof(features[i]),
 						    .bytes = sizeof(struct settings),
 						    .id = i ? "com.x.b/1" : "com.x.a/1",
-						    .summary = "settings", .scope = XVS_PER_PORT,
+						    .summary = "settings",
+						    .scope = XVS_PER_PORT,
 						    .kind = XVS_SETTING,
 						    .fields = XVS_TABLE(fields) };
 		reasons[i] = (struct xvs_label){ i ? "second" : "first", "help" };
 		ids[i] = i ? "com.x.later" : "com.x.earlier";
-		all[i] = (struct xvs_extension){ .size = sizeof(all[i]), .cls = XVS_FILTER,
+		all[i] = (struct xvs_extension){ .size = sizeof(all[i]),
+						 .cls = XVS_FILTER,
 						 .id = i ? "com.x.two" : "com.x.one",
-						 .version = "1.0", .vendor = "X", .summary = "x",
+						 .version = "1.0",
+						 .vendor = "X",
+						 .summary = "x",
 						 .features = XVS_TABLE(features),
 						 .reasons = XVS_TABLE(reasons),
 						 .counters = XVS_TABLE(reasons),
-						 .before = XVS_TABLE(ids), .ops = &ops };
+						 .before = XVS_TABLE(ids),
+						 .ops = &ops };
 	}
 	module = (struct xvs_module){ .size = sizeof(module), .extensions = XVS_TABLE(all) };
-	note = (struct module_note){ .abi_major = 1, .classes = 0x1e,
+	note = (struct module_note){ .abi_major = 1,
+				     .classes = 0x1e,
 				     .rights = (XVS_RIGHT_NETWORK << 1) - 1 };
 	memset(&n, 0, sizeof(n));
 	return 0;
@@ -210,7 +238,8 @@ static void sizes_that_cannot_be_are_refused(void **state)
 	all[1].size = 100;
 	refused(-EINVAL, "extensions[1]: xvs_extension: size is 100, in ABI 1.0 it is 152");
 	all[1].size = 160;
-	refused(-EINVAL, "extensions[1]: xvs_extension: size is 160, more than its table's stride of 152");
+	refused(-EINVAL,
+		"extensions[1]: xvs_extension: size is 160, more than its table's stride of 152");
 	features[0].size = 0;
 	refused(-EINVAL, "com.x.one: features[0]: xvs_feature: size is 0, in ABI 1.0 it is 48");
 	ops.size = 4;
@@ -268,9 +297,11 @@ static void unknown_bits_and_values_are_refused_by_the_members_name(void **state
 	features[0].kind = 0;
 	refused(-EINVAL, "com.x.one: feature com.x.a/1: xvs_feature.kind: unknown value 0");
 	fields[0].type = 9;
-	refused(-EINVAL, "com.x.one: feature com.x.a/1: field rate: xvs_field.type: unknown value 9");
+	refused(-EINVAL,
+		"com.x.one: feature com.x.a/1: field rate: xvs_field.type: unknown value 9");
 	fields[0].flags = 4;
-	refused(-EINVAL, "com.x.one: feature com.x.a/1: field rate: xvs_field.flags: unknown bits 0x4");
+	refused(-EINVAL,
+		"com.x.one: feature com.x.a/1: field rate: xvs_field.flags: unknown bits 0x4");
 }
 
 /* "rights: within those of the note"; classes as well. */
@@ -281,7 +312,8 @@ static void class_and_rights_are_within_the_note(void **state)
 	refused(-EACCES, "com.x.one: is of class filter, which its note does not declare");
 	note.rights = XVS_RIGHT_ORIGINATE;
 	all[0].rights = XVS_RIGHT_ORIGINATE | XVS_RIGHT_REWRITE | XVS_RIGHT_PAYLOAD;
-	refused(-EACCES, "com.x.one: asks for rights that its note does not declare: rewrite,payload");
+	refused(-EACCES,
+		"com.x.one: asks for rights that its note does not declare: rewrite,payload");
 }
 
 static void some_rights_do_not_go_with_a_class(void **state)
@@ -289,7 +321,8 @@ static void some_rights_do_not_go_with_a_class(void **state)
 	(void)state;
 	all[0].cls = XVS_INSPECT;
 	all[0].rights = XVS_RIGHT_REWRITE | XVS_RIGHT_QUEUE | XVS_RIGHT_ORIGINATE;
-	refused(-EACCES, "com.x.one: asks for rights that class inspect cannot have: rewrite,queue");
+	refused(-EACCES,
+		"com.x.one: asks for rights that class inspect cannot have: rewrite,queue");
 	all[0].cls = XVS_FIREWALL;
 	all[0].rights = XVS_RIGHT_REWRITE;
 	refused(-EACCES, "com.x.one: asks for rights that class firewall cannot have: rewrite");
@@ -301,7 +334,8 @@ static void much_linear_needs_the_right_to_payload(void **state)
 	all[0].linear = 256;
 	accepted();
 	all[0].linear = 1000;
-	refused(-EACCES, "com.x.one: xvs_extension.linear is 1000, above 256 it needs the right payload");
+	refused(-EACCES,
+		"com.x.one: xvs_extension.linear is 1000, above 256 it needs the right payload");
 	all[0].linear = 1000;
 	all[0].rights = XVS_RIGHT_PAYLOAD;
 	accepted();
@@ -320,7 +354,8 @@ static void required_functions_must_be_there(void **state)
 	ops.destroy = NULL;
 	refused(-EINVAL, "com.x.one: xvs_ops.destroy is NULL, but required");
 	all[0].rights = XVS_RIGHT_QUEUE;
-	refused(-EINVAL, "com.x.one: xvs_ops.drain is NULL, but required of who has the right queue");
+	refused(-EINVAL,
+		"com.x.one: xvs_ops.drain is NULL, but required of who has the right queue");
 	all[0].rights = XVS_RIGHT_QUEUE;
 	ops.drain = drain;
 	accepted();
@@ -372,7 +407,8 @@ static void ids_and_strings_have_their_form(void **state)
 	features[0].id = NULL;
 	refused(-EINVAL, "com.x.one: feature 0: xvs_feature.id is NULL");
 	features[0].id = "com.x.a";
-	refused(-EINVAL, "com.x.one: feature 0: the id must be \"vendor.name/rev\" of at most 63 bytes");
+	refused(-EINVAL,
+		"com.x.one: feature 0: the id must be \"vendor.name/rev\" of at most 63 bytes");
 	features[1].id = "com.x.a/1";
 	refused(-EEXIST, "com.x.one: feature com.x.a/1 is there twice");
 	features[0].summary = NULL;
@@ -387,7 +423,8 @@ static void labels_are_named_once(void **state)
 	reasons[0].name = NULL;
 	refused(-EINVAL, "com.x.one: reasons[0]: xvs_label.name is NULL");
 	reasons[1].name = "over limit";
-	refused(-EINVAL, "com.x.one: reasons[1]: the name must be a letter, then letters, digits, - or _");
+	refused(-EINVAL,
+		"com.x.one: reasons[1]: the name must be a letter, then letters, digits, - or _");
 	reasons[1].help = NULL;
 	refused(-EINVAL, "com.x.one: reasons[1]: xvs_label.help is NULL");
 }
@@ -412,7 +449,8 @@ static void needs_are_refused_by_name(void **state)
 
 	(void)state;
 	all[0].needs = (struct xvs_table)XVS_TABLE(wanted);
-	refused(-EOPNOTSUPP, "com.x.one: needs the interface xvs.loop/1, which this host does not offer");
+	refused(-EOPNOTSUPP,
+		"com.x.one: needs the interface xvs.loop/1, which this host does not offer");
 	all[0].needs = (struct xvs_table)XVS_TABLE(wanted);
 	all[0].needs.count = 1;
 	accepted();
@@ -426,12 +464,15 @@ static void fields_lie_within_their_structure(void **state)
 	features[0].bytes = 0;
 	refused(-EINVAL, FEATURE "xvs_feature.bytes is 0, must be 1..65536");
 	fields[0].offset = 56;
-	refused(-EINVAL, FEATURE "field rate: bytes 56..60 lie outside the structure, which has 56");
+	refused(-EINVAL,
+		FEATURE "field rate: bytes 56..60 lie outside the structure, which has 56");
 	fields[0].offset = UINT32_MAX;
-	refused(-EINVAL, FEATURE "field rate: bytes 4294967295..4294967299 lie outside the structure, "
-			 "which has 56");
+	refused(-EINVAL,
+		FEATURE "field rate: bytes 4294967295..4294967299 lie outside the structure, "
+			"which has 56");
 	fields[4].max = 25;
-	refused(-EINVAL, FEATURE "field text: bytes 32..57 lie outside the structure, which has 56");
+	refused(-EINVAL,
+		FEATURE "field text: bytes 32..57 lie outside the structure, which has 56");
 	fields[2].offset = 4;
 	refused(-EINVAL, FEATURE "field burst: offset 4 is not a multiple of 8");
 	fields[1].offset = 0;
@@ -439,9 +480,11 @@ static void fields_lie_within_their_structure(void **state)
 	fields[5].offset = 47;
 	refused(-EINVAL, FEATURE "field on: overlaps field text");
 	fields[3].element_bytes = 4;
-	refused(-EINVAL, FEATURE "field list: field proto: bytes 4..8 lie outside the structure, which has 4");
+	refused(-EINVAL, FEATURE
+		"field list: field proto: bytes 4..8 lie outside the structure, which has 4");
 	fields[3].element_bytes = 10;
-	refused(-EINVAL, FEATURE "field list: element_bytes is 10, no multiple of 4 as field port needs");
+	refused(-EINVAL,
+		FEATURE "field list: element_bytes is 10, no multiple of 4 as field port needs");
 	fields[3].element_bytes = 0;
 	refused(-EINVAL, FEATURE "field list: element_bytes is 0, must be 1..65536");
 }
@@ -490,7 +533,8 @@ static void fields_are_named_once(void **state)
 	fields[0].name = NULL;
 	refused(-EINVAL, FEATURE "field 0: xvs_field.name is NULL");
 	fields[0].name = "9rate";
-	refused(-EINVAL, FEATURE "field 0: the name must be a letter, then letters, digits, - or _");
+	refused(-EINVAL,
+		FEATURE "field 0: the name must be a letter, then letters, digits, - or _");
 	fields[1].name = "rate";
 	refused(-EEXIST, FEATURE "field rate: another field has the same name");
 	fields[0].help = NULL;
@@ -504,8 +548,11 @@ static void nesting_has_an_end(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 6; i++)
-		chain[i] = (struct xvs_field){ .name = "inner", .help = "inner", .type = XVS_LIST,
-					       .max = 1, .fields = { &chain[i + 1], 1, sizeof(chain[0]) },
+		chain[i] = (struct xvs_field){ .name = "inner",
+					       .help = "inner",
+					       .type = XVS_LIST,
+					       .max = 1,
+					       .fields = { &chain[i + 1], 1, sizeof(chain[0]) },
 					       .element_bytes = sizeof(struct xvs_table) };
 	chain[4] = (struct xvs_field){ .name = "leaf", .help = "leaf", .type = XVS_BOOL };
 	features[0].fields = (struct xvs_table){ chain, 1, sizeof(chain[0]) };
@@ -514,7 +561,7 @@ static void nesting_has_an_end(void **state)
 	chain[4].fields.items = &chain[5];
 	chain[5] = (struct xvs_field){ .name = "leaf", .help = "leaf", .type = XVS_BOOL };
 	refused(-EINVAL, FEATURE "field inner: field inner: field inner: field inner: field inner: "
-			 "lists are nested more than 4 deep");
+				 "lists are nested more than 4 deep");
 }
 
 static void a_table_that_contains_itself_is_refused(void **state)

@@ -47,9 +47,16 @@ static int setup(void **state)
 	file.segment.p_offset = offsetof(struct file, first);
 	file.segment.p_filesz = sizeof(struct xvs_note);
 	file.first = (struct xvs_note){
-		.name_size = 4, .desc_size = 100, .type = 1, .name = "xvs",
-		.abi_major = 1, .needs_minor = 0, .classes = 1u << XVS_FILTER,
-		.rights = XVS_RIGHT_REWRITE, .id = "com.x.guard", .version = "1.2",
+		.name_size = 4,
+		.desc_size = 100,
+		.type = 1,
+		.name = "xvs",
+		.abi_major = 1,
+		.needs_minor = 0,
+		.classes = 1u << XVS_FILTER,
+		.rights = XVS_RIGHT_REWRITE,
+		.id = "com.x.guard",
+		.version = "1.2",
 	};
 	file.second = file.first;
 	return 0;
@@ -178,7 +185,8 @@ static void a_short_note_is_refused(void **state)
 	file.first.desc_size = 96;
 	refused(-EINVAL, "its xvs note has 96 bytes, in ABI 1.0 it has 100");
 	file.first.desc_size = 0;
-	refused(-EPROTONOSUPPORT, "needs ABI 0, this host offers ABI 1: use the vendor's build for it");
+	refused(-EPROTONOSUPPORT,
+		"needs ABI 0, this host offers ABI 1: use the vendor's build for it");
 }
 
 /* Rule 2 holds for the note as well. */
@@ -207,7 +215,8 @@ static void the_note_of_this_major_counts(void **state)
 	assert_int_equal(parse(sizeof(file), &note, NULL), 0);
 	assert_int_equal(note.abi_major, 1);
 	file.second.abi_major = 3;
-	refused(-EPROTONOSUPPORT, "needs ABI 3, this host offers ABI 1: use the vendor's build for it");
+	refused(-EPROTONOSUPPORT,
+		"needs ABI 3, this host offers ABI 1: use the vendor's build for it");
 	file.segment.p_filesz = 2 * sizeof(struct xvs_note);
 	refused(-EINVAL, "has 2 xvs notes of ABI 1, must have one");
 }

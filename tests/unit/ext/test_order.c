@@ -69,7 +69,8 @@ static void after_moves_an_entry_back(void **state)
 	ext[0].after = &guard_id;
 	ext[0].after_count = 1;
 	ordered(3, "shape guard meter");
-	assert_string_equal(chain[2].why, "filter; after guard (declared by org.x.meter); listed 1st");
+	assert_string_equal(chain[2].why,
+			    "filter; after guard (declared by org.x.meter); listed 1st");
 	assert_string_equal(chain[0].why, "filter; listed 2nd");
 }
 
@@ -81,7 +82,8 @@ static void before_moves_the_other_back(void **state)
 	ext[1].before = &meter_id;
 	ext[1].before_count = 1;
 	ordered(2, "guard meter");
-	assert_string_equal(chain[1].why, "filter; after guard (declared by org.x.guard); listed 1st");
+	assert_string_equal(chain[1].why,
+			    "filter; after guard (declared by org.x.guard); listed 1st");
 }
 
 /* Ids of who is not in the chain, or of another class, have no say. */
@@ -147,12 +149,14 @@ static void one_forwarder_and_one_of_each(void **state)
 	(void)state;
 	add(0, XVS_FORWARD, "static");
 	add(1, XVS_FORWARD, "openflow");
-	refused(2, -EEXIST, "chain: static (org.x.static) and openflow (org.x.openflow) both forward, "
-			    "a switch has one forwarder");
+	refused(2, -EEXIST,
+		"chain: static (org.x.static) and openflow (org.x.openflow) both forward, "
+		"a switch has one forwarder");
 	add(0, XVS_FILTER, "guard");
 	add(1, XVS_FILTER, "guard");
 	chain[1].instance = "guard2";
-	refused(2, -EEXIST, "chain: guard and guard2 are both org.x.guard, a switch has one of each");
+	refused(2, -EEXIST,
+		"chain: guard and guard2 are both org.x.guard, a switch has one of each");
 }
 
 static void a_chain_is_bounded(void **state)

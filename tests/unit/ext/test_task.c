@@ -163,7 +163,8 @@ static void nothing_begins_after_silence(void **state)
 	unsigned number = 1;
 
 	(void)state;
-	assert_int_equal(tasks->start(bench.host, run_until_cancelled, done_that_starts, &number), 0);
+	assert_int_equal(tasks->start(bench.host, run_until_cancelled, done_that_starts, &number),
+			 0);
 	instance_silence(bench.instance);
 	assert_int_equal(atomic_load(&ended), 1);
 	assert_int_equal(start_result, -ESHUTDOWN);
