@@ -440,7 +440,6 @@ static const struct xvs_extension extensions[] = {
 
 XVS_EXPORT const struct xvs_module xvs_module_1 = {
 	.size = sizeof(struct xvs_module),
-	.flags = XVS_MODULE_UNLOADABLE,
 	.extensions = XVS_TABLE(extensions),
 };
 
