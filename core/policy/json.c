@@ -10,6 +10,8 @@
 #include "policy/excerpt.h"
 #include "policy/schema.h"
 
+/* NOLINTBEGIN(misc-no-recursion): trees, of a depth that their readers bound. */
+
 enum { JSON_DEPTH_MAX = 32 };
 
 static struct node *from_json(const json_t *j, unsigned depth, struct diags *d);
@@ -41,6 +43,7 @@ static struct node *object_node(const json_t *j, unsigned depth, struct diags *d
 	json_t *item;
 
 	/* The macro wants a pointer that could change the object; nothing here does. */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): drops const without a cast that says it. */
 	json_object_foreach((json_t *)(uintptr_t)j, key, item)
 	{
 		if (!map)
@@ -204,3 +207,5 @@ struct node *node_from_assignments(const char *const *assignments, size_t count,
 	node_destroy(map);
 	return NULL;
 }
+
+/* NOLINTEND(misc-no-recursion) */

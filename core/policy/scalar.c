@@ -209,9 +209,9 @@ static json_t *text_json(const char *text, size_t size)
 	if (made)
 		return made;
 	for (size_t i = 0; i < len; i++) {
-		char c = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+		bool is_plain = (unsigned char)text[i] < 0x80;
 
-		strbuf_put(&plain, &c, 1);
+		strbuf_put(&plain, is_plain ? &text[i] : "?", 1);
 	}
 	made = plain.failed ? NULL : json_string(plain.text);
 	strbuf_finish(&plain);
