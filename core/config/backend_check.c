@@ -42,17 +42,17 @@ static void check_unused(const struct switch_spec *s, const struct port_spec *p,
 {
 	const struct backend_spec *b = &p->backend;
 	const struct {
-		unsigned trait;
 		const char *key;
+		unsigned trait;
 		bool is_set;
 	} uses[] = {
-		{ TRAIT_DEVICE, "device", b->device[0] != '\0' },
-		{ TRAIT_NETNS, "netns", b->netns[0] != '\0' },
-		{ TRAIT_NETNS, "peer_name", b->peer_name[0] != '\0' },
-		{ TRAIT_FILES, "read", b->read_file[0] != '\0' },
-		{ TRAIT_FILES, "write", b->write_file[0] != '\0' },
-		{ TRAIT_RINGS, "queues", b->queues != 0 },
-		{ TRAIT_RINGS, "mtu", b->mtu != 0 },
+		{ "device", TRAIT_DEVICE, b->device[0] != '\0' },
+		{ "netns", TRAIT_NETNS, b->netns[0] != '\0' },
+		{ "peer_name", TRAIT_NETNS, b->peer_name[0] != '\0' },
+		{ "read", TRAIT_FILES, b->read_file[0] != '\0' },
+		{ "write", TRAIT_FILES, b->write_file[0] != '\0' },
+		{ "queues", TRAIT_RINGS, b->queues != 0 },
+		{ "mtu", TRAIT_RINGS, b->mtu != 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {

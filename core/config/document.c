@@ -17,6 +17,8 @@
 #include "config/yaml.h"
 #include "policy/excerpt.h"
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tables of keys.c, never as the document. */
+
 static void read_section(struct reading *r, const struct section *s, const struct node *map,
 			 void *structure);
 
@@ -327,3 +329,5 @@ bool document_read_port(const struct node *n, enum port_role role, struct port_s
 	port_spec_finish(&made);
 	return false;
 }
+
+/* NOLINTEND(misc-no-recursion) */

@@ -445,6 +445,8 @@ const struct section *section_of_role(enum port_role role)
 	}
 }
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tables above. */
+
 static void key_default(const struct key *k, void *structure)
 {
 	bool flag = k->dflt != 0;
@@ -472,3 +474,5 @@ void section_defaults(const struct section *s, void *structure)
 	for (size_t i = 0; i < s->count; i++)
 		key_default(&s->keys[i], structure);
 }
+
+/* NOLINTEND(misc-no-recursion) */

@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "config/keys.h"
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tables of keys.c. */
+
 static struct node *section_node(const struct section *s, const void *structure);
 
 /* What a key prints: 'node' is NULL where there is nothing to say, or for want of memory. */
@@ -269,3 +271,5 @@ struct node *print_port(const struct port_spec *p)
 {
 	return section_node(section_of_role(p->role), p);
 }
+
+/* NOLINTEND(misc-no-recursion) */

@@ -13,6 +13,8 @@
 #include "config/keys.h"
 #include "policy/schema.h"
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tables of keys.c. */
+
 static json_t *section_schema(const struct section *s);
 
 static json_t *words_schema(const char *const *words)
@@ -219,3 +221,5 @@ json_t *config_schema(const struct xvs_feature *const *features, size_t count)
 	}
 	return schema;
 }
+
+/* NOLINTEND(misc-no-recursion) */
