@@ -64,7 +64,7 @@ static struct port_conf *resolve(const struct path_worker *w, const struct packe
 		return NULL;
 	conf = rcu_read(&port->conf);
 	*place = p->place;
-	if (p->owner && p->scratch != conf && p->port_out != XVS_PORT_NONE)
+	if (p->owner && p->scratch != conf)
 		*place = place_behind(p->stage == XVS_STAGE_EGRESS ? &conf->egress : &conf->ingress,
 				      p->owner);
 	return conf;
