@@ -36,6 +36,39 @@ static inline struct config_spec *sample_config(const char *text)
 	return spec;
 }
 
+/* The same where it must succeed; gcc does not know that cmocka's assertions do not return. */
+static inline struct node *accepted_yaml(const char *text)
+{
+	struct node *root = sample_yaml(text);
+
+	assert_non_null(root);
+	if (!root)
+		abort();
+	return root;
+}
+
+static inline struct config_spec *accepted_config(const char *text)
+{
+	struct config_spec *spec = sample_config(text);
+
+	assert_non_null(spec);
+	if (!spec)
+		abort();
+	return spec;
+}
+
+static inline struct config_spec *accepted_file(const char *path)
+{
+	struct config_spec *spec;
+
+	sample_diags.count = 0;
+	spec = document_load(path, &sample_diags);
+	assert_non_null(spec);
+	if (!spec)
+		abort();
+	return spec;
+}
+
 /* All errors, one a line. */
 static inline char *sample_errors(void)
 {

@@ -5,12 +5,7 @@
 
 static struct config_spec *complete(void)
 {
-	struct config_spec *spec;
-
-	sample_diags.count = 0;
-	spec = document_load(GOLDEN "complete.yaml", &sample_diags);
-	assert_non_null(spec);
-	return spec;
+	return accepted_file(GOLDEN "complete.yaml");
 }
 
 static void prints_the_golden_text(void **state)
@@ -33,7 +28,7 @@ static void reads_back_equal(void **state)
 	struct config_spec *spec = complete();
 	struct node *n = print_config(spec);
 	char *text = print_yaml(n);
-	struct config_spec *again = sample_config(text);
+	struct config_spec *again = accepted_config(text);
 	struct node *second;
 
 	(void)state;
@@ -100,7 +95,7 @@ static void keeps_texts_that_yaml_could_change(void **state)
 	assert_int_equal(node_append(map, "list", list), 0);
 	text = print_yaml(map);
 	assert_non_null(text);
-	again = sample_yaml(text);
+	again = accepted_yaml(text);
 	assert_non_null(again);
 	assert_true(node_equal(map, again));
 	free(text);

@@ -30,7 +30,7 @@ static void keeps_every_scalar_as_text(void **state)
 
 static void knows_the_place_of_everything(void **state)
 {
-	struct node *root = sample_yaml("top:\n  - {k: v, list: [1, two]}\n");
+	struct node *root = accepted_yaml("top:\n  - {k: v, list: [1, two]}\n");
 	const struct node *map;
 
 	(void)state;
@@ -50,7 +50,7 @@ static void takes_an_empty_document_as_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		struct node *root = sample_yaml(texts[i]);
+		struct node *root = accepted_yaml(texts[i]);
 
 		assert_non_null(root);
 		assert_int_equal(root->kind, NODE_NULL);
