@@ -129,12 +129,12 @@ static struct level *innermost(struct reader *r)
 	return r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
 }
 
-/* True where the next event is the key of a map. */
-static bool wants_key(const struct reader *r)
+/* The map whose key the next event is, or NULL. */
+static struct level *wants_key(struct reader *r)
 {
-	const struct level *level = r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
+	struct level *level = innermost(r);
 
-	return level && level->node->kind == NODE_MAP && !level->key;
+	return level && level->node->kind == NODE_MAP && !level->key ? level : NULL;
 }
 
 static struct node *value_create(struct reader *r, enum node_kind kind, yaml_mark_t mark)
@@ -180,10 +180,8 @@ static bool has_nul(const yaml_event_t *e)
 	return strlen((const char *)e->data.scalar.value) != e->data.scalar.length;
 }
 
-static void read_key(struct reader *r, const yaml_event_t *e)
+static void read_key(struct reader *r, struct level *level, const yaml_event_t *e)
 {
-	struct level *level = innermost(r);
-
 	level->key = strdup((const char *)e->data.scalar.value);
 	level->key_line = line_of(e->start_mark);
 	level->key_column = column_of(e->start_mark);
@@ -199,14 +197,15 @@ static bool is_absent(const yaml_event_t *e)
 
 static void read_scalar(struct reader *r, const yaml_event_t *e)
 {
+	struct level *level = wants_key(r);
 	struct node *n;
 
 	if (has_nul(e)) {
 		fail(r, e->start_mark, "a text holds a NUL, which no value may");
 		return;
 	}
-	if (wants_key(r)) {
-		read_key(r, e);
+	if (level) {
+		read_key(r, level, e);
 		return;
 	}
 	n = value_create(r, is_absent(e) ? NODE_NULL : NODE_SCALAR, e->start_mark);
