@@ -137,6 +137,8 @@ static int enum_copy(struct xvs_field *f, const struct described *in, struct xvs
 	return 0;
 }
 
+/* Lists hold fields and fields hold lists, FEATURE_DEPTH_MAX deep. */
+/* NOLINTBEGIN(misc-no-recursion): bounded, as list_copy() checks. */
 static int fields_copy(const struct xvs_table *table, const struct described *in,
 		       const struct xvs_field **out, struct xvs_error *err);
 
@@ -162,7 +164,7 @@ static int list_copy(struct xvs_field *f, const struct described *in, struct xvs
 		.depth = in->depth + 1,
 		.arena = in->arena,
 	};
-	const struct xvs_field *fields;
+	const struct xvs_field *fields = NULL;
 	int code;
 
 	if (element.depth > FEATURE_DEPTH_MAX)
@@ -274,11 +276,12 @@ static int fields_copy(const struct xvs_table *table, const struct described *in
 		*out = fields;
 	return code;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 static int feature_check(struct xvs_feature *f, struct arena *arena, struct xvs_error *err)
 {
 	const struct described whole = { .bytes = f->bytes, .arena = arena };
-	const struct xvs_field *fields;
+	const struct xvs_field *fields = NULL;
 	int code = text_check("xvs_feature.summary", f->summary, TEXT_MAX, err);
 
 	if (code)

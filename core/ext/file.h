@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ext/file.h - a file read whole: bounded, and a copy, so that nobody changes it while it is parsed.
+ * ext/file.h - a file read whole: bounded, and a copy, which nobody changes while it is parsed.
  */
 #ifndef XVS_EXT_FILE_H
 #define XVS_EXT_FILE_H
@@ -9,7 +9,7 @@
 
 enum { FILE_BYTES_MAX = 256 << 20 };
 
-/* [any] A regular file from its beginning; *bytes is the caller's to free().  An empty file is refused. */
+/* [any] A regular file; *bytes is the caller's to free().  An empty one is refused. */
 int file_read(int fd, void **bytes, size_t *size, struct xvs_error *err);
 
 /* [any] The same by name. */

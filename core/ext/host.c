@@ -26,21 +26,20 @@ static uint64_t host_now(const struct xvs_host *h)
 	return clock_ns();
 }
 
-static void deferral_unlink(struct deferral *d)
+static void deferral_unlink(struct instance *i, struct deferral *d)
 {
-	struct deferral **place = &d->instance->services->deferrals;
+	struct deferral **place = &i->services->deferrals;
 
 	while (*place != d)
 		place = &(*place)->next;
 	*place = d->next;
 }
 
-static void deferral_run(struct deferral *d)
+static void deferral_run(struct instance *i, struct deferral *d)
 {
-	struct instance *i = d->instance;
 	uint64_t since = control_enter();
 
-	deferral_unlink(d);
+	deferral_unlink(i, d);
 	d->instance = NULL;
 	d->fn(d->arg);
 	control_leave(i, "a deferred function", since);
@@ -49,7 +48,7 @@ static void deferral_run(struct deferral *d)
 static void deferral_finish(struct deferral *d)
 {
 	if (d->instance)
-		deferral_run(d);
+		deferral_run(d->instance, d);
 	free(d);
 }
 
@@ -105,7 +104,7 @@ void deferrals_flush(struct instance *i)
 		return;
 	rcu_synchronize();
 	while (i->services->deferrals)
-		deferral_run(i->services->deferrals);
+		deferral_run(i, i->services->deferrals);
 }
 
 static const void *host_query(const struct xvs_host *h, const char *id)

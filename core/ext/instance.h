@@ -53,7 +53,7 @@ struct instance_worker {
 	struct instance_cost cost;
 	void *state;        /* what worker_attach() gave */
 	uint64_t *counters; /* declared counters, this worker's copy */
-	uint32_t held;      /* packets stolen, cloned or allocated on this worker and not given back */
+	uint32_t held; /* packets stolen, cloned or allocated on this worker and not given back */
 	uint32_t attached;
 	uint64_t callback_since_cycles; /* watchdog: 0 outside a callback */
 	struct mailbox_ring *mail;
@@ -62,8 +62,8 @@ struct instance_worker {
 
 enum instance_state {
 	INSTANCE_LOADED = 0,
-	INSTANCE_CREATED = 1,  /* create() and worker_attach() done */
-	INSTANCE_ACTIVE = 2,   /* active(true) */
+	INSTANCE_CREATED = 1, /* create() and worker_attach() done */
+	INSTANCE_ACTIVE = 2,  /* active(true) */
 	INSTANCE_FAILED = 3,
 };
 
@@ -76,27 +76,28 @@ enum { INSTANCE_HELD_MAX = 1024 }; /* packets an instance may hold, all workers 
 struct instance {
 	struct xvs_host host;
 	const struct extension *ext;
-	struct module *module;        /* one reference */
+	struct module *module; /* one reference */
 	const struct instance_env *env;
-	char name[64];                /* operator's name */
+	char name[64]; /* operator's name */
 	char switch_name[64];
-	uint16_t nr;                  /* in counters and drop keys; 1 .. INSTANCES_MAX - 1 */
-	uint16_t cls;                 /* enum xvs_class */
-	uint32_t rights;              /* note, extension and chain entry: what all allow */
+	uint16_t nr;     /* in counters and drop keys; 1 .. INSTANCES_MAX - 1 */
+	uint16_t cls;    /* enum xvs_class */
+	uint32_t rights; /* note, extension and chain entry: what all allow */
 	void *self;
 	bool has_flow, has_conn;
-	struct xvs_ops ops;           /* = ext->ops: one pointer less on the packet path */
+	struct xvs_ops ops; /* = ext->ops: one pointer less on the packet path */
 	struct xvs_flow flow;
 	struct xvs_conn_ops conn;
 	struct instance_worker *workers; /* worker_count of them */
-	enum instance_state state;    /* control thread */
-	void *owner;                  /* the switch floor's; for callbacks of env */
-	uint64_t mutable_epoch;       /* the path's: epoch of the newest invalidate(); atomic */
+	enum instance_state state;       /* control thread */
+	void *owner;                     /* the switch floor's; for callbacks of env */
+	uint64_t mutable_epoch;          /* the path's: epoch of the newest invalidate(); atomic */
 	struct instance_services *services; /* timers, mailbox, tasks: services.c */
 };
 
 static inline struct instance *instance_of(const struct xvs_host *h)
 {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): only the const is taken off. */
 	return (struct instance *)(uintptr_t)h;
 }
 
@@ -111,30 +112,42 @@ struct instance_args {
 	void *owner;
 };
 
-/* [control] create() and worker_attach() for each worker; undone in reverse on failure. Takes a reference of the module. */
+/*
+ * [control] create() and worker_attach() for each worker; undone in reverse on failure.  Takes a
+ * reference of the module.
+ */
 int instance_create(const struct extension *ext, const struct instance_args *args,
 		    const struct instance_env *env, struct instance **out, struct xvs_error *err);
 
-/* [control] worker_detach()*, destroy().  After a grace period in which no worker could be inside. NULL is fine. */
+/*
+ * [control] worker_detach()*, destroy().  After a grace period in which no worker could be inside.
+ * NULL is fine.
+ */
 void instance_destroy(struct instance *i);
 
-/* [control] The calls of struct xvs_ops, guarded: a NULL member is "not needed", an error without text gets one. */
+/*
+ * [control] The calls of struct xvs_ops, guarded: a NULL member is "not needed", an error without
+ * text gets one.
+ */
 void instance_set_active(struct instance *i, bool on);
 int instance_port_attach(struct instance *i, const struct xvs_port *port, void **port_state,
 			 struct xvs_error *err);
-void instance_port_event(struct instance *i, void *port_state, int event, const struct xvs_port *now);
+void instance_port_event(struct instance *i, void *port_state, int event,
+			 const struct xvs_port *now);
 void instance_port_detach(struct instance *i, void *port_state);
 int instance_policy_check(struct instance *i, void *port_state, const char *feature,
 			  const void *value, void **prepared, struct xvs_error *err);
 void instance_policy_apply(struct instance *i, void *port_state, const char *feature,
 			   const void *value, void *prepared);
-void instance_policy_abort(struct instance *i, void *port_state, const char *feature, void *prepared);
+void instance_policy_abort(struct instance *i, void *port_state, const char *feature,
+			   void *prepared);
 int instance_status_read(struct instance *i, void *port_state, const char *feature, void *out,
 			 struct xvs_error *err);
 
 /*
  * [control] Before detach, stand-down and destroy: no timer fires, no mail comes, no task runs
- * on; letters to workers are answered.  In destroy order; done by instance_destroy() too.
+ * on; letters to workers are answered.  In destroy order; done by instance_destroy() too.  For
+ * good: nothing new is taken afterwards.
  */
 void instance_silence(struct instance *i);
 
@@ -146,7 +159,10 @@ uint32_t instance_held(const struct instance *i);
 /* [any] "spoofed-mac" of this instance; host reasons for NULL. */
 const char *instance_reason(const struct instance *i, uint32_t reason);
 
-/* [any] True for "xvs.flow-host/1", "xvs.conn-host/1", "xvs.timer/1", "xvs.mailbox/1", "xvs.task/1". */
+/*
+ * [any] True for "xvs.flow-host/1", "xvs.conn-host/1", "xvs.timer/1", "xvs.mailbox/1" and
+ * "xvs.task/1".
+ */
 bool interface_is_offered(const char *id);
 
 #endif /* XVS_EXT_INSTANCE_H */

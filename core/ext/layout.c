@@ -7,6 +7,7 @@
  */
 #include "ext/layout.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,7 @@ int layout_strings(const char *what, const struct xvs_table *table, uint32_t max
 	void *strings;
 	int code = layout_array(&array, table, arena, &strings, err);
 
+	assert(code || strings || table->count == 0);
 	for (uint32_t i = 0; code == 0 && i < table->count; i++)
 		code = string_check(what, strings, i, err);
 	if (code == 0)

@@ -2,7 +2,7 @@
 /*
  * ext/module.h - from a file to checked, normalised extensions.
  *
- *   copy to sealed memfd -> read note -> check ABI and rights -> dlopen (now, local) -> symbol -> checks
+ *   copy to sealed memfd -> read note -> check ABI and rights -> dlopen -> symbol -> checks
  *
  * Nothing of the vendor's runs before dlopen(), and only constructors before create().  Tables of
  * the module are copied into today's layouts (strides and sizes dealt with here), so nobody above
@@ -41,7 +41,7 @@ struct extension {
 	const char *const *before, *const *after;
 	uint32_t after_count;
 	uint32_t reserved;
-	struct xvs_ops ops;                 /* missing members are NULL */
+	struct xvs_ops ops; /* missing members are NULL */
 	struct module *module;
 };
 
@@ -69,7 +69,7 @@ int module_find(const char *const *dirs, size_t count, const char *extension_id,
 		const struct extension **ext, struct xvs_error *err);
 
 /* [any] Names of enum values, for messages and CLI. */
-const char *class_name(uint32_t cls);           /* "inspect", "filter", "firewall", "forward" */
+const char *class_name(uint32_t cls); /* "inspect", "filter", "firewall", "forward" */
 void rights_print(uint32_t rights, char *out, size_t size); /* "originate,rewrite" or "none" */
 
 #endif /* XVS_EXT_MODULE_H */

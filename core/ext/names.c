@@ -30,7 +30,7 @@ static bool is_word_char(char c)
 	return is_letter(c) || is_digit(c) || c == '-' || c == '_';
 }
 
-/* Length of the id at 'id', or 0 if there is none; stops at the first character that is no part of one. */
+/* Length of the id at 'id', up to the first character that is no part of one; 0: there is none. */
 static size_t id_span(const char *id)
 {
 	size_t len = 0;

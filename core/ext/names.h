@@ -14,7 +14,7 @@ enum {
 	TEXT_MAX = 1023,
 };
 
-/* [any] "com.example.guard": two or more parts of letters, digits, '-' and '_', with dots between. */
+/* [any] "com.example.guard": two or more words with dots between; letters, digits, - and _. */
 bool id_is_valid(const char *id);
 
 /* [any] "com.example.guard/1": an id, and a revision of 1 or more without leading zero. */

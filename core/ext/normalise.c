@@ -7,6 +7,7 @@
  */
 #include "ext/normalise.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -359,9 +360,10 @@ int module_normalise(const struct xvs_module *raw, const struct module_note *not
 		     struct xvs_error *err)
 {
 	struct normalised n = { .count = 0 };
-	void *extensions;
+	void *extensions = NULL;
 	int code = module_copy(raw, &n, &extensions, err);
 
+	assert(code || extensions);
 	if (code == 0)
 		code = extensions_copy(extensions, note, has_interface, &n, err);
 	if (code) {

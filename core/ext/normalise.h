@@ -23,15 +23,18 @@ struct normalised {
 };
 
 /*
- * [control] 'raw' is the module's symbol.  On failure nothing is kept in *out but 'flags', as far as they were read.
- * Extensions have no 'module' yet.
+ * [control] 'raw' is the module's symbol.  Extensions have no 'module' yet.  On failure nothing is
+ * kept in *out but 'flags', as far as they were read.
  */
 int module_normalise(const struct xvs_module *raw, const struct module_note *note,
 		     bool (*has_interface)(const char *id), struct normalised *out,
 		     struct xvs_error *err);
 void normalised_finish(struct normalised *n);
 
-/* [control] Tables of functions that an extension offers; missing members are NULL, newer ones ignored. */
+/*
+ * [control] Tables of functions that an extension offers; missing members are NULL, newer ones
+ * ignored.
+ */
 int flow_copy(const struct xvs_flow *from, struct xvs_flow *to, struct xvs_error *err);
 int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct xvs_error *err);
 

@@ -297,6 +297,7 @@ static int notes_read(const unsigned char *bytes, size_t size, const Elf64_Ehdr 
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return error_set(err, -ENOSYS, "", "cannot be read: libelf is too old");
 	/* libelf takes writable memory, but does not write with its commands for reading. */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): only the const is taken off. */
 	elf = elf_memory((char *)(uintptr_t)bytes, size);
 	if (!elf)
 		return error_set(err, -ENOEXEC, "", "is not a usable ELF file: %s", elf_errmsg(-1));

@@ -89,7 +89,7 @@ static int next_entry(const struct chain *c, uint32_t cls, uint64_t placed)
 	return -1;
 }
 
-/* Going from one to any that it stands behind must come to the same entry twice: that is the circle. */
+/* Going on to any that an entry stands behind must come to one twice: that is the circle. */
 static int circle(const struct chain *c, uint64_t placed, size_t at, struct xvs_error *err)
 {
 	uint64_t seen = 0;

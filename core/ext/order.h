@@ -9,14 +9,15 @@
 #include "ext/module.h"
 
 struct order_entry {
-	const char *instance;          /* operator's name */
+	const char *instance; /* operator's name */
 	const struct extension *ext;
-	char why[160];                 /* out: "filter; after guard (declared by com.x.y); listed 3rd" */
+	char why[160]; /* out: "filter; after guard (declared by com.x.y); listed 3rd" */
 };
 
 /*
- * [any] Sorts entries in place: ingress order is inspect, filter, firewall, forward.  -ELOOP: before/after
- * contradict one another, with the circle named.  -EEXIST: two forwarders, or one extension twice.
+ * [any] Sorts entries in place: ingress order is inspect, filter, firewall, forward.  -ELOOP:
+ * before/after contradict one another, with the circle named.  -EEXIST: two forwarders, or one
+ * extension twice.
  */
 int chain_order(struct order_entry *entries, size_t count, struct xvs_error *err);
 

@@ -203,6 +203,7 @@ static int not_found(const struct search *s, const char *const *dirs, size_t cou
 	return err->code;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a search has that many parts. */
 int module_find(const char *const *dirs, size_t count, const char *extension_id,
 		bool (*has_interface)(const char *id), struct module **out,
 		const struct extension **ext, struct xvs_error *err)

@@ -36,9 +36,8 @@ struct tasks {
 	bool is_ending;
 };
 
-static void task_answer(struct task *t)
+static void task_answer(struct instance *i, struct task *t)
 {
-	struct instance *i = t->instance;
 	struct tasks *tasks = i->services->tasks;
 	struct task **place = &tasks->all;
 	uint64_t since = control_enter();
@@ -58,7 +57,7 @@ static void on_home(struct letter *letter)
 	struct task *t = (struct task *)letter; /* its first member */
 
 	if (t->instance)
-		task_answer(t);
+		task_answer(t->instance, t);
 	free(t);
 }
 
@@ -196,7 +195,7 @@ void tasks_silence(struct instance *i)
 	(void)pthread_mutex_unlock(&tasks->lock);
 	(void)pthread_join(tasks->thread, NULL);
 	while (tasks->all)
-		task_answer(tasks->all);
+		task_answer(i, tasks->all);
 }
 
 void tasks_close(struct instance *i)

@@ -48,7 +48,7 @@ void worker_timer_fire(struct timer *timer, uint64_t now_ns);
 /* [control] It is STOPPED: lets its worker forget it, then frees it. */
 void worker_timer_release(struct xvs_timer *t);
 
-/* [control] How many timers may be made for a worker over all instances, so that arming cannot fail. */
+/* [control] May one more be made for this worker?  There is an end, so arming cannot fail. */
 bool worker_timer_admit(uint32_t worker);
 
 static inline struct xvs_timer *timer_of_letter(struct letter *letter)

@@ -113,7 +113,7 @@ static void bench_destroy(void *self)
 	(void)self;
 }
 
-/* [setup] Everything but the instance; a test may change bench.ops and bench.env before bench_make(). */
+/* Everything but the instance; a test may change bench.ops and bench.env before bench_make(). */
 static inline int bench_setup(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -171,7 +171,7 @@ static inline void bench_unmake(void)
 	bench.instance = NULL;
 }
 
-/* [teardown] Letters travel both ways once more, so that what belongs to them is freed. */
+/* Letters travel both ways once more, so that what belongs to them is freed. */
 static inline int bench_teardown(void **state)
 {
 	(void)state;

@@ -315,7 +315,7 @@ static void a_call_runs_on_its_worker_and_is_answered_once(void **state)
 	assert_int_equal(atomic_load(&c.answered), 1);
 }
 
-/* "On 0, fn runs, unless the worker goes first; then done() tells exactly once that 'arg' is free again." */
+/* "On 0, fn runs, unless the worker goes first; then done() ... tells exactly once" */
 static void a_call_that_never_ran_is_answered_at_destroy(void **state)
 {
 	struct called c = { .ran = true };
