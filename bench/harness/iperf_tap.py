@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCP between two namespaces, through each peer in turn."""
+
+import json
+
+from harness import peers, report
+from harness.lab import BenchError, CpuMeter, address, run, wait_for
+
+NAME = "iperf-tap"
+SUMMARY = "iperf3 TCP between two namespaces: xvs, bare loop, Linux bridge, OVS"
+IS_USUAL = True
+TOOLS = ("iperf3", "ip", "taskset", "ping", "ovs-vswitchd", "ovsdb-server", "ovsdb-tool",
+         "ovs-vsctl")
+TARGETS = ("xvsd", "plugin_capture", "plugin_guard", "plugin_secgroup", "plugin_static",
+           "tap_loop")
+PEERS = (peers.XvsdWithExtensions, peers.Xvsd, peers.Loop, peers.Bridge, peers.Ovs)
+WARM_UP_S = 1
+COLUMNS = ["switch", "Gbit/s", "spread", "to bridge", "to loop", "to OVS", "switch CPU",
+           "its core", "others"]
+
+
+def is_reachable():
+    try:
+        run("ip", "netns", "exec", "left", "ping", "-q", "-c1", "-W1", peers.ADDRESSES["right"])
+    except BenchError:
+        return False
+    return True
+
+
+def transfer(lab, peer, seconds):
+    """One connection from left to right: Gbit/s, and who was how busy."""
+    server = lab.start("ip", "netns", "exec", "right", "iperf3", "-s", "-1", "--forceflush")
+    try:
+        server.wait_until("listening", lambda: "listening" in server.said())
+        meter = CpuMeter(peer.pid)
+        said = json.loads(run("ip", "netns", "exec", "left", "iperf3", "-c",
+                              peers.ADDRESSES["right"], "-t", seconds, "-O", WARM_UP_S, "-J"))
+        busy = meter.read()
+    finally:
+        server.stop()
+    return {"gbps": said["end"]["sum_received"]["bits_per_second"] / 1e9, **busy}
+
+
+def one_round(lab, kind, seconds):
+    peer = kind(lab)
+    with lab.namespaces(*peers.SIDES):
+        try:
+            peer.start()
+            for side in peers.SIDES:
+                address(side, "eth0", f"{peers.ADDRESSES[side]}/24")
+            wait_for(f"{peer.name}: ping", is_reachable)
+            result = transfer(lab, peer, seconds)
+            peer.check()
+        finally:
+            peer.stop()
+    return result
+
+
+def others_busy(round_, core):
+    rest = [busy for nr, busy in round_["cores_busy"].items() if nr != core]
+    return sum(rest) / len(rest) if rest else None
+
+
+def summarise(lab, rounds):
+    speeds = {name: report.median([one["gbps"] for one in all_]) for name, all_ in rounds.items()}
+    rows, data = [], {}
+    for name, all_ in rounds.items():
+        cpu = [one["switch_cpu"] for one in all_]
+        facts = {
+            "gbps": speeds[name],
+            "rounds": all_,
+            "spread": report.spread([one["gbps"] for one in all_]),
+            "to_bridge": report.ratio(speeds[name], speeds[peers.Bridge.name]),
+            "to_loop": report.ratio(speeds[name], speeds[peers.Loop.name]),
+            "to_ovs": report.ratio(speeds[name], speeds[peers.Ovs.name]),
+            "switch_cpu": None if None in cpu else report.median(cpu),
+            "switch_core_busy": report.median(
+                [one["cores_busy"][lab.switch_core] for one in all_]),
+            "others_busy": report.median([others_busy(one, lab.switch_core) for one in all_]),
+        }
+        data[name] = facts
+        rows.append([name, *[facts[key] for key in (
+            "gbps", "spread", "to_bridge", "to_loop", "to_ovs", "switch_cpu",
+            "switch_core_busy", "others_busy")]])
+    return rows, data
+
+
+def measure(lab, args):
+    rounds = {kind.name: [] for kind in PEERS}
+    for _ in range(args.rounds):
+        for kind in PEERS:
+            rounds[kind.name].append(one_round(lab, kind, args.seconds))
+    rows, data = summarise(lab, rounds)
+    return {
+        "scenario": NAME,
+        "title": f"TCP, one connection, median of {args.rounds} interleaved rounds",
+        "columns": COLUMNS, "rows": rows, "data": data,
+        "notes": [f"The switch process is held on core {lab.switch_core}; iperf3 may run anywhere.",
+                  "switch CPU: of one core; its core, others: how busy the cores were, by anybody.",
+                  "spread: (fastest - slowest round) / median."],
+    }

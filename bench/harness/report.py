@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From figures to a table, and to JSON.
+
+A result is {"scenario", "title", "columns": [names], "rows": [[cells]], "notes": [text], "data"}:
+the table is for people, the data for programs.
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import sys
+
+NOTE = ("Compare figures of one run only, by their ratios: absolute ones depend on the machine, "
+        "and on who else uses it.")
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def spread(values):
+    """How far apart the rounds were, as a share of the median."""
+    middle = median(values)
+    return (max(values) - min(values)) / middle if middle else 0.0
+
+
+def ratio(value, base):
+    return value / base if base else None
+
+
+def cell(value):
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def print_result(result):
+    rows = [result["columns"], *[[cell(value) for value in row] for row in result["rows"]]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    print(f"\n{result['scenario']}: {result['title']}\n")
+    for row in rows:
+        first, *rest = zip(row, widths)
+        print("  " + first[0].ljust(first[1]), *[text.rjust(width) for text, width in rest],
+              sep="  ")
+    for note in result["notes"]:
+        print(f"  {note}")
+    sys.stdout.flush()
+
+
+def print_note():
+    print(f"\n{NOTE}")
+
+
+def machine():
+    model = [line.split(":", 1)[1].strip()
+             for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+             if line.startswith("model name")]
+    return {"processor": model[0] if model else platform.machine(), "cores": os.cpu_count(),
+            "kernel": platform.release(), "load": os.getloadavg()[0],
+            "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
+
+
+def write_json(results, file):
+    text = json.dumps({"machine": machine(), "note": NOTE,
+                       "scenarios": {result["scenario"]: result["data"] for result in results}},
+                      indent="\t")
+    if file == "-":
+        print(text)
+    else:
+        pathlib.Path(file).write_text(text + "\n", encoding="utf-8")

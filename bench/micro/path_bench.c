@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path_bench - what a packet costs in the switch itself: no device, no system call, one worker.
+ *
+ * Frames come out of memory and go to a counter, so the figures are parse, look-up, apply and the
+ * walk over the chain, and the generator's copy, which is measured by itself and told.  Cases are
+ * interleaved, the figure is the median over the rounds.  Prints a table, or JSON for tools/bench.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "micro/rig.h"
+
+enum { ROUNDS_MAX = 101, FLOWS_MAX = 1000000, CASES = 4, FLOW_COUNTS_MAX = 8 };
+
+struct test_case {
+	const char *name;
+	enum rig_kind kind;
+	uint32_t count;
+};
+
+static const struct test_case cases[CASES] = {
+	{ "none", RIG_JUDGE, 0 },
+	{ "judge-4", RIG_JUDGE, 4 },
+	{ "judge-16", RIG_JUDGE, 16 },
+	{ "batch-16", RIG_NOOP, 16 },
+};
+
+struct options {
+	uint64_t packets;
+	uint32_t rounds;
+	int core;
+	bool json;
+	const char *only; /* name of a case, NULL: all */
+	uint32_t flows[FLOW_COUNTS_MAX];
+	uint32_t flow_counts;
+};
+
+struct figure {
+	double cycles[ROUNDS_MAX];
+	double median;
+	double least;  /* the round that was disturbed least */
+	double misses; /* a packet, over all rounds: how far the flows were established */
+};
+
+/* ---- frames ----------------------------------------------------------------------------------- */
+
+/* UDP over IPv4, one flow a frame, told apart by source address and port. */
+static void frame_write(uint8_t *f, uint32_t flow)
+{
+	static const char ethernet[] = "\0\0\0\0\0\0"
+				       "\x52\x54\0\0\0\x01"
+				       "\x08";
+	static const char ipv4[] = "\x45\0\0\x2e"
+				   "\0\0\x40\0"
+				   "\x40\x11\0\0"
+				   "\x0a\0\0\0"
+				   "\x0a\xff\0\x02";
+	static const char udp[] = "\0\0\x12\xb5"
+				  "\0\x1a\0";
+	uint32_t sum = 0;
+
+	memset(f, 0, GEN_STRIDE);
+	memcpy(f, ethernet, sizeof(ethernet));
+	memcpy(f + 14, ipv4, sizeof(ipv4));
+	memcpy(f + 34, udp, sizeof(udp));
+	memcpy(f, rig_destination, sizeof(rig_destination));
+	f[27] = (uint8_t)(flow >> 16);
+	f[28] = (uint8_t)(flow >> 8);
+	f[29] = (uint8_t)flow;
+	f[34] = (uint8_t)(0x80 | (flow >> 8 & 0x7f));
+	f[35] = (uint8_t)flow;
+	for (int i = 14; i < 34; i += 2)
+		sum += (uint32_t)f[i] << 8 | f[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	f[24] = (uint8_t)(sum >> 8);
+	f[25] = (uint8_t)sum;
+}
+
+static uint8_t *frames_create(uint32_t flows)
+{
+	uint8_t *frames = aligned_alloc(64, (size_t)flows * GEN_STRIDE);
+
+	for (uint32_t i = 0; frames && i < flows; i++)
+		frame_write(frames + (size_t)i * GEN_STRIDE, i);
+	return frames;
+}
+
+/* ---- measuring -------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a;
+	const double *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double median(const double *values, uint32_t count)
+{
+	double sorted[ROUNDS_MAX];
+
+	memcpy(sorted, values, count * sizeof(*values));
+	qsort(sorted, count, sizeof(*sorted), compare);
+	return sorted[count / 2];
+}
+
+static double least(const double *values, uint32_t count)
+{
+	double found = values[0];
+
+	for (uint32_t i = 1; i < count; i++)
+		if (values[i] < found)
+			found = values[i];
+	return found;
+}
+
+/* The generator and the pool without the switch: cycles a packet. */
+static double generator_once(struct gen *g, struct pool *pool, uint64_t packets)
+{
+	struct packet *batch[XVS_BATCH_MAX];
+	uint64_t start = clock_cycles();
+	uint32_t count;
+
+	gen_run(g, packets);
+	while ((count = gen_backend(g)->ops->rx(gen_backend(g), 0, pool, batch, XVS_BATCH_MAX)) >
+	       0) {
+		gen_backend(g)->ops->tx(gen_backend(g), 0, batch, count);
+		while (count > 0)
+			packet_free(batch[--count]);
+	}
+	return (double)(clock_cycles() - start) / (double)packets;
+}
+
+static int generator_cost(const struct options *o, const uint8_t *frames, uint32_t flows,
+			  double *out, struct xvs_error *err)
+{
+	static const struct pool_limits limits = { .packets = 4096 };
+	struct pool *pool = pool_create(&limits);
+	struct gen *g = gen_create();
+	double values[ROUNDS_MAX];
+	int result = 0;
+
+	if (!pool || !g) {
+		result = error_set(err, -ENOMEM, "", "out of memory");
+		goto out;
+	}
+	gen_load(g, frames, flows);
+	(void)generator_once(g, pool, flows);
+	for (uint32_t i = 0; i < o->rounds; i++)
+		values[i] = generator_once(g, pool, o->packets);
+	*out = median(values, o->rounds);
+out:
+	gen_destroy(g);
+	pool_destroy(pool);
+	return result;
+}
+
+/* Every flow is met twice before it counts, so that what is measured is established. */
+static int measure(struct rig *rig, const struct options *o, const struct test_case *c,
+		   uint32_t flows, struct rig_run *run, struct xvs_error *err)
+{
+	uint64_t warm = (uint64_t)flows * 2 + XVS_BATCH_MAX;
+	int result = rig_set_chain(rig, c->kind, c->count, err);
+
+	if (result == 0)
+		result = rig_run(rig, warm, run, err);
+	return result < 0 ? result : rig_run(rig, o->packets, run, err);
+}
+
+static bool is_wanted(const struct options *o, const struct test_case *c)
+{
+	return !o->only || strcmp(o->only, c->name) == 0;
+}
+
+static int measure_all(struct rig *rig, const struct options *o, uint32_t flows,
+		       struct figure figures[CASES], struct xvs_error *err)
+{
+	for (uint32_t round = 0; round < o->rounds; round++) {
+		for (uint32_t c = 0; c < CASES; c++) {
+			struct rig_run run;
+			int result;
+
+			if (!is_wanted(o, &cases[c]))
+				continue;
+			result = measure(rig, o, &cases[c], flows, &run, err);
+			if (result < 0)
+				return error_context(err, "case %s, %u flows", cases[c].name,
+						     flows);
+			figures[c].cycles[round] = (double)run.cycles / (double)run.packets;
+			figures[c].misses += (double)run.misses / (double)(run.packets * o->rounds);
+		}
+	}
+	for (uint32_t c = 0; c < CASES; c++) {
+		figures[c].median = median(figures[c].cycles, o->rounds);
+		figures[c].least = least(figures[c].cycles, o->rounds);
+	}
+	return 0;
+}
+
+/* Cycles of clock_cycles() a nanosecond. */
+static double cycles_per_ns(void)
+{
+	uint64_t ns = clock_ns();
+	uint64_t cycles = clock_cycles();
+
+	while (clock_ns() - ns < 50 * (uint64_t)NS_PER_MS)
+		;
+	return (double)(clock_cycles() - cycles) / (double)(clock_ns() - ns);
+}
+
+/* ---- telling ---------------------------------------------------------------------------------- */
+
+static void tell_json(const struct options *o, uint32_t flows, double generator, double rate,
+		      const struct figure figures[CASES])
+{
+	printf("{\"flows\": %u, \"packets\": %llu, \"rounds\": %u, \"cycles_per_ns\": %.4f, "
+	       "\"generator_cycles\": %.2f, \"cases\": {",
+	       flows, (unsigned long long)o->packets, o->rounds, rate, generator);
+	for (uint32_t c = 0, told = 0; c < CASES; c++)
+		if (is_wanted(o, &cases[c]))
+			printf("%s\"%s\": {\"cycles\": %.2f, \"misses\": %.6f}", told++ ? ", " : "",
+			       cases[c].name, figures[c].median, figures[c].misses);
+	printf("}}\n");
+}
+
+static void tell_text(const struct options *o, uint32_t flows, double generator, double rate,
+		      const struct figure figures[CASES])
+{
+	double none = figures[0].median;
+
+	printf("%u flows; generator and counter alone: %.1f cycles a packet\n", flows, generator);
+	printf("  %-10s %8s %8s %14s %8s\n", "chain", "cycles", "ns", "rate to none", "least");
+	for (uint32_t c = 0; c < CASES; c++)
+		if (is_wanted(o, &cases[c]))
+			printf("  %-10s %8.1f %8.1f %14.3f %8.1f\n", cases[c].name,
+			       figures[c].median, figures[c].median / rate,
+			       none / figures[c].median, figures[c].least);
+}
+
+static int run_flows(struct rig *rig, const struct options *o, uint32_t flows, double rate,
+		     struct xvs_error *err)
+{
+	struct figure figures[CASES] = { 0 };
+	uint8_t *frames = frames_create(flows);
+	double generator = 0;
+	int result;
+
+	if (!frames)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	rig_load(rig, frames, flows);
+	result = generator_cost(o, frames, flows, &generator, err);
+	if (result == 0)
+		result = measure_all(rig, o, flows, figures, err);
+	if (result == 0)
+		(o->json ? tell_json : tell_text)(o, flows, generator, rate, figures);
+	free(frames);
+	return result;
+}
+
+/* ---- command line ----------------------------------------------------------------------------- */
+
+static const char usage[] =
+	"usage: path_bench [--packets N] [--rounds N] [--flows N]... [--case NAME] [--core N] [--json]\n";
+
+static bool number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || value < min || value > max)
+		return false;
+	*out = value;
+	return true;
+}
+
+static bool known_case(const char *name)
+{
+	for (uint32_t c = 0; c < CASES; c++)
+		if (strcmp(cases[c].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool option(struct options *o, int letter, const char *value)
+{
+	uint64_t n = 0;
+
+	switch (letter) {
+	case 'p':
+		return number(value, 1, UINT64_C(1) << 40, &o->packets);
+	case 'r':
+		if (!number(value, 1, ROUNDS_MAX, &n))
+			return false;
+		o->rounds = (uint32_t)n;
+		return true;
+	case 'f':
+		if (o->flow_counts == FLOW_COUNTS_MAX || !number(value, 1, FLOWS_MAX, &n))
+			return false;
+		o->flows[o->flow_counts++] = (uint32_t)n;
+		return true;
+	case 'k':
+		if (!number(value, 0, 1023, &n))
+			return false;
+		o->core = (int)n;
+		return true;
+	case 'c':
+		o->only = value;
+		return known_case(value);
+	case 'j':
+		o->json = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {
+		{ "packets", required_argument, NULL, 'p' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "flows", required_argument, NULL, 'f' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "core", required_argument, NULL, 'k' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "", known, NULL)) >= 0)
+		if (!option(o, letter, optarg))
+			return false;
+	if (o->flow_counts == 0) {
+		static const uint32_t usual[] = { 1, 64, 10000 };
+
+		memcpy(o->flows, usual, sizeof(usual));
+		o->flow_counts = 3;
+	}
+	return optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .packets = 2000000, .rounds = 5, .core = -1 };
+	struct xvs_error err = ERROR_INIT;
+	struct rig *rig = NULL;
+	double rate;
+	int result;
+
+	if (!parse_options(argc, argv, &o)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	rate = cycles_per_ns();
+	result = rig_create(o.core, &rig, &err);
+	for (uint32_t i = 0; i < o.flow_counts && result == 0; i++)
+		result = run_flows(rig, &o, o.flows[i], rate, &err);
+	if (result < 0)
+		fprintf(stderr, "path_bench: %s\n", err.text);
+	if (rig)
+		rig_destroy(rig);
+	return result < 0 ? 1 : 0;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * micro/rig.c - does by hand, for a switch of two ports, what the switch floor does in the daemon.
+ *
+ * All extensions exist all the time; a chain is a configuration of the two ports.  The law of
+ * accounts is checked after each run: a figure of packets that were lost would mean nothing.
+ */
+#include "micro/rig.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "path/path.h"
+
+enum {
+	PORT_SOURCE = 1,
+	PORT_SINK = 2,
+	PORT_COUNT = 2,
+	POLL_US = 200,
+	QUIET_US = 1000,  /* the last round has been booked by then */
+	PATIENCE_S = 300, /* a run under callgrind is slow */
+};
+
+const uint8_t rig_destination[6] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 };
+
+static const char *const module_files[RIG_KINDS] = {
+	XVS_BENCH_EXTENSIONS "/judge_pass.so",
+	XVS_BENCH_EXTENSIONS "/batch_noop.so",
+};
+
+struct rig {
+	struct loop *loop;
+	struct counters *counters;
+	struct path *path;
+	struct path_switch *sw;
+	struct gen *gens[PORT_COUNT];
+	struct path_port *ports[PORT_COUNT];
+	struct module *modules[RIG_KINDS];
+	struct instance *instances[RIG_KINDS][RIG_CHAIN_MAX];
+	bool has_rcu;
+};
+
+/* ---- waiting for the path ------------------------------------------------------------------- */
+
+static void on_done(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void on_settled(void *arg, int slow, struct instance *who)
+{
+	(void)slow;
+	(void)who;
+	on_done(arg);
+}
+
+static void wait_until(struct rig *rig, const bool *done)
+{
+	while (!*done) {
+		loop_drain(rig->loop);
+		(void)usleep(POLL_US);
+	}
+}
+
+/* ---- extensions ------------------------------------------------------------------------------- */
+
+static int make_instance(struct rig *rig, enum rig_kind kind, uint32_t n,
+			 const struct extension *ext, struct xvs_error *err)
+{
+	static const uint8_t uuid[16];
+	struct instance_args args = {
+		.name = ext->id,
+		.switch_name = "bench",
+		.switch_uuid = uuid,
+		.nr = (uint16_t)(1 + (uint32_t)kind * RIG_CHAIN_MAX + n),
+		.rights_allowed = ~0u,
+		.ports_max = PORTS_MAX,
+	};
+	int result = instance_create(ext, &args, path_instance_env(rig->path),
+				     &rig->instances[kind][n], err);
+
+	if (result < 0)
+		return result;
+	path_instance_bind(rig->path, rig->instances[kind][n], rig->sw);
+	instance_set_active(rig->instances[kind][n], true);
+	return 0;
+}
+
+static int load_kind(struct rig *rig, enum rig_kind kind, struct xvs_error *err)
+{
+	const struct extension *extensions;
+	uint32_t count = 0;
+	int result =
+		module_load(module_files[kind], interface_is_offered, &rig->modules[kind], err);
+
+	if (result < 0)
+		return result;
+	extensions = module_extensions(rig->modules[kind], &count);
+	if (count != RIG_CHAIN_MAX)
+		return error_set(err, -EINVAL, "", "%s has %u extensions, must have %d",
+				 module_files[kind], count, RIG_CHAIN_MAX);
+	for (uint32_t n = 0; n < count && result == 0; n++)
+		result = make_instance(rig, kind, n, &extensions[n], err);
+	return result;
+}
+
+static void end_instance(struct rig *rig, struct instance *i)
+{
+	bool done = false;
+
+	if (!i)
+		return;
+	path_forget_instance(rig->path, i, on_done, &done);
+	wait_until(rig, &done);
+	rcu_synchronize();
+	instance_destroy(i);
+}
+
+/* ---- ports ------------------------------------------------------------------------------------- */
+
+static void chain_fill(struct rig *rig, struct chain *chain, enum rig_kind kind, uint32_t count,
+		       bool is_egress)
+{
+	chain->conn_place = CHAIN_MAX;
+	for (uint32_t n = 0; n < count; n++) {
+		struct instance *i = rig->instances[kind][is_egress ? count - 1 - n : n];
+
+		if (i->has_flow || !is_egress)
+			chain->places[chain->count++].instance = i;
+	}
+}
+
+static struct port_conf *conf_create(struct rig *rig, uint32_t n, enum rig_kind kind,
+				     uint32_t count)
+{
+	struct port_conf *conf = calloc(1, sizeof(*conf));
+
+	if (!conf)
+		return NULL;
+	conf->sw = rig->sw;
+	conf->backend = gen_backend(rig->gens[n]);
+	conf->role = ROLE_GUEST;
+	conf->is_open = true;
+	chain_fill(rig, &conf->ingress, kind, count, false);
+	chain_fill(rig, &conf->egress, kind, count, true);
+	return conf;
+}
+
+static int add_port(struct rig *rig, uint32_t n, struct xvs_error *err)
+{
+	static const char *const names[PORT_COUNT] = { "source", "sink" };
+	struct port_conf *conf;
+
+	rig->gens[n] = gen_create();
+	if (!rig->gens[n])
+		return error_set(err, -errno, "", "port %s: %s", names[n], strerror(errno));
+	conf = conf_create(rig, n, RIG_JUDGE, 0);
+	if (!conf)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	return path_port_add(rig->path, PORT_SOURCE + n, names[n], conf, conf->backend,
+			     &rig->ports[n], err);
+}
+
+static int add_nowhere(struct rig *rig, struct xvs_error *err)
+{
+	struct port_conf *conf = calloc(1, sizeof(*conf));
+
+	if (!conf)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	conf->sw = rig->sw;
+	conf->is_open = true;
+	conf->ingress.conn_place = CHAIN_MAX;
+	conf->egress.conn_place = CHAIN_MAX;
+	path_switch_nowhere(rig->sw, conf);
+	return 0;
+}
+
+static int add_address(struct rig *rig, struct xvs_error *err)
+{
+	int result = l2_add_static(&rig->sw->l2, 0, rig_destination, rig->ports[1]);
+
+	if (result < 0)
+		return error_set(err, result, "", "the address table refuses the port: %s",
+				 strerror(-result));
+	path_switch_address_changed(rig->sw, 0, rig_destination);
+	return 0;
+}
+
+static void end_port(struct rig *rig, uint32_t n)
+{
+	bool done = false;
+
+	if (rig->ports[n]) {
+		path_port_remove(rig->ports[n], on_done, &done);
+		wait_until(rig, &done);
+	}
+	gen_destroy(rig->gens[n]);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static int start_path(struct rig *rig, int core, struct xvs_error *err)
+{
+	const uint32_t cores[] = { core < 0 ? 0 : (uint32_t)core };
+	struct path_config config = { .workers = 1, .cores = core < 0 ? NULL : cores };
+	int result = loop_create(&rig->loop, err);
+
+	if (result == 0)
+		result = rcu_start(rig->loop, err);
+	if (result < 0)
+		return result;
+	rig->has_rcu = true;
+	result = counters_create(&rig->counters, NULL, 1, err);
+	config.counters = rig->counters;
+	config.loop = rig->loop;
+	return result < 0 ? result : path_create(&config, &rig->path, err);
+}
+
+static int start_switch(struct rig *rig, struct xvs_error *err)
+{
+	int result;
+
+	rig->sw = path_switch_create(rig->path);
+	if (!rig->sw)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	result = add_nowhere(rig, err);
+	for (int kind = 0; kind < RIG_KINDS && result == 0; kind++)
+		result = load_kind(rig, (enum rig_kind)kind, err);
+	for (uint32_t n = 0; n < PORT_COUNT && result == 0; n++)
+		result = add_port(rig, n, err);
+	return result < 0 ? result : add_address(rig, err);
+}
+
+int rig_create(int core, struct rig **out, struct xvs_error *err)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	int result;
+
+	if (!rig)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	result = start_path(rig, core, err);
+	if (result == 0)
+		result = start_switch(rig, err);
+	if (result < 0) {
+		rig_destroy(rig);
+		return result;
+	}
+	*out = rig;
+	return 0;
+}
+
+static void stop_switch(struct rig *rig)
+{
+	if (rig->ports[1])
+		l2_remove_static(&rig->sw->l2, 0, rig_destination);
+	for (uint32_t n = 0; n < PORT_COUNT; n++)
+		end_port(rig, n);
+	for (int kind = 0; kind < RIG_KINDS; kind++) {
+		for (uint32_t n = 0; n < RIG_CHAIN_MAX; n++)
+			end_instance(rig, rig->instances[kind][n]);
+		if (rig->modules[kind])
+			module_put(rig->modules[kind]);
+	}
+	path_switch_destroy(rig->sw);
+	rcu_synchronize();
+	loop_drain(rig->loop);
+}
+
+void rig_destroy(struct rig *rig)
+{
+	if (!rig)
+		return;
+	if (rig->sw)
+		stop_switch(rig);
+	if (rig->path)
+		path_destroy(rig->path);
+	if (rig->has_rcu)
+		rcu_stop();
+	counters_destroy(rig->counters);
+	if (rig->loop)
+		loop_destroy(rig->loop);
+	free(rig);
+}
+
+/* ---- use ---------------------------------------------------------------------------------------- */
+
+void rig_load(struct rig *rig, const uint8_t *frames, uint32_t count)
+{
+	gen_load(rig->gens[0], frames, count);
+}
+
+int rig_set_chain(struct rig *rig, enum rig_kind kind, uint32_t count, struct xvs_error *err)
+{
+	bool done = false;
+
+	for (uint32_t n = 0; n < PORT_COUNT; n++) {
+		struct port_conf *conf = conf_create(rig, n, kind, count);
+
+		if (!conf)
+			return error_set(err, -ENOMEM, "", "out of memory");
+		path_port_publish(rig->ports[n], conf);
+	}
+	path_settle(rig->path, on_settled, &done);
+	wait_until(rig, &done);
+	return 0;
+}
+
+/* Waits until the sink has so many; false: they do not come. */
+static bool arrived(struct rig *rig, uint64_t taken)
+{
+	uint64_t patience = clock_ns() + (uint64_t)PATIENCE_S * NS_PER_S;
+
+	while (gen_taken(rig->gens[1]) < taken) {
+		loop_drain(rig->loop);
+		(void)usleep(POLL_US);
+		if (clock_ns() > patience)
+			return false;
+	}
+	return true;
+}
+
+/* The worker books a round after its packets left: look until its numbers stand still. */
+static void read_stats(struct rig *rig, struct worker_stats *out)
+{
+	uint64_t bursts;
+
+	do {
+		path_worker_stats(rig->path, 0, out);
+		bursts = out->bursts;
+		(void)usleep(QUIET_US);
+		path_worker_stats(rig->path, 0, out);
+	} while (out->bursts != bursts);
+}
+
+int rig_run(struct rig *rig, uint64_t packets, struct rig_run *out, struct xvs_error *err)
+{
+	uint64_t taken = gen_taken(rig->gens[1]);
+	struct worker_stats before, after;
+	uint64_t start_ns, end_ns;
+
+	read_stats(rig, &before);
+	start_ns = clock_ns();
+	gen_run(rig->gens[0], packets);
+	if (!arrived(rig, taken + packets))
+		return error_set(err, -EIO, "",
+				 "of %llu packets only %llu came out in %d s: the figure would "
+				 "mean nothing",
+				 (unsigned long long)packets,
+				 (unsigned long long)(gen_taken(rig->gens[1]) - taken), PATIENCE_S);
+	end_ns = clock_ns();
+	read_stats(rig, &after);
+	*out = (struct rig_run){
+		.packets = packets,
+		.ns = end_ns - start_ns,
+		.cycles = after.cycles_busy - before.cycles_busy,
+		.hits_exact = after.hits_exact - before.hits_exact,
+		.hits_masked = after.hits_masked - before.hits_masked,
+		.misses = after.misses - before.misses,
+	};
+	return 0;
+}
