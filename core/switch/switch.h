@@ -31,7 +31,13 @@ struct world_config {
 };
 
 int world_create(const struct world_config *c, struct world **out, struct xvs_error *err);
-/* Removes everything in order, then done(arg). */
+/*
+ * Tolerant: what cannot come up (an extension missing or refusing, a busy device) does not refuse
+ * the change, but closes the ports concerned; outcome.note and the ports say why.  For the start
+ * of the daemon; born strict.
+ */
+void world_set_tolerant(struct world *w, bool is_tolerant);
+/* Removes everything in order, then done(arg).  Nothing else may be asked meanwhile. */
 void world_destroy(struct world *w, void (*done)(void *arg), void *arg);
 
 /* What became of a transaction.  'd' holds all errors where it was refused; 'note' may hold a warning. */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/catalogue.h - the extensions of the search path, loaded when somebody asks for all.
+ * [control]
+ */
+#ifndef XVS_SWITCH_CATALOGUE_H
+#define XVS_SWITCH_CATALOGUE_H
+
+#include "ext/instance.h"
+
+struct catalogue {
+	const char *const *dirs; /* kept */
+	size_t dir_count;
+	struct module **modules; /* one reference each */
+	size_t module_count;
+};
+
+/*
+ * Loads what is new in the directories; files that are refused are left out: loading one by name
+ * says why.  -ENOMEM.
+ */
+int catalogue_refresh(struct catalogue *c);
+void catalogue_finish(struct catalogue *c);
+
+/* fn for each extension of all modules; true from fn ends the walk and is the result. */
+bool catalogue_each(const struct catalogue *c,
+		    bool (*fn)(void *arg, const struct module *module,
+			       const struct extension *ext),
+		    void *arg);
+
+#endif /* XVS_SWITCH_CATALOGUE_H */

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/compile.c - from the state of a port to the one structure that workers read, and to the
+ * reasons why the port is closed.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "policy/builtin.h"
+#include "switch/world.h"
+
+enum { NEW_FLOWS_PER_SECOND = 50000, NEW_FLOWS_BURST = 5000 };
+
+void reasons_add(struct reasons *r, const char *format, ...)
+{
+	va_list args;
+
+	if (r->count == REASON_MAX)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(r->text[r->count++], PROBLEM_MAX, format, args);
+	va_end(args);
+}
+
+static void allow_tags(const struct policy_vlan *vlan, struct port_conf *conf)
+{
+	const char *range = vlan->allowed.items;
+
+	conf->all_tags = vlan->allowed.count == 0;
+	for (uint32_t i = 0; i < vlan->allowed.count; i++, range += vlan->allowed.stride) {
+		struct vlan_range r;
+
+		memcpy(&r, range, sizeof(r));
+		for (uint32_t tag = r.first; tag <= r.last && tag < 4096; tag++)
+			conf->allowed[tag / 64] |= UINT64_C(1) << (tag % 64);
+	}
+}
+
+static void compile_segment(const struct port *p, struct port_conf *conf)
+{
+	const struct policy_vlan *vlan = settings_bytes(&p->settings, builtin_vlan.id);
+
+	conf->is_trunk = port_is_trunk(p);
+	conf->segment = port_segment(p);
+	if (!conf->is_trunk)
+		return;
+	if (vlan)
+		allow_tags(vlan, conf);
+	else
+		conf->all_tags = true;
+}
+
+static void compile_limits(const struct port *p, struct port_conf *conf)
+{
+	const struct policy_learning *learning =
+		settings_bytes(&p->settings, builtin_learning.id);
+	const struct policy_new_flows *new_flows =
+		settings_bytes(&p->settings, builtin_new_flows.id);
+
+	conf->learns = learning && learning->enabled;
+	conf->learn_limit = learning ? learning->limit : 0;
+	conf->mtu = p->backend ? p->backend->mtu : 0;
+	if (new_flows) {
+		conf->new_flow_rate = new_flows->per_second;
+		conf->new_flow_burst = new_flows->burst;
+	} else if (p->spec.role == PORT_GUEST) {
+		conf->new_flow_rate = NEW_FLOWS_PER_SECOND;
+		conf->new_flow_burst = NEW_FLOWS_BURST;
+	}
+}
+
+/* Is there anything to call it for, at this stage? */
+static bool has_ingress(const struct instance *i)
+{
+	return i->has_flow || i->has_conn || i->ops.ingress ||
+	       (i->cls == XVS_INSPECT && i->ops.inspect) ||
+	       (i->cls == XVS_FORWARD && i->ops.forward);
+}
+
+static bool has_egress(const struct instance *i)
+{
+	if (i->cls == XVS_FORWARD)
+		return false;
+	return i->has_flow || i->has_conn || i->ops.egress ||
+	       (i->cls == XVS_INSPECT && i->ops.inspect);
+}
+
+static void chain_place(struct chain *chain, const struct attachment *a)
+{
+	struct instance *i = a->member->instance;
+
+	if (i->cls == XVS_FIREWALL && i->has_conn && chain->conn_place == CHAIN_MAX)
+		chain->conn_place = chain->count;
+	chain->places[chain->count].instance = i;
+	chain->places[chain->count].port_state = a->port_state;
+	chain->count++;
+}
+
+/* Egress mirrors ingress: firewall, filter, inspect, each class in reverse. */
+static void compile_chains(const struct port *p, struct port_conf *conf)
+{
+	const struct vswitch *sw = p->sw;
+
+	conf->ingress.conn_place = CHAIN_MAX;
+	conf->egress.conn_place = CHAIN_MAX;
+	for (size_t i = 0; i < sw->member_count; i++) {
+		const struct attachment *a = port_standing(p, sw->members[i]);
+
+		if (!a || !has_ingress(a->member->instance))
+			continue;
+		chain_place(&conf->ingress, a);
+		conf->has_forwarder |= a->member->instance->cls == XVS_FORWARD;
+	}
+	for (size_t i = sw->member_count; i-- > 0;) {
+		const struct attachment *a = port_standing(p, sw->members[i]);
+
+		if (a && has_egress(a->member->instance))
+			chain_place(&conf->egress, a);
+	}
+}
+
+static bool chain_has(const struct chain *chain, const char *extension)
+{
+	for (uint32_t i = 0; i < chain->count; i++)
+		if (strcmp(chain->places[i].instance->ext->id, extension) == 0)
+			return true;
+	return false;
+}
+
+static void find_absent_members(const struct port *p, struct reasons *r)
+{
+	for (size_t i = 0; i < p->sw->member_count; i++) {
+		const struct member *m = p->sw->members[i];
+
+		if (!m->is_required || port_standing(p, m) || !member_stands(m, &p->settings))
+			continue;
+		if (m->state == MEMBER_RUNNING)
+			reasons_add(r, "required instance %s (%s) does not know the port", m->name,
+				    m->extension);
+		else
+			reasons_add(r, "required instance %s (%s) is %s%s%.160s", m->name,
+				    m->extension, member_state_name(m), m->problem[0] ? ": " : "",
+				    m->problem);
+	}
+}
+
+static void find_reasons(const struct port *p, const struct port_conf *conf, struct reasons *r)
+{
+	if (p->problem[0])
+		reasons_add(r, "%s", p->problem);
+	if (p->mac_problem[0])
+		reasons_add(r, "%s", p->mac_problem);
+	find_absent_members(p, r);
+	for (size_t i = 0; i < p->spec.require_count; i++) {
+		const char *id = p->spec.requires[i];
+
+		if (!chain_has(&conf->ingress, id) && !chain_has(&conf->egress, id))
+			reasons_add(r, "requires %s, which does not stand in this port's chain",
+				    id);
+	}
+}
+
+void port_compile(const struct port *p, struct port_conf *conf, struct reasons *reasons)
+{
+	static const enum path_role roles[] = { ROLE_GUEST, ROLE_UPLINK, ROLE_HOST };
+
+	conf->port = p->path_port;
+	conf->sw = p->sw->path_switch;
+	conf->backend = p->backend;
+	conf->role = roles[p->spec.role];
+	conf->is_blocked = p->is_blocked;
+	compile_segment(p, conf);
+	compile_limits(p, conf);
+	compile_chains(p, conf);
+	find_reasons(p, conf, reasons);
+	conf->is_open = reasons->count == 0;
+}
+
+void vswitch_compile_nowhere(const struct vswitch *sw, struct port_conf *conf)
+{
+	conf->sw = sw->path_switch;
+	conf->is_open = true;
+	conf->is_trunk = true;
+	conf->all_tags = true;
+	conf->ingress.conn_place = CHAIN_MAX;
+	conf->egress.conn_place = CHAIN_MAX;
+	for (size_t i = 0; i < sw->member_count; i++) {
+		const struct member *m = sw->members[i];
+		const struct attachment nowhere = { .member = sw->members[i] };
+
+		if (m->state != MEMBER_RUNNING) {
+			conf->is_open &= !m->is_required;
+			continue;
+		}
+		/* No port, so no policy and no connection: those who need one stand aside. */
+		if ((m->ext->flags & XVS_EXT_POLICY_ONLY) || m->instance->has_conn ||
+		    !has_ingress(m->instance))
+			continue;
+		chain_place(&conf->ingress, &nowhere);
+		conf->has_forwarder |= m->instance->cls == XVS_FORWARD;
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/plan.h - a model resolved against the extensions that are there: every policy decoded,
+ * every chain in order, every object paired with the one that exists.  Changes nothing; all that
+ * is wrong is in its diagnostics.  [control]
+ */
+#ifndef XVS_SWITCH_PLAN_H
+#define XVS_SWITCH_PLAN_H
+
+#include "switch/world.h"
+
+struct plan_member {
+	const struct chain_spec *spec;
+	struct member *member;       /* that goes on; NULL: a new one, until steps are made */
+	bool is_new;
+	struct module *module;       /* one reference; NULL: missing */
+	const struct extension *ext;
+	bool is_disabled;
+	bool is_required;
+	bool is_tolerated;           /* may fail to start: then its ports are closed */
+	char problem[PROBLEM_MAX];
+	char why[160];
+	struct settings settings;
+};
+
+struct plan_port {
+	const struct port_spec *spec;
+	enum owner owner;
+	uint8_t uuid[16];
+	struct port *port;           /* that goes on; NULL: a new one, until steps are made */
+	bool is_new;
+	bool is_blocked;
+	bool is_tolerated;           /* may fail to come up: then it is closed */
+	char problem[PROBLEM_MAX];   /* why it is to be closed, tolerated */
+	struct settings settings;
+};
+
+struct plan_switch {
+	const struct switch_spec *spec;
+	struct vswitch *sw;          /* NULL: a new one, until steps are made */
+	bool is_new;
+	uint8_t uuid[16];
+	struct plan_member *members; /* in chain order */
+	size_t member_count;
+	struct plan_port *ports;
+	size_t port_count;
+};
+
+struct plan {
+	struct world *w;
+	struct model *model; /* borrowed; UUIDs may be made in it */
+	struct diags *d;
+	bool is_strict;      /* also what was down before must come up */
+	struct plan_switch *switches;
+	size_t switch_count;
+};
+
+/* 0, or -EINVAL with everything that is wrong in 'd'; -ENOMEM. */
+int plan_create(struct world *w, struct model *model, bool is_strict, struct diags *d,
+		struct plan **out);
+void plan_destroy(struct plan *p); /* NULL is fine */
+/* What an applied file would be planned as; both are the caller's.  apply.c. */
+int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags *d,
+		  struct model **model, struct plan **plan);
+
+struct plan_port *plan_switch_port(const struct plan_switch *ps, const struct port *p);
+struct plan_member *plan_switch_member(const struct plan_switch *ps, const struct member *m);
+struct plan_switch *plan_find(const struct plan *p, const struct vswitch *sw);
+
+/* A feature that this chain (or the switch itself) has; NULL. */
+const struct xvs_feature *plan_feature(const struct plan_switch *ps, const char *id);
+/* Does it stand in the chain of a port with these policies, if it runs? */
+bool plan_member_stands(const struct plan_member *pm, const struct settings *settings);
+
+/* plan_chain.c */
+int plan_chain(struct plan *p, struct plan_switch *ps);
+/* plan_policy.c: values of switch scope, then those of each port. */
+int plan_policies(struct plan *p, struct plan_switch *ps);
+
+/* Adds an error unless one at the same place of the document is there already. */
+void plan_error(struct plan *p, struct position at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* XVS_SWITCH_PLAN_H */

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/plan_policy.c - effective values: documents of switch, group and port merged field by
+ * field, each with what was set over it, and decoded by the schema of its feature.
+ */
+#include <stdio.h>
+
+#include "policy/builtin.h"
+#include "switch/plan.h"
+
+enum { WORDS_MAX = 256 };
+
+const struct xvs_feature *plan_feature(const struct plan_switch *ps, const char *id)
+{
+	for (size_t i = 0; builtin_features[i]; i++)
+		if (strcmp(builtin_features[i]->id, id) == 0)
+			return builtin_features[i];
+	for (size_t i = 0; i < ps->member_count; i++) {
+		const struct extension *ext = ps->members[i].ext;
+
+		for (uint32_t n = 0; ext && n < ext->feature_count; n++)
+			if (strcmp(ext->features[n].id, id) == 0)
+				return &ext->features[n];
+	}
+	return NULL;
+}
+
+bool plan_member_stands(const struct plan_member *pm, const struct settings *settings)
+{
+	if (!pm->ext || !(pm->ext->flags & XVS_EXT_POLICY_ONLY))
+		return true;
+	for (uint32_t i = 0; i < pm->ext->feature_count; i++)
+		if (settings_get(settings, pm->ext->features[i].id))
+			return true;
+	return false;
+}
+
+/* ---- is every feature that a document names one that belongs there? ---------------------------- */
+
+/* Whose documents these are, and what to do when they are wrong. */
+struct level {
+	struct plan *p;
+	struct plan_switch *ps;
+	const char *what;       /* "port lab/vm1" */
+	uint16_t scope;         /* that its features must have; 0: either */
+	bool is_tolerated;
+	char problem[PROBLEM_MAX];
+};
+
+static void complain(struct level *level, const struct node *at, const char *text)
+{
+	struct position position = { at->key_line, at->key_column };
+
+	if (!level->is_tolerated)
+		plan_error(level->p, position, "%s", text);
+	else if (level->problem[0] == '\0')
+		(void)snprintf(level->problem, sizeof(level->problem), "%.*s", PROBLEM_MAX - 1,
+			       text);
+}
+
+static size_t known_words(const struct plan_switch *ps, const char *words[WORDS_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; builtin_features[i] && count < WORDS_MAX; i++)
+		words[count++] = builtin_features[i]->id;
+	for (size_t i = 0; i < ps->member_count; i++) {
+		const struct extension *ext = ps->members[i].ext;
+
+		for (uint32_t n = 0; ext && n < ext->feature_count && count < WORDS_MAX; n++)
+			words[count++] = ext->features[n].id;
+	}
+	return count;
+}
+
+static bool is_chain_whole(const struct plan_switch *ps)
+{
+	for (size_t i = 0; i < ps->member_count; i++)
+		if (!ps->members[i].ext)
+			return false;
+	return true;
+}
+
+static void complain_unknown(struct level *level, const struct node *document)
+{
+	const char *words[WORDS_MAX];
+	const char *nearest =
+		str_nearest(document->key, words, known_words(level->ps, words));
+	char text[PROBLEM_MAX];
+
+	/* It may be a feature of what is missing, whose absence is told by the chain. */
+	if (level->is_tolerated && !is_chain_whole(level->ps))
+		return;
+	(void)snprintf(text, sizeof(text),
+		       "%s: policy %.64s: no extension in the chain of switch %s has it%s%.64s",
+		       level->what, document->key, level->ps->spec->name,
+		       nearest ? "; the nearest known is " : "", nearest ? nearest : "");
+	complain(level, document, text);
+}
+
+static void check_documents(struct level *level, const struct node *policies)
+{
+	for (size_t i = 0; policies && i < policies->count; i++) {
+		const struct node *document = policies->items[i];
+		const struct xvs_feature *f = plan_feature(level->ps, document->key);
+		char text[PROBLEM_MAX];
+
+		if (!f) {
+			complain_unknown(level, document);
+			continue;
+		}
+		if (f->kind != XVS_SETTING)
+			(void)snprintf(text, sizeof(text),
+				       "%s: policy %.64s is reported by the extension and cannot "
+				       "be set",
+				       level->what, f->id);
+		else if (level->scope != 0 && !(f->scope & level->scope))
+			(void)snprintf(text, sizeof(text),
+				       level->scope == XVS_PER_PORT ?
+					       "%s: policy %.64s counts for a whole switch; set it "
+					       "there" :
+					       "%s: policy %.64s counts for single ports; set it "
+					       "under the policies of switch, group or port",
+				       level->what, f->id);
+		else
+			continue;
+		complain(level, document, text);
+	}
+}
+
+static bool is_listed(const struct group_spec *group, const char *feature)
+{
+	for (size_t i = 0; i < group->override_count; i++)
+		if (strcmp(group->override[i], feature) == 0)
+			return true;
+	return false;
+}
+
+static void check_override(struct level *level, const struct plan_port *pp)
+{
+	const struct group_spec *group =
+		pp->spec->group[0] ? model_group(level->ps->spec, pp->spec->group) : NULL;
+	const struct node *policies = pp->spec->policies;
+
+	for (size_t i = 0; group && policies && i < policies->count; i++) {
+		char text[PROBLEM_MAX];
+
+		if (is_listed(group, policies->items[i]->key))
+			continue;
+		(void)snprintf(text, sizeof(text),
+			       "%s: group %s does not let its ports set %.64s; list it there under "
+			       "override",
+			       level->what, group->name, policies->items[i]->key);
+		complain(level, policies->items[i], text);
+	}
+}
+
+/* ---- values -------------------------------------------------------------------------------------- */
+
+/* Puts 'over' above *base, both given; -ENOMEM. */
+static int merge_over(struct node **base, struct node *over)
+{
+	struct node *merged;
+
+	if (!*base || !over) {
+		*base = *base ? *base : over;
+		return 0;
+	}
+	merged = node_merge(*base, over);
+	node_destroy(*base);
+	node_destroy(over);
+	*base = merged;
+	return merged ? 0 : -ENOMEM;
+}
+
+static int add_level(struct plan *p, const char *target, const char *feature,
+		     const struct node *policies, struct node **document)
+{
+	struct node *own;
+
+	if (!model_document(p->model, target, feature,
+			    policies ? node_get(policies, feature) : NULL, &own))
+		return -ENOMEM;
+	return merge_over(document, own);
+}
+
+/* Decodes a merged document (taken); what is wrong goes to the level. */
+static int decode(struct level *level, const struct xvs_feature *f, struct node *document,
+		  struct settings *settings)
+{
+	static struct diags found; /* too large for a stack; one control thread */
+	char what[PROBLEM_MAX];
+	struct value *value;
+
+	if (!document)
+		return 0;
+	found.count = 0;
+	(void)snprintf(what, sizeof(what), "%s: policy %.64s", level->what, f->id);
+	value = value_decode(f, document, what, &found);
+	node_destroy(document);
+	for (size_t i = 0; i < found.count && i < DIAG_MAX; i++) {
+		struct node at = { .key_line = found.items[i].line,
+				   .key_column = found.items[i].column };
+
+		complain(level, &at, found.items[i].text);
+	}
+	if (value)
+		return settings_add(settings, value);
+	return found.count > 0 ? 0 : -ENOMEM;
+}
+
+static int port_value(struct level *level, struct plan_port *pp, const char *target,
+		      const struct xvs_feature *f)
+{
+	const struct switch_spec *sw = level->ps->spec;
+	const struct group_spec *group =
+		pp->spec->group[0] ? model_group(sw, pp->spec->group) : NULL;
+	struct node *document = NULL;
+
+	if (!(f->scope & XVS_PER_PORT) || f->kind != XVS_SETTING)
+		return 0;
+	if (add_level(level->p, sw->name, f->id, sw->policies, &document) < 0)
+		return -ENOMEM;
+	if (group && group->policies && node_get(group->policies, f->id) &&
+	    merge_over(&document, node_copy(node_get(group->policies, f->id))) < 0)
+		return -ENOMEM;
+	if (add_level(level->p, target, f->id, pp->spec->policies, &document) < 0)
+		return -ENOMEM;
+	return decode(level, f, document, &pp->settings);
+}
+
+static int port_values(struct plan *p, struct plan_switch *ps, struct plan_port *pp)
+{
+	struct level level = { .p = p,
+			       .ps = ps,
+			       .scope = XVS_PER_PORT,
+			       .is_tolerated = pp->is_tolerated };
+	char target[TARGET_MAX];
+	char what[TARGET_MAX + 8];
+	int result = 0;
+
+	target_print(target, ps->spec->name, pp->spec->name);
+	(void)snprintf(what, sizeof(what), "port %s", target);
+	level.what = what;
+	check_documents(&level, pp->spec->policies);
+	check_override(&level, pp);
+	for (size_t i = 0; builtin_features[i] && result == 0; i++)
+		result = port_value(&level, pp, target, builtin_features[i]);
+	for (size_t i = 0; i < ps->member_count; i++) {
+		const struct extension *ext = ps->members[i].ext;
+
+		for (uint32_t n = 0; ext && n < ext->feature_count && result == 0; n++)
+			result = port_value(&level, pp, target, &ext->features[n]);
+	}
+	if (pp->problem[0] == '\0')
+		memcpy(pp->problem, level.problem, sizeof(pp->problem));
+	return result;
+}
+
+/* What the chain entry says stands over what the switch says. */
+static int member_value(struct level *level, struct plan_member *pm, const struct xvs_feature *f)
+{
+	const struct switch_spec *sw = level->ps->spec;
+	const struct node *below = sw->policies ? node_get(sw->policies, f->id) : NULL;
+	const struct node *above =
+		pm->spec->policies ? node_get(pm->spec->policies, f->id) : NULL;
+	struct node *base = below ? node_copy(below) : NULL;
+	struct node *document;
+	bool is_had;
+
+	if ((below && !base) || (above && merge_over(&base, node_copy(above)) < 0))
+		return -ENOMEM;
+	is_had = model_document(level->p->model, sw->name, f->id, base, &document);
+	node_destroy(base);
+	return is_had ? decode(level, f, document, &pm->settings) : -ENOMEM;
+}
+
+static int member_values(struct plan *p, struct plan_switch *ps, struct plan_member *pm)
+{
+	struct level level = { .p = p,
+			       .ps = ps,
+			       .scope = XVS_PER_SWITCH,
+			       .is_tolerated = pm->is_tolerated };
+	char what[TARGET_MAX + 16];
+	int result = 0;
+
+	(void)snprintf(what, sizeof(what), "instance %s/%s", ps->spec->name, pm->spec->instance);
+	level.what = what;
+	check_documents(&level, pm->spec->policies);
+	for (uint32_t n = 0; pm->ext && n < pm->ext->feature_count && result == 0; n++) {
+		const struct xvs_feature *f = &pm->ext->features[n];
+
+		if ((f->scope & XVS_PER_SWITCH) && f->kind == XVS_SETTING)
+			result = member_value(&level, pm, f);
+	}
+	if (level.problem[0])
+		(void)str_copy(pm->problem, sizeof(pm->problem), level.problem);
+	return result;
+}
+
+/* A problem above is one of all ports below. */
+static void hand_down(struct plan_switch *ps, const char *group, const char *problem)
+{
+	for (size_t i = 0; i < ps->port_count && problem[0]; i++)
+		if (!group || strcmp(ps->ports[i].spec->group, group) == 0)
+			(void)str_copy(ps->ports[i].problem, sizeof(ps->ports[i].problem),
+				       problem);
+}
+
+static void check_upper_levels(struct plan *p, struct plan_switch *ps)
+{
+	char what[TARGET_MAX + 16];
+	struct level level = { .p = p, .ps = ps, .what = what,
+			       .is_tolerated = p->w->is_tolerant };
+
+	(void)snprintf(what, sizeof(what), "switch %s", ps->spec->name);
+	check_documents(&level, ps->spec->policies);
+	hand_down(ps, NULL, level.problem);
+	for (size_t i = 0; i < ps->spec->group_count; i++) {
+		const struct group_spec *group = &ps->spec->groups[i];
+
+		(void)snprintf(what, sizeof(what), "group %s/%s", ps->spec->name, group->name);
+		level.scope = XVS_PER_PORT;
+		level.problem[0] = '\0';
+		check_documents(&level, group->policies);
+		hand_down(ps, group->name, level.problem);
+	}
+}
+
+int plan_policies(struct plan *p, struct plan_switch *ps)
+{
+	check_upper_levels(p, ps);
+	for (size_t i = 0; i < ps->member_count; i++)
+		if (member_values(p, ps, &ps->members[i]) < 0)
+			return -ENOMEM;
+	for (size_t i = 0; i < ps->port_count; i++)
+		if (port_values(p, ps, &ps->ports[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}

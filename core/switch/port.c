@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/port.c - one port: its backend, its id, its place on the path, and the facts that
+ * extensions get to know.
+ *
+ *   created -> open (backend, id) -> attached -> entered (on the path, closed) -> conf says open
+ */
+#include "switch/world.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "policy/builtin.h"
+#include "switch/transaction.h"
+
+enum { MTU_DEFAULT = 1500 };
+
+const char *port_role_name(enum port_role role)
+{
+	static const char *const names[] = { "guest", "uplink", "host" };
+
+	return names[role];
+}
+
+struct port *port_create(struct vswitch *sw, const struct port_spec *spec, enum owner owner,
+			 const uint8_t uuid[16])
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	if (port_spec_copy(spec, &p->spec) < 0) {
+		free(p);
+		return NULL;
+	}
+	p->w = sw->w;
+	p->sw = sw;
+	p->owner = owner;
+	memcpy(p->uuid, uuid, sizeof(p->uuid));
+	target_print(p->full_name, sw->name, spec->name);
+	return p;
+}
+
+void port_destroy(struct port *p)
+{
+	if (!p)
+		return;
+	settings_finish(&p->settings);
+	port_spec_finish(&p->spec);
+	free(p->attached);
+	free(p->reasons);
+	free(p);
+}
+
+static int take_id(struct port *p, struct xvs_error *err)
+{
+	struct world *w = p->w;
+
+	for (unsigned tried = 1; tried < PORTS_MAX; tried++) {
+		w->last_id = w->last_id % (PORTS_MAX - 1) + 1;
+		if (w->by_id[w->last_id])
+			continue;
+		p->id = w->last_id;
+		w->by_id[p->id] = p;
+		counters_port_reset(w->counters, p->id);
+		counters_name(w->counters, COUNTERS_PORT, 0, p->id, p->full_name);
+		return 0;
+	}
+	return error_set(err, -ENOSPC, "", "there are %d ports already", PORTS_MAX - 1);
+}
+
+static void give_id(struct port *p)
+{
+	counters_name(p->w->counters, COUNTERS_PORT, 0, p->id, NULL);
+	p->w->by_id[p->id] = NULL;
+	p->id = 0;
+}
+
+static void link_changed(void *arg, struct backend *b)
+{
+	struct port *p = arg;
+
+	(void)b;
+	world_links_changed(p->w);
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+static int open_backend(struct port *p, struct xvs_error *err)
+{
+	const struct backend_spec *s = &p->spec.backend;
+	struct backend_config c = {
+		.kind = s->kind,
+		.port_name = p->spec.name,
+		.device = or_null(s->device),
+		.netns = or_null(s->netns),
+		.peer_name = or_null(s->peer_name),
+		.read_file = or_null(s->read_file),
+		.write_file = or_null(s->write_file),
+		.address = or_null(p->spec.address),
+		.queues = (uint16_t)s->queues,
+		.mtu = s->mtu,
+		.workers = path_workers(p->w->path),
+		.offloads = s->offloads,
+	};
+
+	if (p->spec.has_mac)
+		memcpy(c.mac, p->spec.mac, sizeof(c.mac));
+	return backend_open(&c, p->w->loop, &p->backend, err);
+}
+
+int port_open(struct port *p, struct xvs_error *err)
+{
+	int result = take_id(p, err);
+
+	if (result < 0)
+		return result;
+	result = open_backend(p, err);
+	if (result < 0) {
+		give_id(p);
+		return result;
+	}
+	p->backend->link_arg = p;
+	p->backend->link = link_changed;
+	return 0;
+}
+
+void port_close(struct port *p)
+{
+	if (p->backend)
+		backend_close(p->backend);
+	p->backend = NULL;
+	if (p->id != 0)
+		give_id(p);
+}
+
+static enum path_role path_role_of(enum port_role role)
+{
+	static const enum path_role roles[] = { ROLE_GUEST, ROLE_UPLINK, ROLE_HOST };
+
+	return roles[role];
+}
+
+int port_enter(struct port *p, struct xvs_error *err)
+{
+	struct port_conf *conf = calloc(1, sizeof(*conf));
+
+	if (!conf)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	conf->sw = p->sw->path_switch;
+	conf->backend = p->backend;
+	conf->role = path_role_of(p->spec.role);
+	conf->ingress.conn_place = CHAIN_MAX;
+	conf->egress.conn_place = CHAIN_MAX;
+	return path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port,
+			     err);
+}
+
+bool port_is_trunk(const struct port *p)
+{
+	const struct policy_vlan *vlan = settings_bytes(&p->settings, builtin_vlan.id);
+
+	return vlan ? vlan->mode == VLAN_TRUNK : p->spec.role == PORT_UPLINK;
+}
+
+uint32_t port_segment(const struct port *p)
+{
+	const struct policy_vlan *vlan = settings_bytes(&p->settings, builtin_vlan.id);
+
+	if (!vlan)
+		return 0;
+	return vlan->mode == VLAN_TRUNK ? vlan->native : vlan->vlan;
+}
+
+bool port_has_mac(const struct port *p, uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	if (p->spec.role == PORT_UPLINK)
+		return false;
+	if (p->spec.has_mac) {
+		memcpy(mac, p->spec.mac, 6);
+		return true;
+	}
+	/* A tap's far end is the adapter itself; of another device we know the near end only. */
+	if (!p->backend || strcmp(p->spec.backend.kind, "tap") != 0 ||
+	    memcmp(p->backend->mac, none, 6) == 0)
+		return false;
+	memcpy(mac, p->backend->mac, 6);
+	return true;
+}
+
+void port_facts(const struct port *p, struct xvs_port *out)
+{
+	static const uint32_t flags[] = { 0, XVS_PORT_UPLINK, XVS_PORT_INTERNAL };
+
+	*out = (struct xvs_port){
+		.size = sizeof(*out),
+		.id = p->id,
+		.name = p->spec.name,
+		.flags = flags[p->spec.role],
+		.mtu = p->spec.backend.mtu ? p->spec.backend.mtu : MTU_DEFAULT,
+		.segment = port_segment(p),
+	};
+	memcpy(out->uuid, p->uuid, sizeof(out->uuid));
+	if (p->backend) {
+		if (p->backend->mtu != 0)
+			out->mtu = p->backend->mtu;
+		out->speed_mbps = p->backend->speed_mbps;
+		if (p->spec.role == PORT_UPLINK)
+			memcpy(out->mac, p->backend->mac, sizeof(out->mac));
+	}
+	(void)port_has_mac(p, out->mac);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/portlife.c - a port comes up, is compiled anew, goes down.
+ *
+ * Order: attached (closed), policies, on the path (closed), conf compiled, open, UP.
+ */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "policy/builtin.h"
+#include "switch/world.h"
+
+/* Keeps the first that is wrong. */
+static void keep_problem(struct port *p, const struct xvs_error *err)
+{
+	if (p->problem[0] == '\0')
+		(void)str_copy(p->problem, sizeof(p->problem), err->text);
+}
+
+static int attach_one(struct port *p, struct member *m, bool is_tolerated, struct xvs_error *err)
+{
+	int result = port_attach(p, m, &p->settings, err);
+
+	if (result == 0)
+		return 0;
+	(void)error_context(err, "instance %s (%s)", m->name, m->extension);
+	if (!is_tolerated)
+		return result;
+	keep_problem(p, err);
+	return 0;
+}
+
+int port_up(struct port *p, struct member *const *members, size_t count, bool is_tolerated,
+	    struct xvs_error *err)
+{
+	int result = port_open(p, err);
+
+	if (result < 0)
+		goto err_tolerate;
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (members[i]->instance && member_stands(members[i], &p->settings))
+			result = attach_one(p, members[i], is_tolerated, err);
+	if (result == 0)
+		result = port_enter(p, err);
+	if (result == 0)
+		return 0;
+
+	port_detach_all(p);
+	port_close(p);
+err_tolerate:
+	if (is_tolerated)
+		keep_problem(p, err);
+	else
+		(void)error_context(err, "port %s", p->full_name);
+	return is_tolerated ? 0 : result;
+}
+
+void port_down(struct port *p)
+{
+	p->path_port = NULL;
+	p->is_open = false;
+	if (p->is_guarded)
+		conn_port_close(path_conns(p->w->path), p->id);
+	p->is_guarded = false;
+	port_detach_all(p);
+	port_close(p);
+}
+
+/* With the limits of its policy; again, when they may have changed. */
+static void guard(struct port *p, struct port_conf *conf, struct reasons *reasons)
+{
+	const struct policy_connections *limits =
+		settings_bytes(&p->settings, builtin_connections.id);
+	struct xvs_error err = ERROR_INIT;
+
+	if (conf->ingress.conn_place == CHAIN_MAX)
+		return;
+	if (conn_port_open(path_conns(p->w->path), p->id, limits ? limits->limit : 0,
+			   limits ? limits->half_open : 0, &err) == 0) {
+		p->is_guarded = true;
+		return;
+	}
+	reasons_add(reasons, "connections cannot be tracked: %s", err.text);
+	conf->is_open = false;
+}
+
+/* Both are of zeroed memory, so that bytes between members do not differ. */
+static bool conf_equal(const struct port_conf *a, const struct port_conf *b)
+{
+	size_t from = offsetof(struct port_conf, port);
+
+	return memcmp((const char *)a + from, (const char *)b + from, sizeof(*a) - from) == 0;
+}
+
+static void keep_reasons(struct port *p, struct reasons *reasons)
+{
+	free(p->reasons);
+	p->reasons = reasons;
+	if (reasons->count > 0)
+		return;
+	free(reasons);
+	p->reasons = NULL;
+}
+
+bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons,
+		  bool is_changed)
+{
+	port_compile(p, conf, reasons);
+	if (!p->path_port && reasons->count == 0)
+		reasons_add(reasons, "is not on the packet path");
+	if (p->path_port)
+		guard(p, conf, reasons);
+	p->is_open = reasons->count == 0;
+	keep_reasons(p, reasons);
+	if (!p->path_port || (!is_changed && conf_equal(conf, p->path_port->conf))) {
+		free(conf);
+		return !p->is_open;
+	}
+	path_port_publish(p->path_port, conf);
+	if (p->is_guarded)
+		conn_port_reauthorise(path_conns(p->w->path), p->id);
+	return !p->is_open;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/query_policy.c - which policies there are, what was written, and what counts and why.
+ */
+#include <stdio.h>
+
+#include "policy/builtin.h"
+#include "switch/feature.h"
+#include "switch/query.h"
+
+/* ---- documents without secrets -------------------------------------------------------------------- */
+
+static void mask(const struct xvs_table *fields, json_t *value);
+
+static void mask_field(const struct xvs_field *f, json_t *object)
+{
+	json_t *value = json_object_get(object, f->name);
+	json_t *element;
+	size_t i;
+
+	if (!value)
+		return;
+	if (f->flags & XVS_FIELD_SECRET) {
+		(void)json_object_set_new(object, f->name, json_string("***"));
+		return;
+	}
+	if (f->type != XVS_LIST)
+		return;
+	json_array_foreach(value, i, element)
+		mask(&f->fields, element);
+}
+
+static void mask(const struct xvs_table *fields, json_t *value)
+{
+	const char *at = fields->items;
+
+	for (uint32_t i = 0; json_is_object(value) && i < fields->count; i++, at += fields->stride)
+		mask_field((const struct xvs_field *)(const void *)at, value);
+}
+
+json_t *query_document(const struct xvs_feature *f, const struct node *document)
+{
+	json_t *j = node_to_json(document);
+
+	if (j && f)
+		mask(&f->fields, j);
+	return j;
+}
+
+/* ---- one feature at one target ---------------------------------------------------------------------- */
+
+struct place {
+	struct world *w;
+	const struct vswitch *sw;
+	const struct port *port; /* NULL: the switch itself */
+	const struct switch_spec *spec;
+	const struct group_spec *group;
+	char target[TARGET_MAX];
+};
+
+static bool find_place(struct world *w, const char *target, struct place *at)
+{
+	*at = (struct place){ .w = w, .sw = world_switch(w, target) };
+	if (!at->sw) {
+		at->port = world_port(w, target);
+		if (!at->port)
+			return false;
+		at->sw = at->port->sw;
+	}
+	at->spec = model_switch(w->model, at->sw->name);
+	if (at->port && at->spec && at->port->spec.group[0])
+		at->group = model_group(at->spec, at->port->spec.group);
+	(void)str_copy(at->target, sizeof(at->target),
+		       at->port ? at->port->full_name : at->sw->name);
+	return true;
+}
+
+static const struct node *written(const struct node *policies, const char *feature)
+{
+	return policies ? node_get(policies, feature) : NULL;
+}
+
+static const struct node *chain_document(const struct place *at, const char *feature)
+{
+	for (size_t i = 0; at->spec && i < at->spec->chain_count; i++)
+		if (written(at->spec->chain[i].policies, feature))
+			return written(at->spec->chain[i].policies, feature);
+	return NULL;
+}
+
+/* One who says something about a field, and where. */
+struct source {
+	char name[TARGET_MAX + 32];
+	const struct node *document;
+};
+
+static void source_add(struct source *list, size_t *count, const struct node *document,
+		       const char *kind, const char *name)
+{
+	if (!document)
+		return;
+	(void)snprintf(list[*count].name, sizeof(list[0].name), "%s %s", kind, name);
+	list[(*count)++].document = document;
+}
+
+static void value_source(const struct place *at, const char *target, const char *feature,
+			 struct source *list, size_t *count)
+{
+	const struct override_value *value = model_value(at->w->model, target, feature);
+
+	if (value && value->fields)
+		source_add(list, count, value->fields, owner_name(value->owner), target);
+}
+
+enum { SOURCES_MAX = 8 };
+
+static bool is_taken_away(const struct place *at, const char *target, const char *feature)
+{
+	const struct override_value *value = model_value(at->w->model, target, feature);
+
+	return value && value->removes;
+}
+
+/* From the lowest to the one that counts most. */
+static size_t sources(const struct place *at, const char *feature, struct source list[SOURCES_MAX])
+{
+	size_t count = 0;
+
+	if (at->spec && !is_taken_away(at, at->sw->name, feature)) {
+		source_add(list, &count, written(at->spec->policies, feature), "switch",
+			   at->sw->name);
+		source_add(list, &count, chain_document(at, feature), "chain of", at->sw->name);
+	}
+	value_source(at, at->sw->name, feature, list, &count);
+	if (!at->port)
+		return count;
+	if (at->group)
+		source_add(list, &count, written(at->group->policies, feature), "group",
+			   at->group->name);
+	if (!is_taken_away(at, at->port->full_name, feature))
+		source_add(list, &count, written(at->port->spec.policies, feature), "port",
+			   at->port->full_name);
+	value_source(at, at->port->full_name, feature, list, &count);
+	return count;
+}
+
+static json_t *origin(const struct source *list, size_t count, const char *field)
+{
+	char text[sizeof(list[0].name) + 64];
+
+	for (size_t i = count; i-- > 0;) {
+		const struct node *n = node_get(list[i].document, field);
+
+		if (!n)
+			continue;
+		if (n->line == 0)
+			return json_string(list[i].name);
+		(void)snprintf(text, sizeof(text), "%s (line %u)", list[i].name, n->line);
+		return json_string(text);
+	}
+	return json_string("default");
+}
+
+static json_t *origins(const struct place *at, const struct xvs_feature *f)
+{
+	struct source list[SOURCES_MAX];
+	size_t count = sources(at, f->id, list);
+	const char *field = f->fields.items;
+	json_t *all = json_object();
+
+	for (uint32_t i = 0; i < f->fields.count; i++, field += f->fields.stride) {
+		const char *name = ((const struct xvs_field *)(const void *)field)->name;
+
+		(void)json_object_set_new(all, name, origin(list, count, name));
+	}
+	return all;
+}
+
+static const struct value *effective_value(const struct place *at, const struct xvs_feature *f)
+{
+	if (at->port)
+		return settings_get(&at->port->settings, f->id);
+	for (size_t i = 0; i < at->sw->member_count; i++)
+		if (member_has_feature(at->sw->members[i], f->id))
+			return settings_get(&at->sw->members[i]->settings, f->id);
+	return NULL;
+}
+
+static const char *owner_of(const struct place *at, const char *feature)
+{
+	const struct override_value *value = model_value(at->w->model, at->target, feature);
+
+	if (value)
+		return owner_name(value->owner);
+	return owner_name(at->port ? at->port->owner : OWNER_FILE);
+}
+
+/* What was written at this very target; NULL: nothing. */
+static json_t *own_document(const struct place *at, const struct xvs_feature *f)
+{
+	const struct node *base = at->port ? written(at->port->spec.policies, f->id) : NULL;
+	struct node *document;
+	json_t *j;
+
+	if (!at->port && at->spec)
+		base = chain_document(at, f->id) ? chain_document(at, f->id) :
+						   written(at->spec->policies, f->id);
+	if (!model_document(at->w->model, at->target, f->id, base, &document) || !document)
+		return NULL;
+	j = json_pack("{s:o, s:s}", "value", query_document(f, document), "owner",
+		      owner_of(at, f->id));
+	node_destroy(document);
+	return j;
+}
+
+static json_t *effective_one(const struct place *at, const struct xvs_feature *f)
+{
+	const struct value *value = effective_value(at, f);
+
+	if (!value)
+		return NULL;
+	return json_pack("{s:o, s:o}", "value", value_json(f, value->bytes, false), "from",
+			 origins(at, f));
+}
+
+/* ---- all features that may stand at a target --------------------------------------------------------- */
+
+typedef void (*feature_fn)(void *arg, const struct place *at, const struct xvs_feature *f);
+
+static void each_feature(const struct place *at, feature_fn fn, void *arg)
+{
+	for (size_t i = 0; builtin_features[i]; i++)
+		fn(arg, at, builtin_features[i]);
+	for (size_t i = 0; i < at->sw->member_count; i++) {
+		const struct extension *ext = at->sw->members[i]->ext;
+
+		for (uint32_t n = 0; ext && n < ext->feature_count; n++)
+			if (ext->features[n].kind == XVS_SETTING)
+				fn(arg, at, &ext->features[n]);
+	}
+}
+
+static void list_one(void *arg, const struct place *at, const struct xvs_feature *f)
+{
+	struct source list[SOURCES_MAX];
+	size_t count = sources(at, f->id, list);
+	json_t *one;
+
+	if (at->port && !(f->scope & XVS_PER_PORT))
+		return;
+	one = json_pack("{s:s, s:s, s:s, s:b}", "feature", f->id, "summary", f->summary, "scope",
+			f->scope & XVS_PER_PORT ? "port" : "switch", "set", (int)(count > 0));
+	if (count > 0) {
+		(void)json_object_set_new(one, "from", json_string(list[count - 1].name));
+		(void)json_object_set_new(one, "owner", json_string(owner_of(at, f->id)));
+	}
+	(void)json_array_append_new(arg, one);
+}
+
+json_t *world_policy_list(struct world *w, const char *target)
+{
+	struct place at;
+	json_t *list;
+
+	if (!find_place(w, target, &at))
+		return NULL;
+	list = json_array();
+	each_feature(&at, list_one, list);
+	return list;
+}
+
+struct showing {
+	json_t *all;
+	bool is_effective;
+};
+
+static void show_one(void *arg, const struct place *at, const struct xvs_feature *f)
+{
+	const struct showing *s = arg;
+	json_t *one = s->is_effective ? effective_one(at, f) : own_document(at, f);
+
+	if (one)
+		(void)json_object_set_new(s->all, f->id, one);
+}
+
+json_t *world_policy_show(struct world *w, const char *target, const char *feature, bool effective)
+{
+	struct showing s = { .is_effective = effective };
+	const struct xvs_feature *f;
+	struct place at;
+
+	if (!find_place(w, target, &at))
+		return NULL;
+	f = feature ? switch_feature(at.sw, feature) : NULL;
+	if (feature && !f)
+		return NULL;
+	s.all = json_object();
+	if (f)
+		show_one(&s, &at, f);
+	else
+		each_feature(&at, show_one, &s);
+	return s.all;
+}

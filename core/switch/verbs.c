@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/verbs.c - single changes through the API, each with the rules of ownership
+ * (architecture 16.7): what another owns is refused with its place, or overlaid on demand.
+ */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "switch/feature.h"
+#include "switch/transaction.h"
+
+struct verb {
+	char target[TARGET_MAX];
+	char feature[FEATURE_MAX];
+	enum owner owner;
+	bool is_override;
+	bool is_on;
+	struct port_spec *port;
+	struct node *fields;
+};
+
+static void free_verb(void *arg)
+{
+	struct verb *v = arg;
+
+	if (v->port)
+		port_spec_finish(v->port);
+	free(v->port);
+	node_destroy(v->fields);
+	free(v);
+}
+
+static struct verb *verb_create(const char *target, enum owner owner, bool is_override)
+{
+	struct verb *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	(void)str_copy(v->target, sizeof(v->target), target);
+	v->owner = owner;
+	v->is_override = is_override;
+	return v;
+}
+
+static void no_memory(outcome_fn done, void *arg)
+{
+	static struct diags d;
+	struct outcome o = { .code = -ENOMEM, .d = &d };
+
+	d.count = 0;
+	diag_add(&d, NULL, "out of memory");
+	done(arg, &o);
+}
+
+static void ask(struct world *w, struct verb *v,
+		int (*edit)(struct world *w, struct model *m, void *args, struct diags *d),
+		outcome_fn done, void *arg)
+{
+	struct request request = { .edit = edit, .free_args = free_verb, .args = v,
+				   .done = done, .arg = arg };
+
+	if (v)
+		world_request(w, &request);
+	else
+		no_memory(done, arg);
+}
+
+/* ":12:3" of the file, for a message that names the owner. */
+static const char *place(const struct model *m, const struct node *at, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (at && at->key_line != 0 && m->file->name)
+		(void)snprintf(out, size, " (%s:%u:%u)", m->file->name, at->key_line,
+			       at->key_column);
+	return out;
+}
+
+/* ---- ports --------------------------------------------------------------------------------------- */
+
+static int add_port(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	struct verb *v = args;
+	enum owner owner;
+	int result;
+
+	(void)w;
+	if (!model_switch(m, v->target)) {
+		diag_add(d, NULL, "switch %s does not exist", v->target);
+		return -ENOENT;
+	}
+	if (model_port(m, v->target, v->port->name, &owner)) {
+		diag_add(d, NULL, "port %s/%s exists already (owner: %s); remove it first",
+			 v->target, v->port->name, owner_name(owner));
+		return -EEXIST;
+	}
+	result = model_add_port(m, v->target, v->port, v->owner);
+	if (result == 0) {
+		free(v->port); /* what it held is the model's now */
+		v->port = NULL;
+	}
+	return result;
+}
+
+void world_port_add(struct world *w, const char *switch_name, struct port_spec *spec,
+		    enum owner owner, outcome_fn done, void *arg)
+{
+	struct verb *v = verb_create(switch_name, owner, false);
+
+	if (v) {
+		v->port = spec;
+	} else {
+		port_spec_finish(spec);
+		free(spec);
+	}
+	ask(w, v, add_port, done, arg);
+}
+
+static struct port *find_port(struct world *w, const char *target, struct diags *d)
+{
+	struct port *p = world_port(w, target);
+
+	if (!p)
+		diag_add(d, NULL, "port %s does not exist, or its name alone is not unique",
+			 target);
+	return p;
+}
+
+static int remove_port(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	const struct verb *v = args;
+	const struct port *p = find_port(w, v->target, d);
+
+	if (!p)
+		return -ENOENT;
+	if (p->owner != v->owner && !v->is_override) {
+		diag_add_at(d, p->spec.at.line, p->spec.at.column,
+			    "port %s belongs to %s; remove it there, or override", p->full_name,
+			    owner_name(p->owner));
+		return -EPERM;
+	}
+	if (p->owner == OWNER_FILE)
+		return model_mark(m, MARK_REMOVED, p->full_name, true);
+	(void)model_remove_port(m, p->sw->name, p->spec.name);
+	model_prune(m);
+	return 0;
+}
+
+void world_port_remove(struct world *w, const char *target, enum owner owner, bool override,
+		       outcome_fn done, void *arg)
+{
+	ask(w, verb_create(target, owner, override), remove_port, done, arg);
+}
+
+static int block_port(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	const struct verb *v = args;
+	const struct port *p = find_port(w, v->target, d);
+
+	return p ? model_mark(m, MARK_BLOCKED, p->full_name, v->is_on) : -ENOENT;
+}
+
+void world_port_block(struct world *w, const char *target, bool blocked, outcome_fn done, void *arg)
+{
+	struct verb *v = verb_create(target, OWNER_API, false);
+
+	if (v)
+		v->is_on = blocked;
+	ask(w, v, block_port, done, arg);
+}
+
+/* ---- instances ------------------------------------------------------------------------------------- */
+
+static int enable_instance(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	const struct verb *v = args;
+	const struct member *member = world_member(w, v->target);
+	char target[TARGET_MAX];
+
+	if (!member) {
+		diag_add(d, NULL, "instance %s does not exist, or its name alone is not unique",
+			 v->target);
+		return -ENOENT;
+	}
+	target_print(target, member->sw->name, member->name);
+	return model_mark(m, MARK_DISABLED, target, !v->is_on);
+}
+
+void world_instance_enable(struct world *w, const char *target, bool enabled, outcome_fn done,
+			   void *arg)
+{
+	struct verb *v = verb_create(target, OWNER_API, false);
+
+	if (v)
+		v->is_on = enabled;
+	ask(w, v, enable_instance, done, arg);
+}
+
+/* ---- policies -------------------------------------------------------------------------------------- */
+
+/* A policy at one target, and who says what about it. */
+struct policy_place {
+	const struct vswitch *sw;
+	const struct port *port; /* NULL: the switch */
+	char target[TARGET_MAX];
+	const struct node *base; /* the document there; NULL: none */
+	enum owner base_owner;
+	const struct override_value *value;
+};
+
+static const struct node *policy_of(const struct node *policies, const char *feature)
+{
+	return policies ? node_get(policies, feature) : NULL;
+}
+
+static const struct node *switch_document(const struct switch_spec *sw, const char *feature)
+{
+	for (size_t i = 0; i < sw->chain_count; i++)
+		if (policy_of(sw->chain[i].policies, feature))
+			return policy_of(sw->chain[i].policies, feature);
+	return policy_of(sw->policies, feature);
+}
+
+static int find_place(struct world *w, const struct model *m, const struct verb *v,
+		      struct policy_place *at, struct diags *d)
+{
+	*at = (struct policy_place){ .sw = world_switch(w, v->target) };
+	if (at->sw) {
+		const struct switch_spec *spec = model_switch(m, at->sw->name);
+
+		(void)str_copy(at->target, sizeof(at->target), at->sw->name);
+		at->base = spec ? switch_document(spec, v->feature) : NULL;
+	} else {
+		at->port = world_port(w, v->target);
+		if (!at->port) {
+			diag_add(d, NULL, "%s is neither a switch nor a port", v->target);
+			return -ENOENT;
+		}
+		at->sw = at->port->sw;
+		(void)str_copy(at->target, sizeof(at->target), at->port->full_name);
+		at->base = policy_of(at->port->spec.policies, v->feature);
+		at->base_owner = at->port->owner;
+	}
+	at->value = model_value(m, at->target, v->feature);
+	return 0;
+}
+
+/* Does the feature exist here, and at this level? */
+static int check_feature(struct world *w, const struct policy_place *at, const struct verb *v,
+			 struct diags *d)
+{
+	const struct xvs_feature *f = switch_feature(at->sw, v->feature);
+	const char *nearest = NULL;
+
+	if (!f && world_feature(w, v->feature, &nearest)) {
+		diag_add(d, NULL, "policy %s: its extension is not in the chain of switch %s",
+			 v->feature, at->sw->name);
+		return -EINVAL;
+	}
+	if (!f) {
+		diag_add(d, NULL, "policy %s is not known%s%s", v->feature,
+			 nearest ? "; the nearest known is " : "", nearest ? nearest : "");
+		return -EINVAL;
+	}
+	if (f->kind != XVS_SETTING) {
+		diag_add(d, NULL, "policy %s is reported by its extension and cannot be set",
+			 f->id);
+		return -EINVAL;
+	}
+	if (at->port && !(f->scope & XVS_PER_PORT)) {
+		diag_add(d, NULL, "policy %s counts for a whole switch; set it on %s", f->id,
+			 at->sw->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static const struct group_spec *forbidding_group(const struct model *m,
+						 const struct policy_place *at,
+						 const char *feature)
+{
+	const struct switch_spec *sw = model_switch(m, at->sw->name);
+	const struct group_spec *group =
+		at->port && sw && at->port->spec.group[0] ?
+			model_group(sw, at->port->spec.group) :
+			NULL;
+
+	for (size_t i = 0; group && i < group->override_count; i++)
+		if (strcmp(group->override[i], feature) == 0)
+			return NULL;
+	return group;
+}
+
+static int check_owner(const struct model *m, const struct policy_place *at, const struct verb *v,
+		       struct diags *d)
+{
+	const struct group_spec *group = forbidding_group(m, at, v->feature);
+	char where[128];
+
+	if (v->is_override)
+		return 0;
+	if (at->value && at->value->owner != v->owner) {
+		diag_add(d, NULL,
+			 "policy %s of %s was set by %s; change it there, or override",
+			 v->feature, at->target, owner_name(at->value->owner));
+		return -EPERM;
+	}
+	if (!at->value && at->base && at->base_owner != v->owner) {
+		diag_add(d, NULL, "policy %s of %s belongs to %s%s; change it there, or override",
+			 v->feature, at->target, owner_name(at->base_owner),
+			 place(m, at->base, where, sizeof(where)));
+		return -EPERM;
+	}
+	if (group && !at->value) {
+		const struct node *document = policy_of(group->policies, v->feature);
+
+		diag_add(d, NULL,
+			 "policy %s of %s: group %s%s does not list it under override; change the "
+			 "group in the file, or override",
+			 v->feature, at->target, group->name,
+			 place(m, document, where, sizeof(where)));
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int unset_policy(struct model *m, const struct policy_place *at,
+			struct override_value *value, struct diags *d)
+{
+	if (at->value && !at->value->removes) {
+		(void)model_drop_value(m, at->target, value->feature);
+		return 0;
+	}
+	if (!at->base || at->value) {
+		diag_add(d, NULL, "policy %s is not set on %s", value->feature, at->target);
+		return -ENOENT;
+	}
+	value->removes = true;
+	return model_set_value(m, value);
+}
+
+static int set_policy(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	const struct verb *v = args;
+	struct override_value value = { .owner = v->owner, .fields = v->fields };
+	struct policy_place at;
+	int result = find_place(w, m, v, &at, d);
+
+	if (result == 0)
+		result = check_feature(w, &at, v, d);
+	if (result == 0)
+		result = check_owner(m, &at, v, d);
+	if (result < 0)
+		return result;
+	(void)str_copy(value.target, sizeof(value.target), at.target);
+	(void)str_copy(value.feature, sizeof(value.feature), v->feature);
+	value.is_overlay = (at.value && at.value->is_overlay) ||
+			   (at.base && at.base_owner != v->owner) ||
+			   forbidding_group(m, &at, v->feature) != NULL;
+	if (!v->fields)
+		return unset_policy(m, &at, &value, d);
+	return model_set_value(m, &value);
+}
+
+void world_policy_set(struct world *w, const char *target, const char *feature, struct node *fields,
+		      enum owner owner, bool override, outcome_fn done, void *arg)
+{
+	struct verb *v = verb_create(target, owner, override);
+
+	if (v) {
+		(void)str_copy(v->feature, sizeof(v->feature), feature);
+		v->fields = fields;
+	} else {
+		node_destroy(fields);
+	}
+	ask(w, v, set_policy, done, arg);
+}
+
+/* ---- connections ----------------------------------------------------------------------------------- */
+
+struct flush {
+	outcome_fn done;
+	void *arg;
+	uint32_t count;
+};
+
+static void flushed(void *arg, int slow, struct instance *who)
+{
+	struct flush *f = arg;
+	static struct diags none;
+	char note[64];
+	struct outcome o = { .d = &none, .note = note };
+
+	(void)slow;
+	(void)who;
+	(void)snprintf(note, sizeof(note), "%u %s ended", f->count,
+		       f->count == 1 ? "connection" : "connections");
+	f->done(f->arg, &o);
+	free(f);
+}
+
+void world_conn_flush(struct world *w, const struct conn_filter *filter, outcome_fn done, void *arg)
+{
+	struct flush *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		no_memory(done, arg);
+		return;
+	}
+	f->done = done;
+	f->arg = arg;
+	f->count = conn_flush(path_conns(w->path), filter);
+	path_settle(w->path, flushed, f);
+}

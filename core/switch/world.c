@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* switch/world.c - all switches: made, found by name, destroyed. */
+#include "switch/world.h"
+
+#include "base/error.h"
+#include "switch/transaction.h"
+
+static void publish_host_reasons(struct world *w)
+{
+	for (uint32_t reason = 0; reason < REASON_COUNT; reason++)
+		counters_name(w->counters, COUNTERS_REASON, 0, reason, reason_name(reason));
+}
+
+int world_create(const struct world_config *c, struct world **out, struct xvs_error *err)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	w->loop = c->loop;
+	w->path = c->path;
+	w->counters = c->counters;
+	w->catalogue.dirs = c->extension_dirs;
+	w->catalogue.dir_count = c->extension_dir_count;
+	w->changed = c->changed;
+	w->changed_arg = c->changed_arg;
+	w->waiting_tail = &w->waiting;
+	w->model = model_create();
+	if (!w->model || ageing_start(w) < 0) {
+		model_destroy(w->model);
+		free(w);
+		return error_set(err, -ENOMEM, "", "out of memory");
+	}
+	publish_host_reasons(w);
+	*out = w;
+	return 0;
+}
+
+void world_set_tolerant(struct world *w, bool is_tolerant)
+{
+	w->is_tolerant = is_tolerant;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------- */
+
+static int want_nothing(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	struct config_spec *nothing = calloc(1, sizeof(*nothing));
+
+	(void)w;
+	(void)args;
+	(void)d;
+	return nothing ? model_set_file(m, nothing, NULL) : -ENOMEM;
+}
+
+static void free_world(struct letter *letter)
+{
+	struct world *w = (struct world *)((char *)letter - offsetof(struct world, farewell));
+	void (*done)(void *arg) = w->destroyed;
+	void *arg = w->destroyed_arg;
+
+	loop_timer_destroy(w->ageing);
+	catalogue_finish(&w->catalogue);
+	model_destroy(w->model);
+	free(w->switches);
+	free(w);
+	if (done)
+		done(arg);
+}
+
+/* The transaction that answers is not finished yet, and others may wait behind it. */
+static void all_gone(void *arg, const struct outcome *o)
+{
+	struct world *w = arg;
+
+	(void)o;
+	w->is_leaving = true;
+}
+
+void world_idle(struct world *w)
+{
+	if (!w->is_leaving)
+		return;
+	w->is_leaving = false;
+	loop_post(w->loop, &w->farewell, free_world);
+}
+
+void world_destroy(struct world *w, void (*done)(void *arg), void *arg)
+{
+	struct request request = { .edit = want_nothing, .is_silent = true,
+				   .done = all_gone, .arg = w };
+
+	w->destroyed = done;
+	w->destroyed_arg = arg;
+	world_request(w, &request);
+}
+
+/* ---- by name ------------------------------------------------------------------------------------- */
+
+struct vswitch *world_switch(const struct world *w, const char *name)
+{
+	for (size_t i = 0; i < w->switch_count; i++)
+		if (strcmp(w->switches[i]->name, name) == 0)
+			return w->switches[i];
+	return NULL;
+}
+
+/* The switch before the slash, and *name behind it; without a slash NULL, and all of it. */
+static struct vswitch *split(const struct world *w, const char *target, const char **name)
+{
+	const char *slash = strchr(target, '/');
+	char first[64];
+
+	*name = slash ? slash + 1 : target;
+	if (!slash || (size_t)(slash - target) >= sizeof(first))
+		return NULL;
+	memcpy(first, target, (size_t)(slash - target));
+	first[slash - target] = '\0';
+	return world_switch(w, first);
+}
+
+struct port *world_port(const struct world *w, const char *target)
+{
+	const char *name;
+	const struct vswitch *sw = split(w, target, &name);
+	struct port *found = NULL;
+
+	if (sw || name != target)
+		return sw ? vswitch_port(sw, name) : NULL;
+	for (size_t i = 0; i < w->switch_count; i++) {
+		struct port *p = vswitch_port(w->switches[i], name);
+
+		if (p && found)
+			return NULL;
+		found = p ? p : found;
+	}
+	return found;
+}
+
+static bool is_named(const struct member *m, const char *name)
+{
+	return strcmp(m->name, name) == 0 || strcmp(m->extension, name) == 0;
+}
+
+static struct member *named_in(const struct vswitch *sw, const char *name)
+{
+	for (size_t i = 0; i < sw->member_count; i++)
+		if (is_named(sw->members[i], name))
+			return sw->members[i];
+	return NULL;
+}
+
+struct member *world_member(const struct world *w, const char *target)
+{
+	const char *name;
+	const struct vswitch *sw = split(w, target, &name);
+	struct member *found = NULL;
+
+	if (sw || name != target)
+		return sw ? named_in(sw, name) : NULL;
+	for (size_t i = 0; i < w->switch_count; i++) {
+		struct member *m = named_in(w->switches[i], name);
+
+		if (m && found)
+			return NULL;
+		found = m ? m : found;
+	}
+	return found;
+}
+
+uint32_t world_port_id(struct world *w, const char *target)
+{
+	const struct port *p = world_port(w, target);
+
+	return p ? p->id : 0;
+}
+
+const char *world_port_name(struct world *w, uint32_t id)
+{
+	const struct port *p = id < PORTS_MAX ? w->by_id[id] : NULL;
+
+	return p ? p->full_name : "-";
+}
