@@ -14,7 +14,7 @@ enum {
 	FIELDS_MAX = 128,    /* of one structure */
 	FIELD_DEPTH_MAX = 4, /* lists within lists */
 	STRUCTURE_BYTES_MAX = 1 << 16,
-	LIST_ENTRIES_MAX = 1 << 20,
+	LIST_ENTRIES_MAX = 1 << 24,
 };
 
 static inline const void *table_at(const struct xvs_table *t, size_t idx)
