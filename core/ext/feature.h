@@ -10,12 +10,12 @@
 #include "xvs/policy.h"
 
 enum {
-	FEATURES_MAX = 64,           /* of an extension */
-	FEATURE_FIELDS_MAX = 128,    /* of a structure */
-	FEATURE_NAMES_MAX = 256,     /* of an enum */
-	FEATURE_BYTES_MAX = 65536,   /* of a structure */
-	FEATURE_ENTRIES_MAX = 65536, /* of a list */
-	FEATURE_DEPTH_MAX = 4,       /* lists within lists */
+	FEATURES_MAX = 64,             /* of an extension */
+	FEATURE_FIELDS_MAX = 128,      /* of a structure */
+	FEATURE_NAMES_MAX = 256,       /* of an enum */
+	FEATURE_BYTES_MAX = 65536,     /* of a structure */
+	FEATURE_ENTRIES_MAX = 1 << 24, /* of a list */
+	FEATURE_DEPTH_MAX = 4,         /* lists within lists */
 };
 
 /* [control] 'table' is the module's; *out is in 'arena', NULL for an empty table. */

@@ -509,7 +509,7 @@ static void limits_and_defaults_agree(void **state)
 	fields[4].max = 0;
 	refused(-EINVAL, FEATURE "field text: a text of 0 bytes, must be 1..65536");
 	fields[3].max = 0;
-	refused(-EINVAL, FEATURE "field list: a list of at most 0 entries, must be 1..65536");
+	refused(-EINVAL, FEATURE "field list: a list of at most 0 entries, must be 1..16777216");
 }
 
 static void members_of_another_type_are_refused(void **state)
