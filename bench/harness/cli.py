@@ -105,7 +105,8 @@ def main(root, description):
             run_inside(root, args, scenarios)
             return 0
         if args.setup:
-            subprocess.run([root / "tools" / "setup", "build", "run", "test", "bench"], check=True, stdout=sys.stderr)
+            subprocess.run([root / "tools" / "setup", "build", "run", "bench"], check=True,
+                           stdout=sys.stderr)
         check_tools(scenarios)
         enter_namespaces(args.build_dir.resolve() if args.build_dir else build(root, scenarios))
     except BenchError as error:
