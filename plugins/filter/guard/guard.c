@@ -11,7 +11,8 @@
  * key (payload.c), and broadcast and multicast where a storm limit is set.
  *
  * Drops are counted by the host under their reasons.  The status of a port shows them by kind: for
- * cached flows the host reports their numbers, the cookie being the reason; others are counted here.
+ * cached flows the host reports their numbers, the cookie being the reason; others are counted
+ * here.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -121,8 +122,8 @@ static void guard_port_detach(void *self, void *port_state)
 	free(port);
 }
 
-static void guard_policy_apply(void *self, void *port_state, const char *feature,
-			       const void *value, void *prepared)
+static void guard_policy_apply(void *self, void *port_state, const char *feature, const void *value,
+			       void *prepared)
 {
 	const struct guard *g = self;
 	struct guard_port *port = port_state;
@@ -156,8 +157,8 @@ static int guard_status_read(void *self, void *port_state, const char *feature, 
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-static void count_drops(struct guard_port *port, const struct guard_worker *worker,
-			uint32_t reason, uint64_t packets)
+static void count_drops(struct guard_port *port, const struct guard_worker *worker, uint32_t reason,
+			uint64_t packets)
 {
 	_Atomic uint64_t *count = &port->drops[worker->index].count[reason];
 
@@ -250,11 +251,18 @@ static const struct xvs_ops ops = {
 static const char *const needs[] = { XVS_FLOW_HOST };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_FILTER, .flags = XVS_EXT_POLICY_ONLY,
-	  .id = "org.xvs.guard", .version = XVS_VERSION, .vendor = "xvs",
+	{ .size = sizeof(struct xvs_extension),
+	  .cls = XVS_FILTER,
+	  .flags = XVS_EXT_POLICY_ONLY,
+	  .id = "org.xvs.guard",
+	  .version = XVS_VERSION,
+	  .vendor = "xvs",
 	  .summary = "Keeps guests from forging addresses, serving DHCP, routing and storms",
-	  .features = XVS_TABLE(guard_features), .reasons = XVS_TABLE(reasons),
-	  .counters = XVS_TABLE(counters), .needs = XVS_TABLE(needs), .ops = &ops,
+	  .features = XVS_TABLE(guard_features),
+	  .reasons = XVS_TABLE(reasons),
+	  .counters = XVS_TABLE(counters),
+	  .needs = XVS_TABLE(needs),
+	  .ops = &ops,
 	  .rights = XVS_RIGHT_PAYLOAD },
 };
 

@@ -21,8 +21,7 @@
 	  "DHCP server message from a port that may not serve DHCP") \
 	X(GUARD_ROUTER, "router-advertisement", "router_advertisement", \
 	  "Router advertisement from a port that may not route") \
-	X(GUARD_REDIRECT, "redirect", "redirect", \
-	  "ICMP redirect from a port that may not route") \
+	X(GUARD_REDIRECT, "redirect", "redirect", "ICMP redirect from a port that may not route") \
 	X(GUARD_HEADER_CHAIN, "header-chain", "header_chain", \
 	  "Headers hidden behind fragments or extension headers (RFC 7112, RFC 7113)") \
 	X(GUARD_SPOOFED_IP, "spoofed-ip", "spoofed_ip", \
@@ -38,7 +37,7 @@ enum guard_reason {
 #define X(enumerator, name, field, help) enumerator,
 	GUARD_REASONS(X)
 #undef X
-	GUARD_REASON_COUNT
+		GUARD_REASON_COUNT
 };
 
 enum guard_counter { GUARD_COUNT_ARP, GUARD_COUNT_ND, GUARD_COUNT_STORM };
@@ -117,8 +116,8 @@ void guard_status(const struct guard_port *port, uint32_t workers, uint64_t *out
 /* ---- judge.c ----------------------------------------------------------------------------- */
 
 /* [worker] Of struct xvs_flow. */
-void guard_judge(void *self, const struct xvs_batch *b, uint32_t i,
-		 const struct xvs_flow_key *key, struct xvs_flow_verdict *v);
+void guard_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct xvs_flow_key *key,
+		 struct xvs_flow_verdict *v);
 
 /* ---- payload.c --------------------------------------------------------------------------- */
 

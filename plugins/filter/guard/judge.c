@@ -300,8 +300,8 @@ static int judge_egress(const struct view *w, uint64_t mac)
 	return OUTCOME_PASS;
 }
 
-void guard_judge(void *self, const struct xvs_batch *b, uint32_t i,
-		 const struct xvs_flow_key *key, struct xvs_flow_verdict *v)
+void guard_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct xvs_flow_key *key,
+		 struct xvs_flow_verdict *v)
 {
 	struct guard_port *port = b->port_state;
 	struct guard_rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);

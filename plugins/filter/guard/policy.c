@@ -10,60 +10,88 @@
 #include "xvs/ext/sdk.h"
 
 static const struct xvs_field ip_fields[] = {
-	{ .name = "ip", .help = "Address, or address with prefix length for a whole network",
-	  .type = XVS_IP, .flags = XVS_FIELD_REQUIRED, .offset = offsetof(struct guard_ip, ip) },
+	{ .name = "ip",
+	  .help = "Address, or address with prefix length for a whole network",
+	  .type = XVS_IP,
+	  .flags = XVS_FIELD_REQUIRED,
+	  .offset = offsetof(struct guard_ip, ip) },
 };
 
 static const struct xvs_field policy_fields[] = {
 	{ .name = "forged_transmits",
 	  .help = "The guest may send with any source MAC address; else only with its adapter's",
-	  .type = XVS_BOOL, .offset = offsetof(struct guard_policy, forged_transmits) },
+	  .type = XVS_BOOL,
+	  .offset = offsetof(struct guard_policy, forged_transmits) },
 	{ .name = "mac_changes",
 	  .help = "The guest may take another MAC address and receive what is sent to it; else only "
 		  "what is for its adapter's address, for groups and for all is delivered",
-	  .type = XVS_BOOL, .offset = offsetof(struct guard_policy, mac_changes) },
+	  .type = XVS_BOOL,
+	  .offset = offsetof(struct guard_policy, mac_changes) },
 	{ .name = "dhcp_guard",
-	  .help = "The guest may not act as a DHCP server, for IPv4 or IPv6", .type = XVS_BOOL,
+	  .help = "The guest may not act as a DHCP server, for IPv4 or IPv6",
+	  .type = XVS_BOOL,
 	  .offset = offsetof(struct guard_policy, dhcp_guard) },
 	{ .name = "router_guard",
 	  .help = "The guest may not send router advertisements or redirects, for IPv4 or IPv6",
-	  .type = XVS_BOOL, .offset = offsetof(struct guard_policy, router_guard) },
+	  .type = XVS_BOOL,
+	  .offset = offsetof(struct guard_policy, router_guard) },
 	{ .name = "ips",
 	  .help = "The guest may use these source addresses only; a family without any is "
 		  "forbidden but for what obtains an address.  Empty: all",
-	  .type = XVS_LIST, .max = 256, .offset = offsetof(struct guard_policy, ips),
-	  .fields = XVS_TABLE(ip_fields), .element_bytes = sizeof(struct guard_ip) },
+	  .type = XVS_LIST,
+	  .max = 256,
+	  .offset = offsetof(struct guard_policy, ips),
+	  .fields = XVS_TABLE(ip_fields),
+	  .element_bytes = sizeof(struct guard_ip) },
 	{ .name = "link_local",
 	  .help = "With 'ips': the guest may use IPv6 link-local addresses as well",
-	  .type = XVS_BOOL, .dflt = 1, .offset = offsetof(struct guard_policy, link_local) },
+	  .type = XVS_BOOL,
+	  .dflt = 1,
+	  .offset = offsetof(struct guard_policy, link_local) },
 	{ .name = "arp_guard",
 	  .help = "With 'ips': ARP and neighbour discovery may speak for these addresses and the "
 		  "sender's MAC address only",
-	  .type = XVS_BOOL, .dflt = 1, .offset = offsetof(struct guard_policy, arp_guard) },
+	  .type = XVS_BOOL,
+	  .dflt = 1,
+	  .offset = offsetof(struct guard_policy, arp_guard) },
 	{ .name = "storm_pps",
 	  .help = "Broadcast and multicast packets a second that the guest may send; 0: no limit",
-	  .type = XVS_U32, .max = 10000000, .offset = offsetof(struct guard_policy, storm_pps) },
+	  .type = XVS_U32,
+	  .max = 10000000,
+	  .offset = offsetof(struct guard_policy, storm_pps) },
 	{ .name = "storm_burst",
 	  .help = "Packets above that rate that may come at once; 0: as many as in one second",
-	  .type = XVS_U32, .max = 10000000,
+	  .type = XVS_U32,
+	  .max = 10000000,
 	  .offset = offsetof(struct guard_policy, storm_burst) },
 };
 
 static const struct xvs_field drop_fields[] = {
 #define X(enumerator, reason, field, text) \
-	{ .name = field, .help = text, .type = XVS_U64, .max = UINT64_MAX, \
+	{ .name = (field), \
+	  .help = (text), \
+	  .type = XVS_U64, \
+	  .max = UINT64_MAX, \
 	  .offset = (uint32_t)((enumerator) * sizeof(uint64_t)) },
 	GUARD_REASONS(X)
 #undef X
 };
 
 const struct xvs_feature guard_features[2] = {
-	{ .size = sizeof(struct xvs_feature), .bytes = sizeof(struct guard_policy),
-	  .id = "org.xvs.guard/1", .summary = "What a guest may claim to be",
-	  .scope = XVS_PER_PORT, .kind = XVS_SETTING, .fields = XVS_TABLE(policy_fields) },
-	{ .size = sizeof(struct xvs_feature), .bytes = GUARD_REASON_COUNT * sizeof(uint64_t),
-	  .id = "org.xvs.guard.drops/1", .summary = "Packets dropped, by kind",
-	  .scope = XVS_PER_PORT, .kind = XVS_STATUS, .fields = XVS_TABLE(drop_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct guard_policy),
+	  .id = "org.xvs.guard/1",
+	  .summary = "What a guest may claim to be",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_SETTING,
+	  .fields = XVS_TABLE(policy_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = GUARD_REASON_COUNT * sizeof(uint64_t),
+	  .id = "org.xvs.guard.drops/1",
+	  .summary = "Packets dropped, by kind",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_STATUS,
+	  .fields = XVS_TABLE(drop_fields) },
 };
 
 static bool is_within(const uint8_t address[16], const struct xvs_ip *net)
@@ -104,10 +132,10 @@ int guard_policy_check(void *self, void *port_state, const char *feature, const 
 		return 0;
 	if (atomic_load_explicit(&port->mac, memory_order_relaxed) == 0 &&
 	    !(policy->forged_transmits && policy->mac_changes))
-		return xvs_refuse(err, -EINVAL,
-				  policy->forged_transmits ? "mac_changes" : "forged_transmits",
-				  "the port has no MAC address to compare with: give it one, or set "
-				  "forged_transmits and mac_changes to true");
+		return xvs_refuse(
+			err, -EINVAL, policy->forged_transmits ? "mac_changes" : "forged_transmits",
+			"the port has no MAC address to compare with: give it one, or set "
+			"forged_transmits and mac_changes to true");
 	rules = calloc(1, sizeof(*rules));
 	if (!rules)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");

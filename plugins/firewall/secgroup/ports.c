@@ -61,8 +61,10 @@ int ports_parse(const char *text, struct port_set *out, char *why, size_t why_si
 		}
 		end = parse_range(at, range);
 		if (!end || (*end && *end != ',') || (*end == ',' && !*skip_blanks(end + 1))) {
-			(void)snprintf(why, why_size, "'%.40s' is not a list of ports 0..65535 as in "
-				       "'80,443,1000-2000'", at);
+			(void)snprintf(why, why_size,
+				       "'%.40s' is not a list of ports 0..65535 as in "
+				       "'80,443,1000-2000'",
+				       at);
 			return -EINVAL;
 		}
 		if (range->first > range->last) {

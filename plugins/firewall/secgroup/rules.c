@@ -25,8 +25,8 @@ enum kind { KIND_TCP, KIND_UDP, KIND_ICMP, KIND_OTHER, KIND_COUNT };
 struct rule {
 	uint64_t address[2]; /* of the other end, already masked */
 	uint64_t mask[2];
-	uint16_t proto;      /* or PROTO_ANY */
-	uint16_t icmp_type;  /* or ICMP_TYPE_ANY */
+	uint16_t proto;     /* or PROTO_ANY */
+	uint16_t icmp_type; /* or ICMP_TYPE_ANY */
 	uint16_t action;
 	bool log;
 	struct port_set ports;
@@ -81,17 +81,10 @@ static bool is_icmp(uint32_t proto)
 
 /* ---- compiling --------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 4, 5)))
-static int refuse_rule(struct xvs_error *err, uint32_t nr, const char *member, const char *format,
-		       ...)
+static int refuse_rule(struct xvs_error *err, uint32_t nr, const char *member, const char *text)
 {
 	char field[64];
-	char text[160];
-	va_list args;
 
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	(void)snprintf(field, sizeof(field), "rules[%u].%s", nr, member);
 	return xvs_refuse(err, -EINVAL, field, text);
 }
@@ -99,8 +92,8 @@ static int refuse_rule(struct xvs_error *err, uint32_t nr, const char *member, c
 static uint16_t proto_number(const struct rule_policy *p)
 {
 	static const uint16_t numbers[RULE_PROTO_COUNT] = {
-		[RULE_PROTO_ANY] = PROTO_ANY, [RULE_PROTO_TCP] = PROTO_TCP,
-		[RULE_PROTO_UDP] = PROTO_UDP, [RULE_PROTO_ICMP] = PROTO_ICMP,
+		[RULE_PROTO_ANY] = PROTO_ANY,       [RULE_PROTO_TCP] = PROTO_TCP,
+		[RULE_PROTO_UDP] = PROTO_UDP,       [RULE_PROTO_ICMP] = PROTO_ICMP,
 		[RULE_PROTO_ICMPV6] = PROTO_ICMPV6, [RULE_PROTO_SCTP] = PROTO_SCTP,
 	};
 
@@ -136,7 +129,7 @@ static int compile_rule(const struct rule_policy *p, uint32_t nr, struct rule *r
 	rule->log = p->log;
 	compile_prefix(&p->prefix, rule);
 	if (ports_parse(p->ports, &rule->ports, why, sizeof(why)) != 0)
-		return refuse_rule(err, nr, "ports", "%s", why);
+		return refuse_rule(err, nr, "ports", why);
 	if (rule->ports.count && !has_ports(rule->proto))
 		return refuse_rule(err, nr, "ports",
 				   "needs proto tcp, udp or sctp: other protocols have no ports");

@@ -31,7 +31,7 @@ enum { RULES_MAX = 1000, ICMP_TYPE_ANY = 256 };
 struct rule_policy {
 	uint32_t direction;
 	uint32_t proto;
-	uint32_t protocol;   /* RULE_PROTO_NUMBER */
+	uint32_t protocol; /* RULE_PROTO_NUMBER */
 	char ports[128];
 	struct xvs_ip prefix; /* of the other end */
 	uint32_t icmp_type;
@@ -54,13 +54,13 @@ struct rule_query {
 	enum direction direction;
 	uint8_t proto;
 	uint8_t icmp_type;
-	uint16_t port;           /* of the responder, host order */
-	const uint8_t *remote;   /* 16 bytes */
+	uint16_t port;         /* of the responder, host order */
+	const uint8_t *remote; /* 16 bytes */
 };
 
 struct rule_answer {
 	enum rule_action action;
-	uint32_t nr;     /* of the rule, from 0; where the default decided: rules + direction */
+	uint32_t nr; /* of the rule, from 0; where the default decided: rules + direction */
 	bool log;
 	bool is_default;
 };

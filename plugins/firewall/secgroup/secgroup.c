@@ -143,8 +143,7 @@ static void secgroup_policy_apply(void *self, void *port_state, const char *feat
 	s->conns->invalidate(s->host);
 }
 
-static void secgroup_policy_abort(void *self, void *port_state, const char *feature,
-				  void *prepared)
+static void secgroup_policy_abort(void *self, void *port_state, const char *feature, void *prepared)
 {
 	(void)self;
 	(void)port_state;
@@ -195,7 +194,8 @@ static void count_connection(const struct rules *rules, const struct xvs_batch *
 }
 
 _Static_assert((int)RULE_ALLOW == (int)SECGROUP_ALLOWED && (int)RULE_DENY == (int)SECGROUP_DENIED &&
-	       (int)RULE_REJECT == (int)SECGROUP_REJECTED, "an action is counted under its number");
+		       (int)RULE_REJECT == (int)SECGROUP_REJECTED,
+	       "an action is counted under its number");
 
 static void secgroup_authorise(void *self, const struct xvs_batch *b, uint32_t i,
 			       const struct xvs_conn *c, struct xvs_conn_verdict *v)
@@ -255,11 +255,18 @@ static const struct xvs_ops ops = {
 static const char *const needs[] = { XVS_CONN_HOST };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_FIREWALL, .flags = XVS_EXT_POLICY_ONLY,
-	  .id = "org.xvs.secgroup", .version = XVS_VERSION, .vendor = "xvs",
+	{ .size = sizeof(struct xvs_extension),
+	  .cls = XVS_FIREWALL,
+	  .flags = XVS_EXT_POLICY_ONLY,
+	  .id = "org.xvs.secgroup",
+	  .version = XVS_VERSION,
+	  .vendor = "xvs",
 	  .summary = "Security groups: which connections each port may accept and open",
-	  .features = XVS_TABLE(secgroup_features), .reasons = XVS_TABLE(reasons),
-	  .counters = XVS_TABLE(counters), .needs = XVS_TABLE(needs), .ops = &ops },
+	  .features = XVS_TABLE(secgroup_features),
+	  .reasons = XVS_TABLE(reasons),
+	  .counters = XVS_TABLE(counters),
+	  .needs = XVS_TABLE(needs),
+	  .ops = &ops },
 };
 
 XVS_EXPORT const struct xvs_module xvs_module_1 = {

@@ -19,19 +19,14 @@ enum secgroup_reason {
 	SECGROUP_RULE_REJECT,
 };
 
-enum secgroup_counter {
-	SECGROUP_ALLOWED,
-	SECGROUP_DENIED,
-	SECGROUP_REJECTED,
-	SECGROUP_COUNTERS
-};
+enum secgroup_counter { SECGROUP_ALLOWED, SECGROUP_DENIED, SECGROUP_REJECTED, SECGROUP_COUNTERS };
 
 struct secgroup {
 	const struct xvs_host *host;
 	const struct xvs_conn_host *conns;
 	const struct xvs_event_host *events; /* NULL: the log is all there is */
 	uint32_t workers;
-	struct rule_hit *hits;               /* what the last status_read() gave out */
+	struct rule_hit *hits; /* what the last status_read() gave out */
 };
 
 struct secgroup_worker {
@@ -44,7 +39,7 @@ struct secgroup_counts {
 } __attribute__((aligned(64)));
 
 struct secgroup_port {
-	_Atomic(struct rules *) rules; /* written by [control]; NULL: no policy */
+	_Atomic(struct rules *) rules;  /* written by [control]; NULL: no policy */
 	struct secgroup_counts *counts; /* one for each worker */
 };
 
@@ -64,8 +59,8 @@ struct secgroup_status {
 /* "org.xvs.secgroup.log/1", an event */
 struct connection_event {
 	uint64_t id;
-	uint32_t what;   /* enum connection_what */
-	uint32_t rule;   /* from 1 */
+	uint32_t what; /* enum connection_what */
+	uint32_t rule; /* from 1 */
 	uint32_t inbound;
 	uint32_t proto;
 	char src[48], dst[48];

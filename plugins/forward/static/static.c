@@ -78,28 +78,50 @@ struct status {
 };
 
 static const struct xvs_field row_fields[] = {
-	{ .name = "mac", .help = "Address of the adapter", .type = XVS_MAC,
+	{ .name = "mac",
+	  .help = "Address of the adapter",
+	  .type = XVS_MAC,
 	  .offset = offsetof(struct status_row, mac) },
-	{ .name = "segment", .help = "Segment of the port's untagged packets", .type = XVS_U32,
-	  .offset = offsetof(struct status_row, segment), .max = UINT32_MAX },
-	{ .name = "port", .help = "Port behind which it is", .type = XVS_TEXT,
-	  .offset = offsetof(struct status_row, port), .max = 64 },
+	{ .name = "segment",
+	  .help = "Segment of the port's untagged packets",
+	  .type = XVS_U32,
+	  .offset = offsetof(struct status_row, segment),
+	  .max = UINT32_MAX },
+	{ .name = "port",
+	  .help = "Port behind which it is",
+	  .type = XVS_TEXT,
+	  .offset = offsetof(struct status_row, port),
+	  .max = 64 },
 };
 
 static const struct xvs_field status_fields[] = {
-	{ .name = "count", .help = "Number of addresses", .type = XVS_U32,
-	  .offset = offsetof(struct status, count), .max = UINT32_MAX },
-	{ .name = "uplink", .help = "Port that takes what is not in the table; empty: none is up",
-	  .type = XVS_TEXT, .offset = offsetof(struct status, uplink), .max = 64 },
-	{ .name = "entries", .help = "The addresses, in no particular order", .type = XVS_LIST,
-	  .offset = offsetof(struct status, entries), .max = 1u << 24,
-	  .fields = XVS_TABLE(row_fields), .element_bytes = sizeof(struct status_row) },
+	{ .name = "count",
+	  .help = "Number of addresses",
+	  .type = XVS_U32,
+	  .offset = offsetof(struct status, count),
+	  .max = UINT32_MAX },
+	{ .name = "uplink",
+	  .help = "Port that takes what is not in the table; empty: none is up",
+	  .type = XVS_TEXT,
+	  .offset = offsetof(struct status, uplink),
+	  .max = 64 },
+	{ .name = "entries",
+	  .help = "The addresses, in no particular order",
+	  .type = XVS_LIST,
+	  .offset = offsetof(struct status, entries),
+	  .max = 1u << 24,
+	  .fields = XVS_TABLE(row_fields),
+	  .element_bytes = sizeof(struct status_row) },
 };
 
 static const struct xvs_feature features[] = {
-	{ .size = sizeof(struct xvs_feature), .bytes = sizeof(struct status),
-	  .id = "org.xvs.static.table/1", .summary = "The address table and the uplink in use",
-	  .scope = XVS_PER_SWITCH, .kind = XVS_STATUS, .fields = XVS_TABLE(status_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct status),
+	  .id = "org.xvs.static.table/1",
+	  .summary = "The address table and the uplink in use",
+	  .scope = XVS_PER_SWITCH,
+	  .kind = XVS_STATUS,
+	  .fields = XVS_TABLE(status_fields) },
 };
 
 /* ---- the table and the uplink, from the ports ------------------------------------------- */
@@ -138,9 +160,11 @@ static int table_rebuild(struct static_switch *s)
 		return -ENOMEM;
 	for (const struct static_port *p = s->ports; p; p = p->next) {
 		if (is_listed(p) && !table_add(t, p->mac, p->segment, p->id))
-			xvs_logf(s->host, XVS_LOG_WARN,
-				 "port %s: its MAC address is another port's in this segment, which "
-				 "keeps it; give each adapter its own", p->name);
+			xvs_logf(
+				s->host, XVS_LOG_WARN,
+				"port %s: its MAC address is another port's in this segment, which "
+				"keeps it; give each adapter its own",
+				p->name);
 	}
 	table_publish(s, t);
 	return 0;
@@ -247,8 +271,7 @@ static int static_port_attach(void *self, const struct xvs_port *port, void **po
 }
 
 /* Taking out needs no memory; only where a new address is to come in may there be none. */
-static void port_changed(struct static_switch *s, struct static_port *p,
-			 const struct xvs_port *now)
+static void port_changed(struct static_switch *s, struct static_port *p, const struct xvs_port *now)
 {
 	if (is_listed(p)) {
 		table_take_out(atomic_load_explicit(&s->table, memory_order_relaxed), p->id);
@@ -258,7 +281,8 @@ static void port_changed(struct static_switch *s, struct static_port *p,
 	if (table_rebuild(s) != 0)
 		xvs_logf(s->host, XVS_LOG_ERROR,
 			 "port %s: out of memory, so its MAC address is not in the table until the "
-			 "next change of a port", p->name);
+			 "next change of a port",
+			 p->name);
 	if (is_listed(p))
 		address_changed(s, p->mac);
 }
@@ -431,11 +455,17 @@ static const struct xvs_ops ops = {
 static const char *const needs[] = { XVS_FLOW_HOST };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_FORWARD, .id = "org.xvs.static",
-	  .version = XVS_VERSION, .vendor = "xvs", .summary = "Forwards by the addresses of the "
-	  "adapters alone; never learns, never floods unknown addresses",
-	  .features = XVS_TABLE(features), .reasons = XVS_TABLE(reasons),
-	  .needs = XVS_TABLE(needs), .ops = &ops },
+	{ .size = sizeof(struct xvs_extension),
+	  .cls = XVS_FORWARD,
+	  .id = "org.xvs.static",
+	  .version = XVS_VERSION,
+	  .vendor = "xvs",
+	  .summary = "Forwards by the addresses of the "
+		     "adapters alone; never learns, never floods unknown addresses",
+	  .features = XVS_TABLE(features),
+	  .reasons = XVS_TABLE(reasons),
+	  .needs = XVS_TABLE(needs),
+	  .ops = &ops },
 };
 
 XVS_EXPORT const struct xvs_module xvs_module_1 = {

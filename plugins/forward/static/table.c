@@ -83,8 +83,7 @@ void table_take_out(struct table *t, uint32_t port)
 	}
 }
 
-uint32_t table_find(const struct table *t, const uint8_t mac[6], uint32_t segment,
-		    bool *elsewhere)
+uint32_t table_find(const struct table *t, const uint8_t mac[6], uint32_t segment, bool *elsewhere)
 {
 	bool seen = false;
 

@@ -37,8 +37,7 @@ void table_take_out(struct table *t, uint32_t port);
  * [worker] The port of the adapter with this address in 'segment', or XVS_PORT_NONE.  In that
  * case *elsewhere says whether other segments have such an adapter.
  */
-uint32_t table_find(const struct table *t, const uint8_t mac[6], uint32_t segment,
-		    bool *elsewhere);
+uint32_t table_find(const struct table *t, const uint8_t mac[6], uint32_t segment, bool *elsewhere);
 
 /* [control] Row 'i' in no particular order, or NULL: no more. */
 const struct table_row *table_row(const struct table *t, uint32_t i);

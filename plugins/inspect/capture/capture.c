@@ -12,9 +12,9 @@
  * So with the filter "arp or icmp" TCP at full rate costs nothing at all.  All other flows are
  * watched, and the filter runs on each packet.
  *
- * A port is known by the name with which it was attached.  A packet is captured where it enters the switch (in) and at each port where it leaves (out),
- * with its tag; as everywhere behind offloads it may be larger than on the wire, and its
- * checksums may be unfinished.
+ * A port is known by the name with which it was attached.  A packet is captured where it enters
+ * the switch (in) and at each port where it leaves (out), with its tag; as everywhere behind
+ * offloads it may be larger than on the wire, and its checksums may be unfinished.
  */
 #include "capture.h"
 
@@ -27,7 +27,8 @@ static const struct xvs_label reasons[] = {
 
 static const struct xvs_label counters[] = {
 	[CAPTURE_COUNT_CAPTURED] = { "captured", "Packets given to the writer" },
-	[CAPTURE_COUNT_REJECTED] = { "rejected", "Packets looked at that the filter did not match" },
+	[CAPTURE_COUNT_REJECTED] = { "rejected",
+				     "Packets looked at that the filter did not match" },
 	[CAPTURE_COUNT_LOST] = { "lost", "Packets not captured because writing was too slow" },
 };
 
@@ -180,8 +181,7 @@ static void capture_policy_apply(void *self, void *port_state, const char *featu
 	session_switch(self, prepared);
 }
 
-static void capture_policy_abort(void *self, void *port_state, const char *feature,
-				 void *prepared)
+static void capture_policy_abort(void *self, void *port_state, const char *feature, void *prepared)
 {
 	(void)self;
 	(void)port_state;
@@ -291,10 +291,17 @@ static const struct xvs_ops ops = {
 static const char *const needs[] = { XVS_TIMER };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_INSPECT, .id = "org.xvs.capture",
-	  .version = XVS_VERSION, .vendor = "xvs", .summary = "Captures packets into pcapng files",
-	  .features = XVS_TABLE(capture_features), .reasons = XVS_TABLE(reasons),
-	  .counters = XVS_TABLE(counters), .needs = XVS_TABLE(needs), .ops = &ops,
+	{ .size = sizeof(struct xvs_extension),
+	  .cls = XVS_INSPECT,
+	  .id = "org.xvs.capture",
+	  .version = XVS_VERSION,
+	  .vendor = "xvs",
+	  .summary = "Captures packets into pcapng files",
+	  .features = XVS_TABLE(capture_features),
+	  .reasons = XVS_TABLE(reasons),
+	  .counters = XVS_TABLE(counters),
+	  .needs = XVS_TABLE(needs),
+	  .ops = &ops,
 	  .rights = XVS_RIGHT_PAYLOAD },
 };
 

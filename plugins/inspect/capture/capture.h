@@ -45,9 +45,9 @@ struct session {
 	uint32_t number;                     /* never 0 */
 	uint32_t snaplen;
 	uint32_t direction;
-	bool left;                           /* workers have left it: the next drain is its last */
+	bool left; /* workers have left it: the next drain is its last */
 	bool last_drain;
-	uint64_t lost_before;                /* packets lost by all workers before it began */
+	uint64_t lost_before; /* packets lost by all workers before it began */
 	struct writer writer;
 };
 
@@ -69,21 +69,21 @@ struct capture {
 	struct xvs_timer *timer;
 	uint32_t workers;
 	bool active;
-	struct ring **rings;               /* by worker; stay until destroy */
+	struct ring **rings; /* by worker; stay until destroy */
 
 	_Atomic(struct session *) current; /* written by [control]; NULL: no capture */
 	struct session *sessions;          /* current and older, newest first */
 	uint32_t numbers;                  /* sessions ever */
 	struct capture_port *ports;
-	struct iface *ifaces;              /* of ports here, and gone with packets not yet written */
+	struct iface *ifaces; /* of ports here, and gone with packets not yet written */
 
 	/* the drain under way */
 	bool draining;
-	uint64_t drains;                   /* begun */
-	uint64_t *limits;                  /* by worker: how far it reads */
-	struct session *drained;           /* newest of the sessions that it writes */
-	bool opening;                      /* it makes files that are not there yet */
-	uint64_t moved;                    /* bytes that it read */
+	uint64_t drains;         /* begun */
+	uint64_t *limits;        /* by worker: how far it reads */
+	struct session *drained; /* newest of the sessions that it writes */
+	bool opening;            /* it makes files that are not there yet */
+	uint64_t moved;          /* bytes that it read */
 };
 
 /* ---- policy.c ---------------------------------------------------------------------------- */

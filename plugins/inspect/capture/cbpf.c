@@ -14,13 +14,38 @@
  */
 #include "cbpf.h"
 
-enum insn_class { CLASS_LD, CLASS_LDX, CLASS_ST, CLASS_STX, CLASS_ALU, CLASS_JMP, CLASS_RET, CLASS_MISC };
+enum insn_class {
+	CLASS_LD,
+	CLASS_LDX,
+	CLASS_ST,
+	CLASS_STX,
+	CLASS_ALU,
+	CLASS_JMP,
+	CLASS_RET,
+	CLASS_MISC
+};
 enum size { SIZE_W = 0x00, SIZE_H = 0x08, SIZE_B = 0x10 };
-enum mode { MODE_IMM = 0x00, MODE_ABS = 0x20, MODE_IND = 0x40, MODE_MEM = 0x60, MODE_LEN = 0x80,
-	    MODE_MSH = 0xa0 };
-enum alu { ALU_ADD = 0x00, ALU_SUB = 0x10, ALU_MUL = 0x20, ALU_DIV = 0x30, ALU_OR = 0x40,
-	   ALU_AND = 0x50, ALU_LSH = 0x60, ALU_RSH = 0x70, ALU_NEG = 0x80, ALU_MOD = 0x90,
-	   ALU_XOR = 0xa0 };
+enum mode {
+	MODE_IMM = 0x00,
+	MODE_ABS = 0x20,
+	MODE_IND = 0x40,
+	MODE_MEM = 0x60,
+	MODE_LEN = 0x80,
+	MODE_MSH = 0xa0
+};
+enum alu {
+	ALU_ADD = 0x00,
+	ALU_SUB = 0x10,
+	ALU_MUL = 0x20,
+	ALU_DIV = 0x30,
+	ALU_OR = 0x40,
+	ALU_AND = 0x50,
+	ALU_LSH = 0x60,
+	ALU_RSH = 0x70,
+	ALU_NEG = 0x80,
+	ALU_MOD = 0x90,
+	ALU_XOR = 0xa0
+};
 enum jump { JUMP_A = 0x00, JUMP_EQ = 0x10, JUMP_GT = 0x20, JUMP_GE = 0x30, JUMP_SET = 0x40 };
 enum { SOURCE_X = 0x08, RET_A = 0x10, MISC_TXA = 0x80 };
 enum { CODE_CLASS = 0x07, CODE_SIZE = 0x18, CODE_MODE = 0xe0, CODE_OP = 0xf0 };
@@ -158,8 +183,7 @@ static enum step load_indirect(struct machine *m, const struct cbpf_insn *in, st
 }
 
 /* Four times the low half of a byte: the length of an IPv4 header. */
-static enum step load_header_length(struct machine *m, const struct cbpf_insn *in,
-				    struct word *out)
+static enum step load_header_length(struct machine *m, const struct cbpf_insn *in, struct word *out)
 {
 	enum step step = load_bytes(m, in->k, 1, out);
 
@@ -266,8 +290,8 @@ static enum step step_jump(struct machine *m, const struct cbpf_insn *in)
 	}
 	if (!comparison_is_known(m, in))
 		return STEP_UNKNOWN;
-	m->pc += condition_holds(in->code & CODE_OP, m->a.value, operand(m, in).value) ? in->jt :
-											 in->jf;
+	m->pc += condition_holds(in->code & CODE_OP, m->a.value, operand(m, in).value) ? in->jt
+										       : in->jf;
 	return STEP_GO;
 }
 

@@ -52,12 +52,18 @@ static void drain_ring(struct capture *c, struct ring *ring, uint64_t limit)
 }
 
 /* The oldest first, so that of two with the same name the newest has it in the end. */
-static void open_files(struct session *s)
+static void open_files(struct session *newest)
 {
-	if (!s)
-		return;
-	open_files(s->next);
-	writer_open(&s->writer);
+	const struct session *opened = NULL;
+
+	while (opened != newest) {
+		struct session *s = newest;
+
+		while (s->next != opened)
+			s = s->next;
+		writer_open(&s->writer);
+		opened = s;
+	}
 }
 
 /* [helper thread] */
@@ -69,7 +75,7 @@ static void run(void *arg, const volatile bool *cancelled)
 	if (c->opening)
 		open_files(c->drained);
 	for (uint32_t w = 0; w < c->workers; w++) {
-		if (c->rings[w])
+		if (c->limits[w] != 0) /* else its ring may be in the making */
 			drain_ring(c, c->rings[w], c->limits[w]);
 	}
 	for (struct session *s = c->drained; s; s = s->next) {

@@ -28,8 +28,9 @@ static int program_copy(const struct bpf_program *compiled, struct cbpf_program 
 	}
 	if (!cbpf_is_valid(program->insns, count)) {
 		free(program);
-		return xvs_refuse(err, -EINVAL, "filter",
-				  "the expression is too long or needs more than the frame's bytes");
+		return xvs_refuse(
+			err, -EINVAL, "filter",
+			"the expression is too long or needs more than the frame's bytes");
 	}
 	*out = program;
 	return 0;

@@ -23,7 +23,7 @@ enum { FRAGMENT_AT = 6, FRAGMENT_OFFSET = 0x1fff, FRAGMENT_ANY = 0x3fff };
 enum known {
 	BYTE_OPAQUE = -1,
 	BYTE_CONSTANT = -2, /* its value follows from the conditions alone */
-	/* else: the byte's place in struct xvs_flow_key */
+			    /* else: the byte's place in struct xvs_flow_key */
 };
 
 #define AT(field) ((int)offsetof(struct xvs_flow_key, field))
@@ -182,11 +182,14 @@ static int frame_place(struct keymap *m, const struct frame *f, uint32_t at)
 	return l3_byte(m, f, l3, at);
 }
 
-_Static_assert(offsetof(struct xvs_flow_key, eth_src) == offsetof(struct xvs_flow_key, eth_dst) + 6 &&
-	       offsetof(struct xvs_flow_key, ip_dst) == offsetof(struct xvs_flow_key, ip_src) + 16 &&
-	       offsetof(struct xvs_flow_key, l4_dst) == offsetof(struct xvs_flow_key, l4_src) + 2 &&
-	       offsetof(struct xvs_flow_key, l4_src) % 2 == 0 &&
-	       offsetof(struct xvs_flow_key, tcp_flags) % 2 == 0,
+_Static_assert(offsetof(struct xvs_flow_key, eth_src) ==
+			       offsetof(struct xvs_flow_key, eth_dst) + 6 &&
+		       offsetof(struct xvs_flow_key, ip_dst) ==
+			       offsetof(struct xvs_flow_key, ip_src) + 16 &&
+		       offsetof(struct xvs_flow_key, l4_dst) ==
+			       offsetof(struct xvs_flow_key, l4_src) + 2 &&
+		       offsetof(struct xvs_flow_key, l4_src) % 2 == 0 &&
+		       offsetof(struct xvs_flow_key, tcp_flags) % 2 == 0,
 	       "pairs that are neighbours on the wire are neighbours in the key");
 
 /* A constant is the type of a tag, or version 4 with a header of five words. */

@@ -8,8 +8,13 @@
 #include <string.h>
 
 enum block { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6 };
-enum option { OPTION_END = 0, SHB_USER_APPLICATION = 4, IF_NAME = 2, IF_TIME_RESOLUTION = 9,
-	      EPB_FLAGS = 2 };
+enum option {
+	OPTION_END = 0,
+	SHB_USER_APPLICATION = 4,
+	IF_NAME = 2,
+	IF_TIME_RESOLUTION = 9,
+	EPB_FLAGS = 2
+};
 enum { BYTE_ORDER_MAGIC = 0x1a2b3c4d, LINK_ETHERNET = 1, NANOSECONDS = 9 };
 
 static uint8_t *put16(uint8_t *at, uint32_t value)

@@ -12,8 +12,8 @@
 enum pcapng_direction { PCAPNG_INBOUND = 1, PCAPNG_OUTBOUND = 2 }; /* as in epb_flags */
 
 enum {
-	PCAPNG_HEADER_MAX = 256,   /* bytes of a section header or an interface description */
-	PCAPNG_PACKET_EXTRA = 48,  /* bytes of a packet block beside the packet, with padding */
+	PCAPNG_HEADER_MAX = 256,  /* bytes of a section header or an interface description */
+	PCAPNG_PACKET_EXTRA = 48, /* bytes of a packet block beside the packet, with padding */
 	PCAPNG_NAME_MAX = 63,
 };
 
@@ -21,8 +21,8 @@ struct pcapng_packet {
 	const uint8_t *bytes;
 	uint32_t captured;
 	uint32_t wire_len;
-	uint64_t ns;         /* since 1970 */
-	uint32_t iface;      /* number of the description in this file */
+	uint64_t ns;    /* since 1970 */
+	uint32_t iface; /* number of the description in this file */
 	uint32_t direction;
 };
 

@@ -18,8 +18,8 @@ struct iface;
 
 /* Followed by 'captured' bytes of the frame. */
 struct record {
-	uint32_t size;       /* of the record with its bytes, a multiple of 8 */
-	uint32_t session;    /* number of the capture that it is for; 0: padding to the end */
+	uint32_t size;    /* of the record with its bytes, a multiple of 8 */
+	uint32_t session; /* number of the capture that it is for; 0: padding to the end */
 	uint32_t captured;
 	uint32_t wire_len;
 	uint64_t ns;         /* CLOCK_MONOTONIC */

@@ -146,8 +146,7 @@ void writer_finish(struct writer *w)
 static bool make_room(struct writer *w, uint32_t need)
 {
 	writer_open(w);
-	if (w->fd >= 0 && w->max_bytes != 0 &&
-	    (uint64_t)w->size + w->used + need > w->max_bytes) {
+	if (w->fd >= 0 && w->max_bytes != 0 && (uint64_t)w->size + w->used + need > w->max_bytes) {
 		close_file(w);
 		if (w->files <= 1)
 			atomic_store_explicit(&w->full, true, memory_order_relaxed);

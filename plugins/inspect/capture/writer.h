@@ -22,10 +22,10 @@ enum { WRITER_PATH = 256, WRITER_BUFFER = 1 << 19, SNAPLEN_MAX = 262144 };
 struct iface {
 	struct iface *next;
 	char name[PCAPNG_NAME_MAX + 1];
-	uint64_t file;     /* serial number of the file in which it has 'nr' */
+	uint64_t file; /* serial number of the file in which it has 'nr' */
 	uint32_t nr;
 	uint32_t pad;
-	uint64_t gone_at;  /* drains begun when its port was detached; 0: it is attached */
+	uint64_t gone_at; /* drains begun when its port was detached; 0: it is attached */
 };
 
 struct writer {
@@ -35,20 +35,20 @@ struct writer {
 	uint32_t files;     /* 1: stop when full; else so many in turn */
 	uint32_t snaplen;
 
-	int fd;             /* -1: none yet */
-	uint32_t used;      /* of buffer */
-	off_t size;         /* of the file, without what is in the buffer */
-	uint64_t file;      /* serial number of this file in this process */
-	uint64_t epoch_ns;  /* real time minus monotonic */
-	uint32_t ifaces;    /* described in this file */
-	bool finished;      /* nothing is opened any more */
+	int fd;            /* -1: none yet */
+	uint32_t used;     /* of buffer */
+	off_t size;        /* of the file, without what is in the buffer */
+	uint64_t file;     /* serial number of this file in this process */
+	uint64_t epoch_ns; /* real time minus monotonic */
+	uint32_t ifaces;   /* described in this file */
+	bool finished;     /* nothing is opened any more */
 
 	/* status */
-	_Atomic uint32_t opened;  /* files, ever */
-	_Atomic int error;        /* errno value: no more is written */
-	_Atomic bool full;        /* the same, for max_bytes */
+	_Atomic uint32_t opened; /* files, ever */
+	_Atomic int error;       /* errno value: no more is written */
+	_Atomic bool full;       /* the same, for max_bytes */
 	_Atomic uint64_t packets;
-	_Atomic uint64_t bytes;   /* of packets, as captured */
+	_Atomic uint64_t bytes; /* of packets, as captured */
 
 	uint8_t buffer[WRITER_BUFFER];
 };

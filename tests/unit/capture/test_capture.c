@@ -115,7 +115,8 @@ static void drain(struct net *n)
 
 static struct xvs_batch *batch(struct net *n, int port, bool is_out)
 {
-	struct xvs_batch *b = fake_batch(&n->batch, &n->host, &n->packet, n->state[port], n->worker);
+	struct xvs_batch *b =
+		fake_batch(&n->batch, &n->host, &n->packet, n->state[port], n->worker);
 
 	b->stage = is_out ? XVS_STAGE_EGRESS : XVS_STAGE_INGRESS;
 	return b;
@@ -153,8 +154,8 @@ static void make_tagged(struct net *n, uint8_t proto, uint16_t dport, uint16_t v
 static int count_packets(const char *path)
 {
 	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *file = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO,
-							       text);
+	pcap_t *file =
+		pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, text);
 	struct pcap_pkthdr *header;
 	const u_char *bytes;
 	int count = 0;

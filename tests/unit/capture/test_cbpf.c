@@ -10,14 +10,42 @@ static const uint8_t mac_a[6] = { 2, 0, 0, 0, 0, 1 };
 static const uint8_t mac_b[6] = { 2, 0, 0, 0, 0, 2 };
 
 static const char *const expressions[] = {
-	"arp", "arp or icmp", "ip6", "tcp", "udp", "icmp6", "not tcp", "tcp port 80", "port 53",
-	"udp and dst port 53", "tcp portrange 80-90", "host 10.0.0.5", "src net 10.0.0.0/24",
-	"ether host 02:00:00:00:00:01", "ether multicast", "vlan", "vlan 10", "vlan and tcp port 80",
-	"tcp[tcpflags] & tcp-syn != 0", "icmp[icmptype] == icmp-echo", "ip[6:2] & 0x1fff == 0",
-	"ip[8] < 5", "len > 100", "greater 60", "ip[2:2] > 40", "tcp and ip[1] == 0x10",
-	"ip6 host 2001:db8::1", "ip6 and udp port 547", "arp host 10.0.0.5", "ip multicast",
-	"tcp[20:2] = 0x4745", "sctp port 5000", "(tcp or udp) and not port 22 and net 10",
-	"ether[0] & 1 = 0 and ip[16] >= 224", "ip proto 47", "tcp[13] = 2 or udp[4:2] > 8",
+	"arp",
+	"arp or icmp",
+	"ip6",
+	"tcp",
+	"udp",
+	"icmp6",
+	"not tcp",
+	"tcp port 80",
+	"port 53",
+	"udp and dst port 53",
+	"tcp portrange 80-90",
+	"host 10.0.0.5",
+	"src net 10.0.0.0/24",
+	"ether host 02:00:00:00:00:01",
+	"ether multicast",
+	"vlan",
+	"vlan 10",
+	"vlan and tcp port 80",
+	"tcp[tcpflags] & tcp-syn != 0",
+	"icmp[icmptype] == icmp-echo",
+	"ip[6:2] & 0x1fff == 0",
+	"ip[8] < 5",
+	"len > 100",
+	"greater 60",
+	"ip[2:2] > 40",
+	"tcp and ip[1] == 0x10",
+	"ip6 host 2001:db8::1",
+	"ip6 and udp port 547",
+	"arp host 10.0.0.5",
+	"ip multicast",
+	"tcp[20:2] = 0x4745",
+	"sctp port 5000",
+	"(tcp or udp) and not port 22 and net 10",
+	"ether[0] & 1 = 0 and ip[16] >= 224",
+	"ip proto 47",
+	"tcp[13] = 2 or udp[4:2] > 8",
 };
 enum { EXPRESSIONS = sizeof(expressions) / sizeof(expressions[0]) };
 
@@ -187,7 +215,8 @@ static enum cbpf_answer trace(const char *expression, const struct fake_packet *
 static void rules_out_tcp_by_its_protocol_alone(void **state)
 {
 	const uint16_t l4[2] = { 40000, 80 };
-	struct xvs_flow_key want = { .ethertype = 0xffff, .ip_proto = 0xff,
+	struct xvs_flow_key want = { .ethertype = 0xffff,
+				     .ip_proto = 0xff,
 				     .bits = XVS_KEY_VLAN | XVS_KEY_VLAN2 };
 	struct xvs_flow_key seen;
 	struct fake_packet p;
@@ -235,8 +264,10 @@ static void tells_behind_a_tag(void **state)
 
 static void does_not_claim_what_the_key_does_not_tell(void **state)
 {
-	static const char *const beyond[] = { "len > 1000", "ip[2:2] > 4000", "tcp[4:4] = 1",
-		"ip[4:2] = 1", "tcp[20:2] = 0x4745", "ether[200] = 1", "ip[6] & 0x40 != 0" };
+	static const char *const beyond[] = { "len > 1000",         "ip[2:2] > 4000",
+					      "tcp[4:4] = 1",       "ip[4:2] = 1",
+					      "tcp[20:2] = 0x4745", "ether[200] = 1",
+					      "ip[6] & 0x40 != 0" };
 	const uint16_t l4[2] = { 40000, 443 };
 	struct xvs_flow_key seen;
 	struct fake_packet p;
@@ -250,16 +281,16 @@ static void does_not_claim_what_the_key_does_not_tell(void **state)
 static void refuses_programs_that_are_none(void **state)
 {
 	static const struct cbpf_insn wrong[][2] = {
-		{ { 0x06, 0, 0, 1 }, { 0x00, 0, 0, 0 } },   /* does not end with a return */
-		{ { 0x15, 1, 0, 0 }, { 0x06, 0, 0, 0 } },   /* jumps behind the end */
+		{ { 0x06, 0, 0, 1 }, { 0x00, 0, 0, 0 } }, /* does not end with a return */
+		{ { 0x15, 1, 0, 0 }, { 0x06, 0, 0, 0 } }, /* jumps behind the end */
 		{ { 0x05, 0, 0, 1 }, { 0x06, 0, 0, 0 } },
 		{ { 0x05, 0, 0, 0xffffffff }, { 0x06, 0, 0, 0 } },
-		{ { 0x34, 0, 0, 0 }, { 0x06, 0, 0, 0 } },   /* divides by zero */
-		{ { 0x60, 0, 0, 16 }, { 0x06, 0, 0, 0 } },  /* memory that is not there */
+		{ { 0x34, 0, 0, 0 }, { 0x06, 0, 0, 0 } },  /* divides by zero */
+		{ { 0x60, 0, 0, 16 }, { 0x06, 0, 0, 0 } }, /* memory that is not there */
 		{ { 0x02, 0, 0, 16 }, { 0x06, 0, 0, 0 } },
-		{ { 0xff, 0, 0, 0 }, { 0x06, 0, 0, 0 } },   /* no instruction */
+		{ { 0xff, 0, 0, 0 }, { 0x06, 0, 0, 0 } }, /* no instruction */
 		{ { 0x128, 0, 0, 0 }, { 0x06, 0, 0, 0 } },
-		{ { 0x64, 0, 0, 32 }, { 0x06, 0, 0, 0 } },  /* shifts by the whole word */
+		{ { 0x64, 0, 0, 32 }, { 0x06, 0, 0, 0 } }, /* shifts by the whole word */
 	};
 	static const struct cbpf_insn right[] = { { 0x28, 0, 0, 12 }, { 0x06, 0, 0, 1 } };
 

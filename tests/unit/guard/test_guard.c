@@ -251,12 +251,12 @@ static void drops_what_hides_behind_headers(void **state)
 	net_create(&n);
 	n.policy.router_guard = true;
 	policy_set(&n);
-	ipv6(&n, link_local, 44, 60 << 8);    /* a first fragment that ends in its headers */
-	n.packet.bytes[57] = 1;               /* more fragments */
+	ipv6(&n, link_local, 44, 60 << 8); /* a first fragment that ends in its headers */
+	n.packet.bytes[57] = 1;            /* more fragments */
 	fake_parse(&n.packet, 86, 1);
 	assert_int_equal(n.packet.key.ip_proto, 60);
 	assert_string_equal(judged(&n), "header-chain");
-	ipv6(&n, link_local, 44, 58 << 8);    /* one that ends before the ICMPv6 header */
+	ipv6(&n, link_local, 44, 58 << 8); /* one that ends before the ICMPv6 header */
 	n.packet.bytes[57] = 1;
 	fake_parse(&n.packet, 64, 1);
 	assert_string_equal(judged(&n), "header-chain");
@@ -475,7 +475,8 @@ static void a_trace_spends_and_counts_nothing(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_string_equal(checked(&n), "pass");
 	assert_int_equal(n.host.ext->ops->status_read(n.host.self, n.state, "org.xvs.guard.drops/1",
-						      drops, &err), 0);
+						      drops, &err),
+			 0);
 	assert_int_equal(drops[GUARD_SPOOFED_ARP], 0);
 	net_destroy(&n);
 }
@@ -496,14 +497,17 @@ static void shows_drops_by_kind(void **state)
 	ipv4(&n, OTHER, 6, 1, 2);
 	v = fake_judge(&n.host, batch(&n), &n.packet.key);
 	assert_int_not_equal(v.cookie, 0);
-	((const struct xvs_flow *)n.host.ext->ops->query(n.host.self, XVS_FLOW))->account(
-		n.host.self, &(struct xvs_flow_stats){ .size = sizeof(struct xvs_flow_stats),
-			.cookie = v.cookie, .packets = 7, .port_state = n.state,
-			.worker_state = n.worker });
+	((const struct xvs_flow *)n.host.ext->ops->query(n.host.self, XVS_FLOW))
+		->account(n.host.self,
+			  &(struct xvs_flow_stats){ .size = sizeof(struct xvs_flow_stats),
+						    .cookie = v.cookie,
+						    .packets = 7,
+						    .port_state = n.state,
+						    .worker_state = n.worker });
 	status = fake_feature(&n.host, "org.xvs.guard.drops/1");
 	assert_int_equal(status->bytes, sizeof(drops));
-	assert_int_equal(n.host.ext->ops->status_read(n.host.self, n.state, status->id, drops,
-						      &err), 0);
+	assert_int_equal(
+		n.host.ext->ops->status_read(n.host.self, n.state, status->id, drops, &err), 0);
 	assert_int_equal(drops[GUARD_SPOOFED_ARP], 1);
 	assert_int_equal(drops[GUARD_SPOOFED_IP], 7);
 	net_destroy(&n);
@@ -537,7 +541,8 @@ static void a_change_takes_effect_and_leaks_nothing(void **state)
 	(void)state;
 	net_create(&n);
 	ipv4(&n, OTHER, 17, 67, 68);
-	assert_int_equal(fake_policy(&n.host, n.state, "org.xvs.guard/1", &n.policy, false, &err), 0);
+	assert_int_equal(fake_policy(&n.host, n.state, "org.xvs.guard/1", &n.policy, false, &err),
+			 0);
 	assert_string_equal(judged(&n), "pass");
 	assert_int_equal(fake_policy(&n.host, n.state, "org.xvs.guard/1", NULL, true, &err), 0);
 	memcpy(n.packet.key.eth_src, other, 6);

@@ -57,17 +57,17 @@ struct fake_host {
 	struct xvs_timer *timers[FAKE_JOBS];
 	unsigned timer_count;
 
-	unsigned invalidated;         /* calls */
-	uint64_t invalidated_tags;    /* of all calls, or'ed */
-	unsigned matches;             /* calls of invalidate_match() */
-	struct xvs_flow_key match;    /* key of the last */
+	unsigned invalidated;      /* calls */
+	uint64_t invalidated_tags; /* of all calls, or'ed */
+	unsigned matches;          /* calls of invalidate_match() */
+	struct xvs_flow_key match; /* key of the last */
 	unsigned conns_invalidated;
 	unsigned events;
-	unsigned char event[512];     /* value of the last */
+	unsigned char event[512]; /* value of the last */
 	uint32_t event_port;
 
 	unsigned logs;
-	char log[256];                /* the last line */
+	char log[256]; /* the last line */
 	uint64_t counters[FAKE_COUNTERS];
 };
 
@@ -181,15 +181,18 @@ static inline void fake_task_cancel(const struct xvs_host *h)
 static inline const void *fake_query(const struct xvs_host *h, const char *id)
 {
 	static const struct xvs_flow_host flow = { .size = sizeof(flow),
-		.invalidate = fake_invalidate, .invalidate_match = fake_invalidate_match };
+						   .invalidate = fake_invalidate,
+						   .invalidate_match = fake_invalidate_match };
 	static const struct xvs_conn_host conn = { .size = sizeof(conn),
-		.invalidate = fake_invalidate_conns };
+						   .invalidate = fake_invalidate_conns };
 	static const struct xvs_event_host event = { .size = sizeof(event), .emit = fake_emit };
 	static const struct xvs_timer_host timer = { .size = sizeof(timer),
-		.create = fake_timer_create, .arm = fake_timer_arm,
-		.destroy = fake_timer_destroy };
+						     .create = fake_timer_create,
+						     .arm = fake_timer_arm,
+						     .destroy = fake_timer_destroy };
 	static const struct xvs_task_host task = { .size = sizeof(task),
-		.start = fake_task_start, .cancel = fake_task_cancel };
+						   .start = fake_task_start,
+						   .cancel = fake_task_cancel };
 
 	if (strcmp(id, XVS_FLOW_HOST) == 0)
 		return &flow;
@@ -238,17 +241,24 @@ static inline void fake_tasks(struct fake_host *f)
 /* One instance of the module's first extension. */
 static inline void fake_create(struct fake_host *f, uint32_t workers)
 {
-	const struct xvs_create args = { .size = sizeof(args), .workers = workers,
-		.switch_name = "lab", .instance = "it", .ports_max = 64,
-		.seed = UINT64_C(0x9e3779b97f4a7c15) };
+	const struct xvs_create args = { .size = sizeof(args),
+					 .workers = workers,
+					 .switch_name = "lab",
+					 .instance = "it",
+					 .ports_max = 64,
+					 .seed = UINT64_C(0x9e3779b97f4a7c15) };
 	struct xvs_error err = { .size = sizeof(err) };
 	bool no_task = f->has_no_task;
 
 	memset(f, 0, sizeof(*f));
 	f->has_no_task = no_task;
 	f->now_ns = UINT64_C(1000000000000);
-	f->host = (struct xvs_host){ .size = sizeof(f->host), .name = "fake", .log = fake_log,
-		.now = fake_now, .query = fake_query, .defer = fake_defer };
+	f->host = (struct xvs_host){ .size = sizeof(f->host),
+				     .name = "fake",
+				     .log = fake_log,
+				     .now = fake_now,
+				     .query = fake_query,
+				     .defer = fake_defer };
 	f->ext = (const struct xvs_extension *)xvs_module_1.extensions.items;
 	assert_int_equal(f->ext->ops->create(&f->host, &args, &f->self, &err), 0);
 }
@@ -505,10 +515,17 @@ static inline struct xvs_batch *fake_batch(struct fake_batch *fb, struct fake_ho
 {
 	memset(fb, 0, sizeof(*fb));
 	fb->pkts[0] = &p->x;
-	fb->b = (struct xvs_batch){ .live = 1, .pkts = fb->pkts, .reason = fb->reason,
-		.dest = fb->dest, .counters = f->counters, .port_state = port_state,
-		.worker_state = worker_state, .now_ns = f->now_ns, .port = p->key.port,
-		.stage = XVS_STAGE_INGRESS, .count = 1 };
+	fb->b = (struct xvs_batch){ .live = 1,
+				    .pkts = fb->pkts,
+				    .reason = fb->reason,
+				    .dest = fb->dest,
+				    .counters = f->counters,
+				    .port_state = port_state,
+				    .worker_state = worker_state,
+				    .now_ns = f->now_ns,
+				    .port = p->key.port,
+				    .stage = XVS_STAGE_INGRESS,
+				    .count = 1 };
 	return &fb->b;
 }
 
@@ -516,8 +533,8 @@ static inline struct xvs_flow_verdict fake_judge(const struct fake_host *f,
 						 const struct xvs_batch *b,
 						 const struct xvs_flow_key *key)
 {
-	const struct xvs_flow *flow = (const struct xvs_flow *)f->ext->ops->query(f->self,
-										  XVS_FLOW);
+	const struct xvs_flow *flow =
+		(const struct xvs_flow *)f->ext->ops->query(f->self, XVS_FLOW);
 	struct xvs_flow_verdict v;
 
 	memset(&v, 0, sizeof(v));

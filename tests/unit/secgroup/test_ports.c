@@ -44,8 +44,11 @@ static void nothing_is_every_port(void **state)
 
 static void refuses_what_is_no_list(void **state)
 {
-	static const char *const wrong[] = { "x", "80,", ",80", "80,,90", "80 90", "65536", "-1",
-		"1-", "80-70", "99999999999999999999", "80;90", "0x50", "1-2-3", "+1" };
+	static const char *const wrong[] = {
+		"x",     "80,",  ",80",   "80,,90", "80 90",
+		"65536", "-1",   "1-",    "80-70",  "99999999999999999999",
+		"80;90", "0x50", "1-2-3", "+1"
+	};
 	struct port_set set;
 	char why[128];
 

@@ -20,8 +20,10 @@ struct net {
 /* A rule that matches everything inward and allows it, to be narrowed. */
 static struct rule_policy rule(uint32_t proto, const char *ports)
 {
-	struct rule_policy r = { .direction = DIRECTION_IN, .proto = proto,
-				 .icmp_type = ICMP_TYPE_ANY, .action = RULE_ALLOW };
+	struct rule_policy r = { .direction = DIRECTION_IN,
+				 .proto = proto,
+				 .icmp_type = ICMP_TYPE_ANY,
+				 .action = RULE_ALLOW };
 
 	(void)snprintf(r.ports, sizeof(r.ports), "%s", ports);
 	return r;
@@ -42,7 +44,8 @@ static void policy_set(struct net *n, const struct rule_policy *rules, uint32_t 
 
 	n->policy.rules = (struct xvs_table){ rules, count, sizeof(*rules) };
 	assert_int_equal(fake_policy(&n->host, n->state, "org.xvs.secgroup.rules/1", &n->policy,
-				     true, &err), 0);
+				     true, &err),
+			 0);
 	fake_quiet(&n->host);
 }
 
@@ -69,9 +72,15 @@ static void net_destroy(struct net *n)
 static struct xvs_conn conn(struct net *n, bool inbound, uint8_t proto, uint32_t remote,
 			    unsigned service)
 {
-	struct xvs_conn c = { .size = sizeof(c), .state = XVS_CONN_NEW, .proto = proto,
-			      .inbound = inbound, .port = 1, .src_port = fake_hton(40000),
-			      .dst_port = fake_hton(service), .id = 77, .slot = &n->slot };
+	struct xvs_conn c = { .size = sizeof(c),
+			      .state = XVS_CONN_NEW,
+			      .proto = proto,
+			      .inbound = inbound,
+			      .port = 1,
+			      .src_port = fake_hton(40000),
+			      .dst_port = fake_hton(service),
+			      .id = 77,
+			      .slot = &n->slot };
 	struct xvs_ip far_end = prefix_v4(remote, 32);
 	struct xvs_ip guest = prefix_v4(GUEST, 32);
 
@@ -242,7 +251,8 @@ static void assert_refused(struct net *n, const struct rule_policy *rules, uint3
 
 	n->policy.rules = (struct xvs_table){ rules, count, sizeof(*rules) };
 	assert_int_equal(fake_policy(&n->host, n->state, "org.xvs.secgroup.rules/1", &n->policy,
-				     true, &err), -EINVAL);
+				     true, &err),
+			 -EINVAL);
 	assert_string_equal(err.field, field);
 	assert_int_not_equal(err.text[0], '\0');
 }
@@ -278,11 +288,12 @@ static void a_change_asks_again_and_an_abort_changes_nothing(void **state)
 	assert_int_equal(n.host.conns_invalidated, 1);
 	n.policy.default_in = DEFAULT_ALLOW;
 	assert_int_equal(fake_policy(&n.host, n.state, "org.xvs.secgroup.rules/1", &n.policy, false,
-				     &err), 0);
+				     &err),
+			 0);
 	assert_int_equal(n.host.conns_invalidated, 1);
 	assert_string_equal(in_tcp(&n, PEER, 81), "default-deny");
-	assert_int_equal(fake_policy(&n.host, n.state, "org.xvs.secgroup.rules/1", NULL, true, &err),
-			 0);
+	assert_int_equal(
+		fake_policy(&n.host, n.state, "org.xvs.secgroup.rules/1", NULL, true, &err), 0);
 	assert_int_equal(n.host.conns_invalidated, 2);
 	assert_string_equal(in_tcp(&n, PEER, 80), "no-rules");
 	net_destroy(&n);
@@ -307,7 +318,8 @@ static void shows_hits_of_each_rule(void **state)
 	n.packet.x.flags |= XVS_PKT_DRY; /* a trace is not counted */
 	assert_string_equal(in_tcp(&n, PEER, 80), "allow");
 	assert_int_equal(n.host.ext->ops->status_read(n.host.self, n.state,
-						      "org.xvs.secgroup.hits/1", &status, &err), 0);
+						      "org.xvs.secgroup.hits/1", &status, &err),
+			 0);
 	hits = status.rules.items;
 	assert_int_equal(status.rules.count, 2);
 	assert_int_equal(hits[0].hits, 3);

@@ -226,14 +226,17 @@ static void shows_its_table(void **state)
 	net_create(&n);
 	assert_int_equal(fake_feature(&n.host, "org.xvs.static.table/1")->bytes, sizeof(status));
 	assert_int_equal(n.host.ext->ops->status_read(n.host.self, NULL, "org.xvs.static.table/1",
-						      &status, &err), 0);
+						      &status, &err),
+			 0);
 	assert_int_equal(status.count, 2);
 	assert_int_equal(status.entries.count, 2);
 	assert_string_equal(status.uplink, "up0");
 	rows = status.entries.items;
 	for (int i = 0; i < 2; i++) {
-		seen |= strcmp(rows[i].port, "a") == 0 && memcmp(rows[i].mac, mac_a, 6) == 0 ? 1 : 0;
-		seen |= strcmp(rows[i].port, "b") == 0 && memcmp(rows[i].mac, mac_b, 6) == 0 ? 2 : 0;
+		seen |= strcmp(rows[i].port, "a") == 0 && memcmp(rows[i].mac, mac_a, 6) == 0 ? 1
+											     : 0;
+		seen |= strcmp(rows[i].port, "b") == 0 && memcmp(rows[i].mac, mac_b, 6) == 0 ? 2
+											     : 0;
 	}
 	assert_int_equal(seen, 3);
 	net_destroy(&n);
