@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *
- * What connections cost: opening them, and letting a packet into one of many that are open.
+ * micro/conn_bench.c - what connections cost: opening them, and letting packets into open ones.
  *
  *      conn_bench [CONNECTIONS]        (default 60000; packets of them in random order)
  */

@@ -120,6 +120,12 @@ enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t por
 enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn_ref ref,
 			     const struct packet *p, void *arg, uint16_t *reason);
 
+/*
+ * [worker] Optional: a packet with this handle comes to conn_update() soon.  Where connections do
+ * not fit the caches, some eight packets ahead make it several times as fast.
+ */
+void conn_prefetch(const struct conn_table *t, struct conn_ref ref);
+
 /* [worker] A little of the sweep, once a burst: time-outs, reports, waiting fragments. */
 void conn_sweep(struct conn_table *t, struct worker *w, void *arg);
 

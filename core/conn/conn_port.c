@@ -3,8 +3,8 @@
  * conn/conn_port.c - ports become guarded, change policy, and cease to be.
  *
  * Every number that a port's epoch takes is new in the table.  A connection keeps the one it was
- * authorised under: not the port's own any more means "ask again", older than the opening means that
- * it is a left-over from an earlier life of the port's number.
+ * authorised under: not the port's own any more means "ask again", older than the opening means
+ * that it is a left-over from an earlier life of the port's number.
  */
 #include <errno.h>
 
@@ -69,18 +69,21 @@ int conn_port_open(struct conn_table *t, uint32_t port, uint32_t limit, uint32_t
 	uint32_t epoch;
 
 	if (port == 0 || port >= PORTS_MAX)
-		return error_set(err, -EINVAL, "port", "connections of port %u: no such port", port);
+		return error_set(err, -EINVAL, "port", "connections of port %u: no such port",
+				 port);
 	if (half_open > HALF_OPEN_MAX)
-		return error_set(err, -EINVAL, "half_open",
-				 "connections of port %u: half-open limit is %u, must be at most %d",
-				 port, half_open, HALF_OPEN_MAX);
+		return error_set(
+			err, -EINVAL, "half_open",
+			"connections of port %u: half-open limit is %u, must be at most %d", port,
+			half_open, HALF_OPEN_MAX);
 	cp = &t->ports[port];
 	limit = limit ? limit : t->limits.per_port;
 	half_open = half_open ? half_open : t->limits.half_open;
 	if (equip(t, cp, half_open))
 		return error_set(err, -ENOMEM, "half_open",
 				 "connections of port %u: no memory for a half-open limit of %u, "
-				 "ask for less", port, half_open);
+				 "ask for less",
+				 port, half_open);
 	atomic_store_explicit(&cp->limit, limit, memory_order_relaxed);
 	atomic_store_explicit(&cp->half_limit, half_open, memory_order_relaxed);
 	if (atomic_load_explicit(&cp->opened, memory_order_relaxed))

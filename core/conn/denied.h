@@ -15,11 +15,11 @@ enum { DENIED_MS = 30000 }; /* asked again after so long */
 
 struct denial {
 	struct conn_key key;
-	uint16_t action;   /* DENY or REJECT */
+	uint16_t action; /* DENY or REJECT */
 	uint16_t reason;
 	uint16_t instance;
-	uint16_t inbound;  /* the direction in which it was opened; the other is not denied */
-	uint32_t epoch;    /* of the port; void in a later one */
+	uint16_t inbound; /* the direction in which it was opened; the other is not denied */
+	uint32_t epoch;   /* of the port; void in a later one */
 	uint32_t reserved;
 	uint64_t until_ns;
 	uint64_t id;

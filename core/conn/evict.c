@@ -68,32 +68,28 @@ static uint32_t turn_at(const struct ring *r, uint32_t position)
 }
 
 /*
- * Claims the position of *end once its cell has come to 'turn' (0: free, 1: full).  False: it has
+ * Claims the position of *end once its cell has come to 'turn' (0: free, 1: full).  NULL: it has
  * not, that is, the ring is full or empty, or another worker is just at work there.
  */
 static struct cell *ring_claim(struct ring *r, _Atomic uint32_t *end, uint32_t full,
 			       uint32_t *position)
 {
 	uint32_t at = atomic_load_explicit(end, memory_order_relaxed);
+	struct cell *cell;
 
-	for (;;) {
-		struct cell *cell = &r->cells[at & r->mask];
-		uint32_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
-		uint32_t seen = at;
+	do {
+		uint32_t turn;
 
-		if (turn == turn_at(r, at) + full) {
-			if (atomic_compare_exchange_weak_explicit(end, &at, at + 1,
-								  memory_order_relaxed,
-								  memory_order_relaxed)) {
-				*position = at;
-				return cell;
-			}
-			continue;
-		}
-		at = atomic_load_explicit(end, memory_order_relaxed);
-		if (at == seen)
+		cell = &r->cells[at & r->mask];
+		turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
+		if (turn != turn_at(r, at) + full &&
+		    at == atomic_load_explicit(end, memory_order_relaxed))
 			return NULL;
-	}
+		/* Where another was faster, this fails and tells the position that is next. */
+	} while (!atomic_compare_exchange_weak_explicit(end, &at, at + 1, memory_order_relaxed,
+							memory_order_relaxed));
+	*position = at;
+	return cell;
 }
 
 static bool ring_put(struct ring *r, struct conn_ref ref)
@@ -122,7 +118,7 @@ static bool ring_take(struct ring *r, struct conn_ref *out)
 	return true;
 }
 
-/* ---- ending the oldest ---------------------------------------------------------------------------- */
+/* ---- ending the oldest --------------------------------------------------------------------- */
 
 typedef bool state_test(enum conn_state state);
 
@@ -166,7 +162,7 @@ bool evict_one(struct conn_table *t, struct worker *w, struct conn_port *port, v
 	       end_oldest(t, w, rcu_read(&port->half_open), state_is_half_open, arg);
 }
 
-/* ---- limits ----------------------------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------------------------- */
 
 static bool count_in(_Atomic uint32_t *count, uint32_t limit)
 {

@@ -2,24 +2,24 @@
 /*
  * conn/fragment.c - datagrams of which a guarded port sees fragments.
  *
- * The first fragment is judged as if it were whole; the others wait for it and then go the same way.
- * Of each datagram the ranges seen are kept: if two overlap, the datagram is given up (RFC 5722; for
- * IPv4 it is no less of an attack), since two receivers would put it together differently.  The same
+ * The first fragment is judged as if it were whole; the others wait for it and go the same way.
+ * Of each datagram the ranges seen are kept: if two overlap, it is given up (RFC 5722; for IPv4
+ * it is no less of an attack), since two receivers would put it together differently.  The same
  * range again is a duplicate and harmless.
  *
- * Each worker has its own table, as packets that wait belong to its pool.  Fragments of one datagram
- * come in on one worker, because all of them are spread over queues by addresses alone.
+ * Each worker has its own table, as packets that wait belong to its pool.  All fragments of a
+ * datagram come in on one worker, because they are spread over queues by addresses alone.
  */
 #include "conn/fragment.h"
 
 #include <stdlib.h>
 
 enum {
-	DATAGRAMS = 64,      /* of a port, per worker; the oldest makes room */
-	WAITING_MAX = 64,    /* fragments of a port, all workers together */
-	RANGES_MAX = 128,    /* of 576 octets a datagram of 64 KiB has 119 */
+	DATAGRAMS = 64,   /* of a port, per worker; the oldest makes room */
+	WAITING_MAX = 64, /* fragments of a port, all workers together */
+	RANGES_MAX = 128, /* of 576 octets a datagram of 64 KiB has 119 */
 	WAIT_MS = 100,
-	FOLLOW_MS = 1000,    /* how long after the first the last may come */
+	FOLLOW_MS = 1000, /* how long after the first the last may come */
 	DATAGRAM_END = 65535,
 	EXTENSIONS_MAX = 8,
 };
@@ -31,7 +31,7 @@ struct datagram_key {
 	uint8_t dst[16];
 	uint32_t id;
 	uint32_t segment;
-	uint8_t proto;   /* IPv4; of IPv6 it is no part of the identity (RFC 8200, 4.5) */
+	uint8_t proto; /* IPv4; of IPv6 it is no part of the identity (RFC 8200, 4.5) */
 	uint8_t inbound;
 	uint8_t version;
 	uint8_t reserved[5];
@@ -46,7 +46,7 @@ struct datagram {
 	struct datagram_key key;
 	uint64_t begin_ns;
 	uint64_t until_ns;
-	uint8_t state;       /* enum datagram_state */
+	uint8_t state; /* enum datagram_state */
 	uint8_t reserved;
 	uint16_t range_count;
 	uint32_t covered;
@@ -64,7 +64,7 @@ struct datagram {
 struct fragments {
 	uint64_t next_look_ns;
 	uint32_t used;
-	uint32_t is_ready;   /* something that waited may go on */
+	uint32_t is_ready; /* something that waited may go on */
 	struct datagram datagrams[DATAGRAMS];
 };
 
@@ -85,7 +85,7 @@ void fragments_destroy(struct fragments *f, unsigned workers)
 	table_unmap(f, workers * sizeof(*f));
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static bool set_range(struct fragment *f, uint32_t offset, uint32_t begin, uint32_t end)
 {
@@ -159,7 +159,7 @@ static bool read_fragment(const struct visit *v, struct fragment *f)
 	return x->flags & XVS_PKT_IPV4 ? read_ipv4(x, f) : read_ipv6(x, f);
 }
 
-/* ---- datagrams ---------------------------------------------------------------------------------------- */
+/* ---- datagrams ----------------------------------------------------------------------------- */
 
 static struct fragments *fragments_of(struct conn_table *t, const struct worker *w, uint32_t port)
 {
@@ -281,7 +281,7 @@ static bool add_range(struct datagram *d, const struct fragment *f)
 
 		if (old->begin == new->begin && old->end == new->end)
 			return true;
-		if (old->begin < new->end && new->begin < old->end)
+		if (old->begin < new->end &&new->begin < old->end)
 			return false;
 	}
 	if (d->range_count == RANGES_MAX)
@@ -291,7 +291,7 @@ static bool add_range(struct datagram *d, const struct fragment *f)
 	return true;
 }
 
-/* ---- judging -------------------------------------------------------------------------------------------- */
+/* ---- judging ------------------------------------------------------------------------------- */
 
 /* The connection that the first belongs to has sent all of the datagram. */
 static void extend_tcp(struct visit *v, const struct datagram *d)
@@ -375,8 +375,9 @@ static enum conn_answer judge_dry(struct visit *v, const struct datagram *d,
 	enum conn_answer answer;
 
 	if (!f->is_first)
-		return d && d->state == DATAGRAM_PASSES && d->epoch == v->epoch ?
-			       CONN_INSIDE : visit_drop(v, REASON_FRAGMENT);
+		return d && d->state == DATAGRAM_PASSES && d->epoch == v->epoch
+			       ? CONN_INSIDE
+			       : visit_drop(v, REASON_FRAGMENT);
 	answer = judge_whole(v);
 	return answer == CONN_PASS ? CONN_INSIDE : answer;
 }
@@ -407,7 +408,7 @@ enum conn_answer fragment_judge(struct visit *v)
 	return d->state == DATAGRAM_PASSES ? follow(v, d) : hold(v, d);
 }
 
-/* ---- those that wait ------------------------------------------------------------------------------------ */
+/* ---- those that wait ----------------------------------------------------------------------- */
 
 /* Goes on, in order; 'resume' may bring a fragment back here, so the list is let go first. */
 static void resume_held(struct conn_table *t, struct worker *w, uint32_t port, struct datagram *d,

@@ -10,8 +10,8 @@
 #include "conn/judge.h"
 
 enum {
-	QUOTE_BYTES = 128,      /* enough for an IPv6 header, some extensions and eight octets */
-	QUOTE_L4_BYTES = 8,     /* RFC 792: at least so many are quoted */
+	QUOTE_BYTES = 128,  /* enough for an IPv6 header, some extensions and eight octets */
+	QUOTE_L4_BYTES = 8, /* RFC 792: at least so many are quoted */
 	EXTENSIONS_MAX = 8,
 };
 
@@ -164,7 +164,7 @@ enum conn_answer icmp_judge_error(struct visit *v)
 		return visit_drop(v, REASON_CONN_UNRELATED);
 	c = judge_find(v, &tuple.key);
 	/*
-	 * An error needs no question of its own, but it cannot stand in for one either: while policy
+	 * An error needs no question of its own, but cannot stand in for one either: while policy
 	 * has changed and no packet has yet asked about the connection, it does not pass on the old
 	 * answer.  Its sender repeats it if the matter lasts.
 	 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conn/judge.c - a packet whose flow is not known: to which connection it belongs, or whether it may
- * open one.
+ * conn/judge.c - a packet whose flow is not known: to which connection it belongs, or whether it
+ * may open one.
  *
  * Firewalls are asked with the connection findable but its bit held and its epoch 0.  So a second
  * worker with a packet of the same connection finds it, waits, and never asks a second time.
@@ -14,7 +14,7 @@
 
 enum { ROUNDS = 4 }; /* a connection that keeps ending under our hands is not worth more */
 
-/* ---- connections that exist --------------------------------------------------------------------------- */
+/* ---- connections that exist ---------------------------------------------------------------- */
 
 bool judge_is_fresh(const struct visit *v, struct conn *c)
 {
@@ -74,7 +74,7 @@ struct conn *judge_find(struct visit *v, const struct conn_key *key)
 	return NULL;
 }
 
-/* ---- asking --------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static void ask(struct visit *v, struct conn *c, uint64_t slots[CONN_SLOTS])
 {
@@ -156,8 +156,8 @@ static enum conn_answer renew(struct visit *v, struct conn *c)
 
 static enum conn_answer judge_known(struct visit *v, struct conn *c)
 {
-	unsigned direction = conn_direction(c, v->inbound);
-	struct conn_ref ref = conn_ref_of(v->t, c, direction);
+	struct passage m = { v->t, v->w, c, conn_direction(c, v->inbound), v->p, v->arg };
+	struct conn_ref ref = conn_ref_of(v->t, c, m.direction);
 	enum conn_answer answer;
 
 	if (conn_state(c) == STATE_NONE)
@@ -166,8 +166,8 @@ static enum conn_answer judge_known(struct visit *v, struct conn *c)
 	if (answer != CONN_PASS)
 		return answer;
 	if (v->is_dry)
-		return update_dry(c, direction, v->p, &v->out->reason);
-	answer = update_conn(v->t, v->w, c, direction, v->p, v->arg, &v->out->reason);
+		return update_dry(&m, &v->out->reason);
+	answer = update_conn(&m, &v->out->reason);
 	if (answer == CONN_PASS) {
 		v->out->ref = ref;
 		v->out->decision.mark = atomic_load_explicit(&c->mark, memory_order_relaxed);
@@ -175,7 +175,7 @@ static enum conn_answer judge_known(struct visit *v, struct conn *c)
 	return answer;
 }
 
-/* ---- new ones --------------------------------------------------------------------------------------------- */
+/* ---- new ones ------------------------------------------------------------------------------ */
 
 static enum conn_answer answer_denial(struct visit *v, const struct denial *denial)
 {
@@ -306,8 +306,8 @@ static enum conn_answer judge_unknown(struct visit *v, const struct tuple *tuple
 	struct denial denial;
 	uint16_t refused = REASON_NONE;
 
-	if (denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch,
-			v->w->now_ns, &denial))
+	if (denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch, v->w->now_ns,
+			&denial))
 		return answer_denial(v, &denial);
 	if (tuple->is_answer)
 		return visit_drop(v, REASON_CONN_STATE);
@@ -349,6 +349,7 @@ enum conn_answer judge_whole(struct visit *v)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-function-size): seven things make a question; 'visit' begins here. */
 enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t port, bool inbound,
 			    struct packet *p, void *arg, struct conn_result *out)
 {

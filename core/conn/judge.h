@@ -14,9 +14,9 @@ struct visit {
 	struct worker *w;
 	struct conn_port *port;
 	uint32_t port_id;
-	uint32_t epoch;       /* of the port before anybody was asked (architecture 16.2) */
+	uint32_t epoch; /* of the port before anybody was asked (architecture 16.2) */
 	bool inbound;
-	bool is_dry;          /* a trace: changes nothing */
+	bool is_dry; /* a trace: changes nothing */
 	struct packet *p;
 	void *arg;
 	struct conn_result *out;
@@ -40,13 +40,20 @@ bool judge_is_fresh(const struct visit *v, struct conn *c);
 /* [worker] icmp.c: an error of ICMP or ICMPv6. */
 enum conn_answer icmp_judge_error(struct visit *v);
 
-/* [worker] update.c: lets the packet into a live connection: CONN_PASS, CONN_DROP, CONN_AGAIN. */
-enum conn_answer update_conn(struct conn_table *t, struct worker *w, struct conn *c,
-			     unsigned direction, const struct packet *p, void *arg,
-			     uint16_t *reason);
-/* [worker] update.c: what it would answer, changing nothing. */
-enum conn_answer update_dry(struct conn *c, unsigned direction, const struct packet *p,
-			    uint16_t *reason);
+/* A packet on its way through a live connection. */
+struct passage {
+	struct conn_table *t;
+	struct worker *w;
+	struct conn *c;
+	unsigned direction;
+	const struct packet *p;
+	void *arg;
+};
+
+/* [worker] update.c: lets it in: CONN_PASS, CONN_DROP with *reason, CONN_AGAIN. */
+enum conn_answer update_conn(const struct passage *m, uint16_t *reason);
+/* [worker] update.c: what that would answer, changing nothing. */
+enum conn_answer update_dry(const struct passage *m, uint16_t *reason);
 
 /* 1: from the responder. */
 static inline unsigned conn_direction(const struct conn *c, bool inbound)

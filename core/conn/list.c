@@ -30,8 +30,8 @@ static bool matches(const struct conn_filter *f, const struct conn_key *key)
 	    memcmp(f->address, key->outside, 16) != 0)
 		return false;
 	/* An ICMP id is no port. */
-	return !f->l4_port || (!key->asker && (f->l4_port == key->inside_port ||
-					       f->l4_port == key->outside_port));
+	return !f->l4_port ||
+	       (!key->asker && (f->l4_port == key->inside_port || f->l4_port == key->outside_port));
 }
 
 /* In work, authorised, and not flushed. */
@@ -61,7 +61,7 @@ static void describe(struct conn_table *t, struct conn *c, uint64_t now_ns, stru
 	out->idle_left_ms = left_ms(conn_timeout_ms(t, c), idle << STAMP_SHIFT);
 }
 
-/* ---- denials ------------------------------------------------------------------------------------------ */
+/* ---- denials ------------------------------------------------------------------------------- */
 
 struct listing {
 	const struct conn_filter *filter;
@@ -112,7 +112,7 @@ static void list_denials(struct conn_table *t, struct listing *l)
 	}
 }
 
-/* ---- what operators call -------------------------------------------------------------------------------- */
+/* ---- what operators call ------------------------------------------------------------------- */
 
 void conn_list(struct conn_table *t, const struct conn_filter *f,
 	       bool (*fn)(void *arg, const struct conn_info *info), void *arg)
@@ -146,7 +146,7 @@ uint32_t conn_count(struct conn_table *t, const struct conn_filter *f)
 	return count;
 }
 
-/* The end itself, and the event that tells of it, are a worker's to do: at the next packet or sweep. */
+/* The end, and the event that tells of it, are a worker's to do: at the next packet or sweep. */
 static bool mark_flushed(struct conn *c)
 {
 	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);

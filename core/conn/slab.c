@@ -12,8 +12,8 @@
 #include "conn/table.h"
 
 enum {
-	SLAB = 64,           /* objects of a fresh slab */
-	STOCK_MAX = 16384,   /* given to a worker at a time */
+	SLAB = 64,         /* objects of a fresh slab */
+	STOCK_MAX = 16384, /* given to a worker at a time */
 };
 
 static uint32_t link_of(struct conn_table *t, uint32_t index)
@@ -79,9 +79,8 @@ void slab_bury(struct conn_table *t, struct conn *c)
 
 	do {
 		set_link(t, index, head);
-	} while (!atomic_compare_exchange_weak_explicit(&t->graves, &head, index + 1,
-							memory_order_release,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&t->graves, &head, index + 1, memory_order_release, memory_order_relaxed));
 }
 
 uint32_t slab_high(struct conn_table *t)

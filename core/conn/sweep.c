@@ -9,8 +9,8 @@
 #include "conn/fragment.h"
 
 enum {
-	STEP_MIN = 32,      /* objects a call, however little time has passed */
-	STEP_MAX = 1024,    /* and however much */
+	STEP_MIN = 32,   /* objects a call, however little time has passed */
+	STEP_MAX = 1024, /* and however much */
 	PAUSE_NS = NS_PER_MS,
 };
 

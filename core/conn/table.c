@@ -30,7 +30,7 @@ void table_unmap(void *pages, size_t bytes)
 		(void)munmap(pages, bytes);
 }
 
-/* ---- the chains --------------------------------------------------------------------------------- */
+/* ---- the chains ---------------------------------------------------------------------------- */
 
 static _Atomic uint32_t *bucket_of(const struct conn_table *t, const struct conn_key *key)
 {
@@ -108,14 +108,13 @@ void table_unlink(struct conn_table *t, struct conn *c)
 		if (!place)
 			return;
 		/* Only a head can change under us, by a worker that links: then look again. */
-		if (atomic_compare_exchange_strong_explicit(place, &index, next,
-							    memory_order_acq_rel,
-							    memory_order_relaxed))
+		if (atomic_compare_exchange_strong_explicit(
+			    place, &index, next, memory_order_acq_rel, memory_order_relaxed))
 			return;
 	}
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 static void set_default(uint32_t *value, uint32_t otherwise)
 {
@@ -183,8 +182,8 @@ void table_free(struct conn_table *t)
 	table_unmap(t, sizeof(*t));
 }
 
-int conn_table_create(const struct conn_limits *limits, unsigned workers, const struct conn_env *env,
-		      struct conn_table **out, struct xvs_error *err)
+int conn_table_create(const struct conn_limits *limits, unsigned workers,
+		      const struct conn_env *env, struct conn_table **out, struct xvs_error *err)
 {
 	struct conn_table *t;
 

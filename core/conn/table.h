@@ -26,13 +26,13 @@
 #include "conn/tuple.h"
 
 enum conn_state {
-	STATE_NONE = 0,     /* free, or dead and waiting for its grace period */
-	STATE_NEW,          /* not TCP: the responder was not seen yet */
+	STATE_NONE = 0, /* free, or dead and waiting for its grace period */
+	STATE_NEW,      /* not TCP: the responder was not seen yet */
 	STATE_SYN_SENT,
 	STATE_SYN_RECEIVED, /* both SYN seen, not both acknowledged */
 	STATE_ESTABLISHED,
-	STATE_CLOSING,      /* a FIN was seen */
-	STATE_TIME_WAIT,    /* both were acknowledged */
+	STATE_CLOSING,   /* a FIN was seen */
+	STATE_TIME_WAIT, /* both were acknowledged */
 	STATE_COUNT
 };
 
@@ -46,10 +46,10 @@ enum {
 /* half.flags; the low byte is the window scale that the half's SYN asked for. */
 enum {
 	HALF_SCALE_MASK = 0x0f,
-	HALF_SEATED = 1 << 8,  /* 'end' and so on are numbers of this direction */
-	HALF_SYN = 1 << 9,     /* its SYN was seen: scale and 'first' are known */
-	HALF_SCALE = 1 << 10,  /* with a window scale option */
-	HALF_EDGE = 1 << 11,   /* 'edge' and 'ack' are valid */
+	HALF_SEATED = 1 << 8, /* 'end' and so on are numbers of this direction */
+	HALF_SYN = 1 << 9,    /* its SYN was seen: scale and 'first' are known */
+	HALF_SCALE = 1 << 10, /* with a window scale option */
+	HALF_EDGE = 1 << 11,  /* 'edge' and 'ack' are valid */
 };
 
 /* conn.tcp_bits, under the connection's bit; shifted left by the direction. */
@@ -72,9 +72,9 @@ struct half {
 	_Atomic uint32_t seen;   /* stamp of the last packet */
 	_Atomic uint32_t flags;
 	_Atomic uint32_t owner;
-	_Atomic uint32_t first;  /* number of its SYN; changes under the connection's bit */
-	uint32_t fin_end;        /* end of its FIN; likewise */
-	uint32_t reported;       /* [0] only, likewise: stamp of the last report */
+	_Atomic uint32_t first; /* number of its SYN; changes under the connection's bit */
+	uint32_t fin_end;       /* end of its FIN; likewise */
+	uint32_t reported;      /* [0] only, likewise: stamp of the last report */
 	uint32_t reserved[2];
 } __attribute__((aligned(64)));
 
@@ -91,13 +91,13 @@ struct conn {
 	uint64_t id;
 	uint64_t begin_ns;
 	_Atomic uint32_t mark;
-	_Atomic uint32_t idle_ms;   /* asked for by a verdict; 0: the protocol's */
+	_Atomic uint32_t idle_ms; /* asked for by a verdict; 0: the protocol's */
 	uint32_t report_ms;
 	uint16_t log;
-	uint8_t inbound;            /* the initiator is outside */
+	uint8_t inbound; /* the initiator is outside */
 	uint8_t tcp_bits;
 
-	struct half halves[2];      /* [0] from the initiator */
+	struct half halves[2]; /* [0] from the initiator */
 } __attribute__((aligned(64)));
 
 /* With its word of the buckets and its link, a connection takes 268 at most. */
@@ -111,58 +111,58 @@ struct fragments;
 struct conn_port {
 	/* read for every packet, written when policy changes */
 	_Atomic uint32_t epoch;
-	_Atomic uint32_t opened;      /* epoch when it became guarded; 0: it is not */
+	_Atomic uint32_t opened; /* epoch when it became guarded; 0: it is not */
 	_Atomic uint32_t limit;
 	_Atomic uint32_t half_limit;
-	struct ring *half_open;       /* published by rcu_publish, as the two below */
-	struct ring *finished;        /* those in TIME_WAIT */
+	struct ring *half_open; /* published by rcu_publish, as the two below */
+	struct ring *finished;  /* those in TIME_WAIT */
 	struct denied *denied;
-	struct fragments *fragments;  /* one a worker */
+	struct fragments *fragments; /* one a worker */
 
 	/* written as connections come and go */
 	_Atomic uint32_t count __attribute__((aligned(64)));
 	_Atomic uint32_t half_count;
-	_Atomic uint32_t waiting;     /* fragments */
+	_Atomic uint32_t waiting; /* fragments */
 } __attribute__((aligned(64)));
 
 /* What one worker has; nobody else writes, but 'incoming'. */
 struct stock {
-	uint32_t head;                /* free objects, by 'links' */
-	uint32_t fresh;               /* the slab that it works up */
+	uint32_t head;  /* free objects, by 'links' */
+	uint32_t fresh; /* the slab that it works up */
 	uint32_t fresh_end;
-	_Atomic uint32_t incoming;    /* a chain from the control thread; taken whole */
-	uint64_t ids;                 /* connections opened */
+	_Atomic uint32_t incoming; /* a chain from the control thread; taken whole */
+	uint64_t ids;              /* connections opened */
 	uint64_t swept_ns;
 	uint64_t fragment_ports[PORTS_MAX / 64]; /* where datagrams of this worker are */
 } __attribute__((aligned(64)));
 
 struct conn_table {
-	struct conn *objects;         /* 'limits.connections' of them; mapped, touched when used */
-	_Atomic uint32_t *links;      /* of an object that is in no chain: in stock or among graves */
+	struct conn *objects;    /* 'limits.connections' of them; mapped, touched when used */
+	_Atomic uint32_t *links; /* of an object that is in no chain: in stock or among graves */
 	_Atomic uint32_t *buckets;
 	uint32_t bucket_mask;
 	unsigned workers;
-	struct conn_limits limits;    /* without zeros */
+	struct conn_limits limits; /* without zeros */
 	struct conn_env env;
-	uint64_t created_ns;          /* mid-stream is allowed for midstream_ms from here */
+	uint64_t created_ns; /* mid-stream is allowed for midstream_ms from here */
 
 	_Atomic uint32_t fresh __attribute__((aligned(64))); /* objects never used begin here */
-	_Atomic uint32_t graves;      /* of the dead that are still in their chains */
-	_Atomic uint32_t cursor;      /* of the sweep, shared by all workers */
-	_Atomic uint32_t epochs;      /* numbers for ports' epochs */
+	_Atomic uint32_t graves; /* of the dead that are still in their chains */
+	_Atomic uint32_t cursor; /* of the sweep, shared by all workers */
+	_Atomic uint32_t epochs; /* numbers for ports' epochs */
 
 	/* the control thread's */
 	uint32_t spare __attribute__((aligned(64))); /* objects ready to be given out */
-	uint32_t resting;             /* those that wait for the grace period */
+	uint32_t resting;                            /* those that wait for the grace period */
 	bool is_resting;
-	bool is_destroyed;            /* the grace period's end frees the table */
+	bool is_destroyed; /* the grace period's end frees the table */
 	struct rcu_node rest;
 
 	struct conn_port ports[PORTS_MAX];
 	struct stock stocks[WORKERS_MAX];
 };
 
-/* ---- object.c: handles, the bit, counting, what others are shown ------------------------------ */
+/* ---- object.c: handles, the bit, counting, what others are shown --------------------------- */
 
 static inline uint32_t conn_index(const struct conn_table *t, const struct conn *c)
 {
@@ -219,7 +219,7 @@ void conn_view(struct conn *c, struct xvs_conn *out); /* all but 'slot' */
 uint64_t conn_timeout_ms(const struct conn_table *t, struct conn *c);
 uint32_t conn_idle_stamps(struct conn *c, uint32_t now_stamp);
 
-/* ---- slab.c: objects ----------------------------------------------------------------------------- */
+/* ---- slab.c: objects ----------------------------------------------------------------------- */
 
 /* [worker] NULL: none left for now.  Zero but for generation. */
 struct conn *slab_take(struct conn_table *t, struct worker *w);
@@ -228,7 +228,7 @@ void slab_bury(struct conn_table *t, struct conn *c);
 /* [any] Objects with this index and above have never been used. */
 uint32_t slab_high(struct conn_table *t);
 
-/* ---- table.c ---------------------------------------------------------------------------------------- */
+/* ---- table.c ------------------------------------------------------------------------------- */
 
 /* [worker] NULL: none that is live. */
 struct conn *table_find(struct conn_table *t, const struct conn_key *key);

@@ -22,7 +22,7 @@ static void set(_Atomic uint32_t *word, uint32_t value)
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static int8_t read_scale(const uint8_t *options, uint32_t len)
 {
@@ -42,7 +42,9 @@ static int8_t read_scale(const uint8_t *options, uint32_t len)
 		if (*kind == OPTION_SCALE && *size == 3) {
 			const uint8_t *shift = cursor_take(&c, 1);
 
-			return !shift ? -1 : *shift > SCALE_MAX ? SCALE_MAX : (int8_t)*shift;
+			if (!shift)
+				return -1;
+			return (int8_t)(*shift < SCALE_MAX ? *shift : SCALE_MAX);
 		}
 		(void)cursor_take(&c, *size - 2u);
 	}
@@ -104,7 +106,7 @@ bool tcp_flags_impossible(uint8_t flags)
 	}
 }
 
-/* ---- the check ------------------------------------------------------------------------------------------ */
+/* ---- the check ----------------------------------------------------------------------------- */
 
 /*
  * By how much the windows of 'own' are to be shifted.  Both ends must have offered scaling in

@@ -27,7 +27,7 @@ struct tcp_segment {
 	uint32_t data_end; /* seq + data */
 	uint16_t window;   /* as in the header */
 	uint8_t flags;
-	int8_t scale;      /* of a SYN; -1: no option */
+	int8_t scale; /* of a SYN; -1: no option */
 };
 
 /* [any] False: the header contradicts itself.  Data is that of the whole packet, GSO or not. */
@@ -53,13 +53,13 @@ void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg)
 /* [worker] Data up to 'end' was sent after all (later fragments of a segment). */
 void tcp_extend(struct half *h, uint32_t end);
 
-/* ---- tcp_state.c ----------------------------------------------------------------------------------- */
+/* ---- tcp_state.c --------------------------------------------------------------------------- */
 
 enum tcp_effect {
 	TCP_PASS,
-	TCP_REFUSE,   /* drop under 'reason' */
-	TCP_CLOSED,   /* passes, and the connection has ended by it */
-	TCP_REOPEN,   /* a SYN after the end: a new connection in place of this one */
+	TCP_REFUSE, /* drop under 'reason' */
+	TCP_CLOSED, /* passes, and the connection has ended by it */
+	TCP_REOPEN, /* a SYN after the end: a new connection in place of this one */
 };
 
 struct tcp_step {

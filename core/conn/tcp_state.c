@@ -10,8 +10,8 @@
  *                          +-- SYN: a new connection
  *
  * A RST with exactly the expected number ends it in any state; one elsewhere in the window passes
- * and changes nothing, as the receiver will answer it by a challenge (RFC 5961, 3.2).  A SYN within a
- * connection does the same (RFC 5961, 4).  What says SYN may therefore never move numbers here.
+ * and changes nothing, as the receiver will answer it by a challenge (RFC 5961, 3.2).  A SYN
+ * within a connection does the same (RFC 5961, 4).  What says SYN may therefore never move numbers here.
  */
 #include "conn/tcp.h"
 
@@ -45,7 +45,7 @@ static void refuse(struct tcp_step *out, uint16_t reason)
 	out->reason = reason;
 }
 
-/* ---- RST ------------------------------------------------------------------------------------------------ */
+/* ---- RST ----------------------------------------------------------------------------------- */
 
 /*
  * Of one who was not heard before: who answers a SYN with RST must name that SYN (RFC 9293,
@@ -75,8 +75,8 @@ static void tcp_reset(struct half *s, struct half *r, const struct tcp_segment *
 		reset_unseated(r, seg, out);
 		return;
 	}
-	if (seg->seq == get(&s->end) || (r_flags & HALF_SEATED && r_flags & HALF_EDGE &&
-					 seg->seq == una)) {
+	if (seg->seq == get(&s->end) ||
+	    (r_flags & HALF_SEATED && r_flags & HALF_EDGE && seg->seq == una)) {
 		out->effect = TCP_CLOSED;
 		return;
 	}
@@ -88,7 +88,7 @@ static void tcp_reset(struct half *s, struct half *r, const struct tcp_segment *
 		refuse(out, REASON_CONN_WINDOW);
 }
 
-/* ---- SYN ------------------------------------------------------------------------------------------------ */
+/* ---- SYN ----------------------------------------------------------------------------------- */
 
 /* The other's first: SYN and ACK, or SYN alone where both opened at once (RFC 9293, 3.5). */
 static void syn_of_responder(struct conn *c, unsigned direction, const struct tcp_segment *seg,
@@ -125,7 +125,7 @@ static void syn_again(struct conn *c, unsigned direction, const struct tcp_segme
 			refuse(out, REASON_CONN_WINDOW);
 			return;
 		}
-		c->tcp_bits &= (uint8_t)~(TCP_SYN_ACKED << direction);
+		c->tcp_bits &= (uint8_t) ~(TCP_SYN_ACKED << direction);
 		tcp_seat(c, direction, seg);
 	} else {
 		tcp_grow(c, direction, seg, true);
@@ -161,7 +161,7 @@ static void tcp_syn(struct conn *c, unsigned direction, const struct tcp_segment
 		refuse(out, REASON_CONN_WINDOW);
 }
 
-/* ---- all others ----------------------------------------------------------------------------------------- */
+/* ---- all others ---------------------------------------------------------------------------- */
 
 /*
  * An ACK in answer to a SYN, by one who is still in an older connection (RFC 9293, 3.5.1).  The

@@ -20,7 +20,7 @@ struct conn_key {
 	uint16_t inside_port;  /* network order; ICMP: id */
 	uint16_t outside_port; /* network order; ICMP: type << 8 | code of the question */
 	uint8_t proto;
-	uint8_t asker;         /* ICMP: 1 if the question came from inside, 2 from outside; else 0 */
+	uint8_t asker; /* ICMP: 1 if the question came from inside, 2 from outside; else 0 */
 	uint16_t reserved;
 };
 enum { KEY_WORDS = 6 };

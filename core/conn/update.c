@@ -15,121 +15,112 @@ static enum conn_answer refuse(uint16_t *out, uint16_t reason)
 	return CONN_DROP;
 }
 
-/* ---- with the bit ------------------------------------------------------------------------------------- */
+/* ---- with the bit -------------------------------------------------------------------------- */
 
 /* Takes the step's consequences, and lets go of the bit. */
-static void tcp_settle(struct conn_table *t, struct worker *w, struct conn *c,
-		       const struct tcp_step *step, void *arg)
+static void tcp_settle(const struct passage *m, const struct tcp_step *step)
 {
-	struct conn_ref ref = conn_ref_of(t, c, 0);
-	struct conn_port *port = conn_port(t, c);
+	struct conn *c = m->c;
+	struct conn_ref ref = conn_ref_of(m->t, c, 0);
+	struct conn_port *port = conn_port(m->t, c);
 	bool is_finished = step->state == STATE_TIME_WAIT && conn_state(c) != STATE_TIME_WAIT;
 
 	if (step->effect == TCP_CLOSED) {
-		conn_end(t, w, c, XVS_CONN_RST, arg);
+		conn_end(m->t, m->w, c, XVS_CONN_RST, m->arg);
 		return;
 	}
-	conn_set_state(t, c, step->state);
+	conn_set_state(m->t, c, step->state);
 	conn_unlock(c);
 	if (is_finished)
-		evict_note_finished(t, w, port, ref, arg);
+		evict_note_finished(m->t, m->w, port, ref, m->arg);
 }
 
-static enum conn_answer update_tcp_slow(struct conn_table *t, struct worker *w, struct conn *c,
-					unsigned direction, const struct packet *p,
-					const struct tcp_segment *seg, void *arg, uint16_t *reason)
+static enum conn_answer update_tcp_slow(const struct passage *m, const struct tcp_segment *seg,
+					uint16_t *reason)
 {
-	struct half *h = &c->halves[direction];
+	struct half *h = &m->c->halves[m->direction];
 	struct tcp_step step;
 
-	if (!conn_lock(c))
+	if (!conn_lock(m->c))
 		return CONN_AGAIN;
-	tcp_step(c, direction, seg, half_is_own(w, h), &step);
+	tcp_step(m->c, m->direction, seg, half_is_own(m->w, h), &step);
 	if (step.effect == TCP_REFUSE) {
-		conn_unlock(c);
+		conn_unlock(m->c);
 		return refuse(reason, step.reason);
 	}
 	if (step.effect == TCP_REOPEN) {
-		conn_end(t, w, c, XVS_CONN_FIN, arg);
+		conn_end(m->t, m->w, m->c, XVS_CONN_FIN, m->arg);
 		return CONN_AGAIN;
 	}
-	conn_account(w, h, p->x.len);
-	tcp_settle(t, w, c, &step, arg);
+	conn_account(m->w, h, m->p->x.len);
+	tcp_settle(m, &step);
 	return CONN_PASS;
 }
 
-static enum conn_answer establish(struct conn_table *t, struct conn *c)
+static bool establish(const struct passage *m)
 {
-	if (!conn_lock(c))
-		return CONN_AGAIN;
-	conn_set_state(t, c, STATE_ESTABLISHED);
-	conn_unlock(c);
-	return CONN_PASS;
+	if (!conn_lock(m->c))
+		return false;
+	conn_set_state(m->t, m->c, STATE_ESTABLISHED);
+	conn_unlock(m->c);
+	return true;
 }
 
-/* ---- without -------------------------------------------------------------------------------------------- */
+/* ---- without ------------------------------------------------------------------------------- */
 
+/* All flags that are not plain are judged, and refused, with the bit. */
 static bool needs_bit(struct conn *c, unsigned direction, uint8_t flags)
 {
-	return flags & (TCP_SYN | TCP_FIN | TCP_RST) || conn_state(c) != STATE_ESTABLISHED ||
+	bool is_plain = (flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
+
+	return !is_plain || conn_state(c) != STATE_ESTABLISHED ||
 	       !(atomic_load_explicit(&c->halves[direction].flags, memory_order_relaxed) &
 		 HALF_SEATED);
 }
 
-/* All flags that do not pass this are judged, and refused, with the bit. */
-static bool is_plain(uint8_t flags)
+static enum conn_answer update_tcp(const struct passage *m, uint16_t *reason)
 {
-	return (flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
-}
-
-static enum conn_answer update_tcp(struct conn_table *t, struct worker *w, struct conn *c,
-				   unsigned direction, const struct packet *p, void *arg,
-				   uint16_t *reason)
-{
-	struct half *h = &c->halves[direction];
+	struct half *h = &m->c->halves[m->direction];
 	struct tcp_segment seg;
 	uint16_t refused;
 
-	if (!tcp_read(p, &seg))
+	if (!tcp_read(m->p, &seg))
 		return refuse(reason, REASON_CONN_INVALID);
-	if (!is_plain(seg.flags) || needs_bit(c, direction, seg.flags))
-		return update_tcp_slow(t, w, c, direction, p, &seg, arg, reason);
-	refused = tcp_check(c, direction, &seg);
+	if (needs_bit(m->c, m->direction, seg.flags))
+		return update_tcp_slow(m, &seg, reason);
+	refused = tcp_check(m->c, m->direction, &seg);
 	if (refused)
 		return refuse(reason, refused);
-	tcp_grow(c, direction, &seg, half_is_own(w, h));
-	conn_account(w, h, p->x.len);
+	tcp_grow(m->c, m->direction, &seg, half_is_own(m->w, h));
+	conn_account(m->w, h, m->p->x.len);
 	return CONN_PASS;
 }
 
-enum conn_answer update_conn(struct conn_table *t, struct worker *w, struct conn *c,
-			     unsigned direction, const struct packet *p, void *arg,
-			     uint16_t *reason)
+enum conn_answer update_conn(const struct passage *m, uint16_t *reason)
 {
-	if (c->key.proto == PROTO_TCP)
-		return update_tcp(t, w, c, direction, p, arg, reason);
-	if (direction == 1 && conn_state(c) == STATE_NEW && establish(t, c) != CONN_PASS)
+	if (m->c->key.proto == PROTO_TCP)
+		return update_tcp(m, reason);
+	if (m->direction == 1 && conn_state(m->c) == STATE_NEW && !establish(m))
 		return CONN_AGAIN;
-	conn_account(w, &c->halves[direction], p->x.len);
+	conn_account(m->w, &m->c->halves[m->direction], m->p->x.len);
 	return CONN_PASS;
 }
 
-enum conn_answer update_dry(struct conn *c, unsigned direction, const struct packet *p,
-			    uint16_t *reason)
+enum conn_answer update_dry(const struct passage *m, uint16_t *reason)
 {
 	struct tcp_segment seg;
 	uint16_t refused;
 
-	if (c->key.proto != PROTO_TCP)
+	if (m->c->key.proto != PROTO_TCP)
 		return CONN_PASS;
-	if (!tcp_read(p, &seg))
+	if (!tcp_read(m->p, &seg))
 		return refuse(reason, REASON_CONN_INVALID);
 	if (tcp_flags_impossible(seg.flags))
 		return refuse(reason, REASON_CONN_STATE);
-	/* A SYN or RST moves numbers, which a trace must not: it is told that it would be looked at. */
+	/* A SYN or RST moves numbers, which a trace must not: it is taken for a good one. */
 	if (seg.flags & (TCP_SYN | TCP_RST))
 		return CONN_PASS;
-	refused = tcp_check(c, direction, &seg);
+	refused = tcp_check(m->c, m->direction, &seg);
 	return refused ? refuse(reason, refused) : CONN_PASS;
 }
 
@@ -152,7 +143,7 @@ enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn
 			     const struct packet *p, void *arg, uint16_t *reason)
 {
 	struct conn *c = conn_deref(t, ref);
-	unsigned direction = ref.generation & 1;
+	struct passage m = { t, w, c, ref.generation & 1, p, arg };
 	uint32_t epoch;
 	uint32_t word;
 
@@ -164,8 +155,20 @@ enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn
 	    atomic_load_explicit(&c->epoch, memory_order_relaxed) != epoch)
 		return CONN_AGAIN;
 	if (p->x.flags & XVS_PKT_DRY)
-		return update_dry(c, direction, p, reason);
+		return update_dry(&m, reason);
 	if (is_other_question(c, p))
 		return CONN_AGAIN;
-	return update_conn(t, w, c, direction, p, arg, reason);
+	return update_conn(&m, reason);
+}
+
+void conn_prefetch(const struct conn_table *t, struct conn_ref ref)
+{
+	const struct conn *c;
+
+	if (ref.index == 0 || ref.index > t->limits.connections)
+		return;
+	c = &t->objects[ref.index - 1];
+	__builtin_prefetch(c);
+	__builtin_prefetch(&c->halves[ref.generation & 1], 1);
+	__builtin_prefetch(&c->halves[~ref.generation & 1]);
 }

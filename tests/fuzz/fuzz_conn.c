@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* links: xvs_conn xvs_packet xvs_base
  *
- * A conversation from bytes: each step is a packet made of a few of them, in either direction, judged
+ * A conversation from bytes: each step is a packet made of a few, in either direction, judged
  * or let in through a handle that an earlier step left, with time passing and policy changing.
  * After each step limits hold, and in the end nothing is left: no packet, no connection, no count.
  */
@@ -67,9 +67,11 @@ static void start(struct scene *s)
 {
 	static const struct conn_env env = { authorise, event, resume, drop };
 	static const struct pool_limits pool = { 128, 128, 2 };
-	static const struct conn_limits limits = { .connections = 64, .per_port = CONNECTIONS,
+	static const struct conn_limits limits = { .connections = 64,
+						   .per_port = CONNECTIONS,
 						   .half_open = HALF_OPEN,
-						   .denied_per_port = 16, .midstream_ms = 1000 };
+						   .denied_per_port = 16,
+						   .midstream_ms = 1000 };
 	struct xvs_error err = ERROR_INIT;
 
 	memset(s, 0, sizeof(*s));

@@ -35,7 +35,7 @@ struct world {
 	struct worker w;
 	struct pool *pool;
 
-	struct conn_decision say;   /* to who asks */
+	struct conn_decision say; /* to who asks */
 	unsigned asked;
 	struct xvs_conn asked_for;
 	uint64_t slot_seen;
@@ -219,8 +219,7 @@ static inline enum conn_answer udp(struct world *s, struct frame_end from, struc
 /* Both ends seen, as they are: guest at 1001, server at 5001, windows of 1000 << 0. */
 static inline void handshake(struct world *s)
 {
-	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 1000, 0, 1000)),
-			 CONN_PASS);
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 1000, 0, 1000)), CONN_PASS);
 	assert_int_equal(tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1001, 1000)), CONN_PASS);
 	assert_int_equal(tcp(s, guest, server, SEG(F_ACK, 1001, 5001, 1000)), CONN_PASS);
 }

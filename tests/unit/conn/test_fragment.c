@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fragments follow their first one, wait for it, and are dropped when they contradict each other. */
+/* Fragments follow their first, wait for it, and are dropped if they contradict each other. */
 #include "conn/fixture.h"
 
 enum { DATA = 1600, ID = 4711 };
@@ -228,7 +228,8 @@ static void a_trace_takes_no_fragment(void **state)
 
 	(void)frame_udp(whole, guest, server, DATA);
 	dropped(s, judge_flagged(s, f, frame_fragment(f, whole, ID, 800, 8, true), XVS_PKT_DRY));
-	assert_int_equal(judge_flagged(s, f, frame_fragment(f, whole, ID, 0, 800, true), XVS_PKT_DRY),
+	assert_int_equal(judge_flagged(s, f, frame_fragment(f, whole, ID, 0, 800, true),
+				       XVS_PKT_DRY),
 			 CONN_INSIDE);
 	assert_int_equal(pool_packets_left(s->pool), left);
 	assert_int_equal(conn_count(s->t, NULL), 0);

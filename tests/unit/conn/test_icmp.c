@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UDP, pings, errors that belong to a connection and errors that only say so, and what is not tracked. */
+/* UDP, pings, errors that belong to a connection or only say so, and what is not tracked. */
 #include "conn/fixture.h"
 
 static const struct frame_end guest6 = { 1, true, 40000 };
@@ -63,7 +63,8 @@ static void refuses_port_zero(void **state)
 
 	assert_int_equal(udp(s, guest, (struct frame_end){ 2, false, 0 }, 1), CONN_DROP);
 	assert_int_equal(s->reason, REASON_CONN_INVALID);
-	assert_int_equal(judge_flagged(s, f, frame_udp(f, guest, server, 1), XVS_PKT_BAD), CONN_DROP);
+	assert_int_equal(judge_flagged(s, f, frame_udp(f, guest, server, 1), XVS_PKT_BAD),
+			 CONN_DROP);
 	assert_int_equal(s->reason, REASON_CONN_INVALID);
 }
 

@@ -49,7 +49,8 @@ static void forgets_a_denial_in_time_and_with_policy(void **state)
 
 static void denials_are_bounded_and_displace_nobody(void **state)
 {
-	static const struct conn_limits limits = { .connections = 64, .denied_per_port = 16,
+	static const struct conn_limits limits = { .connections = 64,
+						   .denied_per_port = 16,
 						   .per_port = 8 };
 	struct frame_end from = { 2, false, 1 };
 	struct world s;
@@ -65,7 +66,8 @@ static void denials_are_bounded_and_displace_nobody(void **state)
 		assert_int_equal(udp(&s, from, guest, 1), CONN_DROP);
 		assert_int_equal(s.reason, REASON_CONN_LIMIT);
 	}
-	assert_int_equal(conn_flush(s.t, &(struct conn_filter){ .l4_port = __builtin_bswap16(1) }), 1);
+	assert_int_equal(conn_flush(s.t, &(struct conn_filter){ .l4_port = __builtin_bswap16(1) }),
+			 1);
 	world_sweep(&s);
 	for (; from.port <= 3000; from.port++) {
 		assert_int_equal(udp(&s, from, guest, 1), CONN_DENIED);
@@ -253,10 +255,11 @@ static void lists_what_the_filter_asks_for(void **state)
 	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .proto = 6 }), 1);
 	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .port = PORT }), 2);
 	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .port = PORT + 1 }), 0);
-	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .l4_port = __builtin_bswap16(53) }),
-			 1);
+	assert_int_equal(
+		conn_count(s->t, &(struct conn_filter){ .l4_port = __builtin_bswap16(53) }), 1);
 
-	conn_list(s->t, &(struct conn_filter){ .l4_port = __builtin_bswap16(99) }, first_info, &info);
+	conn_list(s->t, &(struct conn_filter){ .l4_port = __builtin_bswap16(99) }, first_info,
+		  &info);
 	assert_true(info.is_denied);
 	assert_int_equal(info.denied_by, 4);
 	assert_int_equal(info.reason, 9);

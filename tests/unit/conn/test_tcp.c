@@ -2,7 +2,6 @@
 /* The life of TCP connections, as one who stands between the ends sees it. */
 #include "conn/fixture.h"
 
-
 static void refuses(struct world *s, enum conn_answer answer, uint16_t reason)
 {
 	assert_int_equal(answer, CONN_DROP);
@@ -65,14 +64,17 @@ static void cached_flow_updates_through_its_handle(void **state)
 	handshake(s);
 	ref = s->result.ref;
 	assert_int_equal(ref.generation & 1, 0);
-	assert_int_equal(update(s, ref, f, frame_tcp(f, guest, server, SEG(F_ACK, 1001, 5001, 1000, 500))),
+	assert_int_equal(update(s, ref, f,
+				frame_tcp(f, guest, server, SEG(F_ACK, 1001, 5001, 1000, 500))),
 			 CONN_PASS);
-	assert_int_equal(update(s, ref, f, frame_tcp(f, guest, server, SEG(F_ACK, 1501, 5001, 1000, 500))),
+	assert_int_equal(update(s, ref, f,
+				frame_tcp(f, guest, server, SEG(F_ACK, 1501, 5001, 1000, 500))),
 			 CONN_PASS);
 	/* The server allowed up to 2001, and one octet as a probe. */
 	refuses(s, update(s, ref, f, frame_tcp(f, guest, server, SEG(F_ACK, 2001, 5001, 1000, 2))),
 		REASON_CONN_WINDOW);
-	assert_int_equal(update(s, ref, f, frame_tcp(f, guest, server, SEG(F_ACK, 2001, 5001, 1000, 1))),
+	assert_int_equal(update(s, ref, f,
+				frame_tcp(f, guest, server, SEG(F_ACK, 2001, 5001, 1000, 1))),
 			 CONN_PASS);
 	assert_int_equal(s->asked, 1);
 }
@@ -87,7 +89,8 @@ static void refuses_what_is_outside_the_window(void **state)
 		REASON_CONN_WINDOW);
 	/* Acknowledges what was never sent, or what is long past. */
 	refuses(s, tcp(s, guest, server, SEG(F_ACK, 1001, 5002, 1000)), REASON_CONN_WINDOW);
-	refuses(s, tcp(s, guest, server, SEG(F_ACK, 1001, 5001u - 70000, 1000)), REASON_CONN_WINDOW);
+	refuses(s, tcp(s, guest, server, SEG(F_ACK, 1001, 5001u - 70000, 1000)),
+		REASON_CONN_WINDOW);
 	assert_int_equal(tcp(s, guest, server, SEG(F_ACK, 1001, 5001, 1000, 10)), CONN_PASS);
 }
 
@@ -116,7 +119,8 @@ static void scales_windows_that_both_offered(void **state)
 	assert_int_equal(tcp(s, guest, server, SEG(F_ACK, 1001, 5001, 1000)), CONN_PASS);
 	/* 1000 << 3 for the server to fill; its own SYN's window was not scaled. */
 	assert_int_equal(tcp(s, server, guest, SEG(F_ACK, 5001, 1001, 100, 1400)), CONN_PASS);
-	assert_int_equal(tcp(s, server, guest, SEG(F_ACK, 5001 + 7000, 1001, 100, 1000)), CONN_PASS);
+	assert_int_equal(tcp(s, server, guest, SEG(F_ACK, 5001 + 7000, 1001, 100, 1000)),
+			 CONN_PASS);
 	refuses(s, tcp(s, server, guest, SEG(F_ACK, 5001 + 7000, 1001, 100, 1002)),
 		REASON_CONN_WINDOW);
 	refuses(s, tcp(s, guest, server, SEG(F_ACK, 1001, 5001, 1000, 1002)), REASON_CONN_WINDOW);
@@ -310,8 +314,13 @@ static void a_syn_within_a_connection_changes_nothing(void **state)
 
 static void refuses_impossible_flags(void **state)
 {
-	static const uint8_t flags[] = { 0, F_FIN, F_SYN | F_FIN, F_SYN | F_RST, F_FIN | F_RST,
-					 F_URG | F_PSH, F_FIN | F_URG | F_PSH,
+	static const uint8_t flags[] = { 0,
+					 F_FIN,
+					 F_SYN | F_FIN,
+					 F_SYN | F_RST,
+					 F_FIN | F_RST,
+					 F_URG | F_PSH,
+					 F_FIN | F_URG | F_PSH,
 					 F_SYN | F_FIN | F_ACK };
 	struct world *s = *state;
 
@@ -348,7 +357,8 @@ static void accepts_the_middle_after_a_start(void **state)
 	assert_string_equal(state_name(&s), "established");
 	assert_int_equal(tcp(&s, guest, server, SEG(F_ACK, 1000, 5500, 100, 900)), CONN_PASS);
 	/* Windows are of unknown scale: anything that could be is let through. */
-	assert_int_equal(tcp(&s, server, guest, SEG(F_ACK, 5500 + 90000, 1900, 100, 500)), CONN_PASS);
+	assert_int_equal(tcp(&s, server, guest, SEG(F_ACK, 5500 + 90000, 1900, 100, 500)),
+			 CONN_PASS);
 	refuses(&s, tcp(&s, server, guest, SEG(F_ACK, 5500 + 0x40000000, 1900, 100, 500)),
 		REASON_CONN_WINDOW);
 	assert_int_equal(s.asked, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several workers and the control thread at one table: one wins, nothing is lost, nobody waits long. */
+/* Several workers and the control thread at one table: one wins, and nothing is lost. */
 #include "conn/fixture.h"
 
 #include <pthread.h>
@@ -248,7 +248,8 @@ static void disturb(struct arena *arena)
 
 static void nothing_is_lost_when_all_happens_at_once(void **state)
 {
-	static const struct conn_limits limits = { .connections = 2048, .half_open = 8,
+	static const struct conn_limits limits = { .connections = 2048,
+						   .half_open = 8,
 						   .per_port = 40 };
 	struct arena *arena = arena_open(&limits);
 	struct conn_filter all = { 0 };

@@ -69,7 +69,7 @@ static inline uint8_t *frame_ip(uint8_t *f, struct frame_end src, struct frame_e
 	for (unsigned i = 0; i < 20; i += 2)
 		sum += get_be16(ip + i);
 	sum = (sum & 0xffff) + (sum >> 16);
-	put_be16(ip + 10, (uint16_t)~(sum + (sum >> 16)));
+	put_be16(ip + 10, (uint16_t) ~(sum + (sum >> 16)));
 	return ip + 20;
 }
 
