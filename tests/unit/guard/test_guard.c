@@ -263,6 +263,8 @@ static void drops_what_hides_behind_headers(void **state)
 	xvs_put16(n.packet.bytes + 56, 0x10); /* a later fragment carries no claim */
 	fake_parse(&n.packet, 64, 1);
 	assert_string_equal(judged(&n), "pass");
+	ipv6(&n, link_local, 51, 58 << 8); /* where the host's walk ended: too many headers */
+	assert_string_equal(judged(&n), "header-chain");
 	net_destroy(&n);
 }
 
