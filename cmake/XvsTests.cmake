@@ -38,7 +38,7 @@ function(xvs_add_test name source labels)
 	endif()
 	target_link_libraries(${name} PRIVATE xvs_flags ${ARGN} ${links} pkg::cmocka)
 	# an assertion of cmocka does not tell gcc that a pointer is not null
-	target_compile_options(${name} PRIVATE -Wno-null-dereference)
+	set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Wno-null-dereference)
 	add_test(NAME ${name} COMMAND ${name})
 	set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 120)
 endfunction()
