@@ -349,7 +349,6 @@ void flow_retire(struct flow_cache *c, struct flow_entry *e)
 	if (e->mask)
 		index_remove(c, e);
 	e->is_retired = 1;
-	c->retire(c->retire_arg, e);
 	e->next = c->retired;
 	c->retired = e;
 }
@@ -378,6 +377,7 @@ void flow_reclaim(struct flow_cache *c)
 		struct flow_entry *e = c->retired;
 
 		c->retired = e->next;
+		c->retire(c->retire_arg, e);
 		leg_free(c, &e->leg);
 		leg_free(c, &e->out);
 		for (unsigned i = 0; e->more && i < FLOW_OUTS - 1; i++)
@@ -407,14 +407,22 @@ static void evict_one(struct flow_cache *c)
 }
 
 /* So many entries stay out of the index, so that evicted ones, which are free only at the end of
- * the burst, never leave a burst without. */
-enum { RESERVE = 512 };
+ * the burst, never leave a burst without.  The same for steps and rewrites, of which some chains
+ * use more than their share. */
+enum { RESERVE = 512, PARTS_RESERVE_SHARE = 4 };
+
+static bool is_short(const struct flow_cache *c)
+{
+	return c->used >= c->max - RESERVE ||
+	       slab_left(&c->steps) < c->steps.max / PARTS_RESERVE_SHARE ||
+	       slab_left(&c->rewrites) < c->rewrites.max / PARTS_RESERVE_SHARE;
+}
 
 struct flow_entry *flow_new(struct flow_cache *c)
 {
 	struct flow_entry *e;
 
-	if (c->used >= c->max - RESERVE)
+	if (is_short(c))
 		evict_one(c);
 	e = c->free;
 	if (e)

@@ -10,7 +10,8 @@
  * Bounded: entries, steps, masks.  When full, the entry of the two index buckets that was idle
  * longest goes.  Memory is mapped at creation and touched when used; nothing is allocated later.
  * One worker owns it all.  An entry that leaves stays readable until flow_reclaim(), so legs in
- * the hands of the current burst stay good.
+ * the hands of the current burst stay good, and what the burst still adds to it is in its last
+ * account.
  */
 #ifndef XVS_FLOW_CACHE_H
 #define XVS_FLOW_CACHE_H
@@ -19,7 +20,7 @@
 
 struct flow_cache;
 
-/* Told of each entry that leaves, before its steps are freed: the last account(). */
+/* Told of each entry that left, by flow_reclaim() before its steps are freed: the last account(). */
 typedef void (*flow_retire_fn)(void *arg, struct flow_entry *e);
 
 enum { FLOW_MASKS_MAX = 128 };
@@ -35,8 +36,8 @@ void flow_prefetch(const struct flow_cache *c, uint64_t hash);
 struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key, uint64_t hash);
 
 /*
- * [worker] An empty entry, not in the index yet.  Never NULL while fewer than 64 temporary entries
- * are in the burst: an old one is evicted.
+ * [worker] An empty entry, not in the index yet.  Where entries or their parts run short, old ones
+ * are evicted, which are free after the burst.  NULL: a burst made more than there is room for.
  */
 struct flow_entry *flow_new(struct flow_cache *c);
 
@@ -51,10 +52,10 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 /* [worker] Used for this burst only: goes at flow_reclaim(). */
 void flow_temporary(struct flow_cache *c, struct flow_entry *e);
 
-/* [worker] Leaves the index now, calls retire, memory stays until flow_reclaim(). */
+/* [worker] Leaves the index now; told of and freed by flow_reclaim().  Again: does nothing. */
 void flow_retire(struct flow_cache *c, struct flow_entry *e);
 
-/* [worker] End of the burst: memory of what left may be used again. */
+/* [worker] End of the burst: tells of what left, whose memory may be used again. */
 void flow_reclaim(struct flow_cache *c);
 
 /* [worker] Looks at the next 'count' entries for age; retires what is idle.  True: a full round ended. */

@@ -52,9 +52,9 @@ struct flow_step {
 	uint16_t reason;
 	uint16_t queue;
 	uint16_t watch_tcp_flags;
-	uint16_t accounted_flags;     /* TCP flags since the last account() are those of the entry */
+	uint16_t tcp_flags;           /* not told yet, beside those of the entry */
 	uint16_t stage;
-	uint16_t pad;
+	uint16_t is_note;             /* 1: by which changes find the entry; nobody was asked */
 };
 
 /* Kinds of question about a connection. */
@@ -80,7 +80,8 @@ struct flow_leg {
 	uint16_t drop_place;      /* FLOW_NO_PLACE: none */
 	uint16_t drop_reason;
 	uint16_t drop_instance;   /* 0: a host reason */
-	uint16_t reject;          /* 1: answer before dropping (xvs.conn/1 REJECT) */
+	uint8_t reject;           /* 1: answer before dropping (xvs.conn/1 REJECT) */
+	uint8_t is_settled;       /* 1: drops by settling, so there may be steps behind the drop */
 };
 
 enum flow_exit {
@@ -108,7 +109,8 @@ struct flow_entry {
 	uint64_t packets, bytes;
 	uint64_t first_ns, last_ns;
 	uint64_t expires_ns;       /* max_ms; UINT64_MAX: never */
-	uint16_t tcp_flags;
+	uint16_t tcp_flags;        /* since steps were last accounted */
+	uint16_t tcp_seen;         /* ever */
 	uint16_t mask_nr;
 	uint32_t hash_low;         /* of the masked key: its two places in the index */
 	uint32_t hash_high;

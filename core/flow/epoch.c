@@ -4,8 +4,8 @@
  *
  * A writer takes a number, marks its slot as being written, writes, and marks it whole.  A reader
  * that finds another mark than it expects, before or after reading, treats the record as one that
- * concerns it, which costs one judging.  Two writers 64 records apart could share a slot; the mark
- * of the later one wins and readers of the earlier see a foreign mark.
+ * concerns it, which costs one judging.  A writer that was overtaken by 64 others, or finds such a
+ * one still at work, leaves the slot alone: its own record is then one that concerns everybody.
  */
 #include "flow/epoch.h"
 
@@ -28,9 +28,13 @@ void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
 	uint64_t words[EPOCH_CHANGE_WORDS];
 	uint64_t number = atomic_fetch_add_explicit(&log->written, 1, memory_order_acq_rel);
 	struct epoch_record *r = &log->records[number % EPOCH_RECORDS];
+	uint64_t mark = atomic_load_explicit(&r->sequence, memory_order_acquire);
 
+	if (mark & 1 || mark > 2 * number ||
+	    !atomic_compare_exchange_strong_explicit(&r->sequence, &mark, 2 * number + 1,
+						     memory_order_acq_rel, memory_order_relaxed))
+		return;
 	memcpy(words, change, sizeof(words));
-	atomic_store_explicit(&r->sequence, 2 * number + 1, memory_order_relaxed);
 	/* the words below must not become visible before the mark above */
 	atomic_thread_fence(memory_order_release);
 	for (unsigned i = 0; i < EPOCH_CHANGE_WORDS; i++)

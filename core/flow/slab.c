@@ -31,8 +31,10 @@ void *slab_get(struct slab *s)
 		memcpy(&s->free, item, sizeof(s->free));
 	else if (s->fresh < s->max)
 		item = s->memory + (size_t)s->fresh++ * s->item;
-	if (item)
-		memset(item, 0, s->item);
+	if (!item)
+		return NULL;
+	s->used++;
+	memset(item, 0, s->item);
 	return item;
 }
 
@@ -40,4 +42,5 @@ void slab_put(struct slab *s, void *item)
 {
 	memcpy(item, &s->free, sizeof(s->free));
 	s->free = item;
+	s->used--;
 }

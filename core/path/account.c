@@ -7,8 +7,19 @@
 #include "path/worker.h"
 #include "xvs/ext/sdk.h"
 
-static void account_step(struct path_worker *w, const struct flow_entry *e, struct flow_step *s,
-			 bool ended)
+/* Each step keeps the flags that it has not been told; the entry collects those that come. */
+static void share_flags(struct flow_entry *e)
+{
+	for (struct flow_step *s = e->leg.steps; s; s = s->next)
+		s->tcp_flags |= e->tcp_flags;
+	for (uint32_t i = 0; i < e->out_count; i++) {
+		for (struct flow_step *s = flow_out(e, i)->steps; s; s = s->next)
+			s->tcp_flags |= e->tcp_flags;
+	}
+	e->tcp_flags = 0;
+}
+
+static void account_step(struct path_worker *w, struct flow_entry *e, struct flow_step *s, bool ended)
 {
 	struct instance *inst = s->instance;
 	struct instance_worker *iw = &inst->workers[w->w.nr];
@@ -19,9 +30,12 @@ static void account_step(struct path_worker *w, const struct flow_entry *e, stru
 		.packets = packets - s->accounted_packets, .bytes = bytes - s->accounted_bytes,
 		.first_ns = e->first_ns, .last_ns = e->last_ns, .now_ns = w->w.now_ns,
 		.counters = iw->counters, .port_state = s->port_state, .worker_state = iw->state,
-		.tcp_flags = e->tcp_flags,
 	};
 
+	if (e->tcp_flags)
+		share_flags(e);
+	stats.tcp_flags = s->tcp_flags;
+	s->tcp_flags = 0;
 	s->accounted_packets = packets;
 	s->accounted_bytes = bytes;
 	s->accounted_ns = w->w.now_ns;
@@ -51,8 +65,6 @@ void account_entry(struct path_worker *w, struct flow_entry *e, struct instance 
 	account_leg(w, e, &e->leg, only, ended);
 	for (uint32_t i = 0; i < e->out_count; i++)
 		account_leg(w, e, flow_out(e, i), only, ended);
-	if (!only)
-		e->tcp_flags = 0;
 }
 
 void account_retire(void *arg, struct flow_entry *e)
@@ -80,28 +92,30 @@ void account_due(void *arg, struct flow_entry *e)
 		account_leg_due(w, e, flow_out(e, i));
 }
 
-static void miss(struct flow_leg *leg, uint32_t behind, uint64_t packets, uint64_t bytes)
+void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t first)
 {
 	for (struct flow_step *s = leg->steps; s; s = s->next) {
-		if (s->place > behind || behind == FLOW_NO_PLACE) {
-			s->missed_packets += packets;
-			s->missed_bytes += bytes;
-		}
+		if (s->place < first)
+			continue;
+		s->missed_packets += xvs_wire_packets(&p->x);
+		s->missed_bytes += xvs_wire_bytes(&p->x);
 	}
 }
 
-void account_missed(struct burst *b, uint32_t i, uint32_t place)
+void account_missed_exits(struct burst *b, uint32_t i)
 {
-	struct flow_leg *leg = b->legs[i];
 	struct flow_entry *e = b->entries[i];
-	uint64_t packets, bytes;
 
-	if (!leg || !leg->steps)
+	for (uint32_t n = 0; n < e->out_count; n++)
+		account_missed_leg(flow_out(e, n), b->pkts[i], 0);
+}
+
+void account_missed(struct burst *b, uint32_t i, uint32_t first)
+{
+	if (!b->legs[i])
 		return;
-	packets = xvs_wire_packets(&b->pkts[i]->x);
-	bytes = xvs_wire_bytes(&b->pkts[i]->x);
-	miss(leg, place, packets, bytes);
+	account_missed_leg(b->legs[i], b->pkts[i], first);
 	/* left on ingress: no exit saw it */
-	for (uint32_t n = 0; b->stage == XVS_STAGE_INGRESS && n < e->out_count; n++)
-		miss(flow_out(e, n), FLOW_NO_PLACE, packets, bytes);
+	if (b->stage == XVS_STAGE_INGRESS)
+		account_missed_exits(b, i);
 }

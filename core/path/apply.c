@@ -55,9 +55,19 @@ static void apply_rewrite(struct burst *b, uint32_t place, uint32_t i)
 	if (!s->rewrite)
 		return;
 	if (packet_rewrite(p, &s->rewrite->set, &s->rewrite->mask) != 0)
-		burst_drop(b, i, 0, REASON_POOL);
-	else if (b->stage == XVS_STAGE_INGRESS && s->rewrite->mask.bits && !admit_tag(b->conf, p))
-		burst_drop(b, i, 0, REASON_VLAN);
+		burst_lose(b, i, place + 1, 0, REASON_POOL);
+	else if (b->stage == XVS_STAGE_INGRESS && rewrite_is_tag(&s->rewrite->mask) &&
+		 !admit_tag(b->conf, p))
+		burst_lose(b, i, place + 1, 0, REASON_VLAN);
+}
+
+/* A denied connection is remembered for longer than who denied it may be there. */
+static void count_drop(struct path_worker *w, uint32_t nr)
+{
+	struct instance *inst = nr ? rcu_read(&w->path->instances[nr]) : NULL;
+
+	if (inst)
+		counter_add(&inst->workers[w->w.nr].cost.drops, 1);
 }
 
 static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
@@ -68,9 +78,9 @@ static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
 		return;
 	if (leg->reject)
 		reject_answer(b, i);
-	if (leg->drop_instance)
-		counter_add(&b->worker->path->instances[leg->drop_instance]
-				     ->workers[b->worker->w.nr].cost.drops, 1);
+	count_drop(b->worker, leg->drop_instance);
+	if (leg->is_settled)
+		account_missed(b, i, place + 1);
 	burst_drop(b, i, leg->drop_instance, leg->drop_reason);
 }
 

@@ -27,7 +27,8 @@ static struct flow_step *old_step(const struct flow_leg *leg, const struct insta
 {
 	struct flow_step *s = leg ? leg->steps : NULL;
 
-	while (s && s->instance != inst)
+	/* a note is no verdict: who was asked about a connection alone has not judged the flow */
+	while (s && (s->instance != inst || s->is_note))
 		s = s->next;
 	return s;
 }
@@ -56,56 +57,72 @@ static struct flow_step *step_add(struct walk *k, struct flow_leg *leg, const st
 	return s;
 }
 
+static void note_add(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
+		     uint32_t place)
+{
+	struct flow_step *s = step_add(k, leg, at, place);
+
+	if (s)
+		s->is_note = 1;
+}
+
 void walk_note_firewall(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
 			uint32_t place)
 {
 	if (!at->instance->has_flow)
-		(void)step_add(k, leg, at, place);
+		note_add(k, leg, at, place);
 }
 
 void walk_note_l2(struct walk *k, struct flow_leg *leg)
 {
-	(void)step_add(k, leg, NULL, CHAIN_MAX);
+	note_add(k, leg, NULL, CHAIN_MAX);
 }
 
 /* ---- rewriting -------------------------------------------------------------------------------- */
 
-/* The walk's key, and a private copy of the packet, as they are behind this rewrite. */
-static void walk_rewrite(struct walk *k, const struct xvs_flow_key *set,
-			 const struct xvs_flow_key *mask)
+/* What can be rewritten depends on the protocol: a packet of another has no such field. */
+static void examine_for_rewrite(struct walk *k, const struct xvs_flow_key *mask)
 {
-	flow_word *key = (flow_word *)(void *)&k->key.k;
-	flow_word *gone = (flow_word *)(void *)&k->rewritten;
-	const flow_word *value = (const flow_word *)(const void *)set;
-	const flow_word *bits = (const flow_word *)(const void *)mask;
+	const struct xvs_flow_key proto = { .ip_proto = UINT8_MAX };
 
-	for (unsigned i = 0; i < sizeof(*set) / 8; i++) {
-		key[i] = (key[i] & ~bits[i]) | (value[i] & bits[i]);
-		gone[i] |= bits[i];
-	}
-	if (!k->scratch) {
-		k->scratch = packet_clone(k->packet);
-		if (!k->scratch) {
-			k->is_cacheable = false;
-			return;
-		}
-		k->packet = k->scratch;
-	}
-	if (packet_rewrite(k->scratch, set, mask) != 0)
-		k->is_cacheable = false;
+	if (mask->l4_src || mask->l4_dst || mask->tcp_flags)
+		walk_examine(k, &proto);
 }
 
-static bool step_set_rewrite(struct walk *k, struct flow_step *s, const struct xvs_flow_key *set,
+/* The walk's key, and a private copy of the packet, as they are behind this rewrite. */
+static uint16_t walk_rewrite(struct walk *k, const struct xvs_flow_key *set,
+			     const struct xvs_flow_key *mask)
+{
+	flow_word *gone = (flow_word *)(void *)&k->rewritten;
+	const flow_word *bits = (const flow_word *)(const void *)mask;
+
+	examine_for_rewrite(k, mask);
+	if (!k->scratch)
+		k->scratch = packet_clone(k->packet);
+	if (!k->scratch || packet_rewrite(k->scratch, set, mask) != 0)
+		return REASON_POOL;
+	k->packet = k->scratch;
+	for (unsigned i = 0; i < sizeof(*mask) / 8; i++)
+		gone[i] |= bits[i];
+	if (k->stage == XVS_STAGE_INGRESS && rewrite_is_tag(mask)) {
+		if (!admit_tag(k->conf, k->scratch))
+			return REASON_VLAN;
+		k->key.segment = k->scratch->segment;
+	}
+	packet_key(k->scratch, k->conf->port->id, &k->key.k);
+	return REASON_NONE;
+}
+
+/* REASON_NONE, or why the flow ends here: it must not go on as if nobody had rewritten it. */
+static uint16_t step_rewrite(struct walk *k, struct flow_step *s, const struct xvs_flow_key *set,
 			     const struct xvs_flow_key *mask)
 {
 	s->rewrite = flow_rewrite_new(k->worker->cache);
-	if (!s->rewrite) {
-		k->is_cacheable = false;
-		return false;
-	}
+	if (!s->rewrite)
+		return REASON_POOL;
 	s->rewrite->set = *set;
 	s->rewrite->mask = *mask;
-	return true;
+	return walk_rewrite(k, set, mask);
 }
 
 /* ---- verdicts ----------------------------------------------------------------------------------- */
@@ -123,6 +140,9 @@ static void verdict_restrict(const struct instance *inst, struct xvs_flow_verdic
 	v->rewrite.ethertype = 0;
 	v->rewrite.bits &= REWRITABLE_BITS;
 	v->examined.port = 0;
+	/* more than the headers is payload */
+	if (!(inst->rights & XVS_RIGHT_PAYLOAD) && v->watch_bytes > PACKET_PARSE)
+		v->watch_bytes = PACKET_PARSE;
 	if (inst->cls == XVS_INSPECT) {
 		v->queue = 0;
 		if (v->action == XVS_FLOW_DROP)
@@ -173,12 +193,11 @@ static void step_fill(struct flow_step *s, const struct xvs_flow_verdict *v)
 static void entry_limits(struct walk *k, const struct xvs_flow_verdict *v)
 {
 	struct flow_entry *e = k->entry;
-	uint64_t until = k->worker->w.now_ns + (uint64_t)v->max_ms * NS_PER_MS;
 
-	if (v->idle_ms && v->idle_ms < e->idle_ms)
+	if (v->idle_ms && (!e->idle_ms || v->idle_ms < e->idle_ms))
 		e->idle_ms = v->idle_ms;
-	if (v->max_ms && until < e->expires_ns)
-		e->expires_ns = until;
+	if (v->max_ms)
+		walk_expire(k, v->max_ms);
 }
 
 /* Does the rest of the chain see what it saw when the old verdict was given? */
@@ -235,17 +254,27 @@ static void verdict_get(struct walk *k, const struct flow_leg *old_leg, const st
 		k->has_diverged = true;
 }
 
+/* For lack of memory, or as its tag may not be here: this packet alone is dropped. */
+static bool walk_fail(struct walk *k, struct flow_leg *leg, uint32_t place, uint16_t reason)
+{
+	k->is_cacheable = k->is_cacheable && reason == REASON_VLAN;
+	leg_drop(leg, place, 0, reason);
+	return false;
+}
+
 bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
 	      const struct chain_place *at, uint32_t place)
 {
 	struct xvs_flow_verdict v = { .size = sizeof(v) };
 	uint64_t bit = UINT64_C(1) << place;
+	uint16_t reason = REASON_NONE;
 	struct flow_step *s;
 
 	verdict_get(k, old_leg, at, &v);
 	s = step_add(k, leg, at, place);
-	if (s)
-		step_fill(s, &v);
+	if (!s)
+		return walk_fail(k, leg, place, REASON_POOL);
+	step_fill(s, &v);
 	entry_limits(k, &v);
 	if (v.action > XVS_FLOW_WATCH) {
 		leg_drop(leg, place, 0, REASON_EXTENSION_FAILED);
@@ -261,15 +290,14 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 	}
 	if (at->instance->cls == XVS_FORWARD)
 		k->dest = v.dest;
-	if (!key_is_zero(&v.rewrite)) {
-		if (s && step_set_rewrite(k, s, &v.set, &v.rewrite))
-			leg->rewrites |= bit;
-		walk_rewrite(k, &v.set, &v.rewrite);
-	}
 	if (v.queue)
 		leg->rewrites |= bit;
+	if (!key_is_zero(&v.rewrite)) {
+		reason = step_rewrite(k, s, &v.set, &v.rewrite);
+		leg->rewrites |= bit;
+	}
 	leg->events |= leg->rewrites & bit;
-	return true;
+	return reason == REASON_NONE || walk_fail(k, leg, place, reason);
 }
 
 /* ---- connections ---------------------------------------------------------------------------------- */
@@ -288,7 +316,7 @@ static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
 
 	for (uint32_t place = first; place < chain->count; place++) {
 		if (chain->places[place].instance->has_conn)
-			(void)step_add(k, leg, &chain->places[place], place);
+			note_add(k, leg, &chain->places[place], place);
 	}
 }
 

@@ -30,7 +30,7 @@ static bool is_sampled(struct path_worker *w, const struct flow_step *s, const s
 	return s->watch_tcp_flags == 0 || s->sample == 1;
 }
 
-static bool make_readable(struct burst *b, uint32_t i, uint32_t want)
+static bool make_readable(struct burst *b, uint32_t place, uint32_t i, uint32_t want)
 {
 	struct packet *p = b->pkts[i];
 
@@ -38,7 +38,7 @@ static bool make_readable(struct burst *b, uint32_t i, uint32_t want)
 		want = p->x.len;
 	if (want <= p->x.linear || packet_pull(p, want) == 0)
 		return true;
-	burst_drop(b, i, 0, REASON_POOL);
+	burst_lose(b, i, place, 0, REASON_POOL);
 	return false;
 }
 
@@ -57,7 +57,7 @@ static uint64_t select_watched(struct burst *b, uint32_t place, uint64_t mask)
 		b->dest[i] = s ? s->dest : XVS_DEST_NONE;
 		if (s && !is_sampled(b->worker, s, b->pkts[i]))
 			continue;
-		if (s && s->watch_bytes && !make_readable(b, (uint32_t)i, s->watch_bytes))
+		if (s && s->watch_bytes && !make_readable(b, place, (uint32_t)i, s->watch_bytes))
 			continue;
 		shown |= UINT64_C(1) << i;
 	}
@@ -136,14 +136,18 @@ static void take_stolen(struct burst *b, struct instance *inst, uint32_t place, 
 	struct packet *p = b->pkts[i];
 	struct instance_worker *iw = &inst->workers[b->worker->w.nr];
 
+	account_missed(b, i, place + 1);
+	/* the quota kept room for it, unless the call itself took that for clones */
+	if (packet_own(p) != 0) {
+		burst_drop(b, i, 0, REASON_POOL);
+		return;
+	}
 	b->live &= ~(UINT64_C(1) << i);
-	account_missed(b, i, place);
-	(void)packet_own(p); /* cannot fail: the quota kept room for it */
 	p->owner = inst->nr;
 	p->stage = b->stage;
 	p->place = (uint16_t)(place + 1);
 	p->port_out = b->conf->port->id;
-	p->scratch = b->conf;
+	p->epoch = b->conf->serial;
 	p->charged = b->conf->port->id;
 	atomic_fetch_add_explicit(&b->conf->port->held, 1, memory_order_relaxed);
 	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);
@@ -162,17 +166,18 @@ static void take_settled(struct burst *b, const struct instance *inst, uint32_t 
 		return;
 	leg->calls &= ~(UINT64_C(1) << place);
 	s->action = dropped ? XVS_FLOW_DROP : XVS_FLOW_PASS;
+	if (!dropped)
+		return;
 	s->reason = b->reason[i];
-	if (dropped)
-		leg_drop(leg, place, inst->nr, b->reason[i]);
+	leg->is_settled = 1;
+	leg_drop(leg, place, inst->nr, b->reason[i]);
 }
 
 static void take_dropped(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
 {
-	account_missed(b, i, place);
 	if (b->reason[i] != XVS_REASON_CONSUMED)
 		counter_add(&inst->workers[b->worker->w.nr].cost.drops, 1);
-	burst_drop(b, i, inst->nr, b->reason[i]);
+	burst_lose(b, i, place + 1, inst->nr, b->reason[i]);
 }
 
 /* Changed bytes are parsed again, and the rest of the chain sees the packet under its new key. */
@@ -182,8 +187,10 @@ static void take_dirty(struct burst *b, struct instance *inst, uint32_t place, u
 	uint16_t bad = REASON_NONE;
 
 	p->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
-	if (!(inst->rights & XVS_RIGHT_REWRITE) || inst->cls == XVS_INSPECT) {
-		burst_drop(b, i, inst->nr, 0);
+	/* whatever comes of it, the rest of the leg is not its way */
+	account_missed(b, i, place + 1);
+	if (!(inst->rights & XVS_RIGHT_REWRITE)) {
+		burst_drop(b, i, 0, REASON_RIGHTS);
 		return;
 	}
 	packet_parse(p, &bad);
@@ -206,25 +213,72 @@ static void take_destination(struct burst *b, const struct instance *inst, uint3
 		b->dynamic |= UINT64_C(1) << i;
 }
 
+/* The forwarder's changes: its chain ends with it, so all that is left is where it goes. */
+static void take_forwarded(struct burst *b, const struct instance *inst, uint32_t place, uint32_t i)
+{
+	struct packet *p = b->pkts[i];
+	uint16_t bad = REASON_NONE;
+
+	if (!(p->x.flags & XVS_PKT_DIRTY)) {
+		take_destination(b, inst, i);
+		return;
+	}
+	p->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
+	b->dynamic |= UINT64_C(1) << i; /* the exits' verdicts are on another packet */
+	if (!(inst->rights & XVS_RIGHT_REWRITE)) {
+		burst_lose(b, i, place + 1, 0, REASON_RIGHTS);
+		return;
+	}
+	packet_parse(p, &bad);
+	if (p->x.flags & XVS_PKT_BAD)
+		burst_lose(b, i, place + 1, 0, bad);
+	else if (!admit_tag(b->conf, p))
+		burst_lose(b, i, place + 1, 0, REASON_VLAN);
+}
+
+/* xvs_steal() keeps to the quota; who writes the bits himself does not get more. */
+static uint64_t within_quota(struct burst *b, uint32_t place, uint64_t stolen, uint32_t quota)
+{
+	uint64_t taken = stolen;
+
+	for (XVS_EACH(i, stolen)) {
+		if (quota > 0) {
+			quota--;
+			continue;
+		}
+		taken &= ~(UINT64_C(1) << i);
+		burst_lose(b, (uint32_t)i, place + 1, 0, REASON_STEAL);
+	}
+	return taken;
+}
+
 static void take_results(struct burst *b, struct instance *inst, uint32_t place,
-			 const struct xvs_batch *batch, uint64_t shown)
+			 const struct xvs_batch *batch, uint64_t shown, uint32_t quota)
 {
 	uint64_t stolen = batch->stolen & shown & ~batch->live;
 	uint64_t gone = shown & ~batch->live & ~stolen;
-	uint64_t settled = inst->has_flow ? batch->settled & shown : 0;
+	uint64_t settled = inst->has_flow ? batch->settled & shown & ~stolen : 0;
 
 	for (XVS_EACH(i, settled))
 		take_settled(b, inst, place, (uint32_t)i, (gone >> i & 1) != 0);
+	stolen = within_quota(b, place, stolen, quota);
 	for (XVS_EACH(j, stolen))
 		take_stolen(b, inst, place, (uint32_t)j);
 	for (XVS_EACH(n, gone))
 		take_dropped(b, inst, place, (uint32_t)n);
 	for (XVS_EACH(m, shown & b->live)) {
 		if (inst->cls == XVS_FORWARD)
-			take_destination(b, inst, (uint32_t)m);
-		if (b->pkts[m]->x.flags & XVS_PKT_DIRTY)
+			take_forwarded(b, inst, place, (uint32_t)m);
+		else if (b->pkts[m]->x.flags & XVS_PKT_DIRTY)
 			take_dirty(b, inst, place, (uint32_t)m);
 	}
+}
+
+/* An inspector changes nothing; a mark that it left must not be taken for the next one's. */
+static void forget_marks(struct burst *b, uint64_t shown)
+{
+	for (XVS_EACH(i, shown))
+		b->pkts[i]->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
 }
 
 void burst_call(struct burst *b, uint32_t place, uint64_t mask)
@@ -233,10 +287,11 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask)
 	struct instance *inst = at->instance;
 	struct instance_worker *iw = &inst->workers[b->worker->w.nr];
 	uint64_t shown = inst->has_flow ? select_watched(b, place, mask) : select_all(b, mask);
+	uint32_t quota = steal_quota(b, inst);
 	struct xvs_batch batch;
 
 	for (XVS_EACH(i, inst->ext->linear ? shown : 0)) {
-		if (!make_readable(b, (uint32_t)i, inst->ext->linear))
+		if (!make_readable(b, place, (uint32_t)i, inst->ext->linear))
 			shown &= ~(UINT64_C(1) << i);
 	}
 	if (!shown || !has_callback(inst, b->stage))
@@ -254,10 +309,12 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask)
 		.port = b->conf->port->id,
 		.stage = inst->cls == XVS_FORWARD ? XVS_STAGE_FORWARD : b->stage,
 		.count = b->count,
-		.steals_left = steal_quota(b, inst),
+		.steals_left = quota,
 	};
 	invoke(b, inst, &batch);
 	counter_add(&iw->cost.packets, (uint64_t)__builtin_popcountll(shown));
-	if (inst->cls != XVS_INSPECT)
-		take_results(b, inst, place, &batch, shown);
+	if (inst->cls == XVS_INSPECT)
+		forget_marks(b, shown);
+	else
+		take_results(b, inst, place, &batch, shown, quota);
 }

@@ -19,8 +19,12 @@ void packet_uncharge(struct path_worker *w, struct packet *p)
 void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_t stage,
 		 uint32_t instance, uint32_t reason)
 {
-	struct port_counters *c = &w->w.shard->ports[port < PORTS_MAX ? port : 0];
+	struct port_counters *c;
 
+	/* port_in is where extensions can write */
+	if (port >= PORTS_MAX)
+		port = 0;
+	c = &w->w.shard->ports[port];
 	if (reason == XVS_REASON_CONSUMED) {
 		counter_add(&c->consumed, 1);
 	} else {
@@ -34,6 +38,12 @@ void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason)
 {
 	b->live &= ~(UINT64_C(1) << i);
 	packet_drop(b->worker, b->pkts[i], b->conf->port->id, b->stage, instance, reason);
+}
+
+void burst_lose(struct burst *b, uint32_t i, uint32_t first, uint32_t instance, uint32_t reason)
+{
+	account_missed(b, i, first);
+	burst_drop(b, i, instance, reason);
 }
 
 bool packet_parse_own(struct packet *p)

@@ -41,47 +41,66 @@ static void conn_inside(struct burst *b, uint32_t place, uint32_t i)
 	p->stage = b->stage;
 	p->place = (uint16_t)place;
 	p->port_out = b->conf->port->id;
+	p->epoch = b->conf->serial;
 	switch (firewall_ask(b->worker, b->conf, b->stage, p, &r)) {
 	case CONN_PASS:
 	case CONN_LOOSE:
 	case CONN_INSIDE:
 		return;
 	case CONN_HELD:
+		/* counted anew where it goes on; the tracker has it now, but its facts stay */
+		account_missed(b, i, place);
 		atomic_fetch_add_explicit(&b->worker->path->fragments_held, 1, memory_order_relaxed);
 		b->live &= ~(UINT64_C(1) << i);
 		return;
 	case CONN_DENIED:
-		account_missed(b, i, place);
 		if (r.decision.action == XVS_CONN_REJECT)
 			reject_answer(b, i);
-		burst_drop(b, i, r.decision.instance, r.decision.reason);
+		burst_lose(b, i, place, r.decision.instance, r.decision.reason);
 		return;
 	default:
-		account_missed(b, i, place);
-		burst_drop(b, i, 0, r.reason ? r.reason : REASON_CONN_INVALID);
+		burst_lose(b, i, place, 0, r.reason ? r.reason : REASON_CONN_INVALID);
 	}
 }
 
-static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
+static enum conn_answer update(struct burst *b, uint32_t i, uint16_t *reason)
 {
 	struct path_worker *w = b->worker;
 	const struct flow_leg *leg = b->legs[i];
 	struct conn_ref ref = { leg->conn_index, leg->conn_generation };
 	struct firewall_context ctx = { w, b->conf, b->stage };
-	uint16_t reason = REASON_CONN_STATE;
 
-	switch (conn_update(w->path->conns, &w->w, ref, b->pkts[i], &ctx, &reason)) {
-	case CONN_PASS:
-		return;
-	case CONN_AGAIN:
-		flow_retire(w->cache, b->entries[i]);
-		b->has_relooked = true;
-		(void)packet_judge(b, i, place);
-		return;
-	default:
-		account_missed(b, i, place);
-		burst_drop(b, i, 0, reason);
+	return conn_update(w->path->conns, &w->w, ref, b->pkts[i], &ctx, reason);
+}
+
+/*
+ * The connection has gone or is to be authorised anew, so the verdict is out of date.  The first
+ * packet to find that out is judged from here; those behind it in the burst find its verdict.
+ */
+static bool relook(struct burst *b, uint32_t place, uint32_t i)
+{
+	struct flow_entry *old = b->entries[i];
+	bool was_retired = old->is_retired;
+
+	account_missed(b, i, place);
+	flow_retire(b->worker->cache, old);
+	b->has_relooked = true;
+	return was_retired ? packet_lookup(b, i, place) : packet_judge(b, i, place);
+}
+
+static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
+{
+	uint16_t reason = REASON_CONN_STATE;
+	enum conn_answer answer = update(b, i, &reason);
+
+	for (int rounds = 0; answer == CONN_AGAIN && rounds < 3; rounds++) {
+		if (!relook(b, place, i) || b->fresh >> i & 1 ||
+		    b->legs[i]->conn_kind != FLOW_CONN_TRACK)
+			return;
+		answer = update(b, i, &reason);
 	}
+	if (answer != CONN_PASS)
+		burst_lose(b, i, place, 0, reason);
 }
 
 void burst_conn(struct burst *b, uint32_t place, uint64_t mask)
@@ -202,8 +221,11 @@ static void firewall_resume(void *arg, struct packet *p)
 {
 	const struct firewall_context *ctx = arg;
 
+	struct way_on on = { .stage = p->stage, .port = p->port_out, .serial = p->epoch,
+			     .place = p->place | (uint32_t)PLACE_BEHIND_CONN };
+
 	atomic_fetch_sub_explicit(&ctx->worker->path->fragments_held, 1, memory_order_relaxed);
-	(void)later_put(ctx->worker, p, p->stage, p->port_out, p->place, NULL);
+	(void)later_put(ctx->worker, p, &on);
 }
 
 static void firewall_drop(void *arg, struct packet *p, uint32_t port, uint16_t reason)

@@ -94,7 +94,7 @@ void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
 		add_normal(out, sw, in, segment, eth_dst);
 	} else if (dest == XVS_DEST_FLOOD) {
 		add_segment(out, sw, in, segment, false);
-	} else if (dest != XVS_DEST_NONE) {
+	} else if (dest != XVS_DEST_NONE && dest < XVS_DEST_SET) {
 		port = path_port_of(w->path, dest);
 		out->reason = REASON_NO_PORT;
 		if (port && port->sw == sw)

@@ -39,6 +39,7 @@ static void give_back(const struct xvs_host *h, struct path_worker *w, struct pa
 	__atomic_store_n(&iw->held, iw->held - 1, __ATOMIC_RELAXED);
 	counter_add(&iw->cost.returned, 1);
 	packet_uncharge(w, p);
+	p->owner = 0; /* from now on it is not this instance's, wherever it waits */
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------- */
@@ -71,7 +72,7 @@ static struct xvs_packet *keep(const struct xvs_host *h, struct path_worker *w, 
 	p->owner = inst->nr;
 	p->charged = 0;
 	p->stage = XVS_STAGE_INGRESS;
-	p->scratch = NULL;
+	p->port_out = PORTS_MAX; /* it was not stolen anywhere, so there is nothing to resume */
 	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);
 	return &p->x;
 }
@@ -122,19 +123,25 @@ static int host_resume(const struct xvs_host *h, struct xvs_packet *x)
 {
 	struct path_worker *w = path_worker_self();
 	struct packet *p = owned(h, x);
+	struct way_on on = { .behind = instance_of(h)->nr };
 
 	if (!p)
 		return -EPERM;
 	give_back(h, w, p);
-	if (!path_port_of(w->path, p->port_out)) {
-		packet_drop(w, p, p->port_out, p->stage, 0, REASON_NO_PORT);
+	on.sw = rcu_read(&w->path->instance_switch[on.behind]);
+	if (p->port_out == XVS_PORT_NONE ? !on.sw : !path_port_of(w->path, p->port_out)) {
+		packet_drop(w, p, p->x.port_in, p->stage, 0, REASON_NO_PORT);
 		return -ENOENT;
 	}
 	if (x->flags & XVS_PKT_DIRTY && !packet_parse_own(p)) {
 		packet_drop(w, p, p->port_out, p->stage, 0, REASON_BAD_HEADER);
 		return 0;
 	}
-	return later_put(w, p, p->stage, p->port_out, p->place, p->scratch) ? 0 : -EAGAIN;
+	on.stage = p->stage;
+	on.port = p->port_out;
+	on.place = p->place;
+	on.serial = p->epoch;
+	return later_put(w, p, &on) ? 0 : -EAGAIN;
 }
 
 static bool may_enter(const struct instance *inst, const struct path_worker *w, const struct packet *p,
@@ -156,8 +163,10 @@ static int host_inject(const struct xvs_host *h, struct xvs_packet *x, uint32_t 
 	struct path_worker *w = path_worker_self();
 	struct packet *p = owned(h, x);
 	struct instance *inst = instance_of(h);
+	struct way_on on = { .stage = XVS_STAGE_INGRESS, .port = port, .behind = inst->nr };
 	const struct path_switch *sw;
 	const struct path_port *at;
+	const struct port_conf *conf;
 
 	if (!p)
 		return -EPERM;
@@ -166,17 +175,26 @@ static int host_inject(const struct xvs_host *h, struct xvs_packet *x, uint32_t 
 		return refuse(w, p, REASON_RIGHTS, -EPERM);
 	sw = rcu_read(&w->path->instance_switch[inst->nr]);
 	at = port == XVS_PORT_NONE && sw ? sw->none : path_port_of(w->path, port);
-	if (!sw || !at || at->sw != sw)
+	conf = at && at->sw == sw ? rcu_read(&at->conf) : NULL;
+	if (!conf)
 		return refuse(w, p, REASON_NO_PORT, -ENOENT);
 	p->x.port_in = port;
 	p->x.flags |= XVS_PKT_INJECTED;
 	if (!packet_parse_own(p))
 		return refuse(w, p, REASON_BAD_HEADER, 0);
-	if (!admit_tag(rcu_read(&at->conf), p))
+	if (!admit_tag(conf, p))
 		return refuse(w, p, REASON_VLAN, 0);
-	/* behind the injector; where it does not stand in this port's chain, from the start */
-	p->owner = inst->nr;
-	return later_put(w, p, XVS_STAGE_INGRESS, port, 0, sw) ? 0 : -EAGAIN;
+	counter_add(&inst->workers[w->w.nr].cost.originated, 1);
+	on.sw = sw;
+	return later_put(w, p, &on) ? 0 : -EAGAIN;
+}
+
+/* Of a packet that entered nowhere: as its tag says, else that of whom it is for. */
+static uint32_t own_segment(const struct packet *p, const struct path_port *to)
+{
+	uint32_t vid = p->x.flags & XVS_PKT_VLAN ? p->x.vlan_tci & 0xfffu : 0;
+
+	return vid || !to ? vid : rcu_read(&to->conf)->segment;
 }
 
 static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t dest)
@@ -184,6 +202,7 @@ static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t
 	struct path_worker *w = path_worker_self();
 	struct packet *p = owned(h, x);
 	struct instance *inst = instance_of(h);
+	struct way_on on = { .stage = XVS_STAGE_FORWARD, .port = dest, .behind = inst->nr };
 	const struct path_switch *sw;
 	const struct path_port *to;
 
@@ -200,10 +219,12 @@ static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t
 		return refuse(w, p, REASON_NO_PORT, -ENOENT);
 	if (!packet_parse_own(p))
 		return refuse(w, p, REASON_BAD_HEADER, 0);
-	if (p->x.port_in == XVS_PORT_NONE && to && !(x->flags & XVS_PKT_VLAN))
-		p->segment = rcu_read(&to->conf)->segment;
+	if (p->x.port_in == XVS_PORT_NONE)
+		p->segment = own_segment(p, to);
 	p->x.flags |= XVS_PKT_INJECTED;
-	return later_put(w, p, XVS_STAGE_FORWARD, dest, 0, sw) ? 0 : -EAGAIN;
+	counter_add(&inst->workers[w->w.nr].cost.originated, 1);
+	on.sw = sw;
+	return later_put(w, p, &on) ? 0 : -EAGAIN;
 }
 
 static void host_release(const struct xvs_host *h, struct xvs_packet *x, uint16_t reason)

@@ -28,11 +28,17 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	k->packet = b->pkts[i];
 	k->conf = b->conf;
 	k->stage = b->stage;
-	k->first_place = place;
+	k->first_place = place & ~(uint32_t)PLACE_BEHIND_CONN;
+	k->is_behind_conn = place & PLACE_BEHIND_CONN;
 	k->key = *key;
 	k->old = old;
 	k->is_partial = is_partial;
 	k->is_cacheable = true;
+	/* before flow_new(), which may evict the old one */
+	if (is_partial)
+		k->mask = *old->mask;
+	else
+		flow_mask_base(&k->mask);
 	k->entry = flow_new(w->cache);
 	if (!k->entry)
 		return;
@@ -40,11 +46,11 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	k->entry->log_seen = epoch_log_count(&b->conf->sw->log);
 	k->entry->expires_ns = UINT64_MAX;
 	k->entry->first_ns = old ? old->first_ns : w->w.now_ns;
-	k->entry->idle_ms = IDLE_DEFAULT_MS;
-	if (is_partial)
-		k->mask = *old->mask;
-	else
-		flow_mask_base(&k->mask);
+	if (!is_partial)
+		return;
+	/* limits of those who are not asked again are not known any more one by one */
+	k->entry->expires_ns = old->expires_ns;
+	k->entry->idle_ms = old->idle_ms;
 }
 
 /* Bits that an earlier extension has rewritten are no longer the flow's own. */
@@ -87,7 +93,8 @@ static bool walk_place(struct walk *k, struct flow_leg *leg, const struct flow_l
 	struct instance *inst = at->instance;
 	uint64_t bit = UINT64_C(1) << place;
 
-	if (place == chain->conn_place && !walk_conn(k, leg, place))
+	if (place == chain->conn_place && !(k->is_behind_conn && place == k->first_place) &&
+	    !walk_conn(k, leg, place))
 		return false;
 	if (inst->has_conn)
 		walk_note_firewall(k, leg, at, place);
@@ -141,11 +148,18 @@ static void walk_exit(struct walk *k, struct flow_leg *leg, struct port_conf *co
 	uint32_t flags = p->x.flags;
 	uint16_t tci = p->x.vlan_tci;
 	bool diverged = k->has_diverged;
+	struct packet *scratch = k->scratch;
 
+	/* what this exit's chain rewrites, the next exit's does not see */
+	k->scratch = NULL;
 	output_tag(conf, p);
 	packet_key(p, conf->port->id, &k->key.k);
 	k->conf = conf;
 	(void)walk_leg(k, leg, old_out(k, conf), conf, 0);
+	if (k->scratch)
+		packet_free(k->scratch);
+	k->scratch = scratch;
+	k->packet = p;
 	p->x.flags = flags;
 	p->x.vlan_tci = tci;
 	k->key = key;
@@ -182,6 +196,13 @@ static void walk_to(struct walk *k, struct targets *t)
 	}
 }
 
+static bool forwarder_watches(const struct walk *k)
+{
+	uint32_t count = k->conf->ingress.count;
+
+	return k->conf->has_forwarder && k->entry->leg.calls >> (count - 1) & 1;
+}
+
 static void walk_exits(struct walk *k)
 {
 	struct path_worker *w = k->worker;
@@ -190,6 +211,7 @@ static void walk_exits(struct walk *k)
 	const struct xvs_flow_key whole_dst = { .eth_dst = { 255, 255, 255, 255, 255, 255 } };
 
 	e->dest = k->dest;
+	k->is_behind_conn = false;
 	if (k->dest_is_called) {
 		e->exit = FLOW_EXIT_DEST;
 		return;
@@ -199,7 +221,9 @@ static void walk_exits(struct walk *k)
 		walk_examine(k, &whole_dst);
 	if (k->dest == XVS_DEST_NORMAL)
 		walk_note_l2(k, &e->leg);
-	if (t->count == 0)
+	if (t->count == 0 && forwarder_watches(k))
+		e->exit = FLOW_EXIT_DEST; /* it may still choose another */
+	else if (t->count == 0)
 		leg_drop(&e->leg, k->conf->ingress.count, 0, t->reason);
 	else
 		walk_to(k, t);
@@ -233,6 +257,14 @@ static void walk_finish(struct walk *k)
 	slab_put(&k->worker->walks, k);
 }
 
+void walk_expire(struct walk *k, uint32_t ms)
+{
+	uint64_t until = k->worker->w.now_ns + (uint64_t)ms * NS_PER_MS;
+
+	if (until < k->entry->expires_ns)
+		k->entry->expires_ns = until;
+}
+
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
 			      uint64_t hash, struct flow_entry *old, bool is_partial)
 {
@@ -252,12 +284,14 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const
 		counter_add(&w->rejudged, 1);
 		account_entry(w, old, NULL, false);
 	}
-	if (b->stage == XVS_STAGE_INGRESS && b->conf->learns) {
-		forward_learn(b, i);
-		k->entry->expires_ns = w->w.now_ns + (uint64_t)LEARNING_MAX_MS * NS_PER_MS;
-	}
-	k->dest = XVS_DEST_NORMAL;
+	if (b->stage == XVS_STAGE_INGRESS && b->conf->learns)
+		walk_expire(k, LEARNING_MAX_MS);
+	/* who goes on behind the forwarder without a destination has none */
+	k->dest = b->conf->has_forwarder && k->first_place >= b->conf->ingress.count ?
+			  XVS_DEST_NONE : XVS_DEST_NORMAL;
 	walk_run(k);
+	if (!k->entry->idle_ms)
+		k->entry->idle_ms = IDLE_DEFAULT_MS;
 	b->fresh |= UINT64_C(1) << i;
 	walk_store(k, key, hash);
 	e = k->entry;

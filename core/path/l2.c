@@ -281,12 +281,14 @@ static void remove_if(struct l2 *l2, bool (*match)(const struct l2_entry *e, voi
 {
 	for (uint32_t i = 0; i < l2->table->size; i++) {
 		struct l2_entry *e = l2->table->places[i];
+		struct l2_entry was;
 
 		if (!e || e == &gone || !match(e, ctx))
 			continue;
+		was = *e;
 		replace(l2, &l2->table->places[i], &gone);
 		if (fn)
-			fn(arg, e->segment, e->mac); /* freed after a grace period */
+			fn(arg, was.segment, was.mac);
 	}
 }
 

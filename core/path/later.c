@@ -9,25 +9,33 @@
 #include "path/burst.h"
 #include "path/worker.h"
 
-bool later_put(struct path_worker *w, struct packet *p, uint16_t stage, uint32_t port, uint32_t place,
-	       const void *where)
+static void append(struct packet_queue *q, struct packet *p)
 {
-	struct packet_queue *q = &w->later;
-
-	if (q->count >= LATER_MAX) {
-		packet_drop(w, p, port, stage, 0, REASON_QUEUE_FULL);
-		return false;
-	}
 	if (!q->tail)
 		q->tail = &q->head;
-	p->stage = stage;
-	p->port_out = port;
-	p->place = (uint16_t)place;
-	p->scratch = (void *)(uintptr_t)where;
 	p->next = NULL;
 	*q->tail = p;
 	q->tail = &p->next;
 	__atomic_store_n(&q->count, q->count + 1, __ATOMIC_RELAXED);
+}
+
+/* Set aside: 'place' and 'epoch' of its configuration, the giver in 'thief', the switch in 'scratch'. */
+bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on)
+{
+	struct packet_queue *q = &w->later;
+
+	if (q->count >= LATER_MAX) {
+		packet_drop(w, p, on->stage == XVS_STAGE_FORWARD ? p->x.port_in : on->port,
+			    on->stage, 0, REASON_QUEUE_FULL);
+		return false;
+	}
+	p->stage = on->stage;
+	p->port_out = on->port;
+	p->place = (uint16_t)on->place;
+	p->epoch = on->serial;
+	p->thief = on->behind;
+	p->scratch = (void *)(uintptr_t)on->sw;
+	append(q, p);
 	return true;
 }
 
@@ -43,10 +51,10 @@ static struct packet *take(struct packet_queue *q)
 	return p;
 }
 
-static uint32_t place_behind(const struct chain *chain, uint16_t instance)
+static uint32_t place_behind(const struct chain *chain, uint32_t instance)
 {
 	for (uint32_t i = 0; i < chain->count; i++) {
-		if (chain->places[i].instance->nr == instance)
+		if (instance && chain->places[i].instance->nr == instance)
 			return i + 1;
 	}
 	return 0;
@@ -64,9 +72,9 @@ static struct port_conf *resolve(const struct path_worker *w, const struct packe
 		return NULL;
 	conf = rcu_read(&port->conf);
 	*place = p->place;
-	if (p->owner && p->scratch != conf)
+	if (conf && p->epoch != conf->serial)
 		*place = place_behind(p->stage == XVS_STAGE_EGRESS ? &conf->egress : &conf->ingress,
-				      p->owner);
+				      p->thief);
 	return conf;
 }
 
@@ -77,7 +85,6 @@ static void run_forward(struct path_worker *w, struct packet *p)
 	uint32_t dest = p->port_out;
 
 	p->scratch = NULL;
-	p->owner = 0;
 	output_packet(w, p, sw, in ? rcu_read(&in->conf) : NULL, dest, p->x.port_in);
 	output_flush(w);
 	flow_reclaim(w->cache);
@@ -100,7 +107,6 @@ static void run_group(struct path_worker *w, struct packet *p, uint32_t *left)
 	for (;;) {
 		uint32_t next_place = 0;
 
-		p->owner = 0;
 		p->scratch = NULL;
 		b->reason[b->count] = REASON_NONE;
 		b->pkts[b->count++] = p;
@@ -136,14 +142,18 @@ uint32_t later_run(struct path_worker *w)
 
 void later_drop_port(struct path_worker *w, uint32_t port)
 {
-	uint32_t count = w->later.count;
+	struct packet_queue all = w->later;
 
-	while (count-- > 0) {
-		struct packet *p = take(&w->later);
+	w->later.head = NULL;
+	w->later.tail = &w->later.head;
+	__atomic_store_n(&w->later.count, 0, __ATOMIC_RELAXED);
+	while (all.count-- > 0) {
+		struct packet *p = all.head;
 
+		all.head = p->next;
 		if (p->port_out == port && p->stage != XVS_STAGE_FORWARD)
 			packet_drop(w, p, port, p->stage, 0, REASON_SHUTDOWN);
 		else
-			(void)later_put(w, p, p->stage, p->port_out, p->place, p->scratch);
+			append(&w->later, p);
 	}
 }

@@ -28,7 +28,8 @@ static void entry_credit(struct flow_entry *e, const struct flow_key *key, const
 {
 	e->packets += xvs_wire_packets(&p->x);
 	e->bytes += xvs_wire_bytes(&p->x);
-	e->tcp_flags = (uint16_t)(e->tcp_flags | key->k.tcp_flags);
+	e->tcp_flags |= key->k.tcp_flags;
+	e->tcp_seen |= key->k.tcp_flags;
 	e->last_ns = now_ns;
 }
 

@@ -70,9 +70,13 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 	output_tag(conf, p);
 	p->port_out = conf->port->id;
 	b->pkts[b->count] = p;
-	b->legs[b->count] = leg && leg->conf == conf ? leg : NULL;
+	if (leg && leg->conf != conf) {
+		account_missed_leg(leg, p, 0); /* and seen by the one that is looked up */
+		leg = NULL;
+	}
+	b->legs[b->count] = leg;
 	b->entries[b->count] = e;
-	if (is_fresh && b->legs[b->count])
+	if (is_fresh && leg)
 		b->fresh |= UINT64_C(1) << b->count;
 	b->count++;
 }
@@ -87,7 +91,7 @@ void output_flush_exit(struct path_worker *w, struct exit *x)
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	for (XVS_EACH(i, b->live)) {
 		if (!b->conf->is_open)
-			burst_drop(b, (uint32_t)i, 0, REASON_EXIT_CLOSED);
+			burst_lose(b, (uint32_t)i, 0, 0, REASON_EXIT_CLOSED);
 		else if (!b->legs[i])
 			(void)packet_lookup(b, (uint32_t)i, 0);
 	}
@@ -139,11 +143,12 @@ static void output_legs(struct burst *b, uint32_t i)
 
 		if (n + 1 < e->out_count)
 			p = copy(w, p, b->conf->port->id);
-		if (!p)
-			continue;
-		if (port)
+		if (p && port) {
 			push(w, p, rcu_read(&port->conf), leg, e, is_fresh);
-		else
+			continue;
+		}
+		account_missed_leg(leg, b->pkts[i], 0);
+		if (p)
 			packet_drop(w, p, b->conf->port->id, XVS_STAGE_FORWARD, 0, REASON_NO_PORT);
 	}
 }
@@ -172,11 +177,16 @@ void burst_output(struct burst *b)
 		struct flow_entry *e = b->entries[i];
 		uint32_t port = b->conf->port->id;
 
-		if (b->dynamic >> i & 1)
+		/* here, so that what the chain drops teaches nothing */
+		if (b->conf->learns && b->fresh >> i & 1)
+			forward_learn(b, (uint32_t)i);
+		if (b->dynamic >> i & 1) {
+			account_missed_exits(b, (uint32_t)i);
 			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i], port);
-		else if (e->exit == FLOW_EXIT_LEGS)
+		} else if (e->exit == FLOW_EXIT_LEGS) {
 			output_legs(b, (uint32_t)i);
-		else
+		} else {
 			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, e->dest, port);
+		}
 	}
 }

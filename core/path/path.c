@@ -131,7 +131,7 @@ static int path_start(struct path *path, const struct path_config *c, struct xvs
 		path->worker_count = i + 1;
 	}
 	conn_refill(path->conns);
-	for (uint32_t i = 0; i < c->workers && e == 0; i++)
+	for (uint32_t i = 0; i < c->workers && e == 0 && !c->is_driven; i++)
 		e = worker_start(path->workers[i], c->cores, err);
 	loop_timer_arm(path->refill, (uint64_t)REFILL_PERIOD_MS * NS_PER_MS);
 	return e;

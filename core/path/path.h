@@ -29,6 +29,7 @@ struct path_config {
 	struct counters *counters;
 	struct loop *loop;
 	struct conn_limits conn; /* zero: defaults */
+	bool is_driven;          /* no threads: the caller makes each turn (tests, fuzzing, measuring) */
 };
 
 /* [control] Threads run when it returns.  rcu_start() came before. */
@@ -101,7 +102,8 @@ struct chain {
 
 struct port_conf {
 	struct rcu_node rcu;
-	struct path_port *port;    /* set by path_port_add() and path_port_publish() */
+	struct path_port *port;    /* these two set by path_port_add() and path_port_publish() */
+	uint64_t serial;           /* of no other configuration, ever */
 	struct path_switch *sw;
 	struct backend *backend;
 	enum path_role role;

@@ -10,6 +10,13 @@
 #include "base/str.h"
 #include "path/control.h"
 
+void conf_number(struct port_conf *conf)
+{
+	static uint64_t last;
+
+	conf->serial = ++last;
+}
+
 /* ---- epochs: after something was published -------------------------------------------------- */
 
 void port_move_epoch(struct path_port *port)
@@ -77,6 +84,7 @@ static void queue_take(struct letter *letter)
 	ev.data.u32 = w->rx_count;
 	if (w->rx_count < RX_MAX) {
 		w->rx[w->rx_count++] = (struct rx_queue){ l->port, l->queue, fd < 0 };
+		w->polled += fd < 0;
 		if (fd >= 0)
 			(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev);
 	}
@@ -90,6 +98,7 @@ static void queue_leave(struct path_worker *w, uint32_t i)
 	int fd = w->rx[i].port->backend->kick[w->rx[i].queue];
 	struct epoll_event ev = { .events = EPOLLIN };
 
+	w->polled -= fd < 0;
 	if (fd >= 0)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
 	if (i == w->rx_count)
@@ -149,6 +158,7 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	(void)str_copy(port->name, sizeof(port->name), name);
 	conf->port = port;
 	conf->backend = backend;
+	conf_number(conf);
 	port->conf = conf;
 	guard(port, conf);
 	port_move_epoch(port);
@@ -180,6 +190,7 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 
 	conf->port = port;
 	conf->backend = port->backend;
+	conf_number(conf);
 	guard(port, conf);
 	rcu_publish(&port->conf, conf);
 	if (everyone)
@@ -278,6 +289,7 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	*r = (struct removal){ .port = port, .done = done, .arg = arg };
 	*conf = *port->conf;
 	conf->is_open = false;
+	conf->learns = false; /* a letter under way would bring its address back */
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
 	l2_forget_port(&port->sw->l2, port, address_gone, port->sw);

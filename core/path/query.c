@@ -32,7 +32,7 @@ static void describe(const struct path_worker *w, struct flow_entry *e, struct f
 		.segment = e->key.segment, .key = e->key.k, .mask = e->mask->k,
 		.packets = e->packets, .bytes = e->bytes, .age_ns = w->w.now_ns - e->first_ns,
 		.idle_ns = w->w.now_ns > e->last_ns ? w->w.now_ns - e->last_ns : 0,
-		.tcp_flags = e->tcp_flags, .watchers = (uint16_t)__builtin_popcountll(leg->calls),
+		.tcp_flags = e->tcp_seen, .watchers = (uint16_t)__builtin_popcountll(leg->calls),
 		.out_count = e->out_count,
 	};
 	if (leg->drop_place != FLOW_NO_PLACE) {

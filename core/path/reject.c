@@ -72,7 +72,8 @@ void reject_answer(struct burst *b, uint32_t i)
 	const struct port_conf *conf = to ? rcu_read(&to->conf) : NULL;
 	uint8_t bytes[ANSWER_MAX] = { 0 };
 	struct packet *answer;
-	uint32_t len, place;
+	struct way_on on = { .stage = XVS_STAGE_EGRESS };
+	uint32_t len;
 
 	if (!conf || xvs_meter_take(&w->answers, &rate, w->w.now_ns, 1, 0) != 0)
 		return;
@@ -91,6 +92,9 @@ void reject_answer(struct burst *b, uint32_t i)
 		return;
 	}
 	output_tag(conf, answer);
-	place = b->stage == XVS_STAGE_INGRESS ? behind_firewalls(&conf->egress) : 0;
-	(void)later_put(w, answer, XVS_STAGE_EGRESS, to->id, place, conf);
+	on.port = to->id;
+	on.serial = conf->serial;
+	if (b->stage == XVS_STAGE_INGRESS)
+		on.place = behind_firewalls(&conf->egress);
+	(void)later_put(w, answer, &on);
 }

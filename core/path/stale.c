@@ -19,12 +19,8 @@ static bool match_overlaps(const struct flow_entry *e, const struct flow_key *ma
 	const flow_word *gone = (const flow_word *)(const void *)rewritten;
 	uint64_t differs = 0;
 
-	/* the port differs between stages and is never part of a match */
-	for (unsigned i = 0; i < sizeof(struct xvs_flow_key) / 8; i++) {
-		uint64_t care_here = i == 0 ? care[0] & ~(uint64_t)UINT32_MAX : care[i];
-
-		differs |= (have[i] ^ want[i]) & care_here & known[i] & ~gone[i];
-	}
+	for (unsigned i = 0; i < sizeof(struct xvs_flow_key) / 8; i++)
+		differs |= (have[i] ^ want[i]) & care[i] & known[i] & ~gone[i];
 	return differs == 0;
 }
 
@@ -33,8 +29,17 @@ static bool change_concerns(const struct flow_entry *e, const struct flow_step *
 {
 	if (c->instance != s->instance_nr)
 		return false;
-	if (c->by_match)
-		return match_overlaps(e, e->mask, c, rewritten);
+	if (c->by_match) {
+		struct xvs_flow_key gone = *rewritten;
+
+		/* the port is never part of a match; the tag is another at each exit */
+		gone.port = UINT32_MAX;
+		if (s->stage == XVS_STAGE_EGRESS) {
+			gone.vlan_tci = UINT16_MAX;
+			gone.bits |= XVS_KEY_VLAN | XVS_KEY_SVLAN;
+		}
+		return match_overlaps(e, e->mask, c, &gone);
+	}
 	return s->tags == 0 || (s->tags & c->tags) != 0;
 }
 

@@ -13,6 +13,7 @@
 
 enum {
 	SWEEP_PERIOD_MS = 100,
+	POLL_PERIOD_MS = 1,     /* for queues that cannot wake anybody */
 	SWEEP_SHARE = 10,       /* rounds in which all entries are looked at */
 	EVENTS_MAX = 64,
 };
@@ -75,7 +76,7 @@ static void sweep(struct path_worker *w)
 static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 {
 	uint64_t now = clock_ns();
-	uint64_t ms = SWEEP_PERIOD_MS;
+	uint64_t ms = w->polled ? POLL_PERIOD_MS : SWEEP_PERIOD_MS;
 
 	if (w->later.count || (next_timer != UINT64_MAX && next_timer <= now))
 		return 0;
@@ -84,13 +85,13 @@ static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 	return (int)ms;
 }
 
-static uint32_t run_once(struct path_worker *w, uint64_t *next_timer)
+uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_timer)
 {
 	uint64_t start = clock_cycles();
 	uint32_t done;
 
 	atomic_fetch_add_explicit(&w->progress, 1, memory_order_release);
-	w->w.now_ns = clock_ns();
+	w->w.now_ns = now_ns;
 	done = inbox_run(&w->w.inbox);
 	*next_timer = timers_run(&w->w.timers, w->w.now_ns);
 	done += later_run(w);
@@ -114,7 +115,7 @@ void *worker_main(void *arg)
 	worker_self = &w->w;
 	rcu_register();
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
-		uint32_t done = run_once(w, &next_timer);
+		uint32_t done = worker_turn(w, clock_ns(), &next_timer);
 		int timeout = done ? 0 : sleep_ms(w, next_timer);
 		int count;
 

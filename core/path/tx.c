@@ -103,6 +103,7 @@ static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 {
 	struct backend *out = b->conf->backend;
 	uint32_t port = b->conf->port->id;
+	int err;
 
 	if (!fits_mtu(b->conf, p)) {
 		packet_drop(b->worker, p, port, XVS_STAGE_EGRESS, 0, REASON_TOO_LONG);
@@ -112,10 +113,13 @@ static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 		*segmented = true;
 		return false;
 	}
-	if (!(p->x.flags & XVS_PKT_CSUM_TODO) || (out->offloads & OFFLOAD_CSUM) ||
-	    packet_checksum(p) == 0)
+	if (!(p->x.flags & XVS_PKT_CSUM_TODO) || (out->offloads & OFFLOAD_CSUM))
 		return true;
-	packet_drop(b->worker, p, port, XVS_STAGE_EGRESS, 0, REASON_POOL);
+	err = packet_checksum(p);
+	if (!err)
+		return true;
+	packet_drop(b->worker, p, port, XVS_STAGE_EGRESS, 0,
+		    err == -ENOBUFS ? REASON_POOL : REASON_BAD_OFFLOAD);
 	return false;
 }
 

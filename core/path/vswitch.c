@@ -30,6 +30,8 @@ void path_switch_destroy(struct path_switch *sw)
 {
 	if (!sw)
 		return;
+	/* twice: what a worker put aside for its next burst may name the switch */
+	rcu_synchronize();
 	rcu_synchronize();
 	l2_finish(&sw->l2);
 	free(sw->ports);
@@ -49,6 +51,7 @@ void path_switch_nowhere(struct path_switch *sw, struct port_conf *conf)
 
 	conf->port = sw->none;
 	conf->sw = sw;
+	conf_number(conf);
 	rcu_publish(&sw->none->conf, conf);
 	port_move_epoch(sw->none);
 	if (old)

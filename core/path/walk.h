@@ -17,6 +17,7 @@ struct walk {
 	uint32_t first_place;
 	uint32_t dest;
 	bool dest_is_called;          /* the forwarder chooses for each packet */
+	bool is_behind_conn;          /* at the first place: connections have seen the packet */
 	bool is_cacheable;
 	bool has_diverged;            /* partial: what follows sees another packet than before */
 	struct flow_key key;          /* as it is now */
@@ -24,7 +25,15 @@ struct walk {
 	struct xvs_flow_key rewritten; /* bits that are no longer the original's */
 };
 
+/* Does a rewrite concern the tag, and so perhaps the segment? */
+static inline bool rewrite_is_tag(const struct xvs_flow_key *mask)
+{
+	return mask->bits || mask->vlan_tci;
+}
+
 void walk_examine(struct walk *k, const struct xvs_flow_key *examined);
+/* To be judged anew after so long. */
+void walk_expire(struct walk *k, uint32_t ms);
 void leg_drop(struct flow_leg *leg, uint32_t place, uint32_t instance, uint32_t reason);
 
 /* ---- ask.c ---- */

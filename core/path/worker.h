@@ -78,6 +78,7 @@ struct path_worker {
 	uint32_t rx_count;
 	uint32_t rx_next;            /* round robin */
 	struct rx_queue rx[RX_MAX];
+	uint32_t polled;             /* of them that have no descriptor to sleep on */
 	int epoll;
 	uint32_t exit_count;
 	uint16_t exit_of[PORTS_MAX]; /* index into exits + 1 */
@@ -136,6 +137,12 @@ void burst_admit(struct burst *b);
 bool admit_tag(const struct port_conf *conf, struct packet *p);
 bool segment_is_carried(const struct port_conf *conf, uint32_t segment);
 
+/*
+ * In a place, and so in the key: a packet that goes on from here has been through the connections
+ * of this place already (a fragment that waited).
+ */
+enum { PLACE_BEHIND_CONN = 0x80 };
+
 /* ---- lookup.c: find each packet's verdict, judge where there is none ---- */
 void burst_lookup(struct burst *b, uint32_t place);
 /* One packet, from a place on; sets legs[i] and entries[i].  False: it left the burst. */
@@ -193,11 +200,20 @@ void burst_tx(struct burst *b);
 
 /* ---- later.c: packets that go on in the next burst ---- */
 /*
- * The packet goes on at a place of this port's chain; stage FORWARD: to the destination 'port'.
- * False: the queue is full, the packet was dropped and counted.
+ * Where a packet goes on in the next burst.  A place means something in the configuration that it
+ * was counted in alone; elsewhere the packet goes on behind the instance that gave it, or where
+ * that one does not stand or there is none, from the start of the chain.
  */
-bool later_put(struct path_worker *w, struct packet *p, uint16_t stage, uint32_t port,
-	       uint32_t place, const void *where);
+struct way_on {
+	uint16_t stage;      /* FORWARD: to the destination 'port' */
+	uint16_t behind;     /* instance; 0: nobody gave it */
+	uint32_t port;
+	uint32_t place;
+	uint64_t serial;     /* of the configuration; 0: of none, so the place is not known */
+	const struct path_switch *sw;
+};
+/* Takes the packet.  False: the queue is full, it was dropped and counted. */
+bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on);
 uint32_t later_run(struct path_worker *w); /* how many */
 void later_drop_port(struct path_worker *w, uint32_t port);
 
@@ -207,14 +223,18 @@ bool packet_parse_own(struct packet *p);
 void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_t stage,
 		 uint32_t instance, uint32_t reason);
 void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason);
+/* The same at a place of its leg that 'first' is the first not to see it. */
+void burst_lose(struct burst *b, uint32_t i, uint32_t first, uint32_t instance, uint32_t reason);
 void packet_uncharge(struct path_worker *w, struct packet *p);
 
 /* ---- account.c ---- */
 void account_retire(void *arg, struct flow_entry *e);
 void account_due(void *arg, struct flow_entry *e);
 void account_entry(struct path_worker *w, struct flow_entry *e, struct instance *only, bool ended);
-/* Packet i left at 'place': extensions behind it did not see it. */
-void account_missed(struct burst *b, uint32_t i, uint32_t place);
+/* Packet i leaves its leg: extensions at 'first' and behind it do not see it, nor does any exit. */
+void account_missed(struct burst *b, uint32_t i, uint32_t first);
+void account_missed_exits(struct burst *b, uint32_t i);
+void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t first);
 
 /* ---- firewall.c: connections ---- */
 void burst_conn(struct burst *b, uint32_t place, uint64_t mask);
@@ -237,5 +257,7 @@ int path_collect(const struct xvs_host *h, void (*done)(void *arg), void *arg); 
 int path_each_worker(struct path *path, void (*fn)(struct path_worker *w, void *arg),
 		     void (*done)(void *arg), void *arg);
 void *worker_main(void *arg);
+/* One turn: letters, timers, held packets, all queues that are ready.  How much there was to do. */
+uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_timer);
 
 #endif /* XVS_PATH_WORKER_H */
