@@ -14,8 +14,8 @@ enum { RIG_CHAIN_MAX = 16 };
 enum rig_kind { RIG_JUDGE = 0, RIG_NOOP = 1, RIG_KINDS = 2 };
 
 struct rig_run {
-	uint64_t packets, ns;
-	uint64_t cycles; /* of rounds of the worker that had packets */
+	uint64_t packets;
+	uint64_t cpu_ns; /* processor time of the worker: waiting its turn does not count */
 	uint64_t hits_exact, hits_masked, misses;
 };
 
