@@ -159,10 +159,10 @@ static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
 		return;
 	}
 	at = policy_position(probe->ps, probe->pp, probe->pm, f->id, err.field);
-	diag_add_at(probe->d, at.line, at.column, "%s %s/%s: policy %s: %s%s%s",
-		    probe->pp ? "port" : "instance", probe->ps->spec->name,
-		    probe->pp ? probe->pp->spec->name : probe->pm->spec->instance, f->id,
-		    err.field, err.field[0] ? ": " : "", err.text);
+	diag_add_at(probe->d, at.line, at.column, "%s %s%s%s: policy %s%s%s: %s",
+		    probe->pp ? "port" : "switch", probe->ps->spec->name, probe->pp ? "/" : "",
+		    probe->pp ? probe->pp->spec->name : "", f->id, err.field[0] ? ", " : "",
+		    err.field, err.text);
 }
 
 /* Those that differ from what is in force. */
@@ -210,8 +210,8 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 		facts.flags |= XVS_PORT_INTERNAL;
 	if (instance_port_attach(i, &facts, &probe->port_state, &err) < 0) {
 		diag_add_at(probe->d, probe->pp->spec->at.line, probe->pp->spec->at.column,
-			    "port %s/%s: instance %s: %s", probe->ps->spec->name,
-			    probe->pp->spec->name, probe->pm->spec->instance, err.text);
+			    "port %s/%s: %s", probe->ps->spec->name, probe->pp->spec->name,
+			    err.text);
 		return;
 	}
 	ask_policies(probe, &none, &probe->pp->settings);

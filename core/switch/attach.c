@@ -31,7 +31,8 @@ static int set_policies(const struct member *m, void *port_state, const struct s
 		result = instance_policy_check(m->instance, port_state, s->feature->id,
 					       s->value->bytes, &prepared, err);
 		if (result < 0) {
-			(void)error_context(err, "policy %s", s->feature->id);
+			(void)error_context(err, "policy %s%s%s", s->feature->id,
+					    err->field[0] ? ", " : "", err->field);
 			return result;
 		}
 		instance_policy_apply(m->instance, port_state, s->feature->id, s->value->bytes,

@@ -104,9 +104,9 @@ static int check_slots(const struct member *m, struct xvs_error *err)
 	if (!m->instance->has_conn || with_conn < CONN_SLOTS)
 		return 0;
 	return error_set(err, -ENOSPC, "",
-			 "the chain has %d extensions with " XVS_CONN
+			 "%s (%s): the chain has %d extensions with " XVS_CONN
 			 " already, which is the most; take one out",
-			 CONN_SLOTS);
+			 m->name, m->extension, CONN_SLOTS);
 }
 
 static int set_policies(struct member *m, const struct settings *settings, struct xvs_error *err)
@@ -118,7 +118,8 @@ static int set_policies(struct member *m, const struct settings *settings, struc
 						   s->value->bytes, &prepared, err);
 
 		if (result < 0) {
-			(void)error_context(err, "policy %s", s->feature->id);
+			(void)error_context(err, "policy %s%s%s", s->feature->id,
+					    err->field[0] ? ", " : "", err->field);
 			return result;
 		}
 		instance_policy_apply(m->instance, NULL, s->feature->id, s->value->bytes,
@@ -142,8 +143,8 @@ int member_start(struct member *m, const struct settings *settings, struct xvs_e
 	int result;
 
 	if (args.nr == 0)
-		return error_set(err, -ENOSPC, "", "there are %d instances already",
-				 INSTANCES_MAX - 1);
+		return error_set(err, -ENOSPC, "", "%s (%s): there are %d instances already",
+				 m->name, m->extension, INSTANCES_MAX - 1);
 	m->nr = args.nr;
 	result = instance_create(m->ext, &args, path_instance_env(w->path), &m->instance, err);
 	if (result < 0)

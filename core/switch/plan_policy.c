@@ -89,7 +89,7 @@ static void complain_unknown(struct level *level, const struct node *document)
 	char text[PROBLEM_MAX];
 
 	/* It may be a feature of what is missing, whose absence is told by the chain. */
-	if (level->is_tolerated && !is_chain_whole(level->ps))
+	if ((level->is_tolerated || !level->p->is_strict) && !is_chain_whole(level->ps))
 		return;
 	(void)snprintf(text, sizeof(text),
 		       "%s: policy %.64s: no extension in the chain of switch %s has it%s%.64s",
@@ -310,8 +310,9 @@ static void hand_down(struct plan_switch *ps, const char *group, const char *pro
 static void check_upper_levels(struct plan *p, struct plan_switch *ps)
 {
 	char what[TARGET_MAX + 16];
+	/* A verb does not change these, so what was tolerated at the start still is. */
 	struct level level = { .p = p, .ps = ps, .what = what,
-			       .is_tolerated = p->w->is_tolerant };
+			       .is_tolerated = p->w->is_tolerant || !p->is_strict };
 
 	(void)snprintf(what, sizeof(what), "switch %s", ps->spec->name);
 	check_documents(&level, ps->spec->policies);

@@ -23,7 +23,6 @@ static int attach_one(struct port *p, struct member *m, bool is_tolerated, struc
 
 	if (result == 0)
 		return 0;
-	(void)error_context(err, "instance %s (%s)", m->name, m->extension);
 	if (!is_tolerated)
 		return result;
 	keep_problem(p, err);

@@ -41,8 +41,7 @@ static int start(const struct plan_switch *ps, struct plan_member *pm, struct xv
 	int result = member_start(pm->member, &pm->settings, err);
 
 	if (result < 0)
-		(void)error_context(err, "switch %s: instance %s (%s)", ps->sw->name,
-				    pm->member->name, pm->member->extension);
+		(void)error_context(err, "switch %s", ps->sw->name);
 	return result;
 }
 

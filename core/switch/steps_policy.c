@@ -96,8 +96,7 @@ static int attach(struct step *s, struct xvs_error *err)
 	result = port_attach(s->port, m, &s->plan_port->settings, err);
 	if (result == 0)
 		return 0;
-	(void)error_context(err, "port %s: instance %s (%s)", s->port->full_name, m->name,
-			    m->extension);
+	(void)error_context(err, "port %s", s->port->full_name);
 	s->is_skipped = true;
 	if (s->plan_port->is_tolerated) {
 		(void)str_copy(s->port->problem, sizeof(s->port->problem), err->text);
@@ -150,10 +149,9 @@ static int check(struct step *s, struct xvs_error *err)
 		return 0;
 	s->t->refused_at = policy_position(s->plan_switch, s->plan_port, s->plan_member,
 					   s->feature->id, err->field);
-	if (err->field[0])
-		(void)error_context(err, "%s", err->field);
-	return error_context(err, "%s %s: policy %s", s->port ? "port" : "instance",
-			     s->port ? s->port->full_name : s->member->name, s->feature->id);
+	return error_context(err, "%s %s: policy %s%s%s", s->port ? "port" : "switch",
+			     s->port ? s->port->full_name : s->member->sw->name, s->feature->id,
+			     err->field[0] ? ", " : "", err->field);
 }
 
 static int check_undo(struct step *s)

@@ -222,7 +222,8 @@ static int quieten(struct step *s)
 	for (; s->cursor < p->attached_count; s->cursor++) {
 		struct attachment *a = &p->attached[s->cursor];
 
-		if (!a->is_up)
+		/* One that leaves is told when it is detached. */
+		if (!a->is_up || a->member->state != MEMBER_RUNNING)
 			continue;
 		path_drain(p->w->path, a->member->instance, a->port_state, quietened, s);
 		return STEP_WAITS;

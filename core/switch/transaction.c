@@ -217,9 +217,8 @@ static int prepare(struct transaction *t)
 	t->model = model_copy(w->model);
 	if (!t->model)
 		return -ENOMEM;
+	t->d.file = t->model->file->name;
 	result = t->request.edit(w, t->model, t->request.args, &t->d);
-	if (result == 0)
-		t->d.file = t->model->file->name;
 	if (result == 0)
 		result = plan_create(w, t->model, t->request.is_strict, &t->d, &t->plan);
 	if (result == 0)
