@@ -84,16 +84,24 @@ static int path_clear(const struct sockaddr_un *address, struct xvs_error *err)
 	return 0;
 }
 
-int listen_open(const char *path, int *out, struct xvs_error *err)
+int listen_prepare(const char *path, struct xvs_error *err)
 {
 	struct sockaddr_un address;
 	int code = address_make(path, &address, err);
-	int fd;
 
 	if (code == 0)
 		code = folder_make(path, err);
+	return code ? code : path_clear(&address, err);
+}
+
+int listen_open(const char *path, int *out, struct xvs_error *err)
+{
+	struct sockaddr_un address;
+	int code = listen_prepare(path, err);
+	int fd;
+
 	if (code == 0)
-		code = path_clear(&address, err);
+		code = address_make(path, &address, err);
 	if (code)
 		return code;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/control.c - the configuration file's way into force, and what is remembered of it.
+ */
+#include "control/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "config/check.h"
+#include "config/document.h"
+#include "config/yaml.h"
+
+struct applying {
+	struct control *control;
+	char *text;
+	char *name;
+	uint32_t workers;
+	outcome_fn done;
+	void *arg;
+};
+
+/* ---- the journal ----------------------------------------------------------------------------------- */
+
+/* Takes 'value'.  That it could not be kept is said in the log and in the status until it can. */
+static void keep(struct control *c, enum record_kind kind, json_t *value)
+{
+	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+	struct xvs_error err = ERROR_INIT;
+	int code;
+
+	if (text)
+		code = journal_put(c->journal, kind, text, strlen(text), &err);
+	else
+		code = error_set(&err, -ENOMEM, "", "state directory %s: out of memory",
+				 c->state_dir);
+	c->problems.journal[0] = '\0';
+	if (code) {
+		(void)str_copy(c->problems.journal, sizeof(c->problems.journal), err.text);
+		log_error("%s; changes are in force, but a restart forgets them", err.text);
+	}
+	free(text);
+	json_decref(value);
+}
+
+void control_changed(void *control)
+{
+	struct control *c = control;
+
+	keep(c, RECORD_STATE, world_snapshot(c->world));
+}
+
+bool control_last_good(const struct control *c, char **text, char **name)
+{
+	const char *record = journal_get(c->journal, RECORD_FILE, NULL);
+	json_t *file = record ? json_loads(record, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const char *kept = json_string_value(json_object_get(file, "text"));
+	const char *kept_name = json_string_value(json_object_get(file, "name"));
+	char *text_copy = kept ? strdup(kept) : NULL;
+	char *name_copy = kept_name ? strdup(kept_name) : NULL;
+
+	json_decref(file);
+	if (!text_copy || !name_copy) {
+		free(text_copy);
+		free(name_copy);
+		return false;
+	}
+	*text = text_copy;
+	*name = name_copy;
+	return true;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------- */
+
+struct config_spec *control_read(const char *text, size_t len, const char *name, struct diags *d)
+{
+	struct config_spec *spec;
+	struct node *root;
+
+	d->file = name;
+	root = yaml_read(text, len, d);
+	if (!root)
+		return NULL;
+	spec = document_read(root, d);
+	node_destroy(root);
+	return spec;
+}
+
+static char *load_open(FILE *f, size_t *len)
+{
+	struct stat st;
+	char *text;
+
+	if (fstat(fileno(f), &st))
+		return NULL;
+	if (!S_ISREG(st.st_mode) || st.st_size > YAML_BYTES_MAX) {
+		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+		return NULL;
+	}
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return NULL;
+	*len = fread(text, 1, (size_t)st.st_size, f);
+	text[*len] = '\0';
+	if (ferror(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+char *control_load(const char *path, size_t *len, struct diags *d)
+{
+	FILE *f = fopen(path, "re");
+	char *text = f ? load_open(f, len) : NULL;
+
+	if (!text)
+		diag_add(d, NULL, "configuration %s: it cannot be read: %s", path, strerror(errno));
+	if (f)
+		(void)fclose(f);
+	return text;
+}
+
+/* ---- applying -------------------------------------------------------------------------------------- */
+
+static void applying_destroy(struct applying *a)
+{
+	if (!a)
+		return;
+	free(a->text);
+	free(a->name);
+	free(a);
+}
+
+static struct applying *applying_create(struct control *c, const char *text, size_t len,
+					const char *name)
+{
+	struct applying *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->control = c;
+	a->text = strndup(text, len);
+	a->name = strdup(name);
+	if (!a->text || !a->name) {
+		applying_destroy(a);
+		return NULL;
+	}
+	return a;
+}
+
+static void refuse(const struct diags *d, int code, outcome_fn done, void *arg)
+{
+	struct outcome o = { .code = code, .d = d };
+
+	done(arg, &o);
+}
+
+static void on_applied(void *arg, const struct outcome *o)
+{
+	struct applying *a = arg;
+	struct control *c = a->control;
+	struct outcome told = *o;
+	char note[PROBLEM_TEXT];
+
+	if (o->code == 0) {
+		keep(c, RECORD_FILE, json_pack("{s:s, s:s}", "name", a->name, "text", a->text));
+		c->problems.config[0] = '\0';
+	}
+	if (o->code == 0 && a->workers != c->workers_wanted) {
+		(void)snprintf(note, sizeof(note),
+			       "%s%sdaemon.workers counts from the next start on",
+			       o->note ? o->note : "", o->note ? "; " : "");
+		told.note = note;
+	}
+	a->done(a->arg, &told);
+	applying_destroy(a);
+}
+
+void control_apply(struct control *c, const char *text, size_t len, const char *name,
+		   bool drop_overlays, outcome_fn done, void *arg)
+{
+	struct diags d = { .file = name, .count = 0 };
+	struct config_spec *spec = control_read(text, len, name, &d);
+	struct applying *a = spec ? applying_create(c, text, len, name) : NULL;
+
+	if (!spec) {
+		refuse(&d, -EINVAL, done, arg);
+		return;
+	}
+	if (!a) {
+		diag_add(&d, NULL, "out of memory");
+		config_spec_destroy(spec);
+		refuse(&d, -ENOMEM, done, arg);
+		return;
+	}
+	a->workers = spec->daemon.workers;
+	a->done = done;
+	a->arg = arg;
+	world_apply(c->world, spec, drop_overlays, a->name, on_applied, a);
+}
+
+void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void *arg)
+{
+	struct diags d = { .count = 0 };
+	size_t len = 0;
+	char *text;
+
+	if (!c->config_file) {
+		diag_add(&d, NULL,
+			 "this daemon was started without --config: there is no file to load");
+		refuse(&d, -ENOENT, done, arg);
+		return;
+	}
+	text = control_load(c->config_file, &len, &d);
+	if (!text) {
+		refuse(&d, -EINVAL, done, arg);
+		return;
+	}
+	control_apply(c, text, len, c->config_file, drop_overlays, done, arg);
+	free(text);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/control.h - what the daemon's methods work on, and changes of the configuration file.
+ *
+ * All of it is [control].  main fills the structure, which outlives the server.
+ */
+#ifndef XVS_CONTROL_CONTROL_H
+#define XVS_CONTROL_CONTROL_H
+
+#include "control/journal.h"
+#include "control/rpc.h"
+#include "switch/switch.h"
+
+enum { PROBLEM_TEXT = 512 };
+
+/* Things that are wrong with the daemon itself, as sentences; "": all is well. */
+struct problems {
+	char config[PROBLEM_TEXT];  /* the file is broken, the last good one is in force */
+	char state[PROBLEM_TEXT];   /* the journal was damaged or torn when the daemon started */
+	char journal[PROBLEM_TEXT]; /* the journal cannot be written now */
+};
+
+struct control {
+	struct loop *loop;
+	struct world *world;
+	struct path *path;
+	struct counters *counters;
+	struct journal *journal;
+	const char *config_file; /* --config; NULL: none */
+	const char *state_dir;
+	const char *counters_file;
+	uint64_t start_ns;
+	uint32_t workers_wanted; /* what daemon.workers said at the start */
+	struct problems problems;
+};
+
+/* The methods, for server_create(). */
+void control_table(struct control *c, struct rpc_table *out);
+
+/* For world_config.changed: writes the world's snapshot to the journal. */
+void control_changed(void *control);
+
+/*
+ * Reads a configuration text as the file 'name'.  NULL: errors in 'd', whose file is set to 'name'.
+ */
+struct config_spec *control_read(const char *text, size_t len, const char *name, struct diags *d);
+
+/* A whole file, for free(), with a NUL behind it; bounded.  NULL: one error in 'd'. */
+char *control_load(const char *path, size_t *len, struct diags *d);
+
+/*
+ * Checks and applies a text; once it is in force, it is the last good one.  done(arg) comes in any
+ * case, perhaps before this returns.
+ */
+void control_apply(struct control *c, const char *text, size_t len, const char *name,
+		   bool drop_overlays, outcome_fn done, void *arg);
+/* The same for --config. */
+void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void *arg);
+
+/* The last good text and its name, for free(); false: there is none. */
+bool control_last_good(const struct control *c, char **text, char **name);
+
+#endif /* XVS_CONTROL_CONTROL_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/methods.h - the handlers of all methods, by file.  Inside this folder. */
+#ifndef XVS_CONTROL_METHODS_H
+#define XVS_CONTROL_METHODS_H
+
+#include "control/control.h"
+
+static inline struct world *world_of(const struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+
+	return c->world;
+}
+
+/* ---- answer.c: what became of a change, as an answer ------------------------------------------- */
+
+/* An outcome_fn whose 'arg' is the call. */
+void answer_outcome(void *call, const struct outcome *o);
+/* 'result' is taken; NULL: there is no such object, "<what> <name>: not found". */
+void answer_found(struct rpc_call *call, json_t *result, const char *what, const char *name);
+
+/* ---- methods_switch.c: switches, ports, instances ---------------------------------------------- */
+
+void on_switch_list(struct rpc_call *call);
+void on_switch_show(struct rpc_call *call);
+void on_port_list(struct rpc_call *call);
+void on_port_show(struct rpc_call *call);
+void on_port_stats(struct rpc_call *call);
+void on_port_add(struct rpc_call *call);
+void on_port_remove(struct rpc_call *call);
+void on_port_block(struct rpc_call *call);
+void on_port_unblock(struct rpc_call *call);
+void on_ext_list(struct rpc_call *call);
+void on_ext_show(struct rpc_call *call);
+void on_ext_stats(struct rpc_call *call);
+void on_ext_enable(struct rpc_call *call);
+void on_ext_disable(struct rpc_call *call);
+
+/* ---- methods_policy.c --------------------------------------------------------------------------- */
+
+void on_policy_list(struct rpc_call *call);
+void on_policy_show(struct rpc_call *call);
+void on_policy_set(struct rpc_call *call);
+void on_policy_unset(struct rpc_call *call);
+void on_policy_help(struct rpc_call *call);
+
+/* ---- methods_traffic.c: what the packet path knows ---------------------------------------------- */
+
+void on_conn_list(struct rpc_call *call);
+void on_conn_count(struct rpc_call *call);
+void on_conn_flush(struct rpc_call *call);
+void on_flow_list(struct rpc_call *call);
+void on_flow_count(struct rpc_call *call);
+void on_mac_list(struct rpc_call *call);
+void on_drops(struct rpc_call *call);
+void on_accounts(struct rpc_call *call);
+void on_workers(struct rpc_call *call);
+
+/* ---- methods_config.c: the daemon and its file --------------------------------------------------- */
+
+void on_status(struct rpc_call *call);
+void on_version(struct rpc_call *call);
+void on_config_check(struct rpc_call *call);
+void on_config_diff(struct rpc_call *call);
+void on_config_apply(struct rpc_call *call);
+void on_config_reload(struct rpc_call *call);
+void on_config_export(struct rpc_call *call);
+void on_config_schema(struct rpc_call *call);
+
+#endif /* XVS_CONTROL_METHODS_H */

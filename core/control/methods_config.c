@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/methods_config.c - the daemon itself and its configuration file. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "config/schema.h"
+#include "control/methods.h"
+
+/* ---- status ---------------------------------------------------------------------------------------- */
+
+static json_t *problems_json(const struct problems *p)
+{
+	const char *const all[] = { p->config, p->state, p->journal };
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i][0])
+			(void)json_array_append_new(list, json_string(all[i]));
+	}
+	return list;
+}
+
+static json_t *daemon_json(const struct control *c)
+{
+	return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s, s:s}", "version", XVS_VERSION, "pid",
+			 (json_int_t)getpid(), "uptime_s",
+			 (json_int_t)((clock_ns() - c->start_ns) / NS_PER_S), "workers",
+			 (json_int_t)path_workers(c->path), "config", c->config_file, "state",
+			 c->state_dir, "counters", c->counters_file);
+}
+
+void on_status(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	json_t *status = world_status(c->world);
+	json_t *problems = problems_json(&c->problems);
+
+	if (json_array_size(problems) > 0)
+		(void)json_object_set_new(status, "health", json_string("degraded"));
+	(void)json_object_set_new(status, "daemon", daemon_json(c));
+	(void)json_object_set_new(status, "problems", problems);
+	rpc_answer(call, status);
+}
+
+void on_version(struct rpc_call *call)
+{
+	rpc_answer(call, json_pack("{s:s, s:[i,i]}", "version", XVS_VERSION, "abi",
+				   (int)XVS_ABI_MAJOR, (int)XVS_ABI_MINOR));
+}
+
+/* ---- the file -------------------------------------------------------------------------------------- */
+
+/* The caller's text, or the daemon's own file. */
+static char *text_of(struct rpc_call *call, size_t *len, const char **name, struct diags *d)
+{
+	const struct control *c = rpc_context(call);
+	const char *text = rpc_text(call, "text");
+	char *copy;
+
+	if (!text && !c->config_file) {
+		diag_add(d, NULL, "this daemon was started without --config: give a file");
+		return NULL;
+	}
+	if (!text) {
+		*name = c->config_file;
+		return control_load(c->config_file, len, d);
+	}
+	*name = rpc_text(call, "name") ? rpc_text(call, "name") : "text";
+	*len = strlen(text);
+	copy = strdup(text);
+	if (!copy)
+		diag_add(d, NULL, "out of memory");
+	return copy;
+}
+
+static struct config_spec *spec_of(struct rpc_call *call, struct diags *d)
+{
+	const char *name;
+	size_t len = 0;
+	char *text = text_of(call, &len, &name, d);
+	struct config_spec *spec = text ? control_read(text, len, name, d) : NULL;
+
+	free(text);
+	return spec;
+}
+
+void on_config_check(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	struct diags d = { .count = 0 };
+	struct config_spec *spec = spec_of(call, &d);
+
+	if (spec && world_check(c->world, spec, &d) == 0)
+		rpc_answer(call, json_object());
+	else
+		rpc_refuse_diags(call, RPC_REFUSED, &d);
+	config_spec_destroy(spec);
+}
+
+void on_config_diff(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	struct diags d = { .count = 0 };
+	struct config_spec *spec = spec_of(call, &d);
+	json_t *changes = NULL;
+
+	if (spec && world_check(c->world, spec, &d) == 0)
+		changes = world_diff(c->world, spec);
+	if (changes)
+		rpc_answer(call, json_pack("{s:o}", "changes", changes));
+	else
+		rpc_refuse_diags(call, RPC_REFUSED, &d);
+	config_spec_destroy(spec);
+}
+
+void on_config_apply(struct rpc_call *call)
+{
+	struct control *c = rpc_context(call);
+	bool drop_overlays = rpc_bool(call, "drop_overlays");
+	struct diags d = { .count = 0 };
+	const char *name;
+	size_t len = 0;
+	char *text = text_of(call, &len, &name, &d);
+
+	if (text)
+		control_apply(c, text, len, name, drop_overlays, answer_outcome, call);
+	else
+		rpc_refuse_diags(call, RPC_REFUSED, &d);
+	free(text);
+}
+
+void on_config_reload(struct rpc_call *call)
+{
+	control_reload(rpc_context(call), false, answer_outcome, call);
+}
+
+void on_config_export(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	char *text = NULL;
+	char *name = NULL;
+
+	if (control_last_good(c, &text, &name))
+		rpc_answer(call, json_pack("{s:s, s:s, s:o}", "name", name, "text", text, "state",
+					   world_snapshot(c->world)));
+	else
+		rpc_answer(call, json_pack("{s:n, s:s, s:o}", "name", "text", "", "state",
+					   world_snapshot(c->world)));
+	free(text);
+	free(name);
+}
+
+void on_config_schema(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	size_t count = 0;
+	const struct xvs_feature **features = world_features(c->world, &count);
+
+	rpc_answer(call, features ? config_schema(features, count) : NULL);
+	free(features);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/methods_policy.c - policies: what there is, what counts, what changes. */
+#include <stdlib.h>
+
+#include "control/methods.h"
+
+void on_policy_list(struct rpc_call *call)
+{
+	const char *target = rpc_text(call, "target");
+
+	answer_found(call, world_policy_list(world_of(call), target), "switch or port", target);
+}
+
+static void refuse_feature(struct rpc_call *call, const char *feature)
+{
+	const char *nearest = NULL;
+
+	if (world_feature(world_of(call), feature, &nearest))
+		rpc_refuse(
+			call, RPC_NOT_FOUND,
+			"switch or port %.128s: there is none of that name, or %.128s does not apply to it",
+			rpc_text(call, "target"), feature);
+	else if (nearest)
+		rpc_refuse(call, RPC_NOT_FOUND, "feature %.128s: unknown, did you mean \"%s\"",
+			   feature, nearest);
+	else
+		rpc_refuse(call, RPC_NOT_FOUND,
+			   "feature %.128s: unknown; \"xvsctl policy help\" lists them", feature);
+}
+
+void on_policy_show(struct rpc_call *call)
+{
+	const char *target = rpc_text(call, "target");
+	const char *feature = rpc_text(call, "feature");
+	json_t *found =
+		world_policy_show(world_of(call), target, feature, rpc_bool(call, "effective"));
+
+	if (!found && feature)
+		refuse_feature(call, feature);
+	else
+		answer_found(call, found, "switch or port", target);
+}
+
+void on_policy_set(struct rpc_call *call)
+{
+	struct diags d = { .count = 0 };
+	struct node *fields = node_from_json(rpc_object(call, "fields"), &d);
+
+	if (!fields) {
+		rpc_refuse_diags(call, RPC_REFUSED, &d);
+		return;
+	}
+	world_policy_set(world_of(call), rpc_text(call, "target"), rpc_text(call, "feature"),
+			 fields, OWNER_API, rpc_bool(call, "override"), answer_outcome, call);
+}
+
+void on_policy_unset(struct rpc_call *call)
+{
+	world_policy_set(world_of(call), rpc_text(call, "target"), rpc_text(call, "feature"), NULL,
+			 OWNER_API, rpc_bool(call, "override"), answer_outcome, call);
+}
+
+/* ---- help ------------------------------------------------------------------------------------------ */
+
+static void help_list(struct rpc_call *call)
+{
+	size_t count = 0;
+	const struct xvs_feature **features = world_features(world_of(call), &count);
+	json_t *list = json_array();
+
+	for (size_t i = 0; features && i < count; i++)
+		(void)json_array_append_new(
+			list, json_pack("{s:s, s:s}", "feature", features[i]->id, "summary",
+					features[i]->summary ? features[i]->summary : ""));
+	free(features);
+	rpc_answer(call, json_pack("{s:o}", "features", list));
+}
+
+static void help_one(struct rpc_call *call, const struct xvs_feature *f, const char *field)
+{
+	struct strbuf text = { NULL, 0, 0, false };
+	int code = 0;
+
+	if (field)
+		code = schema_help_field(f, field, &text);
+	else
+		schema_help(f, &text);
+	if (code)
+		rpc_refuse(call, RPC_NOT_FOUND, "feature %s: it has no field %.128s", f->id, field);
+	else
+		rpc_answer(call, json_pack("{s:s, s:o*}", "text", text.text ? text.text : "",
+					   "schema", field ? NULL : schema_json(f)));
+	strbuf_finish(&text);
+}
+
+void on_policy_help(struct rpc_call *call)
+{
+	const char *feature = rpc_text(call, "feature");
+	const char *nearest = NULL;
+	const struct xvs_feature *f;
+
+	if (!feature) {
+		help_list(call);
+		return;
+	}
+	f = world_feature(world_of(call), feature, &nearest);
+	if (f)
+		help_one(call, f, rpc_text(call, "field"));
+	else if (nearest)
+		rpc_refuse(call, RPC_NOT_FOUND, "feature %.128s: unknown, did you mean \"%s\"",
+			   feature, nearest);
+	else
+		rpc_refuse(call, RPC_NOT_FOUND,
+			   "feature %.128s: unknown; \"xvsctl policy help\" lists them", feature);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/methods_switch.c - switches, ports and instances: questions and changes. */
+#include <stdlib.h>
+
+#include "config/document.h"
+#include "control/methods.h"
+
+void on_switch_list(struct rpc_call *call)
+{
+	rpc_answer(call, world_switch_list(world_of(call)));
+}
+
+void on_switch_show(struct rpc_call *call)
+{
+	const char *name = rpc_text(call, "name");
+
+	answer_found(call, world_switch_show(world_of(call), name), "switch", name);
+}
+
+void on_port_list(struct rpc_call *call)
+{
+	const char *name = rpc_text(call, "switch");
+
+	answer_found(call, world_port_list(world_of(call), name), "switch", name ? name : "");
+}
+
+void on_port_show(struct rpc_call *call)
+{
+	const char *target = rpc_text(call, "target");
+
+	answer_found(call, world_port_show(world_of(call), target), "port", target);
+}
+
+void on_port_stats(struct rpc_call *call)
+{
+	const char *target = rpc_text(call, "target");
+
+	answer_found(call, world_port_stats(world_of(call), target), "port", target);
+}
+
+/* What the caller calls "port" as the configuration file would have it. */
+static struct port_spec *port_read(const struct rpc_call *call, struct diags *d)
+{
+	struct node *document = node_from_json(rpc_object(call, "port"), d);
+	struct port_spec *spec = document ? calloc(1, sizeof(*spec)) : NULL;
+
+	if (!document || !spec || !document_read_port(document, PORT_GUEST, spec, d)) {
+		free(spec);
+		spec = NULL;
+	}
+	node_destroy(document);
+	return spec;
+}
+
+void on_port_add(struct rpc_call *call)
+{
+	struct diags d = { .count = 0 };
+	struct port_spec *spec = port_read(call, &d);
+
+	if (spec)
+		world_port_add(world_of(call), rpc_text(call, "switch"), spec, OWNER_API,
+			       answer_outcome, call);
+	else
+		rpc_refuse_diags(call, RPC_REFUSED, &d);
+}
+
+void on_port_remove(struct rpc_call *call)
+{
+	world_port_remove(world_of(call), rpc_text(call, "target"), OWNER_API,
+			  rpc_bool(call, "override"), answer_outcome, call);
+}
+
+void on_port_block(struct rpc_call *call)
+{
+	world_port_block(world_of(call), rpc_text(call, "target"), true, answer_outcome, call);
+}
+
+void on_port_unblock(struct rpc_call *call)
+{
+	world_port_block(world_of(call), rpc_text(call, "target"), false, answer_outcome, call);
+}
+
+void on_ext_list(struct rpc_call *call)
+{
+	rpc_answer(call, world_ext_list(world_of(call)));
+}
+
+void on_ext_show(struct rpc_call *call)
+{
+	const char *name = rpc_text(call, "name");
+
+	answer_found(call, world_ext_show(world_of(call), name), "extension or instance", name);
+}
+
+void on_ext_stats(struct rpc_call *call)
+{
+	const char *target = rpc_text(call, "target");
+
+	answer_found(call, world_ext_stats(world_of(call), target), "instance",
+		     target ? target : "");
+}
+
+void on_ext_enable(struct rpc_call *call)
+{
+	world_instance_enable(world_of(call), rpc_text(call, "target"), true, answer_outcome, call);
+}
+
+void on_ext_disable(struct rpc_call *call)
+{
+	world_instance_enable(world_of(call), rpc_text(call, "target"), false, answer_outcome,
+			      call);
+}

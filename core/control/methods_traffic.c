@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control/methods_traffic.c - what the packet path knows: connections, flows, addresses, drops. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "control/flowtext.h"
+#include "control/methods.h"
+#include "control/names.h"
+
+enum {
+	LIST_DEFAULT = 1000,
+	LIST_MAX = 20000, /* an answer of some 10 MB */
+	OUTS_MAX = sizeof(((struct flow_info *)0)->outs) / sizeof(uint32_t),
+};
+
+static uint32_t limit_of(const struct rpc_call *call)
+{
+	uint64_t limit = rpc_count(call, "limit", LIST_DEFAULT);
+
+	return limit < LIST_MAX ? (uint32_t)limit : LIST_MAX;
+}
+
+/* False: the call has been refused.  *port is 0 if it names none. */
+static bool port_of(struct rpc_call *call, uint32_t *port)
+{
+	const char *target = rpc_text(call, "port");
+
+	*port = target ? world_port_id(world_of(call), target) : 0;
+	if (!target || *port)
+		return true;
+	rpc_refuse(call, RPC_NOT_FOUND, "port %.128s: there is none of that name", target);
+	return false;
+}
+
+/* ---- connections ------------------------------------------------------------------------------------ */
+
+/* The same. */
+static bool filter_of(struct rpc_call *call, struct conn_filter *out)
+{
+	const char *address = rpc_text(call, "address");
+	uint64_t proto = rpc_count(call, "proto", 0);
+	struct conn_filter f = { .proto = (uint8_t)proto };
+	struct xvs_ip ip;
+
+	if (proto > UINT8_MAX) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "proto is a number of IP, must be 1..255");
+		return false;
+	}
+	if (address && (!ip_parse(address, &ip) || ip.prefix_len != 8 * sizeof(ip.addr))) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "address \"%.64s\" is none, as \"192.0.2.1\"",
+			   address);
+		return false;
+	}
+	if (address) {
+		f.has_address = 1;
+		memcpy(f.address, ip.addr, sizeof(f.address));
+	}
+	if (!port_of(call, &f.port))
+		return false;
+	*out = f;
+	return true;
+}
+
+static json_int_t conn_total(const struct rpc_call *call, const struct conn_filter *f)
+{
+	const struct control *c = rpc_context(call);
+
+	return (json_int_t)conn_count(path_conns(c->path), f);
+}
+
+void on_conn_list(struct rpc_call *call)
+{
+	struct conn_filter f;
+
+	if (filter_of(call, &f))
+		rpc_answer(call, json_pack("{s:o, s:I}", "connections",
+					   world_conn_list(world_of(call), &f, limit_of(call)),
+					   "total", conn_total(call, &f)));
+}
+
+void on_conn_count(struct rpc_call *call)
+{
+	struct conn_filter f;
+
+	if (filter_of(call, &f))
+		rpc_answer(call, json_pack("{s:I}", "count", conn_total(call, &f)));
+}
+
+void on_conn_flush(struct rpc_call *call)
+{
+	struct conn_filter f;
+
+	if (filter_of(call, &f))
+		world_conn_flush(world_of(call), &f, answer_outcome, call);
+}
+
+/* ---- flows ------------------------------------------------------------------------------------------ */
+
+static json_t *outs_json(struct world *w, const struct flow_info *flow)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < flow->out_count && i < OUTS_MAX; i++)
+		(void)json_array_append_new(list, json_string(world_port_name(w, flow->outs[i])));
+	return list;
+}
+
+static json_t *flow_json(struct world *w, const struct names *names, const struct flow_info *flow)
+{
+	bool is_drop = flow->drop_reason || flow->drop_instance;
+	json_t *one =
+		json_pack("{s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "worker",
+			  (json_int_t)flow->worker, "port", world_port_name(w, flow->port_in),
+			  "segment", (json_int_t)flow->segment, "match",
+			  flow_match(&flow->key, &flow->mask), "packets", (json_int_t)flow->packets,
+			  "bytes", (json_int_t)flow->bytes, "age_ms",
+			  (json_int_t)(flow->age_ns / NS_PER_MS), "idle_ms",
+			  (json_int_t)(flow->idle_ns / NS_PER_MS), "watchers",
+			  (json_int_t)flow->watchers, "action", is_drop ? "drop" : "forward",
+			  "out_count", (json_int_t)flow->out_count, "outs", outs_json(w, flow));
+
+	if (one && is_drop) {
+		(void)json_object_set_new(one, "reason",
+					  json_string(names_find(names, COUNTERS_REASON,
+								 flow->drop_instance,
+								 flow->drop_reason)));
+		if (flow->drop_instance)
+			(void)json_object_set_new(one, "by",
+						  json_string(names_find(names, COUNTERS_INSTANCE,
+									 0, flow->drop_instance)));
+	}
+	return one;
+}
+
+static void on_flows(void *arg, const struct flow_info *flows, uint32_t count, uint64_t total)
+{
+	struct rpc_call *call = arg;
+	const struct control *c = rpc_context(call);
+	json_t *list = json_array();
+	struct names names;
+
+	names_read(c->counters, &names);
+	for (uint32_t i = 0; i < count; i++)
+		(void)json_array_append_new(list, flow_json(c->world, &names, &flows[i]));
+	names_finish(&names);
+	rpc_answer(call, json_pack("{s:o, s:I}", "flows", list, "total", (json_int_t)total));
+}
+
+static void on_flows_counted(void *arg, const struct flow_info *flows, uint32_t count,
+			     uint64_t total)
+{
+	struct rpc_call *call = arg;
+
+	(void)flows;
+	(void)count;
+	rpc_answer(call, json_pack("{s:I}", "count", (json_int_t)total));
+}
+
+void on_flow_list(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	uint32_t port;
+
+	if (port_of(call, &port))
+		path_flow_list(c->path, port, limit_of(call), on_flows, call);
+}
+
+void on_flow_count(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	uint32_t port;
+
+	if (port_of(call, &port))
+		path_flow_list(c->path, port, 0, on_flows_counted, call);
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------- */
+
+void on_mac_list(struct rpc_call *call)
+{
+	const char *name = rpc_text(call, "switch");
+
+	answer_found(call, world_mac_list(world_of(call), name), "switch", name ? name : "");
+}
+
+void on_drops(struct rpc_call *call)
+{
+	rpc_answer(call, world_drops(world_of(call)));
+}
+
+void on_accounts(struct rpc_call *call)
+{
+	rpc_answer(call, world_accounts(world_of(call)));
+}
+
+static json_t *worker_json(const struct path *path, uint32_t nr)
+{
+	struct worker_stats s = { .bursts = 0 };
+
+	path_worker_stats(path, nr, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "worker", (json_int_t)nr, "bursts", (json_int_t)s.bursts, "packets",
+			 (json_int_t)s.packets, "cycles_busy", (json_int_t)s.cycles_busy, "sleeps",
+			 (json_int_t)s.sleeps, "hits_exact", (json_int_t)s.hits_exact,
+			 "hits_masked", (json_int_t)s.hits_masked, "misses", (json_int_t)s.misses,
+			 "stale", (json_int_t)s.stale, "rejudged", (json_int_t)s.rejudged,
+			 "entries", (json_int_t)s.entries, "masks", (json_int_t)s.masks,
+			 "evictions", (json_int_t)s.evictions);
+}
+
+void on_workers(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < path_workers(c->path); i++)
+		(void)json_array_append_new(list, worker_json(c->path, i));
+	rpc_answer(call, list);
+}

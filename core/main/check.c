@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main/check.c - "xvsd --check": the same checks as at the start, on an empty switch in memory, so
+ * that a file can be checked beside a running daemon and without privileges.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "main/daemon.h"
+
+enum { FLOWS = 1024 }; /* no packet will come */
+
+static void diags_print(const struct diags *d)
+{
+	char text[512];
+
+	for (size_t i = 0; i < d->count && i < DIAG_MAX; i++)
+		(void)fprintf(stderr, "%s\n", diag_print(d, i, text, sizeof(text)));
+	if (d->count > DIAG_MAX)
+		(void)fprintf(stderr, "and %zu more errors\n", d->count - DIAG_MAX);
+}
+
+static void on_gone(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->world = NULL;
+	loop_stop(d->loop);
+}
+
+/* With the features of the extensions that can be found. */
+static void check_wanted(const struct options *options, struct config_spec *spec,
+			 struct diags *diags)
+{
+	struct daemon d = { .options = options };
+	struct xvs_error err = ERROR_INIT;
+
+	spec->daemon.workers = 1;
+	if (parts_start(&d, spec, NULL, FLOWS, &err))
+		diag_add(diags, NULL, "%s", err.text);
+	else
+		(void)world_check(d.world, spec, diags);
+	if (d.world) {
+		world_destroy(d.world, on_gone, &d);
+		loop_run(d.loop);
+	}
+	parts_stop(&d);
+}
+
+int check_run(const struct options *options)
+{
+	struct diags diags = { .count = 0 };
+	size_t len = 0;
+	char *text = control_load(options->config, &len, &diags);
+	struct config_spec *spec = NULL;
+
+	if (text)
+		spec = control_read(text, len, options->config, &diags);
+	if (spec)
+		check_wanted(options, spec, &diags);
+	diags_print(&diags);
+	config_spec_destroy(spec);
+	free(text);
+	return diags.count ? EXIT_FAILURE : EXIT_SUCCESS;
+}

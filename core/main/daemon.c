@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main/daemon.c - up in order, down in reverse.
+ *
+ *   state directory -> configuration read -> loop, RCU, counters, workers, world
+ *   -> state restored -> configuration applied -> control socket -> ready
+ *
+ * The control socket comes last: whoever is answered is answered by a switch that does what its
+ * configuration says.
+ */
+#include "main/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/rcu.h"
+#include "control/listen.h"
+#include "main/background.h"
+#include "main/notify.h"
+
+enum { CORES_A_WORKER = 4 };
+
+/* ---- parts ------------------------------------------------------------------------------------------ */
+
+static uint32_t workers_of(const struct daemon_spec *spec)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t workers = spec->workers;
+
+	if (workers == 0)
+		workers = cores > CORES_A_WORKER ? (uint32_t)(cores / CORES_A_WORKER) : 1;
+	return workers < WORKERS_MAX ? workers : WORKERS_MAX;
+}
+
+static int world_start(struct daemon *d, struct xvs_error *err)
+{
+	struct world_config config = {
+		.loop = d->loop,
+		.path = d->path,
+		.counters = d->counters,
+		.extension_dirs = (const char *const *)d->directories.items,
+		.extension_dir_count = d->directories.count,
+		.changed = d->journal ? control_changed : NULL,
+		.changed_arg = &d->control,
+	};
+
+	return world_create(&config, &d->world, err);
+}
+
+/* Signals are for the control thread: none interrupts a worker. */
+static int threads_start(struct daemon *d, const struct path_config *config, struct xvs_error *err)
+{
+	sigset_t all;
+	sigset_t before;
+	int code;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	code = rcu_start(d->loop, err);
+	if (code == 0)
+		code = path_create(config, &d->path, err);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code;
+}
+
+int parts_start(struct daemon *d, const struct config_spec *spec, const char *counters,
+		uint32_t flows, struct xvs_error *err)
+{
+	struct path_config config = {
+		.workers = workers_of(&spec->daemon),
+		.flows = flows,
+		.cores = spec->daemon.cores,
+	};
+	int code = loop_create(&d->loop, err);
+
+	hash_start();
+	if (code == 0 && directories_of(d->options->extensions, spec, &d->directories))
+		code = error_set(err, -ENOMEM, "", "out of memory");
+	if (code == 0)
+		code = counters_create(&d->counters, counters, config.workers, err);
+	config.loop = d->loop;
+	config.counters = d->counters;
+	if (code == 0)
+		code = threads_start(d, &config, err);
+	return code ? code : world_start(d, err);
+}
+
+void parts_stop(struct daemon *d)
+{
+	if (d->path)
+		path_destroy(d->path);
+	if (d->loop) {
+		rcu_stop();
+		loop_drain(d->loop);
+	}
+	counters_destroy(d->counters);
+	directories_finish(&d->directories);
+	loop_destroy(d->loop);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------- */
+
+static void on_world_gone(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->world = NULL;
+	loop_stop(d->loop);
+}
+
+static void stop(struct daemon *d)
+{
+	if (d->is_stopping)
+		return;
+	d->is_stopping = true;
+	notify_send("STOPPING=1");
+	notify_watch_stop();
+	server_destroy(d->server);
+	d->server = NULL;
+	world_destroy(d->world, on_world_gone, d);
+}
+
+static void on_start_failed(struct daemon *d)
+{
+	d->exit_code = EXIT_FAILURE;
+	stop(d);
+}
+
+/* ---- signals ---------------------------------------------------------------------------------------- */
+
+static void on_reloaded(void *arg, const struct outcome *o)
+{
+	char text[512];
+
+	(void)arg;
+	if (o->code == 0)
+		log_info("configuration reloaded%s%s", o->note ? ": " : "", o->note ? o->note : "");
+	else
+		log_error("configuration not reloaded, the switch goes on as it is");
+	for (size_t i = 0; o->code && o->d && i < o->d->count && i < DIAG_MAX; i++)
+		log_error("%s", diag_print(o->d, i, text, sizeof(text)));
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)what;
+	if (number != SIGHUP)
+		stop(d);
+	else if (!d->is_stopping)
+		control_reload(&d->control, false, on_reloaded, NULL);
+}
+
+static int signals_start(struct daemon *d, struct xvs_error *err)
+{
+	static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < SIGNALS; i++) {
+		d->signals[i] = evsignal_new(loop_base(d->loop), numbers[i], on_signal, d);
+		if (!d->signals[i] || event_add(d->signals[i], NULL))
+			return error_set(err, -ENOMEM, "", "signals: out of memory");
+	}
+	return 0;
+}
+
+static void signals_stop(struct daemon *d)
+{
+	for (int i = 0; i < SIGNALS; i++) {
+		if (d->signals[i])
+			event_free(d->signals[i]);
+	}
+}
+
+/* ---- the beginning ---------------------------------------------------------------------------------- */
+
+/* Said once, at the start: each port that is refused for it says so, too. */
+static void capabilities_check(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	const uint32_t needed = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
+
+	if (syscall(SYS_capget, &head, data) == 0 && (data[0].effective & needed) != needed)
+		log_warn(
+			"xvsd needs CAP_NET_ADMIN and CAP_NET_RAW for tap and af_packet ports: run "
+			"it as root or by the systemd unit");
+}
+
+/* Beside the socket, in memory: a file on disk would be written back all the time. */
+static void counters_name_make(struct daemon *d)
+{
+	size_t len = strlen(d->options->socket);
+
+	if (len > 5 && strcmp(d->options->socket + len - 5, ".sock") == 0)
+		len -= 5;
+	(void)snprintf(d->counters_file, sizeof(d->counters_file), "%.*s.counters", (int)len,
+		       d->options->socket);
+}
+
+static void on_started(struct daemon *d)
+{
+	struct xvs_error err = ERROR_INIT;
+	char log[4096];
+
+	if (d->is_stopping)
+		return;
+	control_table(&d->control, &d->table);
+	if (server_create(d->loop, d->options->socket, &d->table, &d->server, &err)) {
+		log_error("%s", err.text);
+		on_start_failed(d);
+		return;
+	}
+	log_info("xvsd " XVS_VERSION " is ready at %s, %u worker%s", d->options->socket,
+		 path_workers(d->path), path_workers(d->path) == 1 ? "" : "s");
+	notify_watch_start(d->loop);
+	notify_send("READY=1");
+	(void)snprintf(log, sizeof(log), "%s/xvsd.log", d->options->state);
+	if (!d->options->is_foreground)
+		background_ready(log);
+}
+
+static int state_open(struct daemon *d, struct xvs_error *err)
+{
+	int code = journal_open(d->options->state, &d->journal, d->control.problems.state,
+				sizeof(d->control.problems.state), err);
+
+	if (code == 0 && d->control.problems.state[0])
+		log_warn("%s", d->control.problems.state);
+	return code;
+}
+
+static void control_fill(struct daemon *d, const struct config_spec *spec)
+{
+	d->control.loop = d->loop;
+	d->control.world = d->world;
+	d->control.path = d->path;
+	d->control.counters = d->counters;
+	d->control.config_file = d->options->config;
+	d->control.state_dir = d->options->state;
+	d->control.counters_file = d->counters_file;
+	d->control.start_ns = clock_ns();
+	d->control.workers_wanted = spec->daemon.workers;
+}
+
+static int daemon_start(struct daemon *d, struct xvs_error *err)
+{
+	struct config_spec *spec;
+	int code = state_open(d, err);
+
+	if (code)
+		return code;
+	d->control.journal = d->journal;
+	spec = start_read(d);
+	if (!spec)
+		return error_set(err, -EINVAL, "", "xvsd does not start: no usable configuration");
+	counters_name_make(d);
+	code = listen_prepare(d->options->socket, err);
+	if (code == 0)
+		code = parts_start(d, spec, d->counters_file, 0, err);
+	if (code == 0)
+		code = signals_start(d, err);
+	if (code == 0)
+		control_fill(d, spec);
+	config_spec_destroy(spec);
+	return code;
+}
+
+static void daemon_finish(struct daemon *d)
+{
+	signals_stop(d);
+	/* Something behind the world was not to be had. */
+	if (d->world) {
+		world_destroy(d->world, on_world_gone, d);
+		loop_run(d->loop);
+	}
+	parts_stop(d);
+	journal_close(d->journal);
+	free(d->text);
+	free(d->name);
+}
+
+int daemon_run(const struct options *options)
+{
+	struct daemon d = { .options = options, .exit_code = EXIT_SUCCESS };
+	struct xvs_error err = ERROR_INIT;
+
+	capabilities_check();
+	if ((options->is_foreground || background_start(&err) == 0) &&
+	    daemon_start(&d, &err) == 0) {
+		start_apply(&d, on_started, on_start_failed);
+		loop_run(d.loop);
+	} else {
+		log_error("%s", err.text);
+		d.exit_code = EXIT_FAILURE;
+	}
+	daemon_finish(&d);
+	return d.exit_code;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main/start.c - with which configuration the daemon begins.
+ *
+ * A machine that reboots with a broken file must not be without its network: what was in force
+ * last is in the state directory, and is taken, loudly.  What a file names and cannot come up (a
+ * device that is not there yet) closes the ports concerned and stops nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "main/daemon.h"
+
+static void (*on_started)(struct daemon *d);
+static void (*on_failed)(struct daemon *d);
+
+static void log_diags(const struct diags *d)
+{
+	char text[512];
+
+	for (size_t i = 0; i < d->count && i < DIAG_MAX; i++)
+		log_error("%s", diag_print(d, i, text, sizeof(text)));
+	if (d->count > DIAG_MAX)
+		log_error("and %zu more errors", d->count - DIAG_MAX);
+}
+
+static void text_forget(struct daemon *d)
+{
+	free(d->text);
+	free(d->name);
+	d->text = NULL;
+	d->name = NULL;
+}
+
+static void say_broken(struct daemon *d, const struct diags *diags)
+{
+	char first[400] = "";
+
+	if (diags->count)
+		(void)diag_print(diags, 0, first, sizeof(first));
+	(void)snprintf(d->broken, sizeof(d->broken),
+		       "the configuration file cannot be used, the last good one is in force: %s",
+		       first);
+	log_error("configuration %s cannot be used: going on with the last good one; mend it, then "
+		  "\"xvsctl config reload\"",
+		  d->options->config);
+}
+
+/* What was in force before.  NULL: nothing, or not even that can be used. */
+static struct config_spec *read_last_good(struct daemon *d, const struct diags *broken)
+{
+	struct diags diags = { .count = 0 };
+	struct config_spec *spec;
+
+	text_forget(d);
+	if (!control_last_good(&d->control, &d->text, &d->name)) {
+		log_error("configuration %s cannot be used, and there is no earlier one in %s",
+			  d->options->config, d->options->state);
+		return NULL;
+	}
+	spec = control_read(d->text, strlen(d->text), d->name, &diags);
+	if (!spec) {
+		log_diags(&diags);
+		return NULL;
+	}
+	d->is_last_good = true;
+	say_broken(d, broken);
+	return spec;
+}
+
+struct config_spec *start_read(struct daemon *d)
+{
+	struct diags diags = { .count = 0 };
+	struct config_spec *spec = NULL;
+	size_t len = 0;
+
+	d->name = strdup(d->options->config);
+	d->text = control_load(d->options->config, &len, &diags);
+	if (d->text && d->name)
+		spec = control_read(d->text, len, d->name, &diags);
+	if (spec)
+		return spec;
+	log_diags(&diags);
+	return read_last_good(d, &diags);
+}
+
+static void on_applied(void *arg, const struct outcome *o);
+
+static void apply(struct daemon *d)
+{
+	control_apply(&d->control, d->text, strlen(d->text), d->name, false, on_applied, d);
+}
+
+static void applied_well(struct daemon *d, const struct outcome *o)
+{
+	/* Applying has cleared this; but if it was the last good one, the file is as bad as before. */
+	(void)str_copy(d->control.problems.config, sizeof(d->control.problems.config), d->broken);
+	if (o->note)
+		log_warn("configuration %s: %s", d->name, o->note);
+	world_set_tolerant(d->world, false);
+	text_forget(d);
+	on_started(d);
+}
+
+/* The file can be read, but what it wants was refused. */
+static void applied_ill(struct daemon *d, const struct outcome *o)
+{
+	struct config_spec *spec = NULL;
+
+	if (o->d)
+		log_diags(o->d);
+	if (!d->is_last_good && o->d)
+		spec = read_last_good(d, o->d);
+	config_spec_destroy(spec); /* it can be read, that is all we wanted to know */
+	if (spec)
+		apply(d);
+	else
+		on_failed(d);
+}
+
+static void on_applied(void *arg, const struct outcome *o)
+{
+	struct daemon *d = arg;
+
+	if (o->code == 0)
+		applied_well(d, o);
+	else
+		applied_ill(d, o);
+}
+
+/* UUIDs, ports of the API and overlays of the time before. */
+static void restore(struct daemon *d)
+{
+	const char *record = journal_get(d->journal, RECORD_STATE, NULL);
+	json_t *snapshot = record ? json_loads(record, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	struct diags diags = { .count = 0 };
+
+	if (snapshot && world_restore(d->world, snapshot, &diags)) {
+		log_diags(&diags);
+		(void)snprintf(
+			d->control.problems.state, sizeof(d->control.problems.state),
+			"state directory %s: what the API made before could not be restored: %s",
+			d->options->state, diags.count ? diags.items[0].text : "out of memory");
+	}
+	json_decref(snapshot);
+}
+
+void start_apply(struct daemon *d, void (*started)(struct daemon *d),
+		 void (*failed)(struct daemon *d))
+{
+	on_started = started;
+	on_failed = failed;
+	restore(d);
+	world_set_tolerant(d->world, true);
+	apply(d);
+}
