@@ -49,6 +49,7 @@ def one_round(lab, kind, seconds):
             for side in peers.SIDES:
                 address(side, "eth0", f"{peers.ADDRESSES[side]}/24")
             wait_for(f"{peer.name}: ping", is_reachable)
+            peer.verify()
             result = transfer(lab, peer, seconds)
             peer.check()
         finally:

@@ -8,8 +8,9 @@ by start(); stop() ends what start() began.  'pid' is the process that switches;
 import contextlib
 import os
 import pathlib
+import subprocess
 
-from harness.lab import BenchError, has_device, run
+from harness.lab import BenchError, has_device, run, wait_for
 
 SIDES = ("left", "right")
 MACS = {"left": "52:54:00:00:00:01", "right": "52:54:00:00:00:02"}
@@ -30,6 +31,9 @@ class Peer:
     def spawn(self, *command, **options):
         self.processes.append(self.lab.start(*command, **options))
         return self.processes[-1]
+
+    def verify(self):
+        """Does it do what is claimed of it?  Once it forwards, before anything is measured."""
 
     def check(self):
         for process in self.processes:
@@ -166,3 +170,20 @@ class XvsdWithExtensions(Xvsd):
 
     name = "xvs, four extensions"
     has_extensions = True
+    CLOSED_PORT = 5202  # nobody listens: answered with a reset, unless secgroup is in between
+    TIMED_OUT = 124     # timeout(1)
+
+    def has_captured_ping(self):
+        address = bytes(map(int, ADDRESSES["right"].split(".")))
+        with contextlib.suppress(FileNotFoundError):
+            return address in (self.lab.dir / "capture.pcapng").read_bytes()
+        return False
+
+    def verify(self):
+        wait_for(f"{self.name}: a ping in the capture", self.has_captured_ping)
+        knock = subprocess.run(
+            ["ip", "netns", "exec", "left", "timeout", "0.5", "bash", "-c",
+             f"exec 3<> /dev/tcp/{ADDRESSES['right']}/{self.CLOSED_PORT}"],
+            capture_output=True, check=False)
+        if knock.returncode != self.TIMED_OUT:
+            raise BenchError(f"{self.name}: secgroup let port {self.CLOSED_PORT} through")
