@@ -125,12 +125,12 @@ static void claim_uuid(struct claims *c, struct claim by, const uint8_t uuid[16]
 	claim_add(c, by, "\tuuid %s", uuid_print(uuid, text));
 }
 
-/* Taps begin their life in the daemon's own namespace, so all devices share one. */
+/* A name is taken where the device lives: a tap in a namespace passes our own by another name. */
 static void claim_backend(struct claims *c, struct claim by, const struct backend_spec *b)
 {
 	const char *inner = b->peer_name[0] != '\0' ? b->peer_name : b->device;
 
-	if (b->device[0] != '\0')
+	if (b->device[0] != '\0' && b->netns[0] == '\0')
 		claim_add(c, by, "\tdevice %s", b->device);
 	if (b->netns[0] != '\0')
 		claim_add(c, by, "\tdevice %s of network namespace %s", inner, b->netns);
