@@ -70,8 +70,12 @@ void world_apply(struct world *w, struct config_spec *spec, bool drop_overlays, 
 		 outcome_fn done, void *arg)
 {
 	struct apply_args *args = calloc(1, sizeof(*args));
-	struct request request = { .edit = edit, .free_args = free_args, .args = args,
-				   .is_strict = true, .done = done, .arg = arg };
+	struct request request = { .edit = edit,
+				   .free_args = free_args,
+				   .args = args,
+				   .is_strict = true,
+				   .done = done,
+				   .arg = arg };
 	static struct diags no_memory;
 
 	if (args && file)
@@ -195,8 +199,10 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 	static const struct settings none;
 	struct instance *i = probe->pm->member->instance;
 	struct xvs_error err = ERROR_INIT;
-	struct xvs_port facts = { .size = sizeof(facts), .id = free_id(w),
-				  .name = probe->pp->spec->name, .flags = XVS_PORT_PROBE,
+	struct xvs_port facts = { .size = sizeof(facts),
+				  .id = free_id(w),
+				  .name = probe->pp->spec->name,
+				  .flags = XVS_PORT_PROBE,
 				  .mtu = probe->pp->spec->backend.mtu };
 
 	if (facts.id == 0)

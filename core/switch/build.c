@@ -17,8 +17,8 @@ static int each_switch(struct transaction *t, switch_fn fn)
 }
 
 /* fn for each port that is there and not in the plan. */
-static int each_leaving_port(struct transaction *t, int (*fn)(struct transaction *t,
-							       struct port *p))
+static int each_leaving_port(struct transaction *t,
+			     int (*fn)(struct transaction *t, struct port *p))
 {
 	struct world *w = t->w;
 
@@ -27,8 +27,7 @@ static int each_leaving_port(struct transaction *t, int (*fn)(struct transaction
 		const struct plan_switch *ps = plan_find(t->plan, sw);
 
 		for (size_t n = 0; n < sw->port_count; n++)
-			if ((!ps || !plan_switch_port(ps, sw->ports[n])) &&
-			    fn(t, sw->ports[n]) < 0)
+			if ((!ps || !plan_switch_port(ps, sw->ports[n])) && fn(t, sw->ports[n]) < 0)
 				return -ENOMEM;
 	}
 	return 0;
@@ -74,8 +73,7 @@ static bool device_is_wanted(const struct plan *plan, const struct port *leaving
 		const struct plan_switch *ps = &plan->switches[i];
 
 		for (size_t n = 0; n < ps->port_count; n++)
-			if (!ps->ports[n].port &&
-			    device_shared(ps->ports[n].spec, &leaving->spec))
+			if (!ps->ports[n].port && device_shared(ps->ports[n].spec, &leaving->spec))
 				return true;
 	}
 	return false;
@@ -142,8 +140,7 @@ static void keep_equal(struct settings *next, const struct settings *now)
 	for (size_t i = 0; i < next->count; i++) {
 		struct value *old = settings_get(now, next->items[i].feature->id);
 
-		if (!old || old == next->items[i].value ||
-		    !value_equal(old, next->items[i].value))
+		if (!old || old == next->items[i].value || !value_equal(old, next->items[i].value))
 			continue;
 		value_put(next->items[i].value);
 		next->items[i].value = value_ref(old);
@@ -201,8 +198,11 @@ static int add_pair(struct transaction *t, struct plan_switch *ps, struct plan_p
 		    struct plan_member *pm)
 {
 	const struct attachment *a = port_attachment(pp->port, pm->member);
-	struct step like = { .member = pm->member, .port = pp->port, .plan_switch = ps,
-			     .plan_port = pp, .plan_member = pm };
+	struct step like = { .member = pm->member,
+			     .port = pp->port,
+			     .plan_switch = ps,
+			     .plan_port = pp,
+			     .plan_member = pm };
 	struct step *s;
 
 	if (pm->is_disabled || !pm->ext)

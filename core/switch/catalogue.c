@@ -88,8 +88,7 @@ void catalogue_finish(struct catalogue *c)
 }
 
 bool catalogue_each(const struct catalogue *c,
-		    bool (*fn)(void *arg, const struct module *module,
-			       const struct extension *ext),
+		    bool (*fn)(void *arg, const struct module *module, const struct extension *ext),
 		    void *arg)
 {
 	for (size_t i = 0; i < c->module_count; i++) {

@@ -24,8 +24,7 @@ void catalogue_finish(struct catalogue *c);
 
 /* fn for each extension of all modules; true from fn ends the walk and is the result. */
 bool catalogue_each(const struct catalogue *c,
-		    bool (*fn)(void *arg, const struct module *module,
-			       const struct extension *ext),
+		    bool (*fn)(void *arg, const struct module *module, const struct extension *ext),
 		    void *arg);
 
 #endif /* XVS_SWITCH_CATALOGUE_H */

@@ -52,8 +52,7 @@ static void compile_segment(const struct port *p, struct port_conf *conf)
 
 static void compile_limits(const struct port *p, struct port_conf *conf)
 {
-	const struct policy_learning *learning =
-		settings_bytes(&p->settings, builtin_learning.id);
+	const struct policy_learning *learning = settings_bytes(&p->settings, builtin_learning.id);
 	const struct policy_new_flows *new_flows =
 		settings_bytes(&p->settings, builtin_new_flows.id);
 

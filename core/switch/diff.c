@@ -118,8 +118,8 @@ static void diff_switch(json_t *list, const struct plan_switch *ps)
 	if (!ps->sw)
 		line(list, "+ switch %s (%s)", ps->spec->name, switch_type_name(ps->spec->type));
 	else if (ps->sw->type != ps->spec->type)
-		line(list, "~ switch %s: %s -> %s", ps->spec->name,
-		     switch_type_name(ps->sw->type), switch_type_name(ps->spec->type));
+		line(list, "~ switch %s: %s -> %s", ps->spec->name, switch_type_name(ps->sw->type),
+		     switch_type_name(ps->spec->type));
 	for (size_t i = 0; i < ps->member_count; i++)
 		diff_member(list, ps, &ps->members[i]);
 	for (size_t i = 0; i < ps->port_count; i++)
@@ -132,7 +132,8 @@ static void show_overlays(json_t *list, const struct world *w)
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(overlays, i, one) {
+	json_array_foreach(overlays, i, one)
+	{
 		const char *feature = json_string_value(json_object_get(one, "feature"));
 
 		line(list, "! overlay %s: %s%s%s",

@@ -72,13 +72,12 @@ void port_set_mac(struct port *p)
 			       p->path_port);
 	p->has_static = result == 0;
 	if (result == 0)
-		path_switch_address_changed(p->sw->path_switch, p->static_segment,
-					    p->static_mac);
+		path_switch_address_changed(p->sw->path_switch, p->static_segment, p->static_mac);
 	if (result < 0)
 		(void)snprintf(p->mac_problem, sizeof(p->mac_problem), "address %s %s",
 			       mac_print(p->static_mac, text),
-			       result == -EEXIST ? "belongs to another port of this segment" :
-						   "found no memory in the address table");
+			       result == -EEXIST ? "belongs to another port of this segment"
+						 : "found no memory in the address table");
 }
 
 /* l2_age() asks by path port alone; set around the call, on the one control thread. */

@@ -122,8 +122,7 @@ static int set_policies(struct member *m, const struct settings *settings, struc
 					    err->field[0] ? ", " : "", err->field);
 			return result;
 		}
-		instance_policy_apply(m->instance, NULL, s->feature->id, s->value->bytes,
-				      prepared);
+		instance_policy_apply(m->instance, NULL, s->feature->id, s->value->bytes, prepared);
 	}
 	return 0;
 }

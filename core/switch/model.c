@@ -232,8 +232,8 @@ const struct port_spec *model_port_at(const struct model *m, const struct switch
 	return NULL;
 }
 
-const struct port_spec *model_port(const struct model *m, const char *switch_name,
-				   const char *port, enum owner *owner)
+const struct port_spec *model_port(const struct model *m, const char *switch_name, const char *port,
+				   enum owner *owner)
 {
 	const struct switch_spec *sw = model_switch(m, switch_name);
 	const struct port_spec *spec;

@@ -62,9 +62,9 @@ struct model {
 	size_t uuid_count;
 };
 
-struct model *model_create(void);                     /* nothing wanted; NULL: out of memory */
+struct model *model_create(void); /* nothing wanted; NULL: out of memory */
 struct model *model_copy(const struct model *m);
-void model_destroy(struct model *m);                  /* NULL is fine */
+void model_destroy(struct model *m); /* NULL is fine */
 
 /* Takes 'spec' in every case. */
 int model_set_file(struct model *m, struct config_spec *spec, const char *name);
@@ -75,8 +75,8 @@ int model_add_port(struct model *m, const char *switch_name, struct port_spec *s
 bool model_remove_port(struct model *m, const char *switch_name, const char *port);
 
 const struct switch_spec *model_switch(const struct model *m, const char *name);
-const struct port_spec *model_port(const struct model *m, const char *switch_name,
-				   const char *port, enum owner *owner);
+const struct port_spec *model_port(const struct model *m, const char *switch_name, const char *port,
+				   enum owner *owner);
 const struct group_spec *model_group(const struct switch_spec *sw, const char *name);
 
 /* The nth port wanted on a switch, the file's first; NULL: no more.  Marked as removed: left out. */
@@ -86,8 +86,7 @@ const struct port_spec *model_port_at(const struct model *m, const struct switch
 bool model_marked(const struct model *m, enum mark_kind kind, const char *target);
 int model_mark(struct model *m, enum mark_kind kind, const char *target, bool on);
 
-struct override_value *model_value(const struct model *m, const char *target,
-				   const char *feature);
+struct override_value *model_value(const struct model *m, const char *target, const char *feature);
 /* Merges 'fields' (copied) into the value of this target; -ENOMEM. */
 int model_set_value(struct model *m, const struct override_value *value);
 bool model_drop_value(struct model *m, const char *target, const char *feature);

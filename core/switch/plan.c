@@ -87,9 +87,8 @@ static bool backend_equal(const struct backend_spec *a, const struct backend_spe
 {
 	return text_equal(a->kind, b->kind) && text_equal(a->device, b->device) &&
 	       text_equal(a->netns, b->netns) && text_equal(a->peer_name, b->peer_name) &&
-	       text_equal(a->read_file, b->read_file) &&
-	       text_equal(a->write_file, b->write_file) && a->queues == b->queues &&
-	       a->mtu == b->mtu && a->offloads == b->offloads;
+	       text_equal(a->read_file, b->read_file) && text_equal(a->write_file, b->write_file) &&
+	       a->queues == b->queues && a->mtu == b->mtu && a->offloads == b->offloads;
 }
 
 /* A tap's adapter got its address when the tap was made. */
@@ -161,8 +160,7 @@ static void check_name(struct plan *p, const struct plan_switch *ps, size_t idx)
 	for (size_t i = 0; i < idx; i++) {
 		if (!text_equal(ps->ports[i].spec->name, port->name))
 			continue;
-		plan_error(p, port->at,
-			   "port %s/%s: the name is taken by another port (owner: %s)",
+		plan_error(p, port->at, "port %s/%s: the name is taken by another port (owner: %s)",
 			   ps->spec->name, port->name, owner_name(ps->ports[i].owner));
 		return;
 	}
@@ -186,8 +184,8 @@ static int add_ports(struct plan *p, struct plan_switch *ps)
 		if (model_uuid(p->model, target, spec->has_uuid ? spec->uuid : NULL, pp->uuid) < 0)
 			return -ENOMEM;
 		pp->is_blocked = model_marked(p->model, MARK_BLOCKED, target);
-		pp->is_tolerated = p->w->is_tolerant ||
-				   (!p->is_strict && port && port->problem[0] != '\0');
+		pp->is_tolerated =
+			p->w->is_tolerant || (!p->is_strict && port && port->problem[0] != '\0');
 		check_role(p, ps, spec);
 		check_name(p, ps, i);
 	}
@@ -252,8 +250,8 @@ static void check_count(struct plan *p)
 	for (size_t i = 0; i < p->switch_count; i++)
 		ports += p->switches[i].port_count;
 	if (ports > PORTS_MAX - 1)
-		plan_error(p, (struct position){ 0 }, "there are %zu ports, at most %d are possible",
-			   ports, PORTS_MAX - 1);
+		plan_error(p, (struct position){ 0 },
+			   "there are %zu ports, at most %d are possible", ports, PORTS_MAX - 1);
 }
 
 int plan_create(struct world *w, struct model *model, bool is_strict, struct diags *d,

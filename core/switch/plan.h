@@ -11,13 +11,13 @@
 
 struct plan_member {
 	const struct chain_spec *spec;
-	struct member *member;       /* that goes on; NULL: a new one, until steps are made */
+	struct member *member; /* that goes on; NULL: a new one, until steps are made */
 	bool is_new;
-	struct module *module;       /* one reference; NULL: missing */
+	struct module *module; /* one reference; NULL: missing */
 	const struct extension *ext;
 	bool is_disabled;
 	bool is_required;
-	bool is_tolerated;           /* may fail to start: then its ports are closed */
+	bool is_tolerated; /* may fail to start: then its ports are closed */
 	char problem[PROBLEM_MAX];
 	char why[160];
 	struct settings settings;
@@ -27,17 +27,17 @@ struct plan_port {
 	const struct port_spec *spec;
 	enum owner owner;
 	uint8_t uuid[16];
-	struct port *port;           /* that goes on; NULL: a new one, until steps are made */
+	struct port *port; /* that goes on; NULL: a new one, until steps are made */
 	bool is_new;
 	bool is_blocked;
-	bool is_tolerated;           /* may fail to come up: then it is closed */
-	char problem[PROBLEM_MAX];   /* why it is to be closed, tolerated */
+	bool is_tolerated;         /* may fail to come up: then it is closed */
+	char problem[PROBLEM_MAX]; /* why it is to be closed, tolerated */
 	struct settings settings;
 };
 
 struct plan_switch {
 	const struct switch_spec *spec;
-	struct vswitch *sw;          /* NULL: a new one, until steps are made */
+	struct vswitch *sw; /* NULL: a new one, until steps are made */
 	bool is_new;
 	uint8_t uuid[16];
 	struct plan_member *members; /* in chain order */
@@ -50,7 +50,7 @@ struct plan {
 	struct world *w;
 	struct model *model; /* borrowed; UUIDs may be made in it */
 	struct diags *d;
-	bool is_strict;      /* also what was down before must come up */
+	bool is_strict; /* also what was down before must come up */
 	struct plan_switch *switches;
 	size_t switch_count;
 };

@@ -58,8 +58,8 @@ static void check_entry(struct plan *p, const struct plan_switch *ps, size_t idx
 	for (size_t i = 0; i < idx; i++) {
 		if (strcmp(ps->members[i].spec->instance, spec->instance) != 0)
 			continue;
-		plan_error(p, spec->at, "switch %s: two chain entries are named %s",
-			   ps->spec->name, spec->instance);
+		plan_error(p, spec->at, "switch %s: two chain entries are named %s", ps->spec->name,
+			   spec->instance);
 		return;
 	}
 }

@@ -41,8 +41,8 @@ bool plan_member_stands(const struct plan_member *pm, const struct settings *set
 struct level {
 	struct plan *p;
 	struct plan_switch *ps;
-	const char *what;       /* "port lab/vm1" */
-	uint16_t scope;         /* that its features must have; 0: either */
+	const char *what; /* "port lab/vm1" */
+	uint16_t scope;   /* that its features must have; 0: either */
 	bool is_tolerated;
 	char problem[PROBLEM_MAX];
 };
@@ -84,8 +84,7 @@ static bool is_chain_whole(const struct plan_switch *ps)
 static void complain_unknown(struct level *level, const struct node *document)
 {
 	const char *words[WORDS_MAX];
-	const char *nearest =
-		str_nearest(document->key, words, known_words(level->ps, words));
+	const char *nearest = str_nearest(document->key, words, known_words(level->ps, words));
 	char text[PROBLEM_MAX];
 
 	/* It may be a feature of what is missing, whose absence is told by the chain. */
@@ -115,13 +114,14 @@ static void check_documents(struct level *level, const struct node *policies)
 				       "be set",
 				       level->what, f->id);
 		else if (level->scope != 0 && !(f->scope & level->scope))
-			(void)snprintf(text, sizeof(text),
-				       level->scope == XVS_PER_PORT ?
-					       "%s: policy %.64s counts for a whole switch; set it "
-					       "there" :
-					       "%s: policy %.64s counts for single ports; set it "
-					       "under the policies of switch, group or port",
-				       level->what, f->id);
+			(void)snprintf(
+				text, sizeof(text),
+				level->scope == XVS_PER_PORT
+					? "%s: policy %.64s counts for a whole switch; set it "
+					  "there"
+					: "%s: policy %.64s counts for single ports; set it "
+					  "under the policies of switch, group or port",
+				level->what, f->id);
 		else
 			continue;
 		complain(level, document, text);
@@ -231,10 +231,9 @@ static int port_value(struct level *level, struct plan_port *pp, const char *tar
 
 static int port_values(struct plan *p, struct plan_switch *ps, struct plan_port *pp)
 {
-	struct level level = { .p = p,
-			       .ps = ps,
-			       .scope = XVS_PER_PORT,
-			       .is_tolerated = pp->is_tolerated };
+	struct level level = {
+		.p = p, .ps = ps, .scope = XVS_PER_PORT, .is_tolerated = pp->is_tolerated
+	};
 	char target[TARGET_MAX];
 	char what[TARGET_MAX + 8];
 	int result = 0;
@@ -262,8 +261,7 @@ static int member_value(struct level *level, struct plan_member *pm, const struc
 {
 	const struct switch_spec *sw = level->ps->spec;
 	const struct node *below = sw->policies ? node_get(sw->policies, f->id) : NULL;
-	const struct node *above =
-		pm->spec->policies ? node_get(pm->spec->policies, f->id) : NULL;
+	const struct node *above = pm->spec->policies ? node_get(pm->spec->policies, f->id) : NULL;
 	struct node *base = below ? node_copy(below) : NULL;
 	struct node *document;
 	bool is_had;
@@ -277,10 +275,9 @@ static int member_value(struct level *level, struct plan_member *pm, const struc
 
 static int member_values(struct plan *p, struct plan_switch *ps, struct plan_member *pm)
 {
-	struct level level = { .p = p,
-			       .ps = ps,
-			       .scope = XVS_PER_SWITCH,
-			       .is_tolerated = pm->is_tolerated };
+	struct level level = {
+		.p = p, .ps = ps, .scope = XVS_PER_SWITCH, .is_tolerated = pm->is_tolerated
+	};
 	char what[TARGET_MAX + 16];
 	int result = 0;
 
@@ -303,16 +300,16 @@ static void hand_down(struct plan_switch *ps, const char *group, const char *pro
 {
 	for (size_t i = 0; i < ps->port_count && problem[0]; i++)
 		if (!group || strcmp(ps->ports[i].spec->group, group) == 0)
-			(void)str_copy(ps->ports[i].problem, sizeof(ps->ports[i].problem),
-				       problem);
+			(void)str_copy(ps->ports[i].problem, sizeof(ps->ports[i].problem), problem);
 }
 
 static void check_upper_levels(struct plan *p, struct plan_switch *ps)
 {
 	char what[TARGET_MAX + 16];
 	/* A verb does not change these, so what was tolerated at the start still is. */
-	struct level level = { .p = p, .ps = ps, .what = what,
-			       .is_tolerated = p->w->is_tolerant || !p->is_strict };
+	struct level level = {
+		.p = p, .ps = ps, .what = what, .is_tolerated = p->w->is_tolerant || !p->is_strict
+	};
 
 	(void)snprintf(what, sizeof(what), "switch %s", ps->spec->name);
 	check_documents(&level, ps->spec->policies);

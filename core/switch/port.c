@@ -155,8 +155,7 @@ int port_enter(struct port *p, struct xvs_error *err)
 	conf->role = path_role_of(p->spec.role);
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
-	return path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port,
-			     err);
+	return path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port, err);
 }
 
 bool port_is_trunk(const struct port *p)

@@ -101,8 +101,7 @@ static void keep_reasons(struct port *p, struct reasons *reasons)
 	p->reasons = NULL;
 }
 
-bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons,
-		  bool is_changed)
+bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons, bool is_changed)
 {
 	port_compile(p, conf, reasons);
 	if (!p->path_port && reasons->count == 0)

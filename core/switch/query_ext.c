@@ -76,9 +76,9 @@ static json_t *labels(const struct xvs_label *items, uint32_t count)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < count; i++)
-		(void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", items[i].name,
-							    "help",
-							    items[i].help ? items[i].help : ""));
+		(void)json_array_append_new(list,
+					    json_pack("{s:s, s:s}", "name", items[i].name, "help",
+						      items[i].help ? items[i].help : ""));
 	return list;
 }
 
@@ -101,8 +101,7 @@ static json_t *show_member(const struct world *w, const struct member *m)
 
 	for (size_t i = 0; i < m->sw->port_count; i++)
 		if (port_standing(m->sw->ports[i], m))
-			(void)json_array_append_new(ports,
-						    json_string(m->sw->ports[i]->spec.name));
+			(void)json_array_append_new(ports, json_string(m->sw->ports[i]->spec.name));
 	(void)json_object_set_new(j, "ports", ports);
 	if (m->ext)
 		(void)json_object_set_new(j, "of", whole(w, m->ext));

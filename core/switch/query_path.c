@@ -129,22 +129,22 @@ static bool add_connection(void *arg, const struct conn_info *info)
 		info->denied_by < INSTANCES_MAX ? c->w->by_nr[info->denied_by] : NULL;
 	char src[IP_TEXT];
 	char dst[IP_TEXT];
-	json_t *j = json_pack("{s:I, s:s, s:I, s:s, s:I, s:s, s:I, s:s, s:s, s:I, s:[I,I], "
-			      "s:[I,I], s:I}",
-			      "id", (json_int_t)v->id, "port", world_port_name(c->w, v->port),
-			      "proto", (json_int_t)v->proto, "src", address(v->src, src),
-			      "src_port", (json_int_t)ntohs(v->src_port), "dst",
-			      address(v->dst, dst), "dst_port", (json_int_t)ntohs(v->dst_port),
-			      "direction", v->inbound ? "in" : "out", "state", info->state_name,
-			      "idle_left_ms", (json_int_t)info->idle_left_ms, "packets",
-			      (json_int_t)v->packets[0], (json_int_t)v->packets[1], "bytes",
-			      (json_int_t)v->bytes[0], (json_int_t)v->bytes[1], "mark",
-			      (json_int_t)v->mark);
+	json_t *j =
+		json_pack("{s:I, s:s, s:I, s:s, s:I, s:s, s:I, s:s, s:s, s:I, s:[I,I], "
+			  "s:[I,I], s:I}",
+			  "id", (json_int_t)v->id, "port", world_port_name(c->w, v->port), "proto",
+			  (json_int_t)v->proto, "src", address(v->src, src), "src_port",
+			  (json_int_t)ntohs(v->src_port), "dst", address(v->dst, dst), "dst_port",
+			  (json_int_t)ntohs(v->dst_port), "direction", v->inbound ? "in" : "out",
+			  "state", info->state_name, "idle_left_ms", (json_int_t)info->idle_left_ms,
+			  "packets", (json_int_t)v->packets[0], (json_int_t)v->packets[1], "bytes",
+			  (json_int_t)v->bytes[0], (json_int_t)v->bytes[1], "mark",
+			  (json_int_t)v->mark);
 
 	(void)json_object_set_new(j, "denied", json_boolean(info->is_denied));
 	if (info->is_denied && by && by->instance)
-		(void)json_object_set_new(
-			j, "reason", json_string(instance_reason(by->instance, info->reason)));
+		(void)json_object_set_new(j, "reason",
+					  json_string(instance_reason(by->instance, info->reason)));
 	(void)json_array_append_new(c->list, j);
 	return json_array_size(c->list) < c->max;
 }
@@ -178,8 +178,8 @@ json_t *world_accounts(struct world *w)
 	}
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received",
 			 (json_int_t)all.rx_packets, "originated", (json_int_t)all.originated,
-			 "copied", (json_int_t)all.copied, "segmented",
-			 (json_int_t)all.segmented, "sent", (json_int_t)all.tx_packets, "drops",
-			 (json_int_t)all.drops, "consumed", (json_int_t)all.consumed, "held",
+			 "copied", (json_int_t)all.copied, "segmented", (json_int_t)all.segmented,
+			 "sent", (json_int_t)all.tx_packets, "drops", (json_int_t)all.drops,
+			 "consumed", (json_int_t)all.consumed, "held",
 			 (json_int_t)path_held(w->path));
 }

@@ -26,8 +26,7 @@ static void mask_field(const struct xvs_field *f, json_t *object)
 	}
 	if (f->type != XVS_LIST)
 		return;
-	json_array_foreach(value, i, element)
-		mask(&f->fields, element);
+	json_array_foreach(value, i, element) mask(&f->fields, element);
 }
 
 static void mask(const struct xvs_table *fields, json_t *value)
@@ -203,8 +202,8 @@ static json_t *own_document(const struct place *at, const struct xvs_feature *f)
 	json_t *j;
 
 	if (!at->port && at->spec)
-		base = chain_document(at, f->id) ? chain_document(at, f->id) :
-						   written(at->spec->policies, f->id);
+		base = chain_document(at, f->id) ? chain_document(at, f->id)
+						 : written(at->spec->policies, f->id);
 	if (!model_document(at->w->model, at->target, f->id, base, &document) || !document)
 		return NULL;
 	j = json_pack("{s:o, s:s}", "value", query_document(f, document), "owner",

@@ -23,13 +23,13 @@ json_t *query_port(const struct port *p)
 {
 	uint8_t mac[6];
 	char text[MAC_TEXT];
-	json_t *j = json_pack(
-		"{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:b, s:s, s:o}", "name", p->spec.name,
-		"switch", p->sw->name, "id", (json_int_t)p->id, "role",
-		port_role_name(p->spec.role), "state", query_port_state(p), "link",
-		p->backend && p->backend->up ? "up" : "down", "backend", p->spec.backend.kind,
-		"segment", (json_int_t)port_segment(p), "trunk", (int)port_is_trunk(p), "owner",
-		owner_name(p->owner), "reasons", reasons(p));
+	json_t *j = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:b, s:s, s:o}", "name",
+			      p->spec.name, "switch", p->sw->name, "id", (json_int_t)p->id, "role",
+			      port_role_name(p->spec.role), "state", query_port_state(p), "link",
+			      p->backend && p->backend->up ? "up" : "down", "backend",
+			      p->spec.backend.kind, "segment", (json_int_t)port_segment(p), "trunk",
+			      (int)port_is_trunk(p), "owner", owner_name(p->owner), "reasons",
+			      reasons(p));
 
 	if (port_has_mac(p, mac))
 		(void)json_object_set_new(j, "mac", json_string(mac_print(mac, text)));

@@ -5,8 +5,8 @@
 json_t *query_member(const struct member *m)
 {
 	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:b}", "instance", m->name, "switch",
-			      m->sw->name, "extension", m->extension, "state",
-			      member_state_name(m), "required", (int)m->is_required);
+			      m->sw->name, "extension", m->extension, "state", member_state_name(m),
+			      "required", (int)m->is_required);
 
 	if (m->ext) {
 		(void)json_object_set_new(j, "version", json_string(m->ext->version));
@@ -112,9 +112,9 @@ json_t *query_overlays(const struct world *w)
 		if (m->values[i].is_overlay)
 			(void)json_array_append_new(list, overlay(&m->values[i]));
 	for (size_t i = 0; i < m->mark_count; i++)
-		(void)json_array_append_new(list, json_pack("{s:s, s:s}", "kind",
-							    kinds[m->marks[i].kind], "target",
-							    m->marks[i].target));
+		(void)json_array_append_new(list,
+					    json_pack("{s:s, s:s}", "kind", kinds[m->marks[i].kind],
+						      "target", m->marks[i].target));
 	return list;
 }
 

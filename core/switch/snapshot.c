@@ -19,9 +19,9 @@ static void put_text(json_t *j, const char *key, const char *text)
 
 static json_t *backend_json(const struct backend_spec *b)
 {
-	json_t *j = json_pack("{s:s, s:I, s:I, s:b}", "kind", b->kind, "queues",
-			      (json_int_t)b->queues, "mtu", (json_int_t)b->mtu, "offloads",
-			      (int)b->offloads);
+	json_t *j =
+		json_pack("{s:s, s:I, s:I, s:b}", "kind", b->kind, "queues", (json_int_t)b->queues,
+			  "mtu", (json_int_t)b->mtu, "offloads", (int)b->offloads);
 
 	put_text(j, "device", b->device);
 	put_text(j, "netns", b->netns);
@@ -37,8 +37,8 @@ static json_t *port_json(const struct extra_port *extra)
 	json_t *requires = json_array();
 	char text[UUID_TEXT];
 	json_t *j = json_pack("{s:s, s:s, s:i, s:i, s:o}", "switch", extra->switch_name, "name",
-			      p->name, "owner", (int)extra->owner, "role", (int)p->role,
-			      "backend", backend_json(&p->backend));
+			      p->name, "owner", (int)extra->owner, "role", (int)p->role, "backend",
+			      backend_json(&p->backend));
 
 	put_text(j, "group", p->group);
 	put_text(j, "address", p->address);
@@ -243,7 +243,8 @@ static void restore_uuids(struct model *m, const json_t *snapshot, struct diags 
 	const char *target;
 	json_t *text;
 
-	json_object_foreach(all, target, text) {
+	json_object_foreach(all, target, text)
+	{
 		uint8_t uuid[16];
 		uint8_t out[16];
 

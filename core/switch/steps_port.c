@@ -96,8 +96,7 @@ static int swap_undo(struct step *s)
 	(void)port_up(p, p->sw->members, p->sw->member_count, true, &err);
 	port_set_mac(p);
 	if (port_publish(p, conf, reasons, true))
-		transaction_note(s->t, "port %s is closed: %s", p->full_name,
-				 p->reasons->text[0]);
+		transaction_note(s->t, "port %s is closed: %s", p->full_name, p->reasons->text[0]);
 	port_tell_news(p);
 	return 0;
 }

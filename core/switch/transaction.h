@@ -42,16 +42,16 @@ struct step {
 	struct plan_member *plan_member;
 	struct plan_port *plan_port;
 	const struct xvs_feature *feature;
-	struct value *value;     /* borrowed from the plan; NULL: the policy goes */
+	struct value *value; /* borrowed from the plan; NULL: the policy goes */
 	void *port_state;
 	void *prepared;
-	struct port_conf *conf;  /* what a commit step needs is allocated with it */
+	struct port_conf *conf; /* what a commit step needs is allocated with it */
 	struct reasons *reasons;
 	struct port_spec *spec;
-	struct step *of;         /* the check that this apply belongs to */
-	size_t cursor;           /* of a step that waits several times */
-	bool is_changed;         /* publish: judge anew even if the conf is the same */
-	bool is_skipped;         /* tolerated: there is nothing to undo or to commit */
+	struct step *of; /* the check that this apply belongs to */
+	size_t cursor;   /* of a step that waits several times */
+	bool is_changed; /* publish: judge anew even if the conf is the same */
+	bool is_skipped; /* tolerated: there is nothing to undo or to commit */
 };
 
 enum step_phase { PHASE_DO = 0, PHASE_COMMIT = 1, PHASE_CLEAR = 2, PHASE_COUNT = 3 };
@@ -61,8 +61,8 @@ struct request {
 	int (*edit)(struct world *w, struct model *m, void *args, struct diags *d);
 	void (*free_args)(void *args);
 	void *args;
-	bool is_strict;      /* every object must come up, also one that was down before */
-	bool is_silent;      /* not worth a line in the journal: link events */
+	bool is_strict; /* every object must come up, also one that was down before */
+	bool is_silent; /* not worth a line in the journal: link events */
 	outcome_fn done;
 	void *arg;
 };
@@ -71,15 +71,15 @@ struct transaction {
 	struct transaction *next;
 	struct world *w;
 	struct request request;
-	struct model *model;     /* wanted afterwards */
+	struct model *model; /* wanted afterwards */
 	struct plan *plan;
 	struct step *first[PHASE_COUNT], *last[PHASE_COUNT];
 	enum step_phase phase;
 	struct step *at;
 	bool is_undoing, is_running, is_woken;
-	int code;                /* why it was refused */
+	int code;                   /* why it was refused */
 	struct position refused_at; /* a step's, with its error */
-	size_t closed;           /* ports that the change closed, or brought up closed */
+	size_t closed;              /* ports that the change closed, or brought up closed */
 	struct diags d;
 	char note[PROBLEM_MAX];
 	struct settings garbage; /* values that workers may still read */
@@ -112,20 +112,21 @@ extern const struct step_ops step_member_start;  /* do: plan_switch, plan_member
 extern const struct step_ops step_switch_adopt;  /* commit: plan_switch; conf, for nowhere */
 extern const struct step_ops step_member_active; /* commit: member */
 extern const struct step_ops step_settle;        /* clear */
-extern const struct step_ops step_member_stop;   /* clear: member; plan_member: it stays, disabled */
+extern const struct step_ops step_member_stop; /* clear: member; plan_member: it stays, disabled */
 extern const struct step_ops step_switch_remove; /* clear: sw */
 
 /* steps_port.c */
-extern const struct step_ops step_port_swap;     /* do: port; conf, reasons: down, another takes its device */
-extern const struct step_ops step_port_up;       /* do: plan_switch, plan_port: a new one */
-extern const struct step_ops step_port_adopt;    /* commit: plan_port; spec */
-extern const struct step_ops step_port_leave;    /* commit: port: out of the lists */
+extern const struct step_ops
+	step_port_swap; /* do: port; conf, reasons: down, another takes its device */
+extern const struct step_ops step_port_up;        /* do: plan_switch, plan_port: a new one */
+extern const struct step_ops step_port_adopt;     /* commit: plan_port; spec */
+extern const struct step_ops step_port_leave;     /* commit: port: out of the lists */
 extern const struct step_ops step_port_unaddress; /* commit: port */
-extern const struct step_ops step_port_address;  /* commit: port */
-extern const struct step_ops step_port_publish;  /* commit: port, plan_port; conf, reasons */
-extern const struct step_ops step_port_tell;     /* commit: port */
-extern const struct step_ops step_port_quiet;    /* clear: port: DOWN, connections end */
-extern const struct step_ops step_port_down;     /* clear: port: down and destroyed */
+extern const struct step_ops step_port_address;   /* commit: port */
+extern const struct step_ops step_port_publish;   /* commit: port, plan_port; conf, reasons */
+extern const struct step_ops step_port_tell;      /* commit: port */
+extern const struct step_ops step_port_quiet;     /* clear: port: DOWN, connections end */
+extern const struct step_ops step_port_down;      /* clear: port: down and destroyed */
 
 /* steps_policy.c */
 extern const struct step_ops step_attach; /* do: port, plan_port, plan_member */

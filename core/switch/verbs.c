@@ -56,8 +56,9 @@ static void ask(struct world *w, struct verb *v,
 		int (*edit)(struct world *w, struct model *m, void *args, struct diags *d),
 		outcome_fn done, void *arg)
 {
-	struct request request = { .edit = edit, .free_args = free_verb, .args = v,
-				   .done = done, .arg = arg };
+	struct request request = {
+		.edit = edit, .free_args = free_verb, .args = v, .done = done, .arg = arg
+	};
 
 	if (v)
 		world_request(w, &request);
@@ -275,14 +276,12 @@ static int check_feature(struct world *w, const struct policy_place *at, const s
 }
 
 static const struct group_spec *forbidding_group(const struct model *m,
-						 const struct policy_place *at,
-						 const char *feature)
+						 const struct policy_place *at, const char *feature)
 {
 	const struct switch_spec *sw = model_switch(m, at->sw->name);
-	const struct group_spec *group =
-		at->port && sw && at->port->spec.group[0] ?
-			model_group(sw, at->port->spec.group) :
-			NULL;
+	const struct group_spec *group = at->port && sw && at->port->spec.group[0]
+						 ? model_group(sw, at->port->spec.group)
+						 : NULL;
 
 	for (size_t i = 0; group && i < group->override_count; i++)
 		if (strcmp(group->override[i], feature) == 0)
@@ -299,8 +298,7 @@ static int check_owner(const struct model *m, const struct policy_place *at, con
 	if (v->is_override)
 		return 0;
 	if (at->value && at->value->owner != v->owner) {
-		diag_add(d, NULL,
-			 "policy %s of %s was set by %s; change it there, or override",
+		diag_add(d, NULL, "policy %s of %s was set by %s; change it there, or override",
 			 v->feature, at->target, owner_name(at->value->owner));
 		return -EPERM;
 	}

@@ -87,8 +87,9 @@ void world_idle(struct world *w)
 
 void world_destroy(struct world *w, void (*done)(void *arg), void *arg)
 {
-	struct request request = { .edit = want_nothing, .is_silent = true,
-				   .done = all_gone, .arg = w };
+	struct request request = {
+		.edit = want_nothing, .is_silent = true, .done = all_gone, .arg = w
+	};
 
 	w->destroyed = done;
 	w->destroyed_arg = arg;

@@ -22,7 +22,7 @@ struct transaction;
 enum { PROBLEM_MAX = 256, REASON_MAX = 16 };
 
 enum member_state {
-	MEMBER_STOPPED = 0,  /* not started yet, or on its way out */
+	MEMBER_STOPPED = 0, /* not started yet, or on its way out */
 	MEMBER_RUNNING = 1,
 	MEMBER_DISABLED = 2, /* by the operator */
 	MEMBER_MISSING = 3,  /* no such extension in the search path */
@@ -37,11 +37,11 @@ struct member {
 	const struct extension *ext; /* NULL: missing */
 	struct instance *instance;   /* while running */
 	uint16_t nr;
-	bool is_required;            /* its ports are closed without it */
+	bool is_required; /* its ports are closed without it */
 	enum member_state state;
 	char problem[PROBLEM_MAX];
-	char why[160];               /* why it stands where it stands */
-	struct settings settings;    /* switch scope */
+	char why[160];            /* why it stands where it stands */
+	struct settings settings; /* switch scope */
 };
 
 /* A member that knows a port. */
@@ -62,23 +62,23 @@ struct port {
 	struct port_spec spec;
 	enum owner owner;
 	uint8_t uuid[16];
-	uint32_t id;                 /* 0: none yet */
+	uint32_t id; /* 0: none yet */
 	char full_name[TARGET_MAX];
 	struct backend *backend;     /* NULL: not up */
 	struct path_port *path_port; /* NULL: not on the path */
 	struct attachment *attached; /* in the order of attaching */
 	size_t attached_count;
-	struct settings settings;    /* effective */
+	struct settings settings; /* effective */
 	bool is_blocked;
 	bool is_open;
-	bool is_guarded;             /* conn_port_open() is in force */
-	bool has_static;             /* static_mac is in the address table */
+	bool is_guarded; /* conn_port_open() is in force */
+	bool has_static; /* static_mac is in the address table */
 	uint32_t static_segment;
 	uint8_t static_mac[6];
-	char problem[PROBLEM_MAX];   /* why it could not be brought up whole; "" */
+	char problem[PROBLEM_MAX];     /* why it could not be brought up whole; "" */
 	char mac_problem[PROBLEM_MAX]; /* why its address is not in the table; "" */
-	struct xvs_port told;        /* what extensions know of it; 'name' is spec.name */
-	struct reasons *reasons;     /* why it is closed; NULL: no reason */
+	struct xvs_port told;          /* what extensions know of it; 'name' is spec.name */
+	struct reasons *reasons;       /* why it is closed; NULL: no reason */
 };
 
 struct vswitch {
@@ -110,12 +110,12 @@ struct world {
 	uint16_t last_nr;
 	struct transaction *current;
 	struct transaction *waiting, **waiting_tail;
-	bool is_linked;  /* a transaction for link events waits already */
+	bool is_linked; /* a transaction for link events waits already */
 	struct loop_timer *ageing;
 	void (*destroyed)(void *arg);
 	void *destroyed_arg;
 	struct letter farewell;
-	bool is_leaving;  /* the world goes when nothing waits any more */
+	bool is_leaving; /* the world goes when nothing waits any more */
 };
 
 /* ---- world.c --------------------------------------------------------------------------------- */
@@ -181,8 +181,7 @@ int port_up(struct port *p, struct member *const *members, size_t count, bool is
 /* The rest of what port_up() did, when it has left the path. */
 void port_down(struct port *p);
 /* Compiles and publishes; 'conf' and 'reasons' are taken.  True: it is closed. */
-bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons,
-		  bool is_changed);
+bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons, bool is_changed);
 void port_facts(const struct port *p, struct xvs_port *out);
 /* Address and segment by its policy. */
 uint32_t port_segment(const struct port *p);

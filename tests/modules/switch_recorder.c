@@ -34,40 +34,70 @@ struct global {
 };
 
 static const struct xvs_field limit_fields[] = {
-	{ .name = "rate", .help = "packets a second", .offset = offsetof(struct limit, rate),
-	  .type = XVS_U32, .max = 1000, .dflt = 1 },
-	{ .name = "burst", .help = "packets at once", .offset = offsetof(struct limit, burst),
-	  .type = XVS_U32, .max = 1000, .dflt = 2 },
-	{ .name = "secret", .help = "a word that nobody sees",
-	  .offset = offsetof(struct limit, secret), .type = XVS_TEXT,
-	  .flags = XVS_FIELD_SECRET, .max = sizeof(((struct limit *)0)->secret) },
+	{ .name = "rate",
+	  .help = "packets a second",
+	  .offset = offsetof(struct limit, rate),
+	  .type = XVS_U32,
+	  .max = 1000,
+	  .dflt = 1 },
+	{ .name = "burst",
+	  .help = "packets at once",
+	  .offset = offsetof(struct limit, burst),
+	  .type = XVS_U32,
+	  .max = 1000,
+	  .dflt = 2 },
+	{ .name = "secret",
+	  .help = "a word that nobody sees",
+	  .offset = offsetof(struct limit, secret),
+	  .type = XVS_TEXT,
+	  .flags = XVS_FIELD_SECRET,
+	  .max = sizeof(((struct limit *)0)->secret) },
 };
 
 static const struct xvs_field global_fields[] = {
-	{ .name = "level", .help = "of all ports", .offset = offsetof(struct global, level),
-	  .type = XVS_U32, .max = 1000 },
+	{ .name = "level",
+	  .help = "of all ports",
+	  .offset = offsetof(struct global, level),
+	  .type = XVS_U32,
+	  .max = 1000 },
 };
 
 static const struct xvs_feature features[] = {
-	{ .size = sizeof(struct xvs_feature), .bytes = sizeof(struct limit),
-	  .id = "test.recorder.limit/1", .summary = "a limit", .scope = XVS_PER_PORT,
-	  .kind = XVS_SETTING, .fields = XVS_TABLE(limit_fields) },
-	{ .size = sizeof(struct xvs_feature), .bytes = sizeof(struct global),
-	  .id = "test.recorder.global/1", .summary = "for all", .scope = XVS_PER_SWITCH,
-	  .kind = XVS_SETTING, .fields = XVS_TABLE(global_fields) },
-	{ .size = sizeof(struct xvs_feature), .bytes = sizeof(struct global),
-	  .id = "test.recorder.seen/1", .summary = "what it saw", .scope = XVS_PER_PORT,
-	  .kind = XVS_STATUS, .fields = XVS_TABLE(global_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct limit),
+	  .id = "test.recorder.limit/1",
+	  .summary = "a limit",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_SETTING,
+	  .fields = XVS_TABLE(limit_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct global),
+	  .id = "test.recorder.global/1",
+	  .summary = "for all",
+	  .scope = XVS_PER_SWITCH,
+	  .kind = XVS_SETTING,
+	  .fields = XVS_TABLE(global_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct global),
+	  .id = "test.recorder.seen/1",
+	  .summary = "what it saw",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_STATUS,
+	  .fields = XVS_TABLE(global_fields) },
 };
 
 static const struct xvs_feature choosy_features[] = {
-	{ .size = sizeof(struct xvs_feature), .bytes = sizeof(struct limit),
-	  .id = "test.choosy.limit/1", .summary = "a limit", .scope = XVS_PER_PORT,
-	  .kind = XVS_SETTING, .fields = XVS_TABLE(limit_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct limit),
+	  .id = "test.choosy.limit/1",
+	  .summary = "a limit",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_SETTING,
+	  .fields = XVS_TABLE(limit_fields) },
 };
 
 __attribute__((format(printf, 2, 3))) static void record(const struct recorder *r,
-							  const char *format, ...)
+							 const char *format, ...)
 {
 	const char *path = getenv("XVS_RECORD");
 	FILE *file = path ? fopen(path, "ae") : NULL;
@@ -156,8 +186,7 @@ static int recorder_port_attach(void *self, const struct xvs_port *port, void **
 	return 0;
 }
 
-static void recorder_port_event(void *self, void *port_state, int event,
-				const struct xvs_port *now)
+static void recorder_port_event(void *self, void *port_state, int event, const struct xvs_port *now)
 {
 	static const char *const names[] = { "?", "UP", "DOWN", "FROZEN", "CHANGED" };
 
@@ -194,12 +223,11 @@ static int recorder_policy_check(void *self, void *port_state, const char *featu
 static void recorder_policy_apply(void *self, void *port_state, const char *feature,
 				  const void *value, void *prepared)
 {
-	record(self, "apply %s %s %s%s", port_name(port_state), feature,
-	       value ? "set" : "removed", prepared == self ? "" : " unprepared");
+	record(self, "apply %s %s %s%s", port_name(port_state), feature, value ? "set" : "removed",
+	       prepared == self ? "" : " unprepared");
 }
 
-static void recorder_policy_abort(void *self, void *port_state, const char *feature,
-				  void *prepared)
+static void recorder_policy_abort(void *self, void *port_state, const char *feature, void *prepared)
 {
 	record(self, "abort %s %s%s", port_name(port_state), feature,
 	       prepared == self ? "" : " unprepared");

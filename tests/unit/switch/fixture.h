@@ -45,9 +45,12 @@ static void fixture_world(struct fixture *f)
 {
 	static const char *const dirs[] = { XVS_TEST_EXTENSIONS };
 	struct xvs_error err = ERROR_INIT;
-	struct world_config config = { .loop = f->loop, .path = f->path,
-				       .counters = f->counters, .extension_dirs = dirs,
-				       .extension_dir_count = 1, .changed = fixture_changed,
+	struct world_config config = { .loop = f->loop,
+				       .path = f->path,
+				       .counters = f->counters,
+				       .extension_dirs = dirs,
+				       .extension_dir_count = 1,
+				       .changed = fixture_changed,
 				       .changed_arg = f };
 
 	assert_int_equal(world_create(&config, &f->world, &err), 0);
@@ -193,8 +196,7 @@ static inline struct answer fixture_set(struct fixture *f, const char *target, c
 					const char *assignment, bool override)
 {
 	struct diags *d = calloc(1, sizeof(*d));
-	struct node *fields =
-		assignment ? node_from_assignments(&assignment, 1, d) : NULL;
+	struct node *fields = assignment ? node_from_assignments(&assignment, 1, d) : NULL;
 	struct answer a = { 0 };
 
 	free(d);
@@ -275,8 +277,8 @@ static inline void fixture_pick(json_t *j, const char *path, char *out, size_t s
 		size_t len = strcspn(path, "|");
 
 		(void)snprintf(part, sizeof(part), "%.*s", (int)len, path);
-		at = json_is_array(at) ? json_array_get(at, (size_t)atoi(part)) :
-					 json_object_get(at, part);
+		at = json_is_array(at) ? json_array_get(at, (size_t)atoi(part))
+				       : json_object_get(at, part);
 		path += len + (path[len] == '|');
 	}
 	out[0] = '\0';
@@ -289,11 +291,11 @@ static inline void fixture_pick(json_t *j, const char *path, char *out, size_t s
 	json_decref(j);
 }
 
-#define EXPECT(j, path, expected)                                                                 \
-	do {                                                                                      \
-		char picked_[512];                                                                \
-		fixture_pick((j), (path), picked_, sizeof(picked_));                              \
-		assert_string_equal(picked_, (expected));                                         \
+#define EXPECT(j, path, expected) \
+	do { \
+		char picked_[512]; \
+		fixture_pick((j), (path), picked_, sizeof(picked_)); \
+		assert_string_equal(picked_, (expected)); \
 	} while (0)
 
 #endif /* XVS_TEST_SWITCH_FIXTURE_H */

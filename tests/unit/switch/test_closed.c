@@ -12,8 +12,8 @@ static void closes_a_port_whose_required_extension_does_not_stand_in_its_chain(v
 {
 	struct fixture *f = *state;
 	struct answer a = fixture_apply(
-		f, CHAIN("      - {instance: choosy, extension: test.choosy}\n")
-		"    ports:\n      - {name: vm1, backend: {kind: 'null'}, requires: [test.choosy]}\n");
+		f,
+		CHAIN("      - {instance: choosy, extension: test.choosy}\n") "    ports:\n      - {name: vm1, backend: {kind: 'null'}, requires: [test.choosy]}\n");
 
 	assert_int_equal(a.code, 0);
 	assert_string_equal(a.note, "1 port is closed");
@@ -42,9 +42,9 @@ static void closes_only_ports_that_a_disabled_choosy_instance_concerns(void **st
 {
 	struct fixture *f = *state;
 
-	fixture_has(f, CHAIN("      - {instance: choosy, extension: test.choosy}\n")
-			    PORTS "      - {name: vm2, backend: {kind: 'null'}, policies: "
-				  "{test.choosy.limit/1: {rate: 1}}}\n");
+	fixture_has(f, CHAIN("      - {instance: choosy, extension: test.choosy}\n") PORTS
+		    "      - {name: vm2, backend: {kind: 'null'}, policies: "
+		    "{test.choosy.limit/1: {rate: 1}}}\n");
 	assert_string_equal(fixture_enable(f, "choosy", false).note, "1 port is closed");
 	EXPECT(world_port_show(f->world, "vm1"), "state", "open");
 	EXPECT(world_port_show(f->world, "vm2"), "state", "closed");
@@ -69,8 +69,10 @@ static void starts_with_closed_ports_when_an_extension_is_missing(void **state)
 	char reason[512];
 
 	world_set_tolerant(f->world, true);
-	a = fixture_apply(f, CHAIN(REC "      - {instance: fw, extension: test.absent}\n")
-			     "    policies: {test.absent.rules/1: {a: 1}}\n" PORTS);
+	a = fixture_apply(
+		f,
+		CHAIN(REC
+		      "      - {instance: fw, extension: test.absent}\n") "    policies: {test.absent.rules/1: {a: 1}}\n" PORTS);
 	assert_int_equal(a.code, 0);
 	assert_non_null(strstr(a.note, "1 port is closed"));
 	fixture_pick(world_port_show(f->world, "vm1"), "reasons|0", reason, sizeof(reason));
@@ -96,8 +98,8 @@ static void starts_with_a_failed_instance_and_tells_why(void **state)
 	char reason[512];
 
 	world_set_tolerant(f->world, true);
-	a = fixture_apply(f, CHAIN("      - {instance: no-create, extension: test.recorder}\n")
-				     PORTS);
+	a = fixture_apply(f,
+			  CHAIN("      - {instance: no-create, extension: test.recorder}\n") PORTS);
 	assert_int_equal(a.code, 0);
 	assert_non_null(strstr(a.note, "the file of rules is missing"));
 	assert_non_null(strstr(a.note, "1 port is closed"));
@@ -113,15 +115,16 @@ static void starts_with_ports_that_cannot_come_up(void **state)
 	char reason[512];
 
 	world_set_tolerant(f->world, true);
-	fixture_has(f, CHAIN(REC)
-		    "    ports:\n"
-		    "      - {name: absent, backend: {kind: pcap, read: /nowhere/x.pcap}}\n"
-		    "      - {name: unwelcome, backend: {kind: 'null'}}\n"
-		    "      - {name: unlucky, backend: {kind: 'null'}, policies: "
-		    "{test.recorder.limit/1: {rate: 13}}}\n"
-		    "      - {name: wrong, backend: {kind: 'null'}, policies: "
-		    "{test.recorder.limit/1: {rat: 1}}}\n"
-		    "      - {name: vm1, backend: {kind: 'null'}}\n");
+	fixture_has(
+		f,
+		CHAIN(REC) "    ports:\n"
+			   "      - {name: absent, backend: {kind: pcap, read: /nowhere/x.pcap}}\n"
+			   "      - {name: unwelcome, backend: {kind: 'null'}}\n"
+			   "      - {name: unlucky, backend: {kind: 'null'}, policies: "
+			   "{test.recorder.limit/1: {rate: 13}}}\n"
+			   "      - {name: wrong, backend: {kind: 'null'}, policies: "
+			   "{test.recorder.limit/1: {rat: 1}}}\n"
+			   "      - {name: vm1, backend: {kind: 'null'}}\n");
 	fixture_pick(world_port_show(f->world, "absent"), "reasons|0", reason, sizeof(reason));
 	assert_non_null(strstr(reason, "/nowhere/x.pcap"));
 	fixture_pick(world_port_show(f->world, "unwelcome"), "reasons|0", reason, sizeof(reason));
@@ -134,7 +137,8 @@ static void starts_with_ports_that_cannot_come_up(void **state)
 
 	/* A verb that repairs the port brings it up; others stay as they were. */
 	world_set_tolerant(f->world, false);
-	assert_int_equal(fixture_set(f, "unlucky", "test.recorder.limit/1", "rate=1", true).code, 0);
+	assert_int_equal(fixture_set(f, "unlucky", "test.recorder.limit/1", "rate=1", true).code,
+			 0);
 	EXPECT(world_port_show(f->world, "unlucky"), "state", "open");
 	EXPECT(world_port_show(f->world, "absent"), "state", "closed");
 }

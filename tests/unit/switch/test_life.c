@@ -86,8 +86,8 @@ static void attaches_a_choosy_extension_with_the_first_policy_only(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_has(f, SWITCH "    chain:\n      - {instance: choosy, extension: test.choosy}\n"
-			      BARE_PORT);
+	fixture_has(f, SWITCH
+		    "    chain:\n      - {instance: choosy, extension: test.choosy}\n" BARE_PORT);
 	fixture_expect(f, "choosy: create in lab\n"
 			  "choosy: worker_attach 0\n"
 			  "choosy: active true\n");

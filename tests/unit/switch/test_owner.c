@@ -3,15 +3,15 @@
 /* Who owns what: refusals with the owner's place, overlays, and what survives an apply. */
 #include "fixture.h"
 
-#define SWITCH                                                                                     \
-	"switches:\n  - name: lab\n    type: private\n    chain:\n"                                \
+#define SWITCH \
+	"switches:\n  - name: lab\n    type: private\n    chain:\n" \
 	"      - {instance: rec, extension: test.recorder}\n"
-#define GROUP                                                                                      \
-	"    groups:\n      - name: web\n        override: [xvs.vlan/1]\n        policies:\n"      \
+#define GROUP \
+	"    groups:\n      - name: web\n        override: [xvs.vlan/1]\n        policies:\n" \
 	"          test.recorder.limit/1: {rate: 7, secret: word}\n"
-#define PORTS                                                                                      \
-	"    ports:\n      - name: vm1\n        backend: {kind: 'null'}\n        policies:\n"      \
-	"          test.recorder.limit/1: {rate: 5}\n"                                             \
+#define PORTS \
+	"    ports:\n      - name: vm1\n        backend: {kind: 'null'}\n        policies:\n" \
+	"          test.recorder.limit/1: {rate: 5}\n" \
 	"      - {name: vm2, group: web, backend: {kind: 'null'}}\n"
 #define FILE_ SWITCH GROUP PORTS
 #define LIMIT "test.recorder.limit/1"
@@ -24,9 +24,8 @@ static void refuses_to_change_what_the_file_owns(void **state)
 	fixture_has(f, FILE_);
 	a = fixture_set(f, "vm1", LIMIT, "rate=9", false);
 	assert_int_equal(a.code, -EPERM);
-	assert_string_equal(a.text,
-			    "policy test.recorder.limit/1 of lab/vm1 belongs to file "
-			    "(xvs.yaml:15:11); change it there, or override\n");
+	assert_string_equal(a.text, "policy test.recorder.limit/1 of lab/vm1 belongs to file "
+				    "(xvs.yaml:15:11); change it there, or override\n");
 	a = fixture_remove_port(f, "vm1", false);
 	assert_int_equal(a.code, -EPERM);
 	assert_string_equal(a.text, "xvs.yaml:12:9: port lab/vm1 belongs to file; remove it "
@@ -92,8 +91,7 @@ static void keeps_ports_of_the_api_over_an_apply(void **state)
 	assert_int_equal(fixture_add_port(f, "lab", "mine").code, 0);
 	a = fixture_add_port(f, "lab", "vm1");
 	assert_int_equal(a.code, -EEXIST);
-	assert_string_equal(a.text,
-			    "port lab/vm1 exists already (owner: file); remove it first\n");
+	assert_string_equal(a.text, "port lab/vm1 exists already (owner: file); remove it first\n");
 	fixture_has(f, FILE_);
 	EXPECT(world_port_show(f->world, "mine"), "owner", "api");
 	EXPECT(world_port_show(f->world, "mine"), "state", "open");

@@ -4,8 +4,8 @@
 #include "fixture.h"
 
 #define SWITCH "switches:\n  - name: lab\n    type: private\n"
-#define CHAIN                                                                                      \
-	SWITCH "    chain:\n      - {instance: rec, extension: test.recorder}\n"                   \
+#define CHAIN \
+	SWITCH "    chain:\n      - {instance: rec, extension: test.recorder}\n" \
 	       "      - {instance: choosy, extension: test.choosy}\n"
 #define PORTS "    ports:\n"
 #define VM1 "      - {name: vm1, backend: {kind: 'null'}}\n"
@@ -50,7 +50,8 @@ static void refuses_a_missing_extension(void **state)
 	struct answer a;
 
 	fixture_has(f, CHAIN PORTS VM1);
-	a = fixture_apply(f, SWITCH "    chain:\n      - {instance: fw, extension: test.recordr}\n");
+	a = fixture_apply(f,
+			  SWITCH "    chain:\n      - {instance: fw, extension: test.recordr}\n");
 	assert_true(a.code < 0);
 	assert_non_null(strstr(a.text, "xvs.yaml:5:"));
 	assert_non_null(strstr(a.text, "chain entry fw"));
@@ -128,11 +129,12 @@ static void names_the_place_of_a_wrong_value_and_of_an_unknown_key(void **state)
 static void tells_of_a_wrong_group_value_once(void **state)
 {
 	struct fixture *f = *state;
-	struct answer a = fixture_apply(
-		f, CHAIN "    groups:\n      - name: web\n        policies:\n"
-			 "          test.recorder.limit/1: {rate: 2000}\n" PORTS
-			 "      - {name: vm1, group: web, backend: {kind: 'null'}}\n"
-			 "      - {name: vm2, group: web, backend: {kind: 'null'}}\n");
+	struct answer a =
+		fixture_apply(f,
+			      CHAIN "    groups:\n      - name: web\n        policies:\n"
+				    "          test.recorder.limit/1: {rate: 2000}\n" PORTS
+				    "      - {name: vm1, group: web, backend: {kind: 'null'}}\n"
+				    "      - {name: vm2, group: web, backend: {kind: 'null'}}\n");
 
 	assert_true(a.code < 0);
 	assert_non_null(strstr(a.text, "xvs.yaml:10:"));
@@ -248,9 +250,9 @@ static void says_what_would_change(void **state)
 
 	fixture_has(f, CHAIN PORTS VM1);
 	spec = fixture_spec(f,
-			    SWITCH "    chain:\n      - {instance: rec, extension: test.recorder}\n"
-				   "    policies: {test.recorder.limit/1: {secret: word}}\n" PORTS
-					   VM2,
+			    SWITCH
+			    "    chain:\n      - {instance: rec, extension: test.recorder}\n"
+			    "    policies: {test.recorder.limit/1: {secret: word}}\n" PORTS VM2,
 			    d);
 	text = fixture_dump(world_diff(f->world, spec));
 	assert_string_equal(text, "[\"- port lab/vm1\",\"- instance lab/choosy (test.choosy)\","
