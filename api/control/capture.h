@@ -75,10 +75,10 @@ enum capture_kind {
 };
 
 enum capture_flag {
-	CAPTURE_TAGGED = 1u << 0,         /* vlan_tci is a tag that is not in the bytes */
-	CAPTURE_SERVICE_TAG = 1u << 1,    /* its type is 0x88a8, not 0x8100 */
-	CAPTURE_CHECKSUM_TODO = 1u << 2,  /* the L4 checksum is not filled in yet */
-	CAPTURE_MANY = 1u << 3,           /* segmentation offload: stands for many on the wire */
+	CAPTURE_TAGGED = 1u << 0,        /* vlan_tci is a tag that is not in the bytes */
+	CAPTURE_SERVICE_TAG = 1u << 1,   /* its type is 0x88a8, not 0x8100 */
+	CAPTURE_CHECKSUM_TODO = 1u << 2, /* the L4 checksum is not filled in yet */
+	CAPTURE_MANY = 1u << 3,          /* segmentation offload: stands for many on the wire */
 };
 
 /* The bytes follow. */
@@ -92,7 +92,7 @@ struct capture_record {
 	uint32_t port;     /* whose chain, or which end */
 	uint32_t port_in;  /* where the packet entered; 0: made by an extension */
 	uint16_t instance; /* of the point, or that dropped the packet; 0: the switch itself */
-	uint16_t reason;   /* of a drop: the instance's own, or the switch's */
+	uint16_t reason;   /* of a drop: that instance's, or the switch's; 0xffff: used up, which is no drop */
 	uint16_t vlan_tci;
 	uint16_t reserved;
 	uint32_t flags;    /* enum capture_flag */

@@ -79,8 +79,8 @@ int capture_memory_create(uint32_t writers, uint32_t data_size, uint32_t snaplen
 	if (!m)
 		return error_set(err, -ENOMEM, "", "capture: out of memory");
 	m->fd = memory_file(h.size);
-	base = m->fd < 0 ? MAP_FAILED :
-			   mmap(NULL, h.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+	base = m->fd < 0 ? MAP_FAILED
+			 : mmap(NULL, h.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 				m->fd, 0);
 	if (base == MAP_FAILED) {
 		int code = -errno;
@@ -147,7 +147,8 @@ struct capture_record *capture_reserve(struct capture_writer *w, uint32_t cap_le
 		record->kind = CAPTURE_PAD;
 	}
 	record = record_at(w, w->head + pad);
-	*record = (struct capture_record){ .size = size, .kind = CAPTURE_PACKET, .cap_len = cap_len };
+	*record =
+		(struct capture_record){ .size = size, .kind = CAPTURE_PACKET, .cap_len = cap_len };
 	w->next = w->head + pad + size;
 	return record;
 }

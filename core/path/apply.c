@@ -101,15 +101,29 @@ static void apply_place(struct burst *b, uint32_t place)
 		apply_drop(b, place, (uint32_t)i);
 }
 
+static void apply_tapped_place(struct burst *b, uint32_t place)
+{
+	tap_before(b, place);
+	apply_place(b, place);
+	tap_after(b, place);
+}
+
 void burst_apply(struct burst *b)
 {
-	uint64_t events = burst_events(b);
+	uint64_t taps = 0;
+	uint64_t events;
 
+	if (tap_is_at(b->worker, CAPTURE_BEFORE) || tap_is_at(b->worker, CAPTURE_AFTER))
+		taps = tap_places(b);
+	events = burst_events(b) | taps;
 	b->has_relooked = false;
 	while (events) {
 		uint32_t place = (uint32_t)__builtin_ctzll(events);
 
-		apply_place(b, place);
+		if (taps >> place & 1)
+			apply_tapped_place(b, place);
+		else
+			apply_place(b, place);
 		if (b->has_relooked)
 			events |= burst_events(b);
 		b->has_relooked = false;

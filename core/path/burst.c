@@ -13,12 +13,14 @@
 
 #include "path/worker.h"
 
-static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf, uint16_t stage)
+static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf,
+			uint16_t stage, uint32_t place)
 {
 	b->worker = w;
 	b->conf = conf;
 	b->chain = stage == XVS_STAGE_EGRESS ? &conf->egress : &conf->ingress;
 	b->stage = stage;
+	b->first_place = place;
 	b->fresh = 0;
 	b->dynamic = 0;
 }
@@ -56,9 +58,11 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	/* in this order: an entry never looks newer than the configuration it was judged on */
 	w->epoch = epoch_now();
 	conf = rcu_read(&port->conf);
-	burst_begin(b, w, conf, XVS_STAGE_INGRESS);
+	burst_begin(b, w, conf, XVS_STAGE_INGRESS, 0);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	burst_parse(b);
+	if (tap_is_at(w, CAPTURE_ENDS))
+		tap_end(b, b->pkts, b->count);
 	burst_admit(b);
 	burst_lookup(b, 0);
 	burst_apply(b);
@@ -73,7 +77,7 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 void burst_continue(struct path_worker *w, struct burst *b, struct port_conf *conf, uint16_t stage,
 		    uint32_t place)
 {
-	burst_begin(b, w, conf, stage);
+	burst_begin(b, w, conf, stage, place);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	burst_lookup(b, place);
 	burst_apply(b);

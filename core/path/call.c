@@ -142,6 +142,8 @@ static void take_stolen(struct burst *b, struct instance *inst, uint32_t place, 
 		burst_drop(b, i, 0, REASON_POOL);
 		return;
 	}
+	if (tap_is_at(b->worker, CAPTURE_AFTER))
+		tap_held(b, place, i);
 	b->live &= ~(UINT64_C(1) << i);
 	p->owner = inst->nr;
 	p->stage = b->stage;

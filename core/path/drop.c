@@ -30,6 +30,8 @@ void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_
 	} else {
 		counters_drop(w->w.shard, drop_key(port, stage, instance, reason), 1, p->x.len);
 	}
+	if (tap_is_at(w, CAPTURE_DROPS) || tap_is_at(w, CAPTURE_AFTER))
+		tap_dropped(w, p, port, stage, instance, reason);
 	packet_uncharge(w, p);
 	packet_free(p);
 }

@@ -30,6 +30,7 @@ static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *c
 	x->burst.conf = conf;
 	x->burst.chain = &conf->egress;
 	x->burst.stage = XVS_STAGE_EGRESS;
+	x->burst.first_place = 0;
 	x->burst.count = 0;
 	x->burst.fresh = 0;
 	x->burst.dynamic = 0;

@@ -69,6 +69,8 @@ static void send_all(struct burst *b, struct packet **pkts, uint32_t count)
 	if (sent < count)
 		sent += out->ops->tx(out, w->w.nr, pkts + sent, count - sent);
 	count_sent(&w->w.shard->ports[b->conf->port->id], pkts, sent);
+	if (tap_is_at(w, CAPTURE_ENDS))
+		tap_end(b, pkts, sent);
 	for (uint32_t i = 0; i < sent; i++) {
 		packet_uncharge(w, pkts[i]);
 		packet_free(pkts[i]);

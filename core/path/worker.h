@@ -10,6 +10,7 @@
 #include "flow/cache.h"
 #include "flow/slab.h"
 #include "path/path.h"
+#include "path/tap.h"
 
 enum {
 	EXITS_MAX = 64,        /* exit ports with packets waiting for their egress chain */
@@ -29,6 +30,7 @@ struct burst {
 	const struct chain *chain;   /* of conf, for 'stage' */
 	uint16_t stage;              /* XVS_STAGE_INGRESS or XVS_STAGE_EGRESS */
 	uint16_t count;
+	uint32_t first_place;        /* earlier ones are behind these packets */
 	uint64_t live;
 	bool has_relooked;           /* a leg was exchanged: gather its events */
 	uint64_t fresh;              /* judged with this very packet: its connection has seen it */
@@ -74,6 +76,7 @@ struct path_worker {
 	struct flow_cache *cache;
 	struct instance *inside;     /* whose callback runs */
 	struct burst *inside_burst;  /* with which batch: for inject() at its port */
+	uint32_t tap_inside;         /* at whose place, where that is captured; 0: elsewhere */
 	struct packet_queue later;   /* resumed, injected, delivered: run in the next burst */
 	uint32_t rx_count;
 	uint32_t rx_next;            /* round robin */
@@ -109,6 +112,8 @@ struct path {
 	struct worker *worker_list[WORKERS_MAX];
 	struct path_worker *workers[WORKERS_MAX];
 	struct path_port *ports[PORTS_MAX]; /* published */
+	_Atomic uint32_t tap_points; /* bits of enum capture_point that some tap wants */
+	struct tap *taps[TAPS_MAX];  /* published */
 	struct instance *instances[INSTANCES_MAX]; /* bound ones; published */
 	struct path_switch *instance_switch[INSTANCES_MAX];
 	struct loop_timer *refill;
@@ -226,6 +231,22 @@ void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason)
 /* The same at a place of its leg that 'first' is the first not to see it. */
 void burst_lose(struct burst *b, uint32_t i, uint32_t first, uint32_t instance, uint32_t reason);
 void packet_uncharge(struct path_worker *w, struct packet *p);
+
+/* ---- tap.c: copies for captures; each is called where a tap wants that point ---- */
+static inline bool tap_is_at(const struct path_worker *w, enum capture_point point)
+{
+	return (atomic_load_explicit(&w->path->tap_points, memory_order_relaxed) >> point & 1) != 0;
+}
+/* Packets as they came in at the burst's port, or went out there. */
+void tap_end(const struct burst *b, struct packet *const *pkts, uint32_t count);
+/* Places of the burst's chain that are captured before or after; around each of them: */
+uint64_t tap_places(const struct burst *b);
+void tap_before(struct burst *b, uint32_t place);
+void tap_after(struct burst *b, uint32_t place);
+/* The instance at this place keeps packet i. */
+void tap_held(const struct burst *b, uint32_t place, uint32_t i);
+void tap_dropped(const struct path_worker *w, const struct packet *p, uint32_t port, uint32_t stage,
+		 uint32_t instance, uint32_t reason);
 
 /* ---- account.c ---- */
 void account_retire(void *arg, struct flow_entry *e);
