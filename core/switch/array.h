@@ -29,7 +29,7 @@ static inline void *array_extend(void **items, size_t count, size_t element)
 
 /* ARRAY_ADD(&v->items, &v->count): a zeroed element at the end, counted; NULL: out of memory. */
 #define ARRAY_ADD(items, count) \
-	((__typeof__(*(items)))array_add((void **)(items), (count), sizeof(**(items))))
+	((__typeof__(*(items)))array_add((void **)(items), (count), sizeof(__typeof__(**(items)))))
 
 static inline void *array_add(void **items, size_t *count, size_t element)
 {

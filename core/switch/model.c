@@ -182,7 +182,7 @@ bool model_remove_port(struct model *m, const char *switch_name, const char *por
 		    strcmp(extra->spec.name, port) != 0)
 			continue;
 		extra_put(extra);
-		array_remove(m->extras, &m->extra_count, i, sizeof(m->extras[0]));
+		array_remove(m->extras, &m->extra_count, i, sizeof(struct extra_port *));
 		return true;
 	}
 	return false;

@@ -72,6 +72,7 @@ static const char *reason_help_of(const struct member *m, uint32_t reason)
 	return "";
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the arguments are those of counters_drops(). */
 static void add_drop(void *arg, uint32_t port, uint32_t stage, uint32_t instance, uint32_t reason,
 		     uint64_t packets, uint64_t bytes)
 {

@@ -121,7 +121,9 @@ json_t *query_overlays(const struct world *w)
 json_t *world_status(struct world *w)
 {
 	json_t *switches = json_array();
-	json_int_t port_count = 0, open = 0, down = 0;
+	json_int_t port_count = 0;
+	json_int_t open = 0;
+	json_int_t down = 0;
 
 	for (size_t i = 0; i < w->switch_count; i++) {
 		const struct vswitch *sw = w->switches[i];

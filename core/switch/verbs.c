@@ -359,6 +359,7 @@ static int set_policy(struct world *w, struct model *m, void *args, struct diags
 	return model_set_value(m, &value);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a policy has so many parts. */
 void world_policy_set(struct world *w, const char *target, const char *feature, struct node *fields,
 		      enum owner owner, bool override, outcome_fn done, void *arg)
 {
