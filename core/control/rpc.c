@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -22,7 +23,9 @@ struct rpc_session {
 	const struct rpc_table *table;
 	enum rpc_role role;
 	void (*send)(void *arg, const char *line, size_t len);
+	bool (*send_fd)(void *arg, const char *line, size_t len, int fd); /* NULL: cannot */
 	void *arg;
+	struct rpc_ending *endings;
 	bool is_closed;
 	size_t refs;    /* the connection and the exchanges */
 	size_t pending; /* calls */
@@ -34,6 +37,7 @@ struct exchange {
 	json_t *answers; /* in the order in which they came */
 	size_t pending;  /* calls, and one while the line is being read */
 	bool is_batch;
+	int fd;          /* goes with the answer; -1: none */
 };
 
 struct rpc_call {
@@ -65,11 +69,23 @@ struct rpc_session *rpc_session_create(const struct rpc_table *table, enum rpc_r
 	return s;
 }
 
+void rpc_session_set_send_fd(struct rpc_session *s,
+			     bool (*send_fd)(void *arg, const char *line, size_t len, int fd))
+{
+	s->send_fd = send_fd;
+}
+
 void rpc_session_close(struct rpc_session *s)
 {
 	if (!s)
 		return;
 	s->is_closed = true;
+	while (s->endings) {
+		struct rpc_ending *ending = s->endings;
+
+		s->endings = ending->next;
+		ending->fn(ending);
+	}
 	session_put(s);
 }
 
@@ -80,15 +96,17 @@ size_t rpc_session_pending(const struct rpc_session *s)
 
 /* ---- answers ------------------------------------------------------------------------------------ */
 
-static void session_send(struct rpc_session *s, const json_t *message)
+/* False: it has a descriptor, which cannot be sent now. */
+static bool session_send(struct rpc_session *s, const json_t *message, int fd)
 {
 	static const char lost[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
 				   "\"message\":\"out of memory for the answer\"}}\n";
 	struct strbuf line = { NULL, 0, 0, false };
+	bool is_sent = true;
 	char *text;
 
 	if (s->is_closed)
-		return;
+		return true;
 	text = message ? json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 	if (text) {
 		strbuf_put(&line, text, strlen(text));
@@ -96,10 +114,13 @@ static void session_send(struct rpc_session *s, const json_t *message)
 	}
 	if (!text || line.failed)
 		s->send(s->arg, lost, sizeof(lost) - 1);
+	else if (fd >= 0)
+		is_sent = s->send_fd(s->arg, line.text, line.len, fd);
 	else
 		s->send(s->arg, line.text, line.len);
 	strbuf_finish(&line);
 	free(text);
+	return is_sent;
 }
 
 /* Text that a name was cut into, or that quotes a file, need not be UTF-8; JSON must. */
@@ -129,7 +150,7 @@ void rpc_session_complain(struct rpc_session *s, enum rpc_code code, const char 
 {
 	json_t *message = error_message(NULL, code, text, NULL);
 
-	session_send(s, message);
+	(void)session_send(s, message, -1);
 	json_decref(message);
 }
 
@@ -147,6 +168,7 @@ static struct exchange *exchange_create(struct rpc_session *s, bool is_batch)
 	x->session = s;
 	x->is_batch = is_batch;
 	x->pending = 1;
+	x->fd = -1;
 	s->refs++;
 	return x;
 }
@@ -154,9 +176,17 @@ static struct exchange *exchange_create(struct rpc_session *s, bool is_batch)
 /* Notifications alone are answered by nothing, not even by an empty list. */
 static void exchange_send(struct exchange *x)
 {
-	if (json_array_size(x->answers) == 0)
+	json_t *one = json_array_get(x->answers, 0);
+	json_t *error;
+
+	if (!one || session_send(x->session, x->is_batch ? x->answers : one, x->fd))
 		return;
-	session_send(x->session, x->is_batch ? x->answers : json_array_get(x->answers, 0));
+	error = error_message(json_object_get(one, "id"), RPC_BUSY,
+			      "an answer with a descriptor finds other answers not read yet: ask "
+			      "on a connection of its own",
+			      NULL);
+	(void)session_send(x->session, error, -1);
+	json_decref(error);
 }
 
 static void exchange_put(struct exchange *x)
@@ -164,6 +194,8 @@ static void exchange_put(struct exchange *x)
 	if (--x->pending > 0)
 		return;
 	exchange_send(x);
+	if (x->fd >= 0)
+		(void)close(x->fd);
 	json_decref(x->answers);
 	session_put(x->session);
 	free(x);
@@ -200,6 +232,22 @@ void rpc_answer(struct rpc_call *call, json_t *result)
 	}
 	call_end(call,
 		 json_pack("{s:s, s:O?, s:o}", "jsonrpc", "2.0", "id", call->id, "result", result));
+}
+
+void rpc_answer_fd(struct rpc_call *call, json_t *result, int fd)
+{
+	struct exchange *x = call->exchange;
+
+	if (x->is_batch || !x->session->send_fd) {
+		(void)close(fd);
+		json_decref(result);
+		rpc_refuse(call, RPC_INVALID_REQUEST,
+			   "%s answers with a descriptor: ask for it alone, not in a batch",
+			   call->method->name);
+		return;
+	}
+	x->fd = fd;
+	rpc_answer(call, result);
 }
 
 void rpc_refuse(struct rpc_call *call, enum rpc_code code, const char *format, ...)
@@ -403,6 +451,20 @@ void rpc_session_input(struct rpc_session *s, const char *line, size_t len)
 	}
 	message_run(s, message);
 	json_decref(message);
+}
+
+void rpc_at_end(struct rpc_call *call, struct rpc_ending *ending,
+		void (*fn)(struct rpc_ending *ending))
+{
+	struct rpc_session *s = call->exchange->session;
+
+	ending->fn = fn;
+	if (s->is_closed) {
+		fn(ending);
+		return;
+	}
+	ending->next = s->endings;
+	s->endings = ending;
 }
 
 /* ---- for handlers --------------------------------------------------------------------------------- */

@@ -56,6 +56,12 @@ struct rpc_session;
 struct rpc_session *rpc_session_create(const struct rpc_table *table, enum rpc_role role,
 				       void (*send)(void *arg, const char *line, size_t len),
 				       void *arg); /* NULL: out of memory */
+/*
+ * How an answer goes out that has a descriptor with it, which stays the session's.  False: not
+ * now.  Without this such answers are refused.
+ */
+void rpc_session_set_send_fd(struct rpc_session *s,
+			     bool (*send_fd)(void *arg, const char *line, size_t len, int fd));
 /* Calls that run go on; their answers are dropped.  The memory goes with the last of them. */
 void rpc_session_close(struct rpc_session *s); /* NULL is fine */
 
@@ -77,10 +83,21 @@ const json_t *rpc_object(const struct rpc_call *call, const char *param); /* NUL
 
 /* Each ends the call.  'result' is taken; NULL: out of memory. */
 void rpc_answer(struct rpc_call *call, json_t *result);
+/* With a descriptor for the caller, which is taken.  Not to a call of a batch. */
+void rpc_answer_fd(struct rpc_call *call, json_t *result, int fd);
 void rpc_refuse(struct rpc_call *call, enum rpc_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The message is the first error, with how many more there are; all are in data.errors. */
 void rpc_refuse_diags(struct rpc_call *call, enum rpc_code code, const struct diags *d);
+
+/* Something that ends with the caller's connection: the handler's memory until fn is called. */
+struct rpc_ending {
+	struct rpc_ending *next;
+	void (*fn)(struct rpc_ending *ending);
+};
+/* fn(ending) once, when the connection closes; at once, if it has. */
+void rpc_at_end(struct rpc_call *call, struct rpc_ending *ending,
+		void (*fn)(struct rpc_ending *ending));
 
 /* ---- descriptions ------------------------------------------------------------------------------- */
 

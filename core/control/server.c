@@ -209,6 +209,39 @@ static void on_answer(void *arg, const char *line, size_t len)
 			    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
+/* One message with the descriptor beside its bytes; how many of them went, -1: none. */
+static ssize_t descriptor_send(int to, const char *line, size_t len, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec iov = { (void *)(uintptr_t)line, len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(to, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Past libevent, which knows no descriptors: so nothing may wait before it. */
+static bool on_answer_fd(void *arg, const char *line, size_t len, int fd)
+{
+	struct connection *c = arg;
+	ssize_t sent = -1;
+
+	if (evbuffer_get_length(bufferevent_get_output(c->stream)) == 0)
+		sent = descriptor_send(bufferevent_getfd(c->stream), line, len, fd);
+	if (sent < 0)
+		return false;
+	on_answer(c, line + sent, len - (size_t)sent);
+	return true;
+}
+
 /* ---- connections ------------------------------------------------------------------------------------ */
 
 static bool has_room(const struct server *s, enum rpc_role role)
@@ -240,6 +273,7 @@ static int connection_create(struct server *s, int fd, enum rpc_role role)
 	c->session = rpc_session_create(s->table, role, on_answer, c);
 	if (!c->session)
 		goto err_stream;
+	rpc_session_set_send_fd(c->session, on_answer_fd);
 	c->server = s;
 	c->role = role;
 	c->line_max = role == RPC_READ_ONLY ? RPC_LINE_READ_ONLY : RPC_LINE_MAX;
