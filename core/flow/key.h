@@ -19,7 +19,7 @@ struct flow_key {
 	uint32_t place; /* flow_place() */
 	uint32_t other; /* on egress: the entry port; else 0 */
 	uint32_t zero;
-};
+} __attribute__((aligned(8)));
 
 enum { FLOW_WORDS = sizeof(struct flow_key) / 8 };
 _Static_assert(sizeof(struct flow_key) == 80, "ten words");
@@ -29,8 +29,8 @@ static inline uint32_t flow_place(uint32_t stage, uint32_t place)
 	return stage << 8 | place;
 }
 
-/* Keys are read and written as words too. */
-typedef uint64_t __attribute__((may_alias)) flow_word;
+/* Keys are read and written as words too; the public key is aligned to its largest member alone. */
+typedef uint64_t __attribute__((may_alias, aligned(4))) flow_word;
 
 static inline const flow_word *flow_words(const struct flow_key *k)
 {

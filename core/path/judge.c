@@ -265,6 +265,15 @@ void walk_expire(struct walk *k, uint32_t ms)
 		k->entry->expires_ns = until;
 }
 
+/* Each sender is a flow of its own, judged often enough for its address to stay. */
+static void walk_learns(struct walk *k)
+{
+	const struct xvs_flow_key sender = { .eth_src = { 255, 255, 255, 255, 255, 255 } };
+
+	walk_examine(k, &sender);
+	walk_expire(k, LEARNING_MAX_MS);
+}
+
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
 			      uint64_t hash, struct flow_entry *old, bool is_partial)
 {
@@ -285,7 +294,7 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const
 		account_entry(w, old, NULL, false);
 	}
 	if (b->stage == XVS_STAGE_INGRESS && b->conf->learns)
-		walk_expire(k, LEARNING_MAX_MS);
+		walk_learns(k);
 	/* who goes on behind the forwarder without a destination has none */
 	k->dest = b->conf->has_forwarder && k->first_place >= b->conf->ingress.count ?
 			  XVS_DEST_NONE : XVS_DEST_NORMAL;
