@@ -176,6 +176,17 @@ static const struct rpc_method methods[] = {
 	  "an object", on_accounts, NOTHING },
 	{ "workers", RPC_READ_ONLY, "What the packet threads did.", "a list", on_workers, NOTHING },
 
+	{ "capture.start",
+	  RPC_OPERATOR,
+	  "Copies packets into memory until the connection closes: api/control/capture.h.",
+	  "{counters}: the file with the names of what is captured; with the descriptor",
+	  on_capture_start,
+	  { { "port", RPC_TEXT, false, "at this port only" },
+	    { "point", RPC_TEXT, false,
+	      "\"before:INSTANCE\", \"after:INSTANCE\" or \"drops\"; without it as packets enter "
+	      "and leave" },
+	    { "snaplen", RPC_COUNT, false, "so many bytes of a packet, all by default" } } },
+
 	{ "config.check",
 	  RPC_OPERATOR,
 	  "Checks a configuration as far as one can without applying it.",

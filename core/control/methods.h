@@ -56,6 +56,10 @@ void on_drops(struct rpc_call *call);
 void on_accounts(struct rpc_call *call);
 void on_workers(struct rpc_call *call);
 
+/* ---- methods_capture.c: packets on their way ------------------------------------------------------ */
+
+void on_capture_start(struct rpc_call *call);
+
 /* ---- methods_config.c: the daemon and its file --------------------------------------------------- */
 
 void on_status(struct rpc_call *call);

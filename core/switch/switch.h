@@ -107,6 +107,9 @@ json_t *world_accounts(struct world *w); /* the law: received, originated, copie
 uint32_t world_port_id(struct world *w, const char *target);
 const char *world_port_name(struct world *w, uint32_t id); /* "switch/port", or "-" */
 
+/* Number of a running instance, by which the packet path knows it; 0: no such one. */
+uint16_t world_instance_nr(struct world *w, const char *target);
+
 /* Feature by id over built-ins and all known extensions; NULL: unknown ('nearest' then names one, or NULL). */
 const struct xvs_feature *world_feature(struct world *w, const char *id, const char **nearest);
 /* All features that this daemon, with the extensions in its search path, knows.  Array to free(). */

@@ -182,3 +182,10 @@ const char *world_port_name(struct world *w, uint32_t id)
 
 	return p ? p->full_name : "-";
 }
+
+uint16_t world_instance_nr(struct world *w, const char *target)
+{
+	const struct member *m = world_member(w, target);
+
+	return m && m->instance ? m->nr : 0;
+}
