@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for conditions.
+
+The limits are far beyond what a working switch needs: they end a hung test, they measure nothing.
+"""
+
+import time
+
+PATIENCE_S = 60
+
+
+def wait_for(what, condition, patience_s=PATIENCE_S):
+    """Asks until condition() is true and gives back what it said."""
+    end = time.monotonic() + patience_s
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what}: not within {patience_s} s"
+        time.sleep(0.02)
