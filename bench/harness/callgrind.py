@@ -13,8 +13,8 @@ TARGETS = ("path_bench",)
 CASES = ("none", "judge-16", "batch-16")
 FLOWS = 64
 PACKETS = (64 * 200, 64 * 1000)  # the difference of two runs: starting and judging cancel out
-STAGES = ("burst_receive", "gen_rx", "burst_parse", "burst_admit", "burst_lookup", "burst_apply",
-          "burst_output", "output_flush", "gen_tx")
+STAGES = ("burst_receive", "gen_rx", "packet_parse", "burst_admit", "burst_lookup", "burst_apply",
+          "burst_output", "output_flush", "packet_free")
 COLUMNS = ["stage (with what it calls)", *CASES]
 LINE = re.compile(r"^\s*([\d,]+)\s*(?:\([^)]*\))?\s+\S*?:([\w.']+)", re.M)
 
@@ -47,5 +47,5 @@ def measure(lab, _args):
         "columns": COLUMNS,
         "rows": [[stage, *[data[case].get(stage) for case in CASES]] for stage in stages],
         "data": data,
-        "notes": ["burst_receive is everything; the generator (gen_rx, gen_tx) is part of it."],
+        "notes": ["burst_receive is everything; the generator (gen_rx) is part of it."],
     }

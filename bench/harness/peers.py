@@ -17,6 +17,13 @@ MACS = {"left": "52:54:00:00:00:01", "right": "52:54:00:00:00:02"}
 ADDRESSES = {"left": "10.77.0.1", "right": "10.77.0.2"}
 
 
+def delete_devices(*devices):
+    """Those that are there."""
+    for device in devices:
+        with contextlib.suppress(BenchError):
+            run("ip", "link", "delete", device)
+
+
 class Peer:
     """Ends its processes in reverse."""
 
@@ -59,9 +66,7 @@ class Bridge(Peer):
             run("ip", "link", "set", f"{side}0", "master", "bench0", "up")
 
     def stop(self):
-        for device in ("left0", "right0", "bench0"):
-            with contextlib.suppress(BenchError):
-                run("ip", "link", "delete", device)
+        delete_devices("left0", "right0", "bench0")
 
 
 class Loop(Peer):
@@ -97,6 +102,10 @@ class Ovs(Peer):
         self.spawn("ovs-vswitchd", remote, f"--unixctl={home}/switch.ctl",
                    core=self.lab.switch_core, env=env)
         self.add_ports(["ovs-vsctl", f"--db={remote}", "--timeout=10"])
+
+    def stop(self):
+        super().stop()
+        delete_devices("bench0", "ovs-netdev")  # they outlive the daemon
 
     @staticmethod
     def add_ports(vsctl):
