@@ -25,11 +25,8 @@ struct test_case {
 };
 
 static const struct test_case cases[CASES] = {
-	{ "none", RIG_JUDGE, 0 },
-	{ "judge-1", RIG_JUDGE, 1 },
-	{ "judge-4", RIG_JUDGE, 4 },
-	{ "judge-16", RIG_JUDGE, 16 },
-	{ "batch-16", RIG_NOOP, 16 },
+	{ "none", RIG_JUDGE, 0 },      { "judge-1", RIG_JUDGE, 1 },  { "judge-4", RIG_JUDGE, 4 },
+	{ "judge-16", RIG_JUDGE, 16 }, { "batch-16", RIG_NOOP, 16 },
 };
 
 struct options {
