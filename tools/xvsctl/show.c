@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xvsctl/show.c - answers about what there is: status, switches, ports, extensions, policies. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "verbs.h"
+
+static const struct column port_columns[] = {
+	{ "PORT", "name", false },       { "ROLE", "role", false },     { "STATE", "state", false },
+	{ "LINK", "link", false },       { "VLAN", "segment", true },   { "MAC", "mac", false },
+	{ "BACKEND", "backend", false }, { "DEVICE", "device", false }, { "OWNER", "owner", false },
+	{ NULL, NULL, false },
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static json_int_t number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* ---- one screen ------------------------------------------------------------------------------------- */
+
+static void put_duration(struct strbuf *out, json_int_t s)
+{
+	enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+
+	if (s >= DAY)
+		strbuf_add(out, "%lldd %lldh", s / DAY, s % DAY / HOUR);
+	else if (s >= HOUR)
+		strbuf_add(out, "%lldh %lldm", s / HOUR, s % HOUR / MINUTE);
+	else if (s >= MINUTE)
+		strbuf_add(out, "%lldm %llds", s / MINUTE, s % MINUTE);
+	else
+		strbuf_add(out, "%llds", s);
+}
+
+static void put_daemon(struct strbuf *out, const json_t *status)
+{
+	const json_t *d = json_object_get(status, "daemon");
+	json_int_t workers = number_of(d, "workers");
+
+	strbuf_add(out, "xvsd %s, pid %" JSON_INTEGER_FORMAT ", up ", text_of(d, "version"),
+		   number_of(d, "pid"));
+	put_duration(out, number_of(d, "uptime_s"));
+	strbuf_add(out, ", %" JSON_INTEGER_FORMAT " worker%s: %s\n", workers,
+		   workers == 1 ? "" : "s", text_of(status, "health"));
+	strbuf_add(out, "configuration ");
+	format_value(out, json_object_get(d, "config"));
+	strbuf_add(out, ", state ");
+	format_value(out, json_object_get(d, "state"));
+	strbuf_add(out, "\n");
+}
+
+static void put_lines(struct strbuf *out, const char *before, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		strbuf_add(out, "%s", before);
+		format_value(out, json_array_get(list, i));
+		strbuf_add(out, "\n");
+	}
+}
+
+static void put_overlays(struct strbuf *out, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+
+		strbuf_add(out, "overlay: ");
+		format_value(out, json_object_get(one, "target"));
+		strbuf_add(out, " %s%s%s\n", text_of(one, "kind"),
+			   text_of(one, "feature")[0] ? " " : "", text_of(one, "feature"));
+	}
+}
+
+/* "guard (org.xvs.guard, filter) -> ...", and what is wrong with each. */
+static void put_chain(struct strbuf *out, const json_t *chain)
+{
+	strbuf_add(out, "  chain: ");
+	for (size_t i = 0; i < json_array_size(chain); i++) {
+		const json_t *m = json_array_get(chain, i);
+		const char *state = text_of(m, "state");
+
+		strbuf_add(out, "%s%s", i ? " -> " : "", text_of(m, "instance"));
+		if (strcmp(state, "running") != 0)
+			strbuf_add(out, " (%s)", state);
+	}
+	strbuf_add(out, "%s\n", json_array_size(chain) ? "" : "no extensions");
+	for (size_t i = 0; i < json_array_size(chain); i++) {
+		const json_t *m = json_array_get(chain, i);
+
+		if (!text_of(m, "problem")[0])
+			continue;
+		strbuf_add(out, "  %s: ", text_of(m, "instance"));
+		format_value(out, json_object_get(m, "problem"));
+		strbuf_add(out, "\n");
+	}
+}
+
+static void put_reasons(struct strbuf *out, const json_t *ports)
+{
+	for (size_t i = 0; i < json_array_size(ports); i++) {
+		const json_t *p = json_array_get(ports, i);
+		const json_t *reasons = json_object_get(p, "reasons");
+
+		for (size_t r = 0; r < json_array_size(reasons); r++) {
+			strbuf_add(out, "  %s is closed: ", text_of(p, "name"));
+			format_value(out, json_array_get(reasons, r));
+			strbuf_add(out, "\n");
+		}
+	}
+}
+
+static void put_switch(struct strbuf *out, const json_t *sw)
+{
+	const json_t *ports = json_object_get(sw, "ports");
+
+	strbuf_add(out, "\nswitch %s (%s), %zu ports, %" JSON_INTEGER_FORMAT " open\n",
+		   text_of(sw, "name"), text_of(sw, "type"), json_array_size(ports),
+		   number_of(sw, "open"));
+	put_chain(out, json_object_get(sw, "chain"));
+	if (json_array_size(ports) > 0)
+		format_table(out, ports, port_columns, "  ");
+	put_reasons(out, ports);
+}
+
+void print_status(struct strbuf *out, const json_t *result)
+{
+	const json_t *switches = json_object_get(result, "switches");
+
+	put_daemon(out, result);
+	put_lines(out, "problem: ", json_object_get(result, "problems"));
+	put_overlays(out, json_object_get(result, "overlays"));
+	for (size_t i = 0; i < json_array_size(switches); i++)
+		put_switch(out, json_array_get(switches, i));
+}
+
+/* ---- switches and ports ----------------------------------------------------------------------------- */
+
+void print_switches(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "SWITCH", "name", false },
+		{ "TYPE", "type", false },
+		{ "PORTS", "ports", true },
+		{ "OPEN", "open", true },
+		{ "INSTANCES", "instances", true },
+		{ "UUID", "uuid", false },
+		{ NULL, NULL, false },
+	};
+
+	format_table(out, result, columns, "");
+}
+
+void print_order(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "INSTANCE", "instance", false },
+		{ "EXTENSION", "extension", false },
+		{ "CLASS", "class", false },
+		{ "STATE", "state", false },
+		{ "REQUIRED", "required", false },
+		{ "WHY HERE", "why", false },
+		{ NULL, NULL, false },
+	};
+
+	format_table(out, json_object_get(result, "chain"), columns, "");
+}
+
+void print_switch(struct strbuf *out, const json_t *result)
+{
+	strbuf_add(out, "switch %s (%s), uuid %s\n\n", text_of(result, "name"),
+		   text_of(result, "type"), text_of(result, "uuid"));
+	print_order(out, result);
+	strbuf_add(out, "\n");
+	format_table(out, json_object_get(result, "ports"), port_columns, "");
+	put_reasons(out, json_object_get(result, "ports"));
+}
+
+void print_ports(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "SWITCH", "switch", false }, { "PORT", "name", false },
+		{ "ROLE", "role", false },     { "STATE", "state", false },
+		{ "LINK", "link", false },     { "VLAN", "segment", true },
+		{ "MAC", "mac", false },       { "BACKEND", "backend", false },
+		{ "DEVICE", "device", false }, { "GROUP", "group", false },
+		{ "OWNER", "owner", false },   { NULL, NULL, false },
+	};
+
+	format_table(out, result, columns, "");
+	put_reasons(out, result);
+}
+
+/* ---- policies --------------------------------------------------------------------------------------- */
+
+void print_policies(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "FEATURE", "feature", false }, { "SET", "set", false },
+		{ "FROM", "from", false },       { "OWNER", "owner", false },
+		{ "SUMMARY", "summary", false }, { NULL, NULL, false },
+	};
+
+	format_table(out, result, columns, "");
+}
+
+/* One field of an effective value, and where it comes from. */
+static void put_field(struct strbuf *out, const char *name, const json_t *value, const json_t *from)
+{
+	strbuf_add(out, "  %s: ", name);
+	if (json_is_object(json_array_get(value, 0))) {
+		strbuf_add(out, "   (%s)\n",
+			   json_string_value(from) ? json_string_value(from) : "-");
+		format_tree(out, value, 2);
+		return;
+	}
+	format_value(out, value);
+	strbuf_add(out, "   (%s)\n", json_string_value(from) ? json_string_value(from) : "-");
+}
+
+static void put_effective(struct strbuf *out, const json_t *one)
+{
+	json_t *from = json_object_get(one, "from");
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(one, "value"), name, value)
+		put_field(out, name, value, json_object_get(from, name));
+}
+
+void print_policy(struct strbuf *out, const json_t *result)
+{
+	const char *feature;
+	json_t *one;
+
+	json_object_foreach((json_t *)(uintptr_t)result, feature, one)
+	{
+		strbuf_add(out, "%s\n", feature);
+		if (json_is_object(json_object_get(one, "value")) &&
+		    json_is_object(json_object_get(one, "from")))
+			put_effective(out, one);
+		else
+			format_tree(out, one, 1);
+	}
+}
+
+void print_help(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "FEATURE", "feature", false },
+		{ "SUMMARY", "summary", false },
+		{ NULL, NULL, false },
+	};
+	const json_t *features = json_object_get(result, "features");
+
+	if (features)
+		format_table(out, features, columns, "");
+	else
+		strbuf_add(out, "%s", text_of(result, "text"));
+}
+
+/* ---- extensions ------------------------------------------------------------------------------------- */
+
+static void put_instances(struct strbuf *out, const json_t *extensions)
+{
+	static const struct column columns[] = {
+		{ "INSTANCE", "instance", false },   { "SWITCH", "switch", false },
+		{ "EXTENSION", "extension", false }, { "STATE", "state", false },
+		{ "REQUIRED", "required", false },   { NULL, NULL, false },
+	};
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < json_array_size(extensions); i++)
+		(void)json_array_extend(all, json_object_get(json_array_get(extensions, i),
+							     "instances"));
+	if (json_array_size(all) > 0) {
+		strbuf_add(out, "\n");
+		format_table(out, all, columns, "");
+	}
+	json_decref(all);
+}
+
+void print_extensions(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "EXTENSION", "id", false },    { "VERSION", "version", false },
+		{ "CLASS", "class", false },     { "RIGHTS", "rights", false },
+		{ "SUMMARY", "summary", false }, { NULL, NULL, false },
+	};
+
+	format_table(out, result, columns, "");
+	put_instances(out, result);
+}
+
+static void put_counters(struct strbuf *out, const json_t *instance)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(instance, "counters"), name, value)
+	{
+		strbuf_add(out, "%s %s: ", text_of(instance, "instance"), name);
+		format_value(out, value);
+		strbuf_add(out, "\n");
+	}
+}
+
+void print_instance_stats(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "INSTANCE", "instance", false },
+		{ "SWITCH", "switch", false },
+		{ "PACKETS", "packets", true },
+		{ "CYCLES/PACKET", "cycles_per_packet", true },
+		{ "JUDGED", "judged", true },
+		{ "CYCLES/JUDGEMENT", "cycles_per_judgement", true },
+		{ "DROPS", "drops", true },
+		{ "ORIGINATED", "originated", true },
+		{ "HELD", "held", true },
+		{ NULL, NULL, false },
+	};
+
+	format_table(out, result, columns, "");
+	for (size_t i = 0; i < json_array_size(result); i++)
+		put_counters(out, json_array_get(result, i));
+}

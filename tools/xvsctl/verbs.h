@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xvsctl/verbs.h - the table of verbs: what they take, what they ask the daemon, how the answer
+ * looks.  Usage, completion and the manual page's test are made from it.
+ */
+#ifndef XVSCTL_VERBS_H
+#define XVSCTL_VERBS_H
+
+#include "client.h"
+#include "format.h"
+
+enum option_flag {
+	OPTION_OVERRIDE = 1u << 0,
+	OPTION_EFFECTIVE = 1u << 1,
+	OPTION_NO_OVERRIDES = 1u << 2,
+	OPTION_PORT = 1u << 3,
+	OPTION_SWITCH = 1u << 4,
+	OPTION_LIMIT = 1u << 5,
+	OPTION_ADDRESS = 1u << 6,
+	OPTION_PROTO = 1u << 7,
+	OPTION_WATCH = 1u << 8,
+};
+
+struct option_def {
+	const char *name; /* with its dashes */
+	unsigned flag;
+	const char *param; /* of the method; NULL: not for the daemon */
+	const char *value; /* what to write behind it; NULL: nothing */
+	const char *help;
+	bool is_number;
+};
+
+extern const struct option_def option_defs[]; /* ends at a NULL name */
+
+enum { WORDS_MAX = 256, OPTIONS_MAX = 16 };
+
+/* The command line, taken apart. */
+struct args {
+	const char *socket;
+	bool is_json;
+	unsigned given;                  /* enum option_flag */
+	const char *values[OPTIONS_MAX]; /* by index in option_defs */
+	const char *words[WORDS_MAX];    /* behind the verb */
+	size_t count;
+};
+
+struct verb {
+	const char *group;
+	const char *name;  /* "": the group is the verb */
+	const char *words; /* for the usage: "TARGET FEATURE [FIELD=VALUE...]" */
+	const char *help;
+	size_t min, max;       /* of words */
+	unsigned options;      /* enum option_flag */
+	const char *method;    /* of the daemon */
+	const char *params[3]; /* names of the words */
+	void (*print)(struct strbuf *out,
+		      const json_t *result); /* NULL: as a tree, if there is one */
+	int (*run)(const struct verb *v, const struct args *a); /* NULL: call 'method', print */
+};
+
+extern const struct verb verbs[]; /* ends at a NULL group */
+
+/* NULL: there is none, which has been said.  *used: the arguments that name it. */
+const struct verb *verb_find(const char *const *words, size_t count, size_t *used);
+
+/* The words and options as parameters of the method; NULL: a wrong number, which has been said. */
+json_t *verb_params(const struct verb *v, const struct args *a);
+
+/* Calls with 'params' (taken) and prints the answer. */
+int verb_call(const struct verb *v, const struct args *a, json_t *params);
+int verb_run(const struct verb *v, const struct args *a);
+
+void verb_usage(struct strbuf *out, const char *group); /* NULL: all */
+void completion_bash(struct strbuf *out);
+
+/* ---- show.c: answers with a form of their own ----------------------------------------------------- */
+
+void print_status(struct strbuf *out, const json_t *result);
+void print_switches(struct strbuf *out, const json_t *result);
+void print_switch(struct strbuf *out, const json_t *result);
+void print_order(struct strbuf *out, const json_t *result);
+void print_ports(struct strbuf *out, const json_t *result);
+void print_policies(struct strbuf *out, const json_t *result);
+void print_policy(struct strbuf *out, const json_t *result);
+void print_help(struct strbuf *out, const json_t *result);
+void print_extensions(struct strbuf *out, const json_t *result);
+void print_instance_stats(struct strbuf *out, const json_t *result);
+void print_connections(struct strbuf *out, const json_t *result);
+void print_flows(struct strbuf *out, const json_t *result);
+void print_addresses(struct strbuf *out, const json_t *result);
+void print_drops(struct strbuf *out, const json_t *result);
+void print_accounts(struct strbuf *out, const json_t *result);
+void print_workers(struct strbuf *out, const json_t *result);
+void print_changes(struct strbuf *out, const json_t *result);
+void print_export(struct strbuf *out, const json_t *result);
+void print_done(struct strbuf *out, const json_t *result);
+
+/* ---- run.c: verbs that do more than ask ------------------------------------------------------------ */
+
+int run_drops(const struct verb *v, const struct args *a);
+int run_policy_set(const struct verb *v, const struct args *a);
+int run_port_add(const struct verb *v, const struct args *a);
+int run_ext_show(const struct verb *v, const struct args *a);
+int run_config_text(const struct verb *v, const struct args *a);
+int run_completion(const struct verb *v, const struct args *a);
+
+/*
+ * FIELD=VALUE words as an object: a dot goes one level deeper, a value that begins with [ or { is
+ * JSON.  NULL: one of them is none, which has been said.
+ */
+json_t *assignments(const char *const *words, size_t count);
+
+/* ---- describe.c ------------------------------------------------------------------------------------- */
+
+/* Is this the name of a file, not of an extension or instance? */
+bool is_file_name(const char *word);
+/* What a module's note says; nothing of it runs.  The exit code. */
+int describe_file(const char *path, bool is_json);
+
+#endif /* XVSCTL_VERBS_H */
