@@ -81,9 +81,9 @@ static inline void memory_rx_done(struct backend *b, unsigned queue)
 	struct memory_port *m = (struct memory_port *)b;
 
 	(void)queue;
-	for (; m->in_done != m->in_head; m->in_done++)
-		memset(m->in[m->in_done % MEMORY_IN].bytes, 0xee, MEMORY_SENT);
-	__atomic_store_n(&m->in_done, m->in_done, __ATOMIC_RELEASE);
+	for (uint32_t done = m->in_done; done != m->in_head; done++)
+		memset(m->in[done % MEMORY_IN].bytes, 0xee, MEMORY_SENT);
+	__atomic_store_n(&m->in_done, m->in_head, __ATOMIC_RELEASE);
 }
 
 static inline void memory_keep(struct memory_port *m, const struct packet *p)
