@@ -53,6 +53,9 @@ static int start_member(struct step *s, struct xvs_error *err)
 	if (pm->is_new && vswitch_add_member(s->plan_switch->sw, pm->member) < 0)
 		return error_set(err, -ENOMEM, "", "out of memory");
 	/* A new one that is disabled or missing is in the list all the same. */
+	if (pm->is_new && pm->problem[0])
+		transaction_note(s->t, "switch %s: instance %s: %s", s->plan_switch->sw->name,
+				 pm->spec->instance, pm->problem);
 	if (!pm->ext || pm->is_disabled || pm->problem[0])
 		return 0;
 	result = start(s->plan_switch, pm, err);

@@ -153,7 +153,8 @@ static bool run_step(struct transaction *t)
 	int result = s->ops->run(s, &err);
 
 	if (result < 0) {
-		refuse(t, result, &err);
+		/* -ENOENT is for the object that was asked for, not for a device that it needs. */
+		refuse(t, result == -ENOENT ? -ENXIO : result, &err);
 		t->at = s->previous;
 		return true;
 	}
