@@ -35,7 +35,8 @@ static void text_forget(struct daemon *d)
 	d->name = NULL;
 }
 
-static void say_broken(struct daemon *d, const struct diags *diags)
+/* For the status; before the name of the file, to which the errors point, is forgotten. */
+static void note_broken(struct daemon *d, const struct diags *diags)
 {
 	char first[400] = "";
 
@@ -44,9 +45,6 @@ static void say_broken(struct daemon *d, const struct diags *diags)
 	(void)snprintf(d->broken, sizeof(d->broken),
 		       "the configuration file cannot be used, the last good one is in force: %s",
 		       first);
-	log_error("configuration %s cannot be used: going on with the last good one; mend it, then "
-		  "\"xvsctl config reload\"",
-		  d->options->config);
 }
 
 /* What was in force before.  NULL: nothing, or not even that can be used. */
@@ -55,6 +53,7 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 	struct diags diags = { .count = 0 };
 	struct config_spec *spec;
 
+	note_broken(d, broken);
 	text_forget(d);
 	if (!control_last_good(&d->control, &d->text, &d->name)) {
 		log_error("configuration %s cannot be used, and there is no earlier one in %s",
@@ -67,7 +66,9 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 		return NULL;
 	}
 	d->is_last_good = true;
-	say_broken(d, broken);
+	log_error("configuration %s cannot be used: going on with the last good one; mend it, then "
+		  "\"xvsctl config reload\"",
+		  d->options->config);
 	return spec;
 }
 
@@ -79,8 +80,9 @@ struct config_spec *start_read(struct daemon *d)
 
 	d->name = strdup(d->options->config);
 	d->text = control_load(d->options->config, &len, &diags);
+	/* The diagnoses keep the name, and are read when that of 'd' has changed. */
 	if (d->text && d->name)
-		spec = control_read(d->text, len, d->name, &diags);
+		spec = control_read(d->text, len, d->options->config, &diags);
 	if (spec)
 		return spec;
 	log_diags(&diags);
