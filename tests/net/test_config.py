@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations are transactions: a wrong one changes nothing and every error has its place.
+
+    [vm1] --tap--+-- [ lab: guard ]
+    [vm2] --tap--+
+"""
+
+import pytest
+
+from support.daemon import Refused
+
+GOOD = """\
+switches:
+  - name: lab
+    type: private
+    chain:
+      - {instance: guard, extension: org.xvs.guard}
+    ports:
+      - name: vm1
+        mac: "52:54:00:00:00:01"
+        backend: {kind: tap, device: eth0, netns: vm1}
+        policies:
+          org.xvs.guard/1: {dhcp_guard: true}
+      - name: vm2
+        mac: "52:54:00:00:00:02"
+        backend: {kind: tap, device: eth0, netns: vm2}
+"""
+PORT3 = """\
+      - name: vm3
+        mac: "52:54:00:00:00:03"
+        backend: {kind: "null"}
+"""
+WRONG = """\
+switches:
+  - name: lab
+    typ: private
+    chain:
+      - {instance: guard, extension: org.xvs.guard}
+    ports:
+      - name: vm1
+        mac: "52:54:00:00:00"
+        backend: {kind: tap, device: eth0, netns: vm1}
+      - name: vm1
+        backend: {kind: tapp, device: eth0, netns: vm2}
+"""
+
+
+@pytest.fixture
+def lab(hosts, xvsd):
+    vm1, vm2 = hosts("vm1", "vm2")
+    daemon = xvsd(GOOD)
+    vm1.up("10.77.0.1/24")
+    vm2.up("10.77.0.2/24")
+    vm1.reaches("10.77.0.2")
+    return daemon, vm1, vm2
+
+
+def picture(daemon):
+    """All that an operator sees of what is in force."""
+    status = daemon.rpc("status")
+    status["daemon"].pop("uptime_s")
+    return [status, [daemon.port(port) for port in ("lab/vm1", "lab/vm2")],
+            daemon.rpc("policy.show", target="lab/vm1", effective=True)]
+
+
+def test_every_error_is_listed_with_its_place_and_the_nearest_key(check):
+    done = check(WRONG)
+    assert done.returncode == 1
+    for place, text in ((":3:5: ", "typ is not known, the nearest key is type"),
+                        (":8:14: ", "mac"), (":11:25: ", "tap")):
+        assert [line for line in done.stderr.splitlines() if place in line and text in line], \
+            f"{place}{text} is not in\n{done.stderr}"
+
+
+def test_a_wrong_file_changes_nothing(lab):
+    daemon, vm1, _ = lab
+    before = picture(daemon)
+    daemon.write(WRONG)
+    message = daemon.refuses("config", "apply")
+    assert f"{daemon.config}:3:5: " in message and f"{daemon.config}:8:14: " in message
+    with pytest.raises(Refused):
+        daemon.rpc("config.reload")
+    assert picture(daemon) == before
+    assert vm1.ping("10.77.0.2", count=5)
+
+
+def test_a_policy_that_its_extension_refuses_takes_the_whole_file_with_it(lab):
+    daemon, vm1, _ = lab
+    before = picture(daemon)
+    daemon.write(GOOD.replace("dhcp_guard: true", "storm_pps: 10000001") + PORT3)
+    message = daemon.refuses("config", "apply")
+    assert f"{daemon.config}:11:" in message and "storm_pps" in message
+    assert picture(daemon) == before and vm1.ping("10.77.0.2")
+
+
+def test_a_device_that_cannot_be_had_takes_the_whole_file_with_it(lab):
+    daemon, vm1, _ = lab
+    before = picture(daemon)
+    daemon.write(GOOD.replace("dhcp_guard: true", "dhcp_guard: false") + PORT3.replace(
+        '{kind: "null"}', "{kind: tap, device: eth0, netns: nowhere}"))
+    message = daemon.refuses("config", "apply")
+    assert "vm3" in message and "nowhere" in message
+    assert picture(daemon) == before and vm1.ping("10.77.0.2")
+
+
+def test_a_good_file_changes_what_it_says_and_nothing_else(lab):
+    daemon, vm1, _ = lab
+    vm2 = daemon.port("lab/vm2")
+    daemon.write(GOOD.replace("dhcp_guard: true", "router_guard: true") + PORT3)
+    diff = daemon.do("config", "diff")
+    assert "+ port lab/vm3" in diff and "~ policy lab/vm1 org.xvs.guard/1" in diff
+    assert "vm2" not in diff
+    daemon.do("config", "reload")
+    assert daemon.port("lab/vm2") == vm2 and daemon.is_open("lab/vm3")
+    guard = daemon.port("lab/vm1")["policies"]["org.xvs.guard/1"]
+    assert guard["router_guard"] and not guard["dhcp_guard"]
+    assert daemon.do("config", "diff").strip() in ("", "no changes")
+    assert vm1.ping("10.77.0.2")
+
+
+def test_what_the_file_no_longer_names_goes(lab):
+    daemon, vm1, vm2 = lab
+    daemon.write(GOOD[:GOOD.index("      - name: vm2")])
+    assert "- port lab/vm2" in daemon.do("config", "diff")
+    daemon.do("config", "apply")
+    daemon.refuses("port", "show", "lab/vm2", code=4)
+    assert not vm2.has_device() and vm1.has_device()
+
+
+def test_check_changes_nothing(lab):
+    daemon, _, _ = lab
+    before = picture(daemon)
+    daemon.write(GOOD + PORT3)
+    daemon.do("config", "check")
+    assert picture(daemon) == before
+
+
+def test_traffic_goes_on_while_the_file_is_applied_again(lab):
+    daemon, vm1, vm2 = lab
+    with vm2.listen("10.77.0.2", 7000) as listener, vm1.open_socket() as s:
+        s.connect(("10.77.0.2", 7000))
+        peer, _ = listener.accept()
+        with peer:
+            for round_nr in range(5):
+                daemon.write(GOOD.replace("dhcp_guard: true", f"storm_pps: {round_nr + 1}"))
+                daemon.do("config", "reload")
+                s.sendall(b"x")
+                assert peer.recv(1) == b"x"
+
+
+def test_a_start_with_a_broken_file_goes_on_with_the_last_good_one(lab):
+    daemon, vm1, vm2 = lab
+    daemon.stop()
+    daemon.write(WRONG)
+    daemon.start()
+    vm1.up("10.77.0.1/24")
+    vm2.up("10.77.0.2/24")
+    assert vm1.reaches("10.77.0.2")
+    status = daemon.rpc("status")
+    assert status["health"] == "degraded"
+    assert any("last good one is in force" in problem for problem in status["problems"])
+    assert "last good" in daemon.do("status") and "last good" in daemon.said()
+    daemon.write(GOOD)
+    daemon.do("config", "reload")
+    assert daemon.rpc("status")["health"] == "ok"
+
+
+def test_a_first_start_with_a_broken_file_is_refused(daemon_at):
+    daemon = daemon_at(WRONG).launch()
+    assert daemon._wait() == 1
+    daemon.child = None
+    assert ":3:5: " in daemon.said() and "does not start" in daemon.said()
+
+
+def test_the_schema_knows_features_of_extensions(lab):
+    daemon, _, _ = lab
+    text = daemon.do("config", "schema")
+    assert "org.xvs.guard/1" in text and "dhcp_guard" in text and "xvs.vlan/1" in text
