@@ -20,8 +20,9 @@
 #include "verbs.h"
 
 enum {
-	LOOK_MS = 50,         /* how often the rings are looked at; full ones sooner */
-	LOOK_MANY = 1000,     /* packets of one look after which the next follows at once */
+	LOOK_MS = 50,     /* how often the rings are looked at; full ones sooner */
+	LOOK_MANY = 1000, /* packets of one look after which the next follows at once */
+	LOOKS_LAST = 100,
 	SNAPLEN_FILTER = 1 << 18,
 	NS_PER_US = 1000,
 };
@@ -31,7 +32,7 @@ struct capturing {
 	struct capture_source *source;
 	struct bpf_program filter;
 	bool has_filter;
-	FILE *file;           /* pcapng; NULL: lines to stdout */
+	FILE *file; /* pcapng; NULL: lines to stdout */
 	const char *file_name;
 	const char *instance; /* of the point, as the operator called it; "" */
 	uint64_t max;         /* packets; 0: no limit */
@@ -165,8 +166,8 @@ static void add_comment(struct strbuf *out, struct capturing *c, const struct ca
 	} else {
 		strbuf_add(out, "drop %s: ",
 			   r->instance ? capture_source_name(c->source, COUNTERS_INSTANCE, 0,
-							     r->instance) :
-					 "switch");
+							     r->instance)
+				       : "switch");
 		strbuf_add(out, "%s",
 			   capture_source_name(c->source, COUNTERS_REASON, r->instance, r->reason));
 	}
@@ -284,6 +285,13 @@ static uint32_t look(struct capturing *c)
 	return count;
 }
 
+/* What was on its way when the end came; where there is no end of it, not all. */
+static void look_last(struct capturing *c)
+{
+	for (unsigned i = 0; i < LOOKS_LAST && look(c) > 0; i++)
+		;
+}
+
 /* Until a signal, the last of '-c', an error of the output, or the daemon's end. */
 static int run(struct capturing *c)
 {
@@ -300,12 +308,12 @@ static int run(struct capturing *c)
 		}
 		/* it says nothing more: when it can be read, it has ended */
 		if (poll(&daemon, 1, count == LOOK_MANY ? 0 : LOOK_MS) > 0) {
-			while (look(c) > 0)
-				;
+			look_last(c);
 			(void)fputs("xvsctl: the daemon has ended\n", stderr);
 			return EXIT_NO_DAEMON;
 		}
 	}
+	look_last(c);
 	return EXIT_DONE;
 }
 

@@ -138,8 +138,9 @@ static int source_map(struct capture_source *s, int fd)
 	s->header = map(fd, PROT_READ | PROT_WRITE, &s->mapped);
 	if (s->header && capture_valid(s->header, s->mapped) && s->header->ring_count <= RINGS_MAX)
 		return EXIT_DONE;
-	(void)fputs("xvsctl: the daemon's capture memory cannot be used: is it of another version?\n",
-		    stderr);
+	(void)fputs(
+		"xvsctl: the daemon's capture memory cannot be used: is it of another version?\n",
+		stderr);
 	return EXIT_REFUSED;
 }
 

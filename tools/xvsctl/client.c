@@ -131,7 +131,33 @@ int client_print_error(const json_t *error)
 	return code == RPC_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_REFUSED;
 }
 
-int client_call(struct client *c, const char *method, json_t *params, json_t **result)
+/*
+ * Waits for the answer and takes what comes with its first byte.  The bytes stay for answer_read(),
+ * which reads through a stream that knows no descriptors.
+ */
+static int descriptor_take(const struct client *c)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+	ssize_t len = recvmsg(c->fd, &m, MSG_PEEK | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *at = len > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	int fd = -1;
+
+	if (at && at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(at), sizeof(fd));
+	return fd;
+}
+
+/* 'fd' NULL: no descriptor is wanted. */
+static int call(struct client *c, const char *method, json_t *params, json_t **result, int *fd)
 {
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
 				    method, "params", params);
@@ -142,6 +168,8 @@ int client_call(struct client *c, const char *method, json_t *params, json_t **r
 	/* A daemon that turns callers away says so before it has read anything. */
 	if (request)
 		(void)request_send(c, request);
+	if (fd)
+		*fd = descriptor_take(c);
 	answer = answer_read(c);
 	error = json_object_get(answer, "error");
 	if (error) {
@@ -155,4 +183,19 @@ int client_call(struct client *c, const char *method, json_t *params, json_t **r
 	}
 	json_decref(answer);
 	return code;
+}
+
+int client_call(struct client *c, const char *method, json_t *params, json_t **result)
+{
+	return call(c, method, params, result, NULL);
+}
+
+int client_call_fd(struct client *c, const char *method, json_t *params, json_t **result, int *fd)
+{
+	return call(c, method, params, result, fd);
+}
+
+int client_descriptor(const struct client *c)
+{
+	return c->fd;
 }

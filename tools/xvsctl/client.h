@@ -28,6 +28,12 @@ void client_close(struct client *c); /* NULL is fine */
  */
 int client_call(struct client *c, const char *method, json_t *params, json_t **result);
 
+/* The same; *fd is the descriptor that came with the answer, for close(); -1: none. */
+int client_call_fd(struct client *c, const char *method, json_t *params, json_t **result, int *fd);
+
+/* Of the connection, for poll(). */
+int client_descriptor(const struct client *c);
+
 /* "error" of an answer: printed; the exit code. */
 int client_print_error(const json_t *error);
 

@@ -19,8 +19,8 @@ struct pcapng_packet {
 	const uint8_t *bytes;
 	uint32_t cap_len;
 	uint32_t wire_len;
-	uint64_t ns;         /* since 1970 */
-	uint32_t interface;  /* in the order in which they were written, from 0 */
+	uint64_t ns;        /* since 1970 */
+	uint32_t interface; /* in the order in which they were written, from 0 */
 	enum pcapng_direction direction;
 	const char *comment; /* "": none */
 };

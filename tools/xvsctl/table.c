@@ -18,10 +18,18 @@ const struct option_def option_defs[] = {
 	{ "--address", OPTION_ADDRESS, "address", "IP", "with this address at either end", false },
 	{ "--proto", OPTION_PROTO, "proto", "NUMBER", "of this IP protocol", true },
 	{ "--watch", OPTION_WATCH, NULL, NULL, "again every second", false },
+	{ "--point", OPTION_POINT, "point", "before:INSTANCE|after:INSTANCE|drops",
+	  "there; otherwise as packets enter and leave", false },
+	{ "--snaplen", OPTION_SNAPLEN, "snaplen", "BYTES", "so much of a packet", true },
+	{ "-w", OPTION_WRITE, NULL, "FILE", "pcapng into a file, \"-\" for the output", false },
+	{ "-c", OPTION_COUNT, NULL, "COUNT", "end after so many packets", false },
 	{ NULL, 0, NULL, NULL, NULL, false },
 };
 
-enum { CONNECTIONS = OPTION_PORT | OPTION_ADDRESS | OPTION_PROTO };
+enum {
+	CONNECTIONS = OPTION_PORT | OPTION_ADDRESS | OPTION_PROTO,
+	CAPTURE = OPTION_PORT | OPTION_POINT | OPTION_SNAPLEN | OPTION_WRITE | OPTION_COUNT,
+};
 
 const struct verb verbs[] = {
 	{ "status", "", "", "one screen: switches, ports, chain, health", 0, 0, 0, "status",
@@ -86,6 +94,8 @@ const struct verb verbs[] = {
 	  print_addresses, NULL },
 	{ "drops", "", "", "dropped packets by port, stage, extension, reason", 0, 0, OPTION_WATCH,
 	  "drops", { NULL }, print_drops, run_drops },
+	{ "capture", "", "[PCAP FILTER]", "packets, with verdict and reason, as lines or pcapng", 0,
+	  WORDS_MAX, CAPTURE, "capture.start", { NULL }, NULL, run_capture },
 	{ "accounts", "", "", "every packet accounted for", 0, 0, 0, "accounts", { NULL },
 	  print_accounts, NULL },
 	{ "worker", "list", "", "what the packet threads did", 0, 0, 0, "workers", { NULL },

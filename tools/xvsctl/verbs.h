@@ -19,6 +19,10 @@ enum option_flag {
 	OPTION_ADDRESS = 1u << 6,
 	OPTION_PROTO = 1u << 7,
 	OPTION_WATCH = 1u << 8,
+	OPTION_POINT = 1u << 9,
+	OPTION_SNAPLEN = 1u << 10,
+	OPTION_WRITE = 1u << 11,
+	OPTION_COUNT = 1u << 12,
 };
 
 struct option_def {
@@ -103,6 +107,7 @@ int run_port_add(const struct verb *v, const struct args *a);
 int run_ext_show(const struct verb *v, const struct args *a);
 int run_config_text(const struct verb *v, const struct args *a);
 int run_completion(const struct verb *v, const struct args *a);
+int run_capture(const struct verb *v, const struct args *a); /* capture.c */
 
 /*
  * FIELD=VALUE words as an object: a dot goes one level deeper, a value that begins with [ or { is

@@ -145,7 +145,11 @@ static void has_every_verb_and_option_in_its_manual(void **state)
 			fail_msg("xvsctl.8 has no \"%s\"", word);
 	}
 	for (size_t i = 0; option_defs[i].name; i++) {
-		(void)snprintf(word, sizeof(word), "Fl Fl %s", option_defs[i].name + 2);
+		const char *name = option_defs[i].name;
+		bool is_long = name[1] == '-';
+
+		(void)snprintf(word, sizeof(word), is_long ? "Fl Fl %s" : "Fl %s A",
+			       name + 1 + is_long);
 		if (!strstr(manual, word))
 			fail_msg("xvsctl.8 has no \"%s\"", word);
 	}
