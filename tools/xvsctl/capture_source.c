@@ -21,7 +21,8 @@ enum { TAG = 4, MACS = 12, RINGS_MAX = 1024, KINDS = COUNTERS_REASON + 1 };
 
 /* What has been learned of names; there may be some thousand. */
 struct names {
-	const struct counters_header *header; /* NULL: there is no segment */
+	void *base;                           /* NULL: there is no segment */
+	const struct counters_header *header; /* the same */
 	size_t mapped;
 	uint64_t sequence; /* when they were read */
 	struct counters_name *items;
@@ -62,10 +63,12 @@ static void names_open(struct names *n, const char *path)
 
 	if (fd >= 0)
 		(void)close(fd);
-	if (base && counters_valid(base, n->mapped))
+	if (base && counters_valid(base, n->mapped)) {
+		n->base = base;
 		n->header = base;
-	else if (base)
+	} else if (base) {
 		(void)munmap(base, n->mapped);
+	}
 	n->sequence = UINT64_MAX;
 }
 
@@ -178,8 +181,8 @@ void capture_source_close(struct capture_source *s)
 		return;
 	if (s->header)
 		(void)munmap(s->header, s->mapped);
-	if (s->names.header)
-		(void)munmap((void *)(uintptr_t)s->names.header, s->names.mapped);
+	if (s->names.base)
+		(void)munmap(s->names.base, s->names.mapped);
 	free(s->names.items);
 	free(s);
 }

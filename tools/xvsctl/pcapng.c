@@ -58,20 +58,27 @@ static void write32(FILE *out, uint32_t value)
 	(void)fwrite(&value, sizeof(value), 1, out);
 }
 
+struct run {
+	const void *bytes;
+	uint32_t len;
+};
+
+static const struct run nothing = { "", 0 };
+
 /* A whole block: 'body' of whole words, then 'data' padded to words, then options. */
-static void write_block(FILE *out, enum block type, const void *body, uint32_t body_len,
-			const uint8_t *data, uint32_t data_len, struct options *o)
+static void write_block(FILE *out, enum block type, struct run body, struct run data,
+			struct options *o)
 {
 	static const uint8_t zeros[4];
 	uint32_t size;
 
 	put_option(o, OPTION_END, "", 0);
-	size = FRAME_OF_BLOCK + body_len + padded(data_len) + o->len;
+	size = FRAME_OF_BLOCK + body.len + padded(data.len) + o->len;
 	write32(out, (uint32_t)type);
 	write32(out, size);
-	(void)fwrite(body, 1, body_len, out);
-	(void)fwrite(data, 1, data_len, out);
-	(void)fwrite(zeros, 1, padded(data_len) - data_len, out);
+	(void)fwrite(body.bytes, 1, body.len, out);
+	(void)fwrite(data.bytes, 1, data.len, out);
+	(void)fwrite(zeros, 1, padded(data.len) - data.len, out);
 	(void)fwrite(o->bytes, 1, o->len, out);
 	write32(out, size);
 }
@@ -86,7 +93,7 @@ void pcapng_section(FILE *out)
 	struct options o = { .len = 0 };
 
 	put_text(&o, SECTION_APPLICATION, "xvsctl " XVS_VERSION);
-	write_block(out, BLOCK_SECTION, &body, sizeof(body), (const uint8_t *)"", 0, &o);
+	write_block(out, BLOCK_SECTION, (struct run){ &body, sizeof(body) }, nothing, &o);
 }
 
 void pcapng_interface(FILE *out, const char *name, uint32_t snaplen)
@@ -100,7 +107,7 @@ void pcapng_interface(FILE *out, const char *name, uint32_t snaplen)
 
 	put_text(&o, INTERFACE_NAME, name);
 	put_option(&o, INTERFACE_RESOLUTION, &resolution, sizeof(resolution));
-	write_block(out, BLOCK_INTERFACE, &body, sizeof(body), (const uint8_t *)"", 0, &o);
+	write_block(out, BLOCK_INTERFACE, (struct run){ &body, sizeof(body) }, nothing, &o);
 }
 
 void pcapng_packet(FILE *out, const struct pcapng_packet *p)
@@ -113,5 +120,6 @@ void pcapng_packet(FILE *out, const struct pcapng_packet *p)
 	put_option(&o, PACKET_FLAGS, &flags, sizeof(flags));
 	if (p->comment[0])
 		put_text(&o, OPTION_COMMENT, p->comment);
-	write_block(out, BLOCK_PACKET, body, sizeof(body), p->bytes, p->cap_len, &o);
+	write_block(out, BLOCK_PACKET, (struct run){ body, sizeof(body) },
+		    (struct run){ p->bytes, p->cap_len }, &o);
 }

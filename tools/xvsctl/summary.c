@@ -29,15 +29,22 @@ static void add_address(struct strbuf *out, int family, const uint8_t *address)
 	strbuf_add(out, "%s", text);
 }
 
+/* What an IP header says of what is above it. */
+struct above {
+	int family;
+	const uint8_t *src, *dst;
+	uint8_t proto;
+	bool is_later; /* fragment: it has no header of it */
+};
+
 /* "A.port > B.port: ", without ports where there are none. */
-static void add_ends(struct strbuf *out, int family, const uint8_t *src, const uint8_t *dst,
-		     const uint8_t *ports)
+static void add_ends(struct strbuf *out, const struct above *ip, const uint8_t *ports)
 {
-	add_address(out, family, src);
+	add_address(out, ip->family, ip->src);
 	if (ports)
 		strbuf_add(out, ".%u", get_be16(ports));
 	strbuf_add(out, " > ");
-	add_address(out, family, dst);
+	add_address(out, ip->family, ip->dst);
 	if (ports)
 		strbuf_add(out, ".%u", get_be16(ports + 2));
 	strbuf_add(out, ": ");
@@ -61,29 +68,28 @@ static bool has_ports(uint8_t proto)
 	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP;
 }
 
-/* What is above IP; 'c' is there.  A later fragment has no header of it. */
-static void add_transport(struct strbuf *out, int family, const uint8_t *src, const uint8_t *dst,
-			  uint8_t proto, struct cursor *c, bool is_later)
+/* What is above IP begins at 'c'. */
+static void add_above(struct strbuf *out, const struct above *ip, struct cursor *c)
 {
-	const uint8_t *l4 = is_later ? NULL : cursor_take(c, 4);
-	const uint8_t *more = proto == PROTO_TCP && l4 ? cursor_take(c, 10) : NULL;
+	const uint8_t *l4 = ip->is_later ? NULL : cursor_take(c, 4);
+	const uint8_t *more = ip->proto == PROTO_TCP && l4 ? cursor_take(c, 10) : NULL;
 
-	add_ends(out, family, src, dst, l4 && has_ports(proto) ? l4 : NULL);
-	if (is_later)
-		strbuf_add(out, "later fragment of protocol %u", proto);
+	add_ends(out, ip, l4 && has_ports(ip->proto) ? l4 : NULL);
+	if (ip->is_later)
+		strbuf_add(out, "later fragment of protocol %u", ip->proto);
 	else if (more)
 		add_tcp_flags(out, more[9]);
-	else if (proto == PROTO_TCP)
+	else if (ip->proto == PROTO_TCP)
 		strbuf_add(out, "tcp");
-	else if (proto == PROTO_UDP)
+	else if (ip->proto == PROTO_UDP)
 		strbuf_add(out, "udp");
-	else if (proto == PROTO_SCTP)
+	else if (ip->proto == PROTO_SCTP)
 		strbuf_add(out, "sctp");
-	else if (l4 && (proto == PROTO_ICMP || proto == PROTO_ICMPV6))
-		strbuf_add(out, "%s type %u code %u", proto == PROTO_ICMP ? "icmp" : "icmp6", l4[0],
-			   l4[1]);
+	else if (l4 && (ip->proto == PROTO_ICMP || ip->proto == PROTO_ICMPV6))
+		strbuf_add(out, "%s type %u code %u", ip->proto == PROTO_ICMP ? "icmp" : "icmp6",
+			   l4[0], l4[1]);
 	else
-		strbuf_add(out, "protocol %u", proto);
+		strbuf_add(out, "protocol %u", ip->proto);
 }
 
 /* False: not enough of it was captured, or it contradicts itself. */
@@ -95,7 +101,10 @@ static bool add_ipv4(struct strbuf *out, struct cursor *c)
 	if (!ip || header < 20 || !cursor_take(c, header - 20))
 		return false;
 	strbuf_add(out, "IP ");
-	add_transport(out, AF_INET, ip + 12, ip + 16, ip[9], c, (get_be16(ip + 6) & 0x1fff) != 0);
+	add_above(out,
+		  &(struct above){ AF_INET, ip + 12, ip + 16, ip[9],
+				   (get_be16(ip + 6) & 0x1fff) != 0 },
+		  c);
 	return true;
 }
 
@@ -106,7 +115,7 @@ static bool add_ipv6(struct strbuf *out, struct cursor *c)
 	if (!ip)
 		return false;
 	strbuf_add(out, "IP6 ");
-	add_transport(out, AF_INET6, ip + 8, ip + 24, ip[6], c, false);
+	add_above(out, &(struct above){ AF_INET6, ip + 8, ip + 24, ip[6], false }, c);
 	return true;
 }
 
