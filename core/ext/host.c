@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ext/host.c - struct xvs_host of one instance: time, optional interfaces, deferred calls.
+ * ext/host.c - struct xvs_host of one instance: time, optional interfaces, deferred calls,
+ * collections.
  */
 #include "ext/services.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +109,72 @@ void deferrals_flush(struct instance *i)
 		deferral_run(i, i->services->deferrals);
 }
 
+/*
+ * One call of xvs_flow_host.collect().  Its end is certain: when the instance ends first, all its
+ * flows have ended before, with their last account().
+ */
+struct collection {
+	struct collection *next;
+	struct instance *instance; /* NULL: has ended, only to be freed */
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void collection_end(struct instance *i, struct collection *c)
+{
+	struct collection **place = &i->services->collections;
+	uint64_t since = control_enter();
+
+	while (*place != c)
+		place = &(*place)->next;
+	*place = c->next;
+	c->instance = NULL;
+	if (c->done)
+		c->done(c->arg);
+	control_leave(i, "the end of a collection", since);
+}
+
+static void on_collected(void *arg)
+{
+	struct collection *c = arg;
+
+	if (c->instance)
+		collection_end(c->instance, c);
+	free(c);
+}
+
+static int host_collect(const struct xvs_host *h, void (*done)(void *arg), void *arg)
+{
+	struct instance *i = instance_of(h);
+	struct collection **end = &i->services->collections;
+	struct collection *c;
+	int code;
+
+	if (!is_on_control(i))
+		return -EPERM;
+	if (i->services->is_silent)
+		return -ESHUTDOWN;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	*c = (struct collection){ .instance = i, .done = done, .arg = arg };
+	code = i->env->flow_collect(h, on_collected, c);
+	if (code) {
+		free(c);
+		return code;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = c;
+	return 0;
+}
+
+void collections_silence(struct instance *i)
+{
+	while (i->services->collections)
+		collection_end(i, i->services->collections);
+}
+
 static const void *host_query(const struct xvs_host *h, const char *id)
 {
 	const struct instance_services *s = instance_of(h)->services;
@@ -164,7 +232,7 @@ void host_fill(struct instance *i)
 		.size = sizeof(struct xvs_flow_host),
 		.invalidate = env->flow_invalidate,
 		.invalidate_match = env->flow_invalidate_match,
-		.collect = env->flow_collect,
+		.collect = host_collect,
 	};
 	i->services->conn_host = (struct xvs_conn_host){
 		.size = sizeof(struct xvs_conn_host),

@@ -53,6 +53,7 @@ void services_silence(struct instance *i)
 	/* First, so that what is answered here cannot begin anything new. */
 	i->services->is_silent = true;
 	timers_silence(i);
+	collections_silence(i);
 	mailbox_silence(i);
 	tasks_silence(i);
 }

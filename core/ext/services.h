@@ -19,6 +19,7 @@
 
 struct sayings;
 struct deferral;
+struct collection;
 struct mailbox;
 struct mail_call;
 struct tasks;
@@ -33,6 +34,7 @@ struct instance_services {
 	struct xvs_conn_host conn_host; /* constant */
 	struct sayings *sayings;        /* constant */
 	struct deferral *deferrals;     /* in order */
+	struct collection *collections; /* in order */
 	struct xvs_timer *timers;
 	struct mailbox *mailbox;
 	struct mail_call *calls; /* in order */
@@ -61,6 +63,8 @@ void control_leave(const struct instance *i, const char *what, uint64_t since);
 /* ---- host.c ---- */
 void host_fill(struct instance *i);
 void deferrals_flush(struct instance *i); /* runs what is due or not, after a grace period */
+
+void collections_silence(struct instance *i); /* ends what has not ended */
 
 /* ---- sayings.c: lines for the journal ---- */
 struct sayings *sayings_create(struct instance *i);

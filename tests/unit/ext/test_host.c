@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* struct xvs_host: log, now, query, defer. */
+/* struct xvs_host: log, now, query, defer; collect of "xvs.flow-host/1". */
 #include "bench.h"
+
+#include <errno.h>
 
 static char lines[64][600];
 static int levels[64];
@@ -278,6 +280,71 @@ static void defer_belongs_to_the_control_thread(void **state)
 	assert_string_equal(lines[0], "defer() belongs to the control thread and needs a function");
 }
 
+/* ---- collect ---- */
+
+static void (*collected)(void *arg);
+static void *collected_arg;
+static atomic_uint collections;
+
+static int collect_later(const struct xvs_host *h, void (*done)(void *arg), void *arg)
+{
+	assert_ptr_equal(h, bench.host);
+	collected = done;
+	collected_arg = arg;
+	return 0;
+}
+
+static int setup_collect(void **state)
+{
+	int code = bench_setup(state);
+
+	bench.env.flow_collect = collect_later;
+	atomic_store(&collections, 0);
+	bench_make();
+	return code;
+}
+
+static void on_collection(void *arg)
+{
+	assert_ptr_equal(arg, &collections);
+	atomic_fetch_add(&collections, 1);
+}
+
+static const struct xvs_flow_host *flow_host(void)
+{
+	return bench.host->query(bench.host, XVS_FLOW_HOST);
+}
+
+static void a_collection_is_answered_once(void **state)
+{
+	(void)state;
+	assert_int_equal(flow_host()->collect(bench.host, on_collection, &collections), 0);
+	assert_int_equal(atomic_load(&collections), 0);
+	collected(collected_arg);
+	assert_int_equal(atomic_load(&collections), 1);
+	bench_unmake();
+	assert_int_equal(atomic_load(&collections), 1);
+}
+
+/* "Then nothing calls you any more." */
+static void a_collection_ends_before_destroy(void **state)
+{
+	(void)state;
+	assert_int_equal(flow_host()->collect(bench.host, on_collection, &collections), 0);
+	bench_unmake();
+	assert_int_equal(atomic_load(&collections), 1);
+	collected(collected_arg);
+	assert_int_equal(atomic_load(&collections), 1);
+}
+
+static void nothing_is_collected_after_the_end(void **state)
+{
+	(void)state;
+	instance_silence(bench.instance);
+	assert_int_equal(flow_host()->collect(bench.host, on_collection, &collections), -ESHUTDOWN);
+}
+
+#define COLLECT(test) cmocka_unit_test_setup_teardown(test, setup_collect, bench_teardown)
 #define HOST(test) cmocka_unit_test_setup_teardown(test, setup, bench_teardown)
 
 int main(void)
@@ -297,6 +364,9 @@ int main(void)
 		HOST(without_a_waiting_thread_it_still_runs_later),
 		HOST(what_was_deferred_runs_before_destroy),
 		HOST(defer_belongs_to_the_control_thread),
+		COLLECT(a_collection_is_answered_once),
+		COLLECT(a_collection_ends_before_destroy),
+		COLLECT(nothing_is_collected_after_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
