@@ -150,9 +150,9 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 void path_port_publish(struct path_port *port, struct port_conf *conf);
 
 /*
- * [control] Takes the port's queues from the workers, ends its flows (last account()), gives back
- * held packets (drain), then done(arg) on the control thread: the port is gone from the path; the
- * caller detaches extensions, closes the backend and may use the id again.
+ * [control] Takes the port's queues from the workers, ends its flows (last account()), then
+ * done(arg) on the control thread: the port is gone from the path; the caller drains and detaches
+ * extensions, closes the backend and may use the id again.
  */
 void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg);
 
@@ -172,6 +172,13 @@ void path_drain(struct path *path, struct instance *i, void *port_state,
 
 /* [control] After an instance left all chains: its steps in flow entries end (last account()). */
 void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg);
+
+/*
+ * [control] After an instance left the chains of one port: its steps there, which carry
+ * 'port_state', end in the same way.  The instance stays bound.
+ */
+void path_forget_attachment(struct path *path, struct instance *i, void *port_state,
+			    void (*done)(void *arg), void *arg);
 
 /* [control] An exact change: addresses moved, a rule changed.  See flow/epoch.h. */
 void path_port_invalidate(struct path_port *port);

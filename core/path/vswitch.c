@@ -88,17 +88,20 @@ void path_instance_bind(struct path *path, struct instance *i, struct path_switc
 struct forgetting {
 	struct path *path;
 	struct instance *instance;
-	struct path_worker *worker; /* while it runs there */
+	bool is_one_port; /* steps with this port_state alone */
+	void *port_state;
 	void (*done)(void *arg);
 	void *arg;
 };
 
-static bool leg_names(const struct flow_leg *leg, const struct instance *inst)
+static bool leg_names(const struct flow_leg *leg, const struct forgetting *f)
 {
-	if (leg->drop_instance == inst->nr && leg->drop_place != FLOW_NO_PLACE)
+	if (!f->is_one_port && leg->drop_instance == f->instance->nr &&
+	    leg->drop_place != FLOW_NO_PLACE)
 		return true;
 	for (const struct flow_step *s = leg->steps; s; s = s->next) {
-		if (s->instance == inst)
+		if (s->instance == f->instance &&
+		    (!f->is_one_port || s->port_state == f->port_state))
 			return true;
 	}
 	return false;
@@ -106,23 +109,23 @@ static bool leg_names(const struct flow_leg *leg, const struct instance *inst)
 
 struct naming {
 	struct path_worker *worker;
-	const struct instance *instance;
+	const struct forgetting *f;
 };
 
 static void retire_naming(void *arg, struct flow_entry *e)
 {
 	const struct naming *n = arg;
-	bool named = leg_names(&e->leg, n->instance);
+	bool named = leg_names(&e->leg, n->f);
 
 	for (uint32_t i = 0; i < e->out_count && !named; i++)
-		named = leg_names(flow_out(e, i), n->instance);
+		named = leg_names(flow_out(e, i), n->f);
 	if (named)
 		flow_retire(n->worker->cache, e);
 }
 
 static void forget_on(struct path_worker *w, void *arg)
 {
-	struct naming n = { w, ((struct forgetting *)arg)->instance };
+	struct naming n = { w, arg };
 
 	flow_each(w->cache, retire_naming, &n);
 	flow_reclaim(w->cache);
@@ -132,19 +135,33 @@ static void forgotten(void *arg)
 {
 	struct forgetting *f = arg;
 
-	rcu_publish(&f->path->instance_switch[f->instance->nr], NULL);
-	rcu_publish(&f->path->instances[f->instance->nr], NULL);
+	if (!f->is_one_port) {
+		rcu_publish(&f->path->instance_switch[f->instance->nr], NULL);
+		rcu_publish(&f->path->instances[f->instance->nr], NULL);
+	}
 	f->done(f->arg);
 	free(f);
 }
 
-void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg)
+static void forget(const struct forgetting *what)
 {
-	struct forgetting *f = calloc(1, sizeof(*f));
+	struct forgetting *f = malloc(sizeof(*f));
 
 	if (!f)
 		abort(); /* an instance that cannot be forgotten could never be freed */
-	*f = (struct forgetting){ .path = path, .instance = i, .done = done, .arg = arg };
-	if (path_each_worker(path, forget_on, forgotten, f) != 0)
+	*f = *what;
+	if (path_each_worker(f->path, forget_on, forgotten, f) != 0)
 		abort();
+}
+
+void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg)
+{
+	forget(&(struct forgetting){ .path = path, .instance = i, .done = done, .arg = arg });
+}
+
+void path_forget_attachment(struct path *path, struct instance *i, void *port_state,
+			    void (*done)(void *arg), void *arg)
+{
+	forget(&(struct forgetting){ .path = path, .instance = i, .is_one_port = true,
+				     .port_state = port_state, .done = done, .arg = arg });
 }

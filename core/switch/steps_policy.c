@@ -115,13 +115,22 @@ static int attach_undo(struct step *s)
 
 const struct step_ops step_attach = { attach, attach_undo, NULL };
 
+static void forgotten(void *arg)
+{
+	struct step *s = arg;
+
+	port_detach(s->port, s->member);
+	transaction_wake(s->t);
+}
+
+/* It is in no chain of the port any more, but flows judged before still name its port_state. */
 static void drained(void *arg, uint32_t left)
 {
 	struct step *s = arg;
 
 	(void)left;
-	port_detach(s->port, s->member);
-	transaction_wake(s->t);
+	path_forget_attachment(s->t->w->path, s->member->instance,
+			       port_attachment(s->port, s->member)->port_state, forgotten, s);
 }
 
 static int detach(struct step *s, struct xvs_error *err)

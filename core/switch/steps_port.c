@@ -63,12 +63,41 @@ const struct step_ops step_port_up = { bring_up, up_undo, up_free };
 
 /* ---- a port goes down so that another may take its device ---------------------------------------- */
 
-static void down_done(void *arg)
+static int give_back(struct step *s);
+
+static void gave_back(void *arg, uint32_t left)
 {
 	struct step *s = arg;
 
-	port_down(s->port);
-	transaction_wake(s->t);
+	(void)left;
+	if (give_back(s) == 0)
+		transaction_wake(s->t);
+}
+
+/* No packet comes any more; who knows the port gives back what it holds before it is detached. */
+static int give_back(struct step *s)
+{
+	struct port *p = s->port;
+
+	while (s->cursor < p->attached_count) {
+		const struct attachment *a = &p->attached[s->cursor++];
+
+		if (!a->member->instance->ops.drain)
+			continue;
+		path_drain(p->w->path, a->member->instance, a->port_state, gave_back, s);
+		return STEP_WAITS;
+	}
+	port_down(p);
+	return 0;
+}
+
+static void left_path(void *arg)
+{
+	struct step *s = arg;
+
+	s->port->path_port = NULL;
+	if (give_back(s) == 0)
+		transaction_wake(s->t);
 }
 
 static int take_down(struct step *s, struct xvs_error *err)
@@ -79,7 +108,7 @@ static int take_down(struct step *s, struct xvs_error *err)
 		return 0;
 	}
 	port_forget_addresses(s->port);
-	path_port_remove(s->port->path_port, down_done, s);
+	path_port_remove(s->port->path_port, left_path, s);
 	return STEP_WAITS;
 }
 
