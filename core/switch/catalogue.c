@@ -12,7 +12,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/schema.h"
 #include "switch/array.h"
+
+/* The loader checked each table for itself; this is what decoder, printer and help rely on. */
+static int features_check(const struct extension *ext, struct xvs_error *err)
+{
+	for (uint32_t i = 0; i < ext->feature_count; i++) {
+		int code = schema_check(&ext->features[i], err);
+
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+int catalogue_find(const struct catalogue *c, const char *id, struct module **module,
+		   const struct extension **ext, struct xvs_error *err)
+{
+	int code = module_find(c->dirs, c->dir_count, id, interface_is_offered, module, ext, err);
+
+	if (code)
+		return code;
+	code = features_check(*ext, err);
+	if (code == 0)
+		return 0;
+	(void)error_context(err, "extension %s (%s)", id, module_path(*module));
+	module_put(*module);
+	return code;
+}
 
 static bool is_known(const struct catalogue *c, const struct module *module)
 {
@@ -96,7 +124,7 @@ bool catalogue_each(const struct catalogue *c,
 		const struct extension *exts = module_extensions(c->modules[i], &count);
 
 		for (uint32_t n = 0; n < count; n++)
-			if (fn(arg, c->modules[i], &exts[n]))
+			if (features_check(&exts[n], NULL) == 0 && fn(arg, c->modules[i], &exts[n]))
 				return true;
 	}
 	return false;

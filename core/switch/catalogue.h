@@ -20,9 +20,18 @@ struct catalogue {
  * says why.  -ENOMEM.
  */
 int catalogue_refresh(struct catalogue *c);
+/*
+ * The extension with this id, as module_find(); one whose features could not be decoded or
+ * printed is refused by the name of the feature.
+ */
+int catalogue_find(const struct catalogue *c, const char *id, struct module **module,
+		   const struct extension **ext, struct xvs_error *err);
 void catalogue_finish(struct catalogue *c);
 
-/* fn for each extension of all modules; true from fn ends the walk and is the result. */
+/*
+ * fn for each extension of all modules whose features are sound; true from fn ends the walk and
+ * is the result.
+ */
 bool catalogue_each(const struct catalogue *c,
 		    bool (*fn)(void *arg, const struct module *module, const struct extension *ext),
 		    void *arg);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "ext/module_ref.h"
 #include "ext/order.h"
+#include "policy/builtin.h"
 #include "switch/plan.h"
 
 /* Without a word of the operator: inspectors may be absent, and who fails open as well. */
@@ -19,11 +20,9 @@ static bool is_required(const struct chain_spec *spec, const struct extension *e
 
 static void find_extension(struct plan *p, const struct plan_switch *ps, struct plan_member *pm)
 {
-	const struct catalogue *c = &p->w->catalogue;
 	struct xvs_error err = ERROR_INIT;
 
-	if (module_find(c->dirs, c->dir_count, pm->spec->extension, interface_is_offered,
-			&pm->module, &pm->ext, &err) == 0)
+	if (catalogue_find(&p->w->catalogue, pm->spec->extension, &pm->module, &pm->ext, &err) == 0)
 		return;
 	pm->module = NULL;
 	pm->ext = NULL;
@@ -38,17 +37,20 @@ static void find_extension(struct plan *p, const struct plan_switch *ps, struct 
 static void pair_member(struct plan *p, const struct plan_switch *ps, struct plan_member *pm)
 {
 	struct member *m = ps->sw ? vswitch_member(ps->sw, pm->spec->instance) : NULL;
-	bool is_down = m && (m->state == MEMBER_MISSING || m->state == MEMBER_FAILED);
+	bool is_down = m && (m->state == MEMBER_FAILED || !m->ext);
+	bool is_retried = p->is_strict || (m && m == p->w->retried);
 
-	pm->is_tolerated = p->w->is_tolerant || (!p->is_strict && is_down && !pm->is_disabled);
-	if (!m || strcmp(m->extension, pm->spec->extension) != 0 || (is_down && p->is_strict)) {
+	pm->is_tolerated = p->w->is_tolerant || (is_down && !is_retried);
+	if (!m || strcmp(m->extension, pm->spec->extension) != 0 || (is_down && is_retried)) {
 		find_extension(p, ps, pm);
 		return;
 	}
 	pm->member = m;
 	pm->module = m->module ? module_get(m->module) : NULL;
 	pm->ext = m->ext;
-	(void)str_copy(pm->problem, sizeof(pm->problem), m->problem);
+	/* Why it is down does not count while it is disabled: it is started afresh afterwards. */
+	if (!pm->is_disabled)
+		(void)str_copy(pm->problem, sizeof(pm->problem), m->problem);
 }
 
 static void check_entry(struct plan *p, const struct plan_switch *ps, size_t idx)
@@ -60,6 +62,56 @@ static void check_entry(struct plan *p, const struct plan_switch *ps, size_t idx
 			continue;
 		plan_error(p, spec->at, "switch %s: two chain entries are named %s", ps->spec->name,
 			   spec->instance);
+		return;
+	}
+}
+
+static const char *owner_of(const struct plan_switch *ps, size_t idx, const char *feature)
+{
+	for (size_t i = 0; builtin_features[i]; i++)
+		if (strcmp(builtin_features[i]->id, feature) == 0)
+			return "the switch";
+	for (size_t i = 0; i < idx; i++) {
+		const struct extension *ext = ps->members[i].ext;
+
+		for (uint32_t n = 0; ext && n < ext->feature_count; n++)
+			if (strcmp(ext->features[n].id, feature) == 0)
+				return ext->id;
+	}
+	return NULL;
+}
+
+static void refuse_features(struct plan *p, const struct plan_switch *ps, struct plan_member *pm,
+			    const char *feature, const char *owner)
+{
+	char text[PROBLEM_MAX];
+
+	(void)snprintf(text, sizeof(text),
+		       "extension %.64s brings policy %.64s, which belongs to %.64s; take the "
+		       "entry out",
+		       pm->ext->id, feature, owner);
+	if (!pm->is_tolerated) {
+		plan_error(p, pm->spec->at, "switch %s: chain entry %s: %s", ps->spec->name,
+			   pm->spec->instance, text);
+		return;
+	}
+	memcpy(pm->problem, text, sizeof(pm->problem));
+	module_put(pm->module);
+	pm->module = NULL;
+	pm->ext = NULL;
+}
+
+/* Values are found by the feature's id, so one id means one layout. */
+static void check_features(struct plan *p, const struct plan_switch *ps, struct plan_member *pm)
+{
+	for (uint32_t n = 0; pm->ext && n < pm->ext->feature_count; n++) {
+		const char *feature = pm->ext->features[n].id;
+		const char *owner = owner_of(ps, (size_t)(pm - ps->members), feature);
+
+		/* Two entries of one extension are told of by their order. */
+		if (!owner || strcmp(owner, pm->ext->id) == 0)
+			continue;
+		refuse_features(p, ps, pm, feature, owner);
 		return;
 	}
 }
@@ -78,6 +130,7 @@ static int add_members(struct plan *p, struct plan_switch *ps)
 		pair_member(p, ps, pm);
 		pm->is_required = is_required(pm->spec, pm->ext);
 		check_entry(p, ps, i);
+		check_features(p, ps, pm);
 	}
 	if (ps->member_count > CHAIN_MAX)
 		plan_error(p, ps->spec->at, "switch %s: the chain has %zu entries, at most %d fit",

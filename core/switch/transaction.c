@@ -222,6 +222,7 @@ static int prepare(struct transaction *t)
 	result = t->request.edit(w, t->model, t->request.args, &t->d);
 	if (result == 0)
 		result = plan_create(w, t->model, t->request.is_strict, &t->d, &t->plan);
+	w->retried = NULL;
 	if (result == 0)
 		result = transaction_build(t);
 	return result;

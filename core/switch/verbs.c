@@ -182,6 +182,8 @@ static int enable_instance(struct world *w, struct model *m, void *args, struct 
 			 v->target);
 		return -ENOENT;
 	}
+	/* To enable what failed or was missing is to ask for another try. */
+	w->retried = v->is_on ? member : NULL;
 	target_print(target, member->sw->name, member->name);
 	return model_mark(m, MARK_DISABLED, target, !v->is_on);
 }
@@ -205,7 +207,7 @@ struct policy_place {
 	char target[TARGET_MAX];
 	const struct node *base; /* the document there; NULL: none */
 	enum owner base_owner;
-	const struct override_value *value;
+	struct override_value *value;
 };
 
 static const struct node *policy_of(const struct node *policies, const char *feature)
@@ -326,6 +328,12 @@ static int unset_policy(struct model *m, const struct policy_place *at,
 {
 	if (at->value && !at->value->removes) {
 		(void)model_drop_value(m, at->target, value->feature);
+		return 0;
+	}
+	/* The document below stays taken away. */
+	if (at->value && at->value->fields) {
+		node_destroy(at->value->fields);
+		at->value->fields = NULL;
 		return 0;
 	}
 	if (!at->base || at->value) {

@@ -110,7 +110,8 @@ struct world {
 	uint16_t last_nr;
 	struct transaction *current;
 	struct transaction *waiting, **waiting_tail;
-	bool is_linked; /* a transaction for link events waits already */
+	const struct member *retried; /* while a plan is made: if it is down, start it anew */
+	bool is_linked;               /* a transaction for link events waits already */
 	struct loop_timer *ageing;
 	void (*destroyed)(void *arg);
 	void *destroyed_arg;

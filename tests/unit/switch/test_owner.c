@@ -58,6 +58,9 @@ static void takes_a_policy_away_by_overlay_and_gives_it_back(void **state)
 	assert_int_equal(fixture_set(f, "vm1", LIMIT, NULL, true).code, 0);
 	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|value|rate", "");
 	assert_int_equal(fixture_set(f, "vm1", LIMIT, NULL, true).code, -ENOENT);
+	assert_int_equal(fixture_set(f, "vm1", LIMIT, "rate=8", true).code, 0);
+	assert_int_equal(fixture_set(f, "vm1", LIMIT, NULL, true).code, 0);
+	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|value|rate", "");
 	assert_int_equal(fixture_apply_(f, FILE_, true).code, 0);
 	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|value|rate", "5");
 }
