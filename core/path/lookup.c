@@ -96,7 +96,7 @@ static void drop_bad(struct burst *b, uint64_t bad)
 	if (!bad)
 		return;
 	for (uint32_t place = 0; b->stage == XVS_STAGE_INGRESS && place < b->chain->count; place++) {
-		if (b->chain->places[place].instance->ops.inspect)
+		if (b->chain->places[place].instance->cls == XVS_INSPECT)
 			burst_call(b, place, bad);
 	}
 	for (XVS_EACH(i, bad))
