@@ -194,8 +194,10 @@ static int not_found(const struct search *s, const char *const *dirs, size_t cou
 				names, nearest);
 	else if (s->refused_count)
 		(void)error_set(err, -ENOENT, "",
-				"extension %s: no file in %s has it; %zu were refused, one: %s",
-				s->id, names, s->refused_count, s->refused.text);
+				"extension %s: no file has it; %zu %s: %s", s->id,
+				s->refused_count,
+				s->refused_count == 1 ? "was refused" : "were refused, one",
+				s->refused.text);
 	else
 		(void)error_set(err, -ENOENT, "", "extension %s: no file in %s has it", s->id,
 				names);
