@@ -498,6 +498,35 @@ static void what_a_forgotten_instance_was_told_has_ended(void **state)
 	assert_int_equal(got(2), 2);
 }
 
+/* An instance that leaves one port goes on at the others. */
+static void what_was_told_of_a_port_has_ended_before_it_is_detached(void **state)
+{
+	struct memory_frame left = udp(1, 2, 53, 20);
+	struct memory_frame kept = udp(3, 2, 53, 20);
+	struct probe *p = judge_new(0);
+	bool done = false;
+
+	(void)state;
+	bench_ports(3);
+	say[p->index].cookie = 7;
+	bench_chain(1, p);
+	bench_chain(3, p);
+	pass(1, &left);
+	pass(3, &kept);
+	bench.ports[1].conf.ingress.count = 0;
+	bench.ports[1].conf.egress.count = 0;
+	bench_publish(1);
+	path_forget_attachment(bench.path, p->instance, (void *)(uintptr_t)1, note_done, &done);
+	bench_wait(&done);
+	assert_int_equal(p->ended, 1);
+	assert_int_equal(p->packets, 1);
+	pass(1, &left);
+	pass(3, &kept);
+	assert_int_equal(p->judged, 2);
+	assert_int_equal(p->ended, 1);
+	assert_int_equal(got(2), 4);
+}
+
 static void a_leaving_port_is_no_exit_any_more(void **state)
 {
 	struct memory_frame f = udp(1, 2, 53, 20);
@@ -536,6 +565,7 @@ int main(void)
 		BENCH_TEST(collect_brings_accounts_up_to_date),
 		BENCH_TEST(evicted_flows_end_as_well),
 		BENCH_TEST(what_a_forgotten_instance_was_told_has_ended),
+		BENCH_TEST(what_was_told_of_a_port_has_ended_before_it_is_detached),
 		BENCH_TEST(a_leaving_port_is_no_exit_any_more),
 	};
 
