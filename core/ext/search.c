@@ -193,8 +193,7 @@ static int not_found(const struct search *s, const char *const *dirs, size_t cou
 				"extension %s: no file in %s has it; the nearest is %s", s->id,
 				names, nearest);
 	else if (s->refused_count)
-		(void)error_set(err, -ENOENT, "",
-				"extension %s: no file has it; %zu %s: %s", s->id,
+		(void)error_set(err, -ENOENT, "", "extension %s: no file has it; %zu %s: %s", s->id,
 				s->refused_count,
 				s->refused_count == 1 ? "was refused" : "were refused, one",
 				s->refused.text);
