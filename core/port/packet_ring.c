@@ -194,6 +194,17 @@ static struct packet *take_short(struct tpacket2_hdr *frame, struct pool *pool, 
 	return p;
 }
 
+/*
+ * Tells of an error on the socket before it gives a packet (the device went down meanwhile); the
+ * packet is still there, and if it stayed there each later one would come in the place of the next.
+ */
+static ssize_t receive_long(const struct packet_ring *r, struct msghdr *message)
+{
+	ssize_t len = recvmsg(r->fd, message, MSG_DONTWAIT);
+
+	return len < 0 && errno != EAGAIN ? recvmsg(r->fd, message, MSG_DONTWAIT) : len;
+}
+
 /* A long packet, from the socket's queue; 0 bytes if it cannot be had. */
 static struct packet *take_long(const struct packet_ring *r, struct pool *pool,
 				uint8_t header[VNET_BYTES_LEGACY])
@@ -207,7 +218,7 @@ static struct packet *take_long(const struct packet_ring *r, struct pool *pool,
 	if (!p)
 		return NULL;
 	iov[1].iov_base = p->x.data;
-	len = recvmsg(r->fd, &message, MSG_DONTWAIT);
+	len = receive_long(r, &message);
 	if (len < VNET_BYTES_LEGACY || message.msg_flags & MSG_TRUNC)
 		len = VNET_BYTES_LEGACY;
 	p->x.len = (uint32_t)(len - VNET_BYTES_LEGACY);

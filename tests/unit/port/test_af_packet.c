@@ -333,6 +333,38 @@ static void keeps_long_packets_whole_and_in_order(void **state)
 	lab_close(&lab);
 }
 
+/* The socket tells of the device's going down before it gives what came in before. */
+static void keeps_long_packets_in_step_with_errors(void **state)
+{
+	const struct link_change down = { .state = LINK_DOWN };
+	const struct link_change up = { .state = LINK_UP };
+	struct xvs_error err = ERROR_INIT;
+	static uint8_t big[BIG];
+	static uint8_t got[BIG];
+	uint8_t vnet[VNET];
+	struct lab lab;
+
+	(void)state;
+	NEED_LAB();
+	lab_open(&lab, 0);
+	make_big(vnet, big);
+	for (uint8_t i = 0; i < 2; i++) {
+		big[BIG - 1] = i;
+		send_bytes(&lab, vnet, big, BIG);
+	}
+	assert_int_equal(link_change(&lab.nl, lab.up0, "up0", &down, &err), 0);
+	assert_int_equal(link_change(&lab.nl, lab.up0, "up0", &up, &err), 0);
+	for (uint8_t i = 0; i < 2; i++) {
+		struct packet *p = receive(&lab, IPV4);
+
+		assert_non_null(p);
+		assert_true(packet_read(p, 0, got, BIG));
+		assert_int_equal(got[BIG - 1], i);
+		packet_free(p);
+	}
+	lab_close(&lab);
+}
+
 static void shows_tags_beside_the_bytes(void **state)
 {
 	static const uint16_t tpids[] = { 0x8100, 0x88a8 };
@@ -570,6 +602,7 @@ int main(void)
 		cmocka_unit_test(carries_frames_both_ways),
 		cmocka_unit_test(lends_the_payload_until_done),
 		cmocka_unit_test(keeps_long_packets_whole_and_in_order),
+		cmocka_unit_test(keeps_long_packets_in_step_with_errors),
 		cmocka_unit_test(shows_tags_beside_the_bytes),
 		cmocka_unit_test(cuts_nothing_when_tagged_and_long),
 		cmocka_unit_test(counts_what_did_not_fit),
