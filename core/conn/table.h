@@ -53,7 +53,7 @@ enum {
 };
 
 /* conn.tcp_bits, under the connection's bit; shifted left by the direction. */
-enum { TCP_SYN_ACKED = 1, TCP_FIN_SEEN = 4, TCP_FIN_ACKED = 16 };
+enum { TCP_SYN_ACKED = 1, TCP_FIN_SEEN = 4, TCP_FIN_ACKED = 16, TCP_SYN_LATER = 64 };
 
 enum { OWNER_NONE = 0, OWNER_SHARED = 0xff }; /* else worker number + 1 */
 
@@ -75,7 +75,8 @@ struct half {
 	_Atomic uint32_t first; /* number of its SYN; changes under the connection's bit */
 	uint32_t fin_end;       /* end of its FIN; likewise */
 	uint32_t reported;      /* [0] only, likewise: stamp of the last report */
-	uint32_t reserved[2];
+	uint32_t later; /* with TCP_SYN_LATER: number of a SYN that may begin the next life */
+	uint32_t later_end;
 } __attribute__((aligned(64)));
 
 struct conn {

@@ -59,7 +59,7 @@ enum tcp_effect {
 	TCP_PASS,
 	TCP_REFUSE, /* drop under 'reason' */
 	TCP_CLOSED, /* passes, and the connection has ended by it */
-	TCP_REOPEN, /* a SYN after the end: a new connection in place of this one */
+	TCP_REOPEN, /* both ends have left it: the segment is of a new one in its place */
 };
 
 struct tcp_step {

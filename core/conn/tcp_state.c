@@ -12,6 +12,10 @@
  * A RST with exactly the expected number ends it in any state; one elsewhere in the window passes
  * and changes nothing, as the receiver will answer it by a challenge (RFC 5961, 3.2).  A SYN
  * within a connection does the same (RFC 5961, 4).  What says SYN may therefore never move numbers here.
+ *
+ * But if the other end answers that SYN by one of its own, it knows nothing of the connection any
+ * more: both ends are at a new one, from the same ports, and ours is over.  The answer itself is
+ * lost with it, and comes again when the client repeats its SYN.
  */
 #include "conn/tcp.h"
 
@@ -90,6 +94,25 @@ static void tcp_reset(struct half *s, struct half *r, const struct tcp_segment *
 
 /* ---- SYN ----------------------------------------------------------------------------------- */
 
+/* Only the receiver can tell whether it begins something: the number is kept for its answer. */
+static void note_later_syn(struct conn *c, unsigned direction, const struct tcp_segment *seg)
+{
+	struct half *s = &c->halves[direction];
+
+	s->later = seg->seq;
+	s->later_end = seg->end;
+	c->tcp_bits |= (uint8_t)(TCP_SYN_LATER << direction);
+}
+
+static bool answers_later_syn(const struct conn *c, unsigned direction,
+			      const struct tcp_segment *seg)
+{
+	const struct half *r = &c->halves[!direction];
+
+	return c->tcp_bits & TCP_SYN_LATER << !direction && seg->flags & TCP_ACK &&
+	       seq_before(r->later, seg->ack) && !seq_before(r->later_end, seg->ack);
+}
+
 /* The other's first: SYN and ACK, or SYN alone where both opened at once (RFC 9293, 3.5). */
 static void syn_of_responder(struct conn *c, unsigned direction, const struct tcp_segment *seg,
 			     struct tcp_step *out)
@@ -122,7 +145,7 @@ static void syn_again(struct conn *c, unsigned direction, const struct tcp_segme
 	 */
 	if (seg->seq != get(&s->first)) {
 		if (is_seated(r) && !is_acking) {
-			refuse(out, REASON_CONN_WINDOW);
+			note_later_syn(c, direction, seg);
 			return;
 		}
 		c->tcp_bits &= (uint8_t) ~(TCP_SYN_ACKED << direction);
@@ -139,6 +162,10 @@ static void tcp_syn(struct conn *c, unsigned direction, const struct tcp_segment
 {
 	struct half *s = &c->halves[direction];
 
+	if (answers_later_syn(c, direction, seg)) {
+		out->effect = TCP_REOPEN;
+		return;
+	}
 	switch (out->state) {
 	case STATE_SYN_SENT:
 	case STATE_SYN_RECEIVED:
@@ -156,8 +183,10 @@ static void tcp_syn(struct conn *c, unsigned direction, const struct tcp_segment
 	default:
 		break;
 	}
+	if (!(seg->flags & TCP_ACK))
+		note_later_syn(c, direction, seg);
 	/* A SYN-ACK whose acknowledgement was lost comes again; any other is not of this life. */
-	if (seg->flags & TCP_ACK && (!is_seated(s) || seg->seq != get(&s->first)))
+	else if (!is_seated(s) || seg->seq != get(&s->first))
 		refuse(out, REASON_CONN_WINDOW);
 }
 

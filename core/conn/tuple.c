@@ -45,7 +45,7 @@ static struct icmp_kind icmp4_kind(uint8_t type)
  */
 static struct icmp_kind icmp6_kind(uint8_t type)
 {
-	if (type >= 130 && type <= 137 && type != 138)
+	if (type >= 130 && type <= 137)
 		return (struct icmp_kind){ ICMP_CLASS_LOOSE, type };
 	if (type >= 1 && type <= 4)
 		return (struct icmp_kind){ ICMP_CLASS_ERROR, type };

@@ -49,7 +49,9 @@ static enum conn_answer update_tcp_slow(const struct passage *m, const struct tc
 		return refuse(reason, step.reason);
 	}
 	if (step.effect == TCP_REOPEN) {
-		conn_end(m->t, m->w, m->c, XVS_CONN_FIN, m->arg);
+		bool is_finished = conn_state(m->c) == STATE_TIME_WAIT;
+
+		conn_end(m->t, m->w, m->c, is_finished ? XVS_CONN_FIN : XVS_CONN_RST, m->arg);
 		return CONN_AGAIN;
 	}
 	conn_account(m->w, h, m->p->x.len);

@@ -312,6 +312,44 @@ static void a_syn_within_a_connection_changes_nothing(void **state)
 	assert_int_equal(conn_count(s->t, NULL), 0);
 }
 
+/* The guest came back after a crash and took the same port, and the server forgot meanwhile. */
+static void ends_when_both_ends_begin_anew(void **state)
+{
+	struct world *s = *state;
+
+	s->say.log = 1;
+	handshake(s);
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 800000, 0, 1000)), CONN_PASS);
+	refuses(s, tcp(s, server, guest, SEG(F_SYN | F_ACK, 90000, 800002, 1000)),
+		REASON_CONN_WINDOW);
+	assert_string_equal(state_name(s), "established");
+	refuses(s, tcp(s, server, guest, SEG(F_SYN | F_ACK, 90000, 800001, 1000)),
+		REASON_CONN_MIDSTREAM);
+	assert_int_equal(s->causes[s->events - 1], XVS_CONN_RST);
+	assert_int_equal(conn_count(s->t, NULL), 0);
+
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 800000, 0, 1000)), CONN_PASS);
+	assert_int_equal(tcp(s, server, guest, SEG(F_SYN | F_ACK, 90000, 800001, 1000)), CONN_PASS);
+	assert_int_equal(tcp(s, guest, server, SEG(F_ACK, 800001, 90001, 1000)), CONN_PASS);
+	assert_string_equal(state_name(s), "established");
+	assert_int_equal(s->asked, 2);
+}
+
+static void ends_when_a_half_open_one_begins_anew(void **state)
+{
+	struct world *s = *state;
+
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 1000, 0, 1000)), CONN_PASS);
+	assert_int_equal(tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1001, 1000)), CONN_PASS);
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 700000, 0, 1000)), CONN_PASS);
+	/* The server is still at the first: so are we. */
+	assert_int_equal(tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1001, 1000)), CONN_PASS);
+	refuses(s, tcp(s, server, guest, SEG(F_SYN | F_ACK, 6000, 700001, 1000)),
+		REASON_CONN_MIDSTREAM);
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 700000, 0, 1000)), CONN_PASS);
+	assert_true(s->result.is_new);
+}
+
 static void refuses_impossible_flags(void **state)
 {
 	static const uint8_t flags[] = { 0,
@@ -461,6 +499,8 @@ int main(void)
 		WORLD_TEST(lets_data_flow_after_a_half_close),
 		WORLD_TEST(a_syn_after_the_end_opens_anew),
 		WORLD_TEST(a_syn_within_a_connection_changes_nothing),
+		WORLD_TEST(ends_when_both_ends_begin_anew),
+		WORLD_TEST(ends_when_a_half_open_one_begins_anew),
 		WORLD_TEST(refuses_impossible_flags),
 		WORLD_TEST(refuses_the_middle_of_what_is_not_known),
 		cmocka_unit_test(accepts_the_middle_after_a_start),
