@@ -39,7 +39,12 @@ enum icmpv6_type {
 	MLD2_REPORT = 143,
 };
 
-enum udp_port { PORT_DHCP_SERVER = 67, PORT_DHCP_CLIENT = 68, PORT_DHCPV6_SERVER = 547 };
+enum udp_port {
+	PORT_DHCP_SERVER = 67,
+	PORT_DHCP_CLIENT = 68,
+	PORT_DHCPV6_CLIENT = 546,
+	PORT_DHCPV6_SERVER = 547,
+};
 
 enum outcome { OUTCOME_PASS = -1, OUTCOME_WATCH = -2 }; /* else: enum guard_reason */
 
@@ -155,11 +160,15 @@ static bool headers_are_hidden(const struct view *w, bool is_v6)
 	       view_bit(w, XVS_KEY_FRAG) && view_l4_src(w) == 0 && view_l4_dst(w) == 0;
 }
 
+/* Clients listen to whatever comes to their port, from any: only who serves sends there. */
 static int judge_dhcp(const struct view *w, bool is_v6)
 {
 	uint16_t server = is_v6 ? PORT_DHCPV6_SERVER : PORT_DHCP_SERVER;
+	uint16_t client = is_v6 ? PORT_DHCPV6_CLIENT : PORT_DHCP_CLIENT;
 
-	if (view_begins(w, PROTO_UDP) && view_l4_src(w) == server)
+	if (!view_begins(w, PROTO_UDP))
+		return OUTCOME_PASS;
+	if (view_l4_src(w) == server || view_l4_dst(w) == client)
 		return GUARD_DHCP_SERVER;
 	return OUTCOME_PASS;
 }

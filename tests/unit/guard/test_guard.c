@@ -220,6 +220,27 @@ static void drops_dhcp_servers_of_both_families(void **state)
 	net_destroy(&n);
 }
 
+/* Clients do not look where an offer comes from. */
+static void drops_dhcp_servers_behind_other_ports(void **state)
+{
+	struct net n;
+
+	(void)state;
+	net_create(&n);
+	n.policy.dhcp_guard = true;
+	policy_set(&n);
+	ipv4(&n, BOUND, 17, 5000, 68);
+	assert_string_equal(judged(&n), "dhcp-server");
+	ipv4(&n, BOUND, 17, 5000, 546);
+	assert_string_equal(judged(&n), "pass");
+	fake_ipv6(&n.packet, other, guest, link_local, all_nodes, 17);
+	xvs_put16(n.packet.bytes + 54, 5000);
+	xvs_put16(n.packet.bytes + 56, 546);
+	fake_parse(&n.packet, 86, 1);
+	assert_string_equal(judged(&n), "dhcp-server");
+	net_destroy(&n);
+}
+
 static void drops_routers_of_both_families(void **state)
 {
 	struct net n;
@@ -561,6 +582,7 @@ int main(void)
 		cmocka_unit_test(follows_a_changed_adapter_address),
 		cmocka_unit_test(delivers_no_foreign_unicast),
 		cmocka_unit_test(drops_dhcp_servers_of_both_families),
+		cmocka_unit_test(drops_dhcp_servers_behind_other_ports),
 		cmocka_unit_test(drops_routers_of_both_families),
 		cmocka_unit_test(drops_what_hides_behind_headers),
 		cmocka_unit_test(drops_unbound_source_addresses),
