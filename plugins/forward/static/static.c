@@ -270,19 +270,25 @@ static int static_port_attach(void *self, const struct xvs_port *port, void **po
 	return 0;
 }
 
-/* Taking out needs no memory; only where a new address is to come in may there be none. */
+/*
+ * Taking out needs no memory; only where a new address is to come in may there be none.  Flows
+ * are judged anew when the table is whole: the address may be that of a second port, which has
+ * it from now on.
+ */
 static void port_changed(struct static_switch *s, struct static_port *p, const struct xvs_port *now)
 {
-	if (is_listed(p)) {
+	const struct static_port before = *p;
+
+	if (is_listed(&before))
 		table_take_out(atomic_load_explicit(&s->table, memory_order_relaxed), p->id);
-		address_changed(s, p->mac);
-	}
 	port_copy(p, now);
 	if (table_rebuild(s) != 0)
 		xvs_logf(s->host, XVS_LOG_ERROR,
 			 "port %s: out of memory, so its MAC address is not in the table until the "
 			 "next change of a port",
 			 p->name);
+	if (is_listed(&before))
+		address_changed(s, before.mac);
 	if (is_listed(p))
 		address_changed(s, p->mac);
 }
@@ -306,10 +312,10 @@ static void static_port_detach(void *self, void *port_state)
 	port_unlink(s, p);
 	if (is_listed(p)) {
 		table_take_out(atomic_load_explicit(&s->table, memory_order_relaxed), p->id);
-		address_changed(s, p->mac);
 		if (table_rebuild(s) != 0)
 			s->host->log(s->host, XVS_LOG_WARN,
 				     "out of memory: the address table is tidied up later");
+		address_changed(s, p->mac);
 	}
 	uplink_choose(s);
 	free(p);

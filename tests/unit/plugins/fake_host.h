@@ -57,10 +57,12 @@ struct fake_host {
 	struct xvs_timer *timers[FAKE_JOBS];
 	unsigned timer_count;
 
-	unsigned invalidated;      /* calls */
-	uint64_t invalidated_tags; /* of all calls, or'ed */
-	unsigned matches;          /* calls of invalidate_match() */
-	struct xvs_flow_key match; /* key of the last */
+	unsigned invalidated;        /* calls */
+	uint64_t invalidated_tags;   /* of all calls, or'ed */
+	unsigned matches;            /* calls of invalidate_match() */
+	struct xvs_flow_key match;   /* key of the last */
+	void (*on_match)(void *arg); /* called within each, if set */
+	void *on_match_arg;
 	unsigned conns_invalidated;
 	unsigned events;
 	unsigned char event[512]; /* value of the last */
@@ -113,6 +115,8 @@ static inline void fake_invalidate_match(const struct xvs_host *h, const struct 
 	(void)mask;
 	fake_of(h)->matches++;
 	fake_of(h)->match = *key;
+	if (fake_of(h)->on_match)
+		fake_of(h)->on_match(fake_of(h)->on_match_arg);
 }
 
 static inline void fake_invalidate_conns(const struct xvs_host *h)

@@ -193,6 +193,47 @@ static void forgets_a_detached_port(void **state)
 	net_destroy(&n);
 }
 
+/* What a worker would say, and the host remember, when flows toward the address are judged anew. */
+struct second {
+	struct net *net;
+	uint32_t dest;
+};
+
+static void judge_now(void *arg)
+{
+	struct second *second = arg;
+
+	second->dest = judge(second->net, 0, mac_b, 0).dest;
+}
+
+static void an_address_passes_to_the_second_who_has_it(void **state)
+{
+	for (int way = 0; way < 2; way++) {
+		struct net n;
+		struct second second = { &n, 0 };
+		struct xvs_port rival = fake_port(5, "rival", mac_b);
+		void *rival_state;
+
+		(void)state;
+		net_create(&n);
+		rival_state = fake_attach(&n.host, &rival);
+		n.host.on_match = judge_now;
+		n.host.on_match_arg = &second;
+		if (way == 0) {
+			fake_detach(&n.host, n.state[1]);
+			n.state[1] = NULL;
+		} else {
+			memcpy(n.ports[1].mac, mac_none, 6);
+			n.host.ext->ops->port_event(n.host.self, n.state[1], XVS_PORT_CHANGED,
+						    &n.ports[1]);
+		}
+		n.host.on_match = NULL;
+		assert_int_equal(second.dest, 5);
+		fake_detach(&n.host, rival_state);
+		net_destroy(&n);
+	}
+}
+
 static void names_the_port_whose_address_is_taken(void **state)
 {
 	struct net n;
@@ -252,6 +293,7 @@ int main(void)
 		cmocka_unit_test(leaves_addresses_of_other_segments_to_the_host),
 		cmocka_unit_test(follows_a_changed_address),
 		cmocka_unit_test(forgets_a_detached_port),
+		cmocka_unit_test(an_address_passes_to_the_second_who_has_it),
 		cmocka_unit_test(names_the_port_whose_address_is_taken),
 		cmocka_unit_test(shows_its_table),
 	};
