@@ -34,6 +34,7 @@ enum {
 };
 
 static_assert(RX_ROOM > PACKET_MAX + 4, "the longest frame with its tag, and a byte more");
+static_assert((int)XVS_HEADROOM >= (int)VNET_BYTES, "the kernel's header fits in front of a frame");
 
 struct tap_queue {
 	alignas(64) int fd;
@@ -74,11 +75,13 @@ static void silence_queue(struct tap *t, struct tap_queue *q)
 	notice_post(&t->gone);
 }
 
-/* Bytes of the frame, 0: nothing there, -1: there was one, but it cannot be used. */
-static int read_frame(struct tap *t, struct tap_queue *q, uint8_t header[VNET_BYTES], uint8_t *to)
+/*
+ * Bytes of the frame, 0: nothing there, -1: there was one, but it cannot be used.  The kernel's
+ * header comes into the headroom, so that it is one run: several cost the kernel a list to check.
+ */
+static int read_frame(struct tap *t, struct tap_queue *q, uint8_t *to)
 {
-	const struct iovec iov[] = { { header, VNET_BYTES }, { to, RX_ROOM } };
-	const ssize_t len = readv(q->fd, iov, 2);
+	const ssize_t len = read(q->fd, to - VNET_BYTES, VNET_BYTES + RX_ROOM);
 
 	if (len > VNET_BYTES && len < VNET_BYTES + RX_ROOM)
 		return (int)(len - VNET_BYTES);
@@ -97,9 +100,9 @@ static int read_frame(struct tap *t, struct tap_queue *q, uint8_t header[VNET_BY
  * held back (queued, stolen) it does not hold 65 KiB; the copy costs nothing that can be measured
  * beside the two system calls.  NULL: of a kind of segmentation that we do not know.
  */
-static struct packet *take_frame(struct pool *pool, struct packet **big, uint32_t len,
-				 const uint8_t header[VNET_BYTES])
+static struct packet *take_frame(struct pool *pool, struct packet **big, uint32_t len)
 {
+	const uint8_t *header = (*big)->x.data - VNET_BYTES;
 	struct packet *p;
 
 	if (!vnet_read(*big, header, VNET_BYTES))
@@ -123,7 +126,6 @@ static uint32_t tap_rx(struct backend *b, unsigned queue, struct pool *pool, str
 	struct tap *t = tap_of(b);
 	struct tap_queue *q = &t->queues[queue];
 	struct packet *big = NULL;
-	uint8_t header[VNET_BYTES];
 	uint32_t bytes = 0;
 	uint32_t count = 0;
 
@@ -135,12 +137,12 @@ static uint32_t tap_rx(struct backend *b, unsigned queue, struct pool *pool, str
 			big = packet_new_linear(pool, RX_ROOM);
 		if (!big)
 			break;
-		len = read_frame(t, q, header, big->x.data);
+		len = read_frame(t, q, big->x.data);
 		if (len == 0)
 			break;
 		if (len < 0)
 			continue;
-		p = take_frame(pool, &big, (uint32_t)len, header);
+		p = take_frame(pool, &big, (uint32_t)len);
 		if (p)
 			out[count++] = p;
 		else
@@ -154,19 +156,46 @@ static uint32_t tap_rx(struct backend *b, unsigned queue, struct pool *pool, str
 
 /* ---- sending ---------------------------------------------------------------------------------- */
 
-/* True: the packet is dealt with, sent or counted as an error.  False: no room now. */
-static bool send_frame(struct tap_queue *q, const struct packet *p)
+/* The packet is one run, and its headroom nobody else's: the header can stand in front of it. */
+static bool has_one_run(const struct packet *p)
+{
+	const uint8_t *start = p->buffer ? p->buffer->bytes : p->head;
+
+	return p->x.linear == p->x.len && !(p->x.flags & XVS_PKT_VLAN) &&
+	       (!p->buffer || p->buffer->refs == 1) && p->x.data - start >= VNET_BYTES;
+}
+
+static ssize_t write_one_run(const struct tap_queue *q, const struct packet *p)
+{
+	uint8_t *header = p->x.data - VNET_BYTES;
+
+	vnet_write(p, header, VNET_BYTES, 0);
+	return write(q->fd, header, VNET_BYTES + (size_t)p->x.len);
+}
+
+static ssize_t write_runs(const struct tap_queue *q, const struct packet *p)
 {
 	const bool is_tagged = (p->x.flags & XVS_PKT_VLAN) != 0;
 	uint8_t header[VNET_BYTES];
 	uint8_t tag[4];
-	struct iovec iov[TX_RUNS] = { { header, VNET_BYTES } };
+	struct iovec iov[TX_RUNS];
 	const int runs = packet_wire_iov(p, tag, iov + 1, TX_RUNS - 1);
 
+	if (runs <= 0) {
+		errno = EMSGSIZE;
+		return -1;
+	}
 	vnet_write(p, header, VNET_BYTES, is_tagged ? sizeof(tag) : 0);
-	if (runs > 0 && writev(q->fd, iov, runs + 1) >= 0)
+	iov[0] = (struct iovec){ header, VNET_BYTES };
+	return writev(q->fd, iov, runs + 1);
+}
+
+/* True: the packet is dealt with, sent or counted as an error.  False: no room now. */
+static bool send_frame(struct tap_queue *q, const struct packet *p)
+{
+	if ((has_one_run(p) ? write_one_run(q, p) : write_runs(q, p)) >= 0)
 		return true;
-	if (runs > 0 && (errno == EAGAIN || errno == EINTR))
+	if (errno == EAGAIN || errno == EINTR)
 		return false;
 	/* EIO: the far end is down; EBADFD: gone; EINVAL: the kernel does not like the frame. */
 	device_count(&q->tx_errors, 1);
