@@ -26,8 +26,13 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 static void entry_credit(struct flow_entry *e, const struct flow_key *key, const struct packet *p,
 			 uint64_t now_ns)
 {
-	e->packets += xvs_wire_packets(&p->x);
-	e->bytes += xvs_wire_bytes(&p->x);
+	if (__builtin_expect(p->x.gso_type != 0, 0)) {
+		e->packets += xvs_wire_packets(&p->x);
+		e->bytes += xvs_wire_bytes(&p->x);
+	} else {
+		e->packets++;
+		e->bytes += p->x.len + (p->x.flags & XVS_PKT_VLAN ? 4u : 0u);
+	}
 	e->tcp_flags |= key->k.tcp_flags;
 	e->tcp_seen |= key->k.tcp_flags;
 	e->last_ns = now_ns;

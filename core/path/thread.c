@@ -106,6 +106,16 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	return done;
 }
 
+/* While all queues have packets there is nothing to ask the kernel: letters are looked for anyway. */
+static bool all_are_ready(const struct path_worker *w)
+{
+	uint32_t i = 0;
+
+	while (i < w->rx_count && w->rx[i].ready)
+		i++;
+	return i == w->rx_count && i > 0;
+}
+
 void *worker_main(void *arg)
 {
 	struct path_worker *w = arg;
@@ -124,6 +134,8 @@ void *worker_main(void *arg)
 			rcu_offline();
 		} else {
 			rcu_quiescent();
+			if (all_are_ready(w))
+				continue;
 		}
 		count = epoll_wait(w->epoll, events, EVENTS_MAX, timeout);
 		if (timeout)
