@@ -142,6 +142,7 @@ int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags 
 /* ---- what running instances say, by check and abort ------------------------------------------------ */
 
 struct probe {
+	const struct model *model;
 	struct plan_switch *ps;
 	struct plan_port *pp; /* NULL: switch scope */
 	struct plan_member *pm;
@@ -162,7 +163,7 @@ static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
 		instance_policy_abort(i, probe->port_state, f->id, prepared);
 		return;
 	}
-	at = policy_position(probe->ps, probe->pp, probe->pm, f->id, err.field);
+	at = policy_position(probe->model, probe->ps, probe->pp, probe->pm, f->id, err.field);
 	diag_add_at(probe->d, at.line, at.column, "%s %s%s%s: policy %s%s%s: %s",
 		    probe->pp ? "port" : "switch", probe->ps->spec->name, probe->pp ? "/" : "",
 		    probe->pp ? probe->pp->spec->name : "", f->id, err.field[0] ? ", " : "",
@@ -203,7 +204,8 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 				  .id = free_id(w),
 				  .name = probe->pp->spec->name,
 				  .flags = XVS_PORT_PROBE,
-				  .mtu = probe->pp->spec->backend.mtu };
+				  .mtu = port_mtu(&probe->pp->spec->backend),
+				  .segment = settings_segment(&probe->pp->settings) };
 
 	if (facts.id == 0)
 		return;
@@ -237,10 +239,9 @@ static void ask_about_port(struct world *w, struct probe *probe)
 	}
 }
 
-static void ask_member(struct world *w, struct plan_switch *ps, struct plan_member *pm,
-		       struct diags *d)
+static void ask_member(struct plan *plan, struct plan_switch *ps, struct plan_member *pm)
 {
-	struct probe probe = { .ps = ps, .pm = pm, .d = d };
+	struct probe probe = { .model = plan->model, .ps = ps, .pm = pm, .d = plan->d };
 
 	if (!pm->member || pm->member->state != MEMBER_RUNNING || pm->is_disabled)
 		return;
@@ -248,7 +249,7 @@ static void ask_member(struct world *w, struct plan_switch *ps, struct plan_memb
 	for (size_t i = 0; i < ps->port_count; i++) {
 		probe.pp = &ps->ports[i];
 		probe.port_state = NULL;
-		ask_about_port(w, &probe);
+		ask_about_port(plan->w, &probe);
 	}
 }
 
@@ -264,7 +265,7 @@ int world_check(struct world *w, const struct config_spec *spec, struct diags *d
 	}
 	for (size_t i = 0; i < plan->switch_count; i++)
 		for (size_t n = 0; n < plan->switches[i].member_count; n++)
-			ask_member(w, &plan->switches[i], &plan->switches[i].members[n], d);
+			ask_member(plan, &plan->switches[i], &plan->switches[i].members[n]);
 	plan_destroy(plan);
 	model_destroy(model);
 	return d->count > 0 ? -EINVAL : 0;

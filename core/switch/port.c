@@ -165,13 +165,23 @@ bool port_is_trunk(const struct port *p)
 	return vlan ? vlan->mode == VLAN_TRUNK : p->spec.role == PORT_UPLINK;
 }
 
-uint32_t port_segment(const struct port *p)
+uint32_t settings_segment(const struct settings *s)
 {
-	const struct policy_vlan *vlan = settings_bytes(&p->settings, builtin_vlan.id);
+	const struct policy_vlan *vlan = settings_bytes(s, builtin_vlan.id);
 
 	if (!vlan)
 		return 0;
 	return vlan->mode == VLAN_TRUNK ? vlan->native : vlan->vlan;
+}
+
+uint32_t port_segment(const struct port *p)
+{
+	return settings_segment(&p->settings);
+}
+
+uint32_t port_mtu(const struct backend_spec *b)
+{
+	return b->mtu ? b->mtu : MTU_DEFAULT;
 }
 
 bool port_has_mac(const struct port *p, uint8_t mac[6])
@@ -201,7 +211,7 @@ void port_facts(const struct port *p, struct xvs_port *out)
 		.id = p->id,
 		.name = p->spec.name,
 		.flags = flags[p->spec.role],
-		.mtu = p->spec.backend.mtu ? p->spec.backend.mtu : MTU_DEFAULT,
+		.mtu = port_mtu(&p->spec.backend),
 		.segment = port_segment(p),
 	};
 	memcpy(out->uuid, p->uuid, sizeof(out->uuid));

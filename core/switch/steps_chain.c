@@ -66,7 +66,8 @@ static int start_member(struct step *s, struct xvs_error *err)
 		transaction_note(s->t, "%s", err->text);
 		return 0;
 	}
-	s->t->refused_at = policy_position(s->plan_switch, NULL, pm, NULL, err->field);
+	s->t->refused_at =
+		policy_position(s->t->plan->model, s->plan_switch, NULL, pm, NULL, err->field);
 	if (pm->is_new)
 		vswitch_drop_member(s->plan_switch->sw, pm->member);
 	return result;
@@ -169,10 +170,13 @@ static void settled(void *arg, int slow, struct instance *who)
 {
 	struct step *s = arg;
 
-	if (slow >= 0)
+	if (slow >= 0) {
 		transaction_note(s->t, "worker %d was held for over a second by %s%s%s", slow,
 				 who ? who->switch_name : "the system", who ? "/" : "",
 				 who ? who->name : "");
+		/* What is to be cleared away waits for that worker; the operator does not. */
+		transaction_answer(s->t);
+	}
 	transaction_wake(s->t);
 }
 

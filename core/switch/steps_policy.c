@@ -59,9 +59,27 @@ static const struct node *document_of(const struct node *policies, const char *f
 	return policies && feature ? node_get(policies, feature) : NULL;
 }
 
-struct position policy_position(const struct plan_switch *ps, const struct plan_port *pp,
-				const struct plan_member *pm, const char *feature,
-				const char *field)
+/* Was it a verb that said so, and not a document? */
+static bool is_set_over(const struct model *m, const struct plan_switch *ps,
+			const struct plan_port *pp, const char *feature, const char *field)
+{
+	const struct override_value *value;
+	char target[TARGET_MAX];
+
+	if (!feature)
+		return false;
+	if (pp)
+		target_print(target, ps->spec->name, pp->spec->name);
+	else
+		(void)str_copy(target, sizeof(target), ps->spec->name);
+	value = model_value(m, target, feature);
+	return value && value->fields &&
+	       (field[0] == '\0' || descend(value->fields, field, strcspn(field, ".[")));
+}
+
+struct position policy_position(const struct model *m, const struct plan_switch *ps,
+				const struct plan_port *pp, const struct plan_member *pm,
+				const char *feature, const char *field)
 {
 	const struct group_spec *group =
 		pp && pp->spec->group[0] ? model_group(ps->spec, pp->spec->group) : NULL;
@@ -72,6 +90,8 @@ struct position policy_position(const struct plan_switch *ps, const struct plan_
 		document_of(pm ? pm->spec->policies : NULL, feature),
 	};
 
+	if (is_set_over(m, ps, pp, feature, field))
+		return (struct position){ 0 };
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
 		const struct node *at = candidates[i] ? follow(candidates[i], field) : NULL;
 
@@ -102,8 +122,8 @@ static int attach(struct step *s, struct xvs_error *err)
 		(void)str_copy(s->port->problem, sizeof(s->port->problem), err->text);
 		return 0;
 	}
-	s->t->refused_at =
-		policy_position(s->plan_switch, s->plan_port, s->plan_member, NULL, err->field);
+	s->t->refused_at = policy_position(s->t->plan->model, s->plan_switch, s->plan_port,
+					   s->plan_member, NULL, err->field);
 	return result;
 }
 
@@ -156,8 +176,8 @@ static int check(struct step *s, struct xvs_error *err)
 
 	if (result == 0)
 		return 0;
-	s->t->refused_at = policy_position(s->plan_switch, s->plan_port, s->plan_member,
-					   s->feature->id, err->field);
+	s->t->refused_at = policy_position(s->t->plan->model, s->plan_switch, s->plan_port,
+					   s->plan_member, s->feature->id, err->field);
 	return error_context(err, "%s %s: policy %s%s%s", s->port ? "port" : "switch",
 			     s->port ? s->port->full_name : s->member->sw->name, s->feature->id,
 			     err->field[0] ? ", " : "", err->field);

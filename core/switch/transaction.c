@@ -80,7 +80,7 @@ static void transaction_destroy(struct transaction *t)
 	free(t);
 }
 
-static void answer(struct transaction *t)
+void transaction_answer(struct transaction *t)
 {
 	struct outcome o = {
 		.code = t->code,
@@ -88,6 +88,9 @@ static void answer(struct transaction *t)
 		.note = t->note[0] ? t->note : NULL,
 	};
 
+	if (t->is_answered)
+		return;
+	t->is_answered = true;
 	if (t->code == 0 && !t->request.is_silent && t->w->changed)
 		t->w->changed(t->w->changed_arg);
 	if (t->request.done)
@@ -100,7 +103,7 @@ static void finish(struct rcu_node *node)
 		(struct transaction *)((char *)node - offsetof(struct transaction, grace));
 	struct world *w = t->w;
 
-	answer(t);
+	transaction_answer(t);
 	transaction_destroy(t);
 	w->current = NULL;
 	start_next(w);

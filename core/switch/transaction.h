@@ -76,7 +76,7 @@ struct transaction {
 	struct step *first[PHASE_COUNT], *last[PHASE_COUNT];
 	enum step_phase phase;
 	struct step *at;
-	bool is_undoing, is_running, is_woken;
+	bool is_undoing, is_running, is_woken, is_answered;
 	int code;                   /* why it was refused */
 	struct position refused_at; /* a step's, with its error */
 	size_t closed;              /* ports that the change closed, or brought up closed */
@@ -96,6 +96,8 @@ struct step *transaction_step(struct transaction *t, enum step_phase phase,
 void transaction_wake(struct transaction *t);
 /* Keeps a value until its readers have gone; takes it. */
 void transaction_retire(struct transaction *t, struct settings *old);
+/* Before its end, where clearing away takes long; the next change waits for the end all the same. */
+void transaction_answer(struct transaction *t);
 void transaction_note(struct transaction *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -134,9 +136,12 @@ extern const struct step_ops step_detach; /* clear: port, member */
 extern const struct step_ops step_check;  /* do: member, port or NULL, feature, value */
 extern const struct step_ops step_apply;  /* commit: of */
 
-/* Where the document says what an extension refused: 'field' is "rules[3].proto", or "". */
-struct position policy_position(const struct plan_switch *ps, const struct plan_port *pp,
-				const struct plan_member *pm, const char *feature,
-				const char *field);
+/*
+ * Where the document says what an extension refused: 'field' is "rules[3].proto", or "".  Nowhere
+ * if it was not the document but a value set over it.
+ */
+struct position policy_position(const struct model *m, const struct plan_switch *ps,
+				const struct plan_port *pp, const struct plan_member *pm,
+				const char *feature, const char *field);
 
 #endif /* XVS_SWITCH_TRANSACTION_H */

@@ -184,8 +184,10 @@ void port_down(struct port *p);
 /* Compiles and publishes; 'conf' and 'reasons' are taken.  True: it is closed. */
 bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons, bool is_changed);
 void port_facts(const struct port *p, struct xvs_port *out);
-/* Address and segment by its policy. */
+/* Address and segment by its policy; the MTU until the backend says another. */
 uint32_t port_segment(const struct port *p);
+uint32_t settings_segment(const struct settings *s);
+uint32_t port_mtu(const struct backend_spec *b);
 bool port_is_trunk(const struct port *p);
 bool port_has_mac(const struct port *p, uint8_t mac[6]);
 const char *port_role_name(enum port_role role);

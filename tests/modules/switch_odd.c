@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Extensions that are hard on the switch: one that holds packets back and writes to the file named
- * by $XVS_RECORD when it is asked for them, one whose field no document could name, and two that
+ * by $XVS_RECORD when it is asked for them, and at a rate of 99 holds a worker until there is a
+ * file $XVS_RECORD.go; one whose field no document could name, and two that
  * bring a policy which belongs to another.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
+#define XVS_USE_DRAFT
+#include "xvs/ext/mailbox.h"
 #include "xvs/extension.h"
 
 XVS_NOTE("test.odd", "1.0.0", 1u << XVS_FILTER, XVS_RIGHT_QUEUE);
@@ -29,11 +34,39 @@ static void record(const char *what)
 static int odd_create(const struct xvs_host *host, const struct xvs_create *args, void **self,
 		      struct xvs_error *err)
 {
-	(void)host;
 	(void)args;
 	(void)err;
-	*self = NULL;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): only the const is taken off. */
+	*self = (void *)(uintptr_t)host;
 	return 0;
+}
+
+/* At most twenty seconds. */
+static void hold_worker(void *arg, void *worker_state, uint64_t now_ns)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	const char *path = getenv("XVS_RECORD");
+	char go[256];
+
+	(void)arg;
+	(void)worker_state;
+	(void)now_ns;
+	(void)snprintf(go, sizeof(go), "%s.go", path ? path : "");
+	for (unsigned i = 0; i < 2000 && access(go, F_OK) != 0; i++)
+		(void)nanosleep(&pause, NULL);
+}
+
+static void odd_policy_apply(void *self, void *port_state, const char *feature, const void *value,
+			     void *prepared)
+{
+	const struct xvs_host *host = self;
+	const struct xvs_mailbox_host *mailbox = host->query(host, XVS_MAILBOX);
+
+	(void)port_state;
+	(void)feature;
+	(void)prepared;
+	if (value && ((const struct limit *)value)->rate == 99)
+		(void)mailbox->call(host, 0, hold_worker, NULL, NULL);
 }
 
 static void odd_destroy(void *self)
@@ -90,6 +123,7 @@ static const struct xvs_ops ops = {
 	.port_attach = odd_port_attach,
 	.port_event = odd_port_event,
 	.port_detach = odd_port_detach,
+	.policy_apply = odd_policy_apply,
 	.ingress = odd_ingress,
 	.drain = odd_drain,
 };

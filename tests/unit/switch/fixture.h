@@ -251,6 +251,18 @@ static inline void fixture_expect(struct fixture *f, const char *expected)
 	free(text);
 }
 
+/* An empty file beside the record, for which extensions look. */
+static inline void fixture_touch(const struct fixture *f, const char *ending)
+{
+	char path[TEST_PATH + 32];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s%s", f->record, ending);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+}
+
 static inline char *fixture_dump(json_t *j)
 {
 	char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);

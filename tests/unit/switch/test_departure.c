@@ -45,6 +45,24 @@ static void drains_before_an_instance_ends(void **state)
 			  "odd: destroy\n");
 }
 
+/* What is to go waits for the worker, which may still be inside; the operator is told. */
+static void answers_while_a_worker_is_held(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	fixture_has(f, SWITCH PORT);
+	a = fixture_set(f, "vm1", "test.holder.limit/1", "rate=99", true);
+	assert_int_equal(a.code, 0);
+	assert_string_equal(a.note, "worker 0 was held for over a second by lab/odd");
+	fixture_expect(f, "");
+	fixture_touch(f, ".go");
+	fixture_has(f, SWITCH);
+	fixture_expect(f, "odd: drain one port\n"
+			  "odd: DOWN\n"
+			  "odd: port_detach\n");
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, fixture_start, fixture_stop)
 
 int main(void)
@@ -53,6 +71,7 @@ int main(void)
 		CASE(drains_before_a_port_is_removed),
 		CASE(drains_before_a_port_loses_its_last_policy),
 		CASE(drains_before_an_instance_ends),
+		CASE(answers_while_a_worker_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,18 @@ static void answers_who_does_not_exist(void **state)
 	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|value|rate", "5");
 }
 
+/* The line of the file says 5: it is not where to look. */
+static void names_no_line_for_a_value_that_is_not_of_the_file(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	fixture_has(f, FILE_);
+	a = fixture_set(f, "vm1", LIMIT, "rate=13", true);
+	assert_string_equal(a.text, "port lab/vm1: policy test.recorder.limit/1, rate: rec "
+				    "(test.recorder): 13 brings bad luck\n");
+}
+
 static void survives_a_restart_by_its_snapshot(void **state)
 {
 	struct fixture *f = *state;
@@ -224,6 +236,7 @@ int main(void)
 		CASE(keeps_ports_of_the_api_over_an_apply),
 		CASE(blocks_and_removes_by_overlay),
 		CASE(answers_who_does_not_exist),
+		CASE(names_no_line_for_a_value_that_is_not_of_the_file),
 		CASE(survives_a_restart_by_its_snapshot),
 		CASE(refuses_a_damaged_snapshot_whole),
 	};

@@ -10,18 +10,6 @@
 	"    ports:\n      - {name: vm1, backend: {kind: 'null'}, policies: " \
 	"{test.recorder.limit/1: {rate: 5}}}\n"
 
-/* What the instance "no-create" lacks to start. */
-static void add_rules(const struct fixture *f)
-{
-	char path[TEST_PATH + 32];
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s.rules", f->record);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	assert_int_equal(fclose(file), 0);
-}
-
 static void start(struct fixture *f, const char *yaml)
 {
 	world_set_tolerant(f->world, true);
@@ -48,7 +36,7 @@ static void starts_an_instance_whose_cause_is_gone(void **state)
 	struct fixture *f = *state;
 
 	start(f, SWITCH FAILS PORTS);
-	add_rules(f);
+	fixture_touch(f, ".rules"); /* what "no-create" lacks */
 	assert_int_equal(fixture_enable(f, "no-create", true).code, 0);
 	EXPECT(world_switch_show(f->world, "lab"), "chain|0|state", "running");
 	EXPECT(world_port_show(f->world, "vm1"), "state", "open");
@@ -73,7 +61,7 @@ static void tries_again_after_a_disable(void **state)
 	EXPECT(world_switch_show(f->world, "lab"), "chain|0|state", "disabled");
 	assert_true(fixture_enable(f, "no-create", true).code < 0);
 	EXPECT(world_switch_show(f->world, "lab"), "chain|0|state", "disabled");
-	add_rules(f);
+	fixture_touch(f, ".rules");
 	assert_int_equal(fixture_enable(f, "no-create", true).code, 0);
 	EXPECT(world_port_show(f->world, "vm1"), "state", "open");
 }
@@ -86,11 +74,11 @@ static void looks_again_for_a_missing_extension(void **state)
 	start(f, SWITCH ABSENT PORTS);
 	a = fixture_enable(f, "fw", true);
 	assert_true(a.code < 0);
-	assert_non_null(strstr(a.text, "chain entry fw: extension test.absent: no file in "));
+	assert_non_null(strstr(a.text, "chain entry fw: extension test.absent: no file "));
 	assert_int_equal(fixture_enable(f, "fw", false).code, 0);
 	a = fixture_enable(f, "fw", true);
 	assert_true(a.code < 0);
-	assert_non_null(strstr(a.text, "chain entry fw: extension test.absent: no file in "));
+	assert_non_null(strstr(a.text, "chain entry fw: extension test.absent: no file "));
 }
 
 /* A change of something else is neither refused nor a try. */
@@ -100,7 +88,7 @@ static void leaves_it_alone_when_another_is_changed(void **state)
 
 	start(f, SWITCH FAILS "      - {instance: eye, extension: test.watcher}\n" PORTS);
 	free(fixture_record(f));
-	add_rules(f);
+	fixture_touch(f, ".rules");
 	assert_int_equal(fixture_enable(f, "eye", false).code, 0);
 	assert_int_equal(fixture_enable(f, "eye", true).code, 0);
 	EXPECT(world_switch_show(f->world, "lab"), "chain|1|state", "failed");

@@ -227,7 +227,7 @@ static void checks_without_touching_anything(void **state)
 	spec = fixture_spec(f,
 			    CHAIN PORTS VM1
 			    "      - {name: new, backend: {kind: 'null'}, policies: "
-			    "{test.recorder.limit/1: {rate: 13}}}\n",
+			    "{test.recorder.limit/1: {rate: 13}, xvs.vlan/1: {vlan: 7}}}\n",
 			    d);
 	assert_non_null(spec);
 	d->file = "xvs.yaml";
@@ -235,7 +235,7 @@ static void checks_without_touching_anything(void **state)
 	assert_string_equal(diag_print(d, 0, line, sizeof(line)),
 			    "xvs.yaml:9:87: port lab/new: policy test.recorder.limit/1, rate: rec "
 			    "(test.recorder): 13 brings bad luck");
-	fixture_expect(f, "rec: port_attach new probe segment 0\n"
+	fixture_expect(f, "rec: port_attach new probe segment 7\n"
 			  "rec: port_detach new\n");
 	config_spec_destroy(spec);
 	free(d);
