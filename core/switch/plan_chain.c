@@ -87,7 +87,7 @@ static void refuse_features(struct plan *p, const struct plan_switch *ps, struct
 	char text[PROBLEM_MAX];
 
 	(void)snprintf(text, sizeof(text),
-		       "extension %.64s brings policy %.64s, which is of %.64s; take the "
+		       "extension %.63s brings policy %.63s, which belongs to %.63s; take the "
 		       "entry out",
 		       pm->ext->id, feature, owner);
 	if (!pm->is_tolerated) {
