@@ -77,13 +77,13 @@ bool control_last_good(const struct control *c, char **text, char **name)
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-struct config_spec *control_read(const char *text, size_t len, const char *name, struct diags *d)
+struct config_spec *control_read(const struct config_text *t, struct diags *d)
 {
 	struct config_spec *spec;
 	struct node *root;
 
-	d->file = name;
-	root = yaml_read(text, len, d);
+	d->file = t->name;
+	root = yaml_read(t->text, t->len, d);
 	if (!root)
 		return NULL;
 	spec = document_read(root, d);
@@ -137,16 +137,15 @@ static void applying_destroy(struct applying *a)
 	free(a);
 }
 
-static struct applying *applying_create(struct control *c, const char *text, size_t len,
-					const char *name)
+static struct applying *applying_create(struct control *c, const struct config_text *t)
 {
 	struct applying *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
 	a->control = c;
-	a->text = strndup(text, len);
-	a->name = strdup(name);
+	a->text = strndup(t->text, t->len);
+	a->name = strdup(t->name);
 	if (!a->text || !a->name) {
 		applying_destroy(a);
 		return NULL;
@@ -182,12 +181,12 @@ static void on_applied(void *arg, const struct outcome *o)
 	applying_destroy(a);
 }
 
-void control_apply(struct control *c, const char *text, size_t len, const char *name,
-		   bool drop_overlays, outcome_fn done, void *arg)
+void control_apply(struct control *c, const struct config_text *t, bool drop_overlays,
+		   outcome_fn done, void *arg)
 {
-	struct diags d = { .file = name, .count = 0 };
-	struct config_spec *spec = control_read(text, len, name, &d);
-	struct applying *a = spec ? applying_create(c, text, len, name) : NULL;
+	struct diags d = { .count = 0 };
+	struct config_spec *spec = control_read(t, &d);
+	struct applying *a = spec ? applying_create(c, t) : NULL;
 
 	if (!spec) {
 		refuse(&d, -EINVAL, done, arg);
@@ -207,8 +206,8 @@ void control_apply(struct control *c, const char *text, size_t len, const char *
 
 void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void *arg)
 {
+	struct config_text t = { .name = c->config_file };
 	struct diags d = { .count = 0 };
-	size_t len = 0;
 	char *text;
 
 	if (!c->config_file) {
@@ -217,11 +216,12 @@ void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void
 		refuse(&d, -ENOENT, done, arg);
 		return;
 	}
-	text = control_load(c->config_file, &len, &d);
+	text = control_load(c->config_file, &t.len, &d);
 	if (!text) {
 		refuse(&d, -EINVAL, done, arg);
 		return;
 	}
-	control_apply(c, text, len, c->config_file, drop_overlays, done, arg);
+	t.text = text;
+	control_apply(c, &t, drop_overlays, done, arg);
 	free(text);
 }

@@ -40,10 +40,15 @@ void control_table(struct control *c, struct rpc_table *out);
 /* For world_config.changed: writes the world's snapshot to the journal. */
 void control_changed(void *control);
 
-/*
- * Reads a configuration text as the file 'name'.  NULL: errors in 'd', whose file is set to 'name'.
- */
-struct config_spec *control_read(const char *text, size_t len, const char *name, struct diags *d);
+/* A configuration as it is written, and the name of its file. */
+struct config_text {
+	const char *text;
+	size_t len;
+	const char *name;
+};
+
+/* NULL: errors in 'd', whose file is set to the name. */
+struct config_spec *control_read(const struct config_text *t, struct diags *d);
 
 /* A whole file, for free(), with a NUL behind it; bounded.  NULL: one error in 'd'. */
 char *control_load(const char *path, size_t *len, struct diags *d);
@@ -52,8 +57,8 @@ char *control_load(const char *path, size_t *len, struct diags *d);
  * Checks and applies a text; once it is in force, it is the last good one.  done(arg) comes in any
  * case, perhaps before this returns.
  */
-void control_apply(struct control *c, const char *text, size_t len, const char *name,
-		   bool drop_overlays, outcome_fn done, void *arg);
+void control_apply(struct control *c, const struct config_text *t, bool drop_overlays,
+		   outcome_fn done, void *arg);
 /* The same for --config. */
 void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void *arg);
 

@@ -12,8 +12,8 @@
  */
 int listen_prepare(const char *path, struct xvs_error *err);
 
-/* [control] 'fd' does not block.  'path' was bound by us: see listen_close(). */
-int listen_open(const char *path, int *fd, struct xvs_error *err);
+/* [control] *out does not block.  'path' was bound by us: see listen_close(). */
+int listen_open(const char *path, int *out, struct xvs_error *err);
 /* [control] Closes, and removes the file if it is still the one that we bound. */
 void listen_close(int fd, const char *path);
 

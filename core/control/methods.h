@@ -15,7 +15,7 @@ static inline struct world *world_of(const struct rpc_call *call)
 /* ---- answer.c: what became of a change, as an answer ------------------------------------------- */
 
 /* An outcome_fn whose 'arg' is the call. */
-void answer_outcome(void *call, const struct outcome *o);
+void answer_outcome(void *arg, const struct outcome *o);
 /* 'result' is taken; NULL: there is no such object, "<what> <name>: not found". */
 void answer_found(struct rpc_call *call, json_t *result, const char *what, const char *name);
 

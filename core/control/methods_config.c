@@ -53,8 +53,8 @@ void on_version(struct rpc_call *call)
 
 /* ---- the file -------------------------------------------------------------------------------------- */
 
-/* The caller's text, or the daemon's own file. */
-static char *text_of(struct rpc_call *call, size_t *len, const char **name, struct diags *d)
+/* The caller's text, or the daemon's own file; the memory of t->text, for free().  NULL: see 'd'. */
+static char *text_of(struct rpc_call *call, struct config_text *t, struct diags *d)
 {
 	const struct control *c = rpc_context(call);
 	const char *text = rpc_text(call, "text");
@@ -65,23 +65,24 @@ static char *text_of(struct rpc_call *call, size_t *len, const char **name, stru
 		return NULL;
 	}
 	if (!text) {
-		*name = c->config_file;
-		return control_load(c->config_file, len, d);
+		t->name = c->config_file;
+		copy = control_load(c->config_file, &t->len, d);
+	} else {
+		t->name = rpc_text(call, "name") ? rpc_text(call, "name") : "text";
+		t->len = strlen(text);
+		copy = strdup(text);
+		if (!copy)
+			diag_add(d, NULL, "out of memory");
 	}
-	*name = rpc_text(call, "name") ? rpc_text(call, "name") : "text";
-	*len = strlen(text);
-	copy = strdup(text);
-	if (!copy)
-		diag_add(d, NULL, "out of memory");
+	t->text = copy;
 	return copy;
 }
 
 static struct config_spec *spec_of(struct rpc_call *call, struct diags *d)
 {
-	const char *name;
-	size_t len = 0;
-	char *text = text_of(call, &len, &name, d);
-	struct config_spec *spec = text ? control_read(text, len, name, d) : NULL;
+	struct config_text t = { .len = 0 };
+	char *text = text_of(call, &t, d);
+	struct config_spec *spec = text ? control_read(&t, d) : NULL;
 
 	free(text);
 	return spec;
@@ -121,12 +122,11 @@ void on_config_apply(struct rpc_call *call)
 	struct control *c = rpc_context(call);
 	bool drop_overlays = rpc_bool(call, "drop_overlays");
 	struct diags d = { .count = 0 };
-	const char *name;
-	size_t len = 0;
-	char *text = text_of(call, &len, &name, &d);
+	struct config_text t = { .len = 0 };
+	char *text = text_of(call, &t, &d);
 
 	if (text)
-		control_apply(c, text, len, name, drop_overlays, answer_outcome, call);
+		control_apply(c, &t, drop_overlays, answer_outcome, call);
 	else
 		rpc_refuse_diags(call, RPC_REFUSED, &d);
 	free(text);

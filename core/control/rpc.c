@@ -37,7 +37,7 @@ struct exchange {
 	json_t *answers; /* in the order in which they came */
 	size_t pending;  /* calls, and one while the line is being read */
 	bool is_batch;
-	int fd;          /* goes with the answer; -1: none */
+	int fd; /* goes with the answer; -1: none */
 };
 
 struct rpc_call {

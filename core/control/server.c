@@ -217,7 +217,9 @@ static ssize_t descriptor_send(int to, const char *line, size_t len, int fd)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = { .bytes = { 0 } };
 	struct iovec iov = { (void *)(uintptr_t)line, len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
 			    .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
@@ -384,12 +386,16 @@ err_free:
 
 void server_destroy(struct server *s)
 {
+	struct connection *next;
+
 	if (!s)
 		return;
 	evconnlistener_free(s->listener);
 	loop_timer_destroy(s->pause);
-	while (s->connections)
-		connection_destroy(s->connections);
+	for (struct connection *c = s->connections; c; c = next) {
+		next = c->next;
+		connection_destroy(c);
+	}
 	listen_close(s->fd, s->path);
 	free(s);
 }

@@ -51,12 +51,13 @@ static void check_wanted(const struct options *options, struct config_spec *spec
 int check_run(const struct options *options)
 {
 	struct diags diags = { .count = 0 };
-	size_t len = 0;
-	char *text = control_load(options->config, &len, &diags);
+	struct config_text t = { .name = options->config };
+	char *text = control_load(options->config, &t.len, &diags);
 	struct config_spec *spec = NULL;
 
+	t.text = text;
 	if (text)
-		spec = control_read(text, len, options->config, &diags);
+		spec = control_read(&t, &diags);
 	if (spec)
 		check_wanted(options, spec, &diags);
 	diags_print(&diags);

@@ -27,7 +27,8 @@ struct daemon {
 	struct rpc_table table;
 	struct event *signals[SIGNALS];
 	char counters_file[4096];
-	char *text, *name;         /* the configuration to start with */
+	char *text, *name; /* the configuration to start with */
+	size_t text_len;
 	bool is_last_good;         /* it is not the file but what was in force before */
 	char broken[PROBLEM_TEXT]; /* then: why the file could not be used */
 	bool is_stopping;

@@ -47,6 +47,18 @@ static void note_broken(struct daemon *d, const struct diags *diags)
 		       first);
 }
 
+static struct config_text text_of(const struct daemon *d)
+{
+	return (struct config_text){ d->text, d->text_len, d->name };
+}
+
+static struct config_spec *read_text(const struct daemon *d, struct diags *diags)
+{
+	struct config_text t = text_of(d);
+
+	return control_read(&t, diags);
+}
+
 /* What was in force before.  NULL: nothing, or not even that can be used. */
 static struct config_spec *read_last_good(struct daemon *d, const struct diags *broken)
 {
@@ -60,7 +72,8 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 			  d->options->config, d->options->state);
 		return NULL;
 	}
-	spec = control_read(d->text, strlen(d->text), d->name, &diags);
+	d->text_len = strlen(d->text);
+	spec = read_text(d, &diags);
 	if (!spec) {
 		log_diags(&diags);
 		return NULL;
@@ -76,13 +89,12 @@ struct config_spec *start_read(struct daemon *d)
 {
 	struct diags diags = { .count = 0 };
 	struct config_spec *spec = NULL;
-	size_t len = 0;
 
 	d->name = strdup(d->options->config);
-	d->text = control_load(d->options->config, &len, &diags);
+	d->text = control_load(d->options->config, &d->text_len, &diags);
 	/* The diagnoses keep the name, and are read when that of 'd' has changed. */
 	if (d->text && d->name)
-		spec = control_read(d->text, len, d->options->config, &diags);
+		spec = read_text(d, &diags);
 	if (spec)
 		return spec;
 	log_diags(&diags);
@@ -93,7 +105,9 @@ static void on_applied(void *arg, const struct outcome *o);
 
 static void apply(struct daemon *d)
 {
-	control_apply(&d->control, d->text, strlen(d->text), d->name, false, on_applied, d);
+	struct config_text t = text_of(d);
+
+	control_apply(&d->control, &t, false, on_applied, d);
 }
 
 static void applied_well(struct daemon *d, const struct outcome *o)

@@ -48,38 +48,57 @@ static bool option_take(int argc, char **argv, int *at, struct args *a)
 	return false;
 }
 
-/* 0: go on; else the exit code + 1. */
-static int words_read(int argc, char **argv, struct args *a)
+/* "--help" and "--version" end it with an answer. */
+static bool question_answer(const char *word, const struct args *a)
 {
 	struct strbuf usage = { NULL, 0, 0, false };
+
+	if (strcmp(word, "--version") == 0) {
+		(void)puts("xvsctl " XVS_VERSION);
+		return true;
+	}
+	if (strcmp(word, "--help") != 0)
+		return false;
+	verb_usage(&usage, a->count ? a->words[0] : NULL);
+	(void)fputs(usage.text ? usage.text : "", stdout);
+	strbuf_finish(&usage);
+	return true;
+}
+
+static bool word_take(const char *word, struct args *a)
+{
+	if (a->count == WORDS_MAX) {
+		(void)fputs("xvsctl: too many words\n", stderr);
+		return false;
+	}
+	a->words[a->count++] = word;
+	return true;
+}
+
+/* False: leave with *exit_code. */
+static bool words_read(int argc, char **argv, struct args *a, int *exit_code)
+{
 	bool is_options = true;
 
+	*exit_code = EXIT_WRONG_USE;
 	for (int i = 1; i < argc; i++) {
-		if (is_options && strcmp(argv[i], "--") == 0) {
+		bool is_option = is_options && argv[i][0] == '-' && argv[i][1] != '\0';
+
+		if (is_option && strcmp(argv[i], "--") == 0) {
 			is_options = false;
-		} else if (is_options && strcmp(argv[i], "--help") == 0) {
-			verb_usage(&usage, a->count ? a->words[0] : NULL);
-			(void)fputs(usage.text ? usage.text : "", stdout);
-			strbuf_finish(&usage);
-			return EXIT_DONE + 1;
-		} else if (is_options && strcmp(argv[i], "--version") == 0) {
-			(void)puts("xvsctl " XVS_VERSION);
-			return EXIT_DONE + 1;
-		} else if (is_options && argv[i][0] == '-' && argv[i][1] != '\0') {
-			if (!option_take(argc, argv, &i, a)) {
-				(void)fprintf(stderr,
-					      "xvsctl: unknown option, or without its value: %s\n",
-					      argv[i]);
-				return EXIT_WRONG_USE + 1;
-			}
-		} else if (a->count == WORDS_MAX) {
-			(void)fputs("xvsctl: too many words\n", stderr);
-			return EXIT_WRONG_USE + 1;
-		} else {
-			a->words[a->count++] = argv[i];
+		} else if (!is_option) {
+			if (!word_take(argv[i], a))
+				return false;
+		} else if (question_answer(argv[i], a)) {
+			*exit_code = EXIT_DONE;
+			return false;
+		} else if (!option_take(argc, argv, &i, a)) {
+			(void)fprintf(stderr, "xvsctl: unknown option, or without its value: %s\n",
+				      argv[i]);
+			return false;
 		}
 	}
-	return 0;
+	return true;
 }
 
 static bool fits(const struct verb *v, const struct args *a)
@@ -108,16 +127,11 @@ const struct verb *args_read(int argc, char **argv, struct args *out, int *exit_
 	struct strbuf usage = { NULL, 0, 0, false };
 	const struct verb *v;
 	size_t used = 0;
-	int leave;
 
 	if (!a.socket || !a.socket[0])
 		a.socket = XVS_SOCKET_DEFAULT;
-	leave = words_read(argc, argv, &a);
-	if (leave) {
-		*exit_code = leave - 1;
+	if (!words_read(argc, argv, &a, exit_code))
 		return NULL;
-	}
-	*exit_code = EXIT_WRONG_USE;
 	if (a.count == 0) {
 		verb_usage(&usage, NULL);
 		(void)fputs(usage.text ? usage.text : "", stderr);

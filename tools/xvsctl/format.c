@@ -11,9 +11,9 @@ enum { COLUMNS_MAX = 16, INDENT = 2 };
 static void put_clean(struct strbuf *out, const char *text)
 {
 	for (const char *c = text; *c; c++) {
-		char shown = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+		bool is_control = (unsigned char)*c < ' ' || *c == 0x7f;
 
-		strbuf_put(out, &shown, 1);
+		strbuf_put(out, is_control ? "?" : c, 1);
 	}
 }
 
@@ -171,35 +171,37 @@ static void put_entry(struct strbuf *out, const char *key, const json_t *value, 
 	strbuf_put(out, "\n", 1);
 }
 
+static void put_item(struct strbuf *out, const json_t *item, unsigned depth)
+{
+	put_spaces(out, (size_t)depth * INDENT);
+	if (is_deep(item)) {
+		strbuf_add(out, "-\n");
+		format_tree(out, item, depth + 1);
+		return;
+	}
+	strbuf_add(out, "- ");
+	format_value(out, item);
+	strbuf_put(out, "\n", 1);
+}
+
+static void put_scalar(struct strbuf *out, const json_t *value, unsigned depth)
+{
+	put_spaces(out, (size_t)depth * INDENT);
+	format_value(out, value);
+	strbuf_put(out, "\n", 1);
+}
+
 void format_tree(struct strbuf *out, const json_t *value, unsigned depth)
 {
 	json_t *item;
 	const char *key;
-	size_t i;
 
-	if (json_is_object(value)) {
-		/* The macro wants a pointer that could change the object; nothing here does. */
-		json_object_foreach((json_t *)(uintptr_t)value, key, item)
-			put_entry(out, key, item, depth);
-	} else if (json_is_array(value)) {
-		json_array_foreach(value, i, item)
-		{
-			put_spaces(out, (size_t)depth * INDENT);
-			strbuf_put(out, "-", 1);
-			if (is_deep(item)) {
-				strbuf_put(out, "\n", 1);
-				format_tree(out, item, depth + 1);
-				continue;
-			}
-			strbuf_put(out, " ", 1);
-			format_value(out, item);
-			strbuf_put(out, "\n", 1);
-		}
-	} else {
-		put_spaces(out, (size_t)depth * INDENT);
-		format_value(out, value);
-		strbuf_put(out, "\n", 1);
-	}
+	/* The macro wants a pointer that could change the object; nothing here does. */
+	json_object_foreach((json_t *)(uintptr_t)value, key, item) put_entry(out, key, item, depth);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		put_item(out, json_array_get(value, i), depth);
+	if (!json_is_object(value) && !json_is_array(value))
+		put_scalar(out, value, depth);
 }
 
 /* ---- order ------------------------------------------------------------------------------------------ */
