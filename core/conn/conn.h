@@ -47,7 +47,7 @@ struct conn_decision {
 struct conn_env {
 	/*
 	 * [worker] Ask all firewalls of the guarded port's chain.  'view' is complete but for 'slot':
-	 * set view->slot = &slots[n] for the n-th of them.
+	 * set view->slot = &slots[n] for the firewall in slot n.
 	 */
 	void (*authorise)(void *arg, const struct packet *p, struct xvs_conn *view,
 			  uint64_t slots[CONN_SLOTS], struct conn_decision *out);
@@ -85,6 +85,13 @@ void conn_port_close(struct conn_table *t, uint32_t port);
 
 /* [any] Every live connection of the port is authorised anew at its next packet, slots as they are. */
 void conn_port_reauthorise(struct conn_table *t, uint32_t port);
+
+/*
+ * [control] The firewall in this slot has left the chains of the ports for which 'concerns' is
+ * true: what it kept with their connections is zero for the next one.  Takes each one's bit.
+ */
+void conn_clear_slot(struct conn_table *t, uint32_t slot,
+		     bool (*concerns)(const void *arg, uint32_t port), const void *arg);
 
 /* [control] Once in a loop turn while short of objects, or every 100 ms: refills workers' slabs. */
 void conn_refill(struct conn_table *t);

@@ -146,6 +146,24 @@ uint32_t conn_count(struct conn_table *t, const struct conn_filter *f)
 	return count;
 }
 
+void conn_clear_slot(struct conn_table *t, uint32_t slot,
+		     bool (*concerns)(const void *arg, uint32_t port), const void *arg)
+{
+	uint32_t high = slab_high(t);
+
+	for (uint32_t i = 0; i < high; i++) {
+		struct conn *c = &t->objects[i];
+
+		if (!is_shown(c) || !conn_lock(c))
+			continue;
+		if (concerns(arg, c->key.port)) {
+			c->slots[slot] = 0;
+			c->log = (uint16_t)(c->log & ~(1u << slot));
+		}
+		conn_unlock(c);
+	}
+}
+
 /* The end, and the event that tells of it, are a worker's to do: at the next packet or sweep. */
 static bool mark_flushed(struct conn *c)
 {

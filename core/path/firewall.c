@@ -3,7 +3,8 @@
  * firewall.c - between the chain and the connection tracker: packets are asked about, extensions
  * with "xvs.conn/1" authorise and are told.
  *
- * A firewall's slot in a connection is its rank on the port's ingress chain, in both directions.
+ * A firewall's slot in a connection is the same as long as it lives, whoever comes and goes beside
+ * it in the chain.
  */
 #include "base/clock.h"
 #include "path/walk.h"
@@ -135,8 +136,7 @@ static void decide(struct conn_decision *out, const struct instance *inst, uint3
 }
 
 static void authorise_one(const struct firewall_context *ctx, const struct chain_place *at,
-			  struct xvs_packet *pkt, struct xvs_conn *view, uint32_t slot,
-			  struct conn_decision *out)
+			  struct xvs_packet *pkt, struct xvs_conn *view, struct conn_decision *out)
 {
 	struct path_worker *w = ctx->worker;
 	struct instance *inst = at->instance;
@@ -157,7 +157,7 @@ static void authorise_one(const struct firewall_context *ctx, const struct chain
 	w->inside = NULL;
 	counter_add(&iw->cost.judged, 1);
 	counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
-	decide(out, inst, slot, &v);
+	decide(out, inst, at->conn_slot, &v);
 }
 
 static void firewall_authorise(void *arg, const struct packet *p, struct xvs_conn *view,
@@ -166,14 +166,12 @@ static void firewall_authorise(void *arg, const struct packet *p, struct xvs_con
 	const struct firewall_context *ctx = arg;
 	const struct chain *chain = &ctx->conf->ingress;
 	struct xvs_packet *pkt = (struct xvs_packet *)(uintptr_t)&p->x;
-	uint32_t slot = 0;
 
-	for (uint32_t i = 0; i < chain->count && slot < CONN_SLOTS; i++) {
+	for (uint32_t i = 0; i < chain->count; i++) {
 		if (!chain->places[i].instance->has_conn)
 			continue;
-		view->slot = &slots[slot];
-		authorise_one(ctx, &chain->places[i], pkt, view, slot, out);
-		slot++;
+		view->slot = &slots[chain->places[i].conn_slot];
+		authorise_one(ctx, &chain->places[i], pkt, view, out);
 		if (out->action != XVS_CONN_ALLOW)
 			return;
 	}
@@ -202,18 +200,17 @@ static void firewall_event(void *arg, struct xvs_conn *view, uint64_t slots[CONN
 	const struct firewall_context *ctx = arg;
 	struct path_port *port = path_port_of(ctx->worker->path, view->port);
 	const struct chain *chain;
-	uint32_t slot = 0;
 
 	if (!port)
 		return;
 	chain = &rcu_read(&port->conf)->ingress;
-	for (uint32_t i = 0; i < chain->count && slot < CONN_SLOTS; i++) {
-		if (!chain->places[i].instance->has_conn)
+	for (uint32_t i = 0; i < chain->count; i++) {
+		const struct chain_place *at = &chain->places[i];
+
+		if (!at->instance->has_conn || !(log >> at->conn_slot & 1))
 			continue;
-		view->slot = &slots[slot];
-		if (log >> slot & 1)
-			tell_one(ctx->worker, &chain->places[i], view, cause);
-		slot++;
+		view->slot = &slots[at->conn_slot];
+		tell_one(ctx->worker, at, view, cause);
 	}
 }
 

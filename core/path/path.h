@@ -89,6 +89,8 @@ enum path_role { ROLE_GUEST = 0, ROLE_UPLINK = 1, ROLE_HOST = 2 };
 struct chain_place {
 	struct instance *instance;
 	void *port_state;   /* of this port */
+	uint32_t conn_slot; /* with "xvs.conn/1": its slot in connections, the same on all ports */
+	uint32_t reserved;
 };
 
 enum { CHAIN_MAX = 64 };

@@ -92,6 +92,7 @@ static void chain_place(struct chain *chain, const struct attachment *a)
 		chain->conn_place = chain->count;
 	chain->places[chain->count].instance = i;
 	chain->places[chain->count].port_state = a->port_state;
+	chain->places[chain->count].conn_slot = a->member->conn_slot;
 	chain->count++;
 }
 

@@ -91,22 +91,51 @@ void member_publish_names(const struct member *m)
 		counters_name(counters, COUNTERS_REASON, m->nr, i, m->ext->reasons[i].name);
 }
 
-static int check_slots(const struct member *m, struct xvs_error *err)
+/* Those that leave in the same change still have theirs. */
+static int take_slot(struct member *m, struct xvs_error *err)
 {
-	unsigned with_conn = 0;
+	unsigned taken = 0;
 
-	for (size_t i = 0; i < m->sw->member_count; i++) {
-		const struct instance *other = m->sw->members[i]->instance;
-
-		if (other && other != m->instance && other->has_conn)
-			with_conn++;
-	}
-	if (!m->instance->has_conn || with_conn < CONN_SLOTS)
+	if (!m->instance->has_conn)
 		return 0;
+	for (size_t i = 0; i < m->sw->member_count; i++) {
+		const struct member *other = m->sw->members[i];
+
+		if (other != m && other->instance && other->instance->has_conn)
+			taken |= 1u << other->conn_slot;
+	}
+	for (uint16_t slot = 0; slot < CONN_SLOTS; slot++) {
+		if (taken & 1u << slot)
+			continue;
+		m->conn_slot = slot;
+		return 0;
+	}
 	return error_set(err, -ENOSPC, "",
 			 "%s (%s): the chain has %d extensions with " XVS_CONN
 			 " already, which is the most; take one out",
 			 m->name, m->extension, CONN_SLOTS);
+}
+
+/* Whose connections: one port's, or those of all ports of a switch. */
+struct conn_scope {
+	const struct vswitch *sw;
+	uint32_t port; /* 0: all */
+};
+
+static bool is_in_scope(const void *arg, uint32_t port)
+{
+	const struct conn_scope *scope = arg;
+	const struct port *p = port < PORTS_MAX ? scope->sw->w->by_id[port] : NULL;
+
+	return p && p->sw == scope->sw && (scope->port == 0 || scope->port == port);
+}
+
+void member_leave_conns(const struct member *m, uint32_t port)
+{
+	const struct conn_scope scope = { m->sw, port };
+
+	if (m->instance->has_conn)
+		conn_clear_slot(path_conns(m->sw->w->path), m->conn_slot, is_in_scope, &scope);
 }
 
 static int set_policies(struct member *m, const struct settings *settings, struct xvs_error *err)
@@ -148,7 +177,7 @@ int member_start(struct member *m, const struct settings *settings, struct xvs_e
 	result = instance_create(m->ext, &args, path_instance_env(w->path), &m->instance, err);
 	if (result < 0)
 		goto err_number;
-	result = check_slots(m, err);
+	result = take_slot(m, err);
 	if (result == 0)
 		result = set_policies(m, settings, err);
 	if (result < 0)

@@ -206,6 +206,7 @@ static void forgotten(void *arg)
 
 	instance_set_active(s->member->instance, false);
 	detach_from_all(s);
+	member_leave_conns(s->member, 0);
 	member_stop(s->member);
 	if (s->plan_member)
 		s->member->state = MEMBER_DISABLED;

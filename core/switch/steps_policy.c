@@ -140,6 +140,7 @@ static void forgotten(void *arg)
 	struct step *s = arg;
 
 	port_detach(s->port, s->member);
+	member_leave_conns(s->member, s->port->id);
 	transaction_wake(s->t);
 }
 

@@ -37,6 +37,7 @@ struct member {
 	const struct extension *ext; /* NULL: missing */
 	struct instance *instance;   /* while running */
 	uint16_t nr;
+	uint16_t conn_slot; /* with "xvs.conn/1": its own among those of the switch */
 	bool is_required; /* its ports are closed without it */
 	enum member_state state;
 	char problem[PROBLEM_MAX];
@@ -153,6 +154,8 @@ void member_destroy(struct member *m); /* stopped; NULL is fine */
  * force when it succeeds and stay the caller's.
  */
 int member_start(struct member *m, const struct settings *settings, struct xvs_error *err);
+/* It left the chain of one port (by id), or of all (0): its part of connections is as new. */
+void member_leave_conns(const struct member *m, uint32_t port);
 /* No port is attached, no chain has it: destroy(). */
 void member_stop(struct member *m);
 bool member_has_feature(const struct member *m, const char *feature);

@@ -299,6 +299,34 @@ static void closing_a_port_ends_all_silently(void **state)
 	handshake(s);
 }
 
+static bool is_port(const void *arg, uint32_t port)
+{
+	return port == *(const uint32_t *)arg;
+}
+
+/* The next firewall in that slot must not take another's value for its own. */
+static void what_a_firewall_kept_goes_with_it(void **state)
+{
+	const uint32_t other = PORT + 1;
+	const uint32_t own = PORT;
+	struct world *s = *state;
+	uint8_t f[FRAME_BYTES];
+	uint32_t len = frame_tcp(f, guest, server, SEG(F_ACK, 1001, 5001, 1000, 10));
+
+	s->slot_to_leave = 99;
+	handshake(s);
+	s->slot_to_leave = 0;
+	conn_clear_slot(s->t, 0, is_port, &other);
+	conn_clear_slot(s->t, 1, is_port, &own);
+	conn_port_reauthorise(s->t, PORT);
+	assert_int_equal(judge(s, f, len), CONN_PASS);
+	assert_int_equal(s->slot_seen, 99);
+	conn_clear_slot(s->t, 0, is_port, &own);
+	conn_port_reauthorise(s->t, PORT);
+	assert_int_equal(judge(s, f, len), CONN_PASS);
+	assert_int_equal(s->slot_seen, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +335,7 @@ int main(void)
 		WORLD_TEST(forgets_a_denial_in_time_and_with_policy),
 		cmocka_unit_test(denials_are_bounded_and_displace_nobody),
 		WORLD_TEST(asks_again_after_a_change),
+		WORLD_TEST(what_a_firewall_kept_goes_with_it),
 		WORLD_TEST(a_reply_may_ask_again_too),
 		WORLD_TEST(a_change_may_end_a_connection),
 		WORLD_TEST(tells_begin_and_end),

@@ -70,6 +70,7 @@ struct bench {
 	struct probe *probes[BENCH_PROBES];
 	uint32_t probe_count;
 	uint64_t now_ns;
+	uint32_t pool_packets, pool_small, pool_large; /* at the start */
 	const struct backend_ops *next_ops; /* of ports to come; NULL: those of memory */
 };
 
@@ -319,7 +320,9 @@ static inline void bench_segment(uint32_t id, uint32_t segment)
 static inline void bench_chain(uint32_t id, struct probe *probe)
 {
 	struct port_conf *conf = &bench.ports[id].conf;
-	struct chain_place at = { probe->instance, (void *)(uintptr_t)id };
+	struct chain_place at = { .instance = probe->instance,
+				  .port_state = (void *)(uintptr_t)id,
+				  .conn_slot = probe->index % CONN_SLOTS };
 	bool has_conn = probe->instance->has_conn;
 
 	if (probe->ext.cls == XVS_FORWARD)
@@ -366,6 +369,9 @@ static inline int bench_open(void **state)
 	(void)state;
 	bench_start((struct path_config){ .workers = 1, .flows = 1024, .is_driven = true });
 	bench_turn();
+	bench.pool_packets = pool_packets_left(bench.w->pool);
+	bench.pool_small = pool_small_left(bench.w->pool);
+	bench.pool_large = pool_large_left(bench.w->pool);
 	return 0;
 }
 
@@ -466,12 +472,23 @@ static inline void probe_delete(struct probe *p)
 	free(p);
 }
 
+/* What nobody holds was given back to the last buffer. */
+static inline void bench_assert_pool(void)
+{
+	if (!bench.w || path_held(bench.path))
+		return;
+	assert_int_equal(pool_packets_left(bench.w->pool), bench.pool_packets);
+	assert_int_equal(pool_small_left(bench.w->pool), bench.pool_small);
+	assert_int_equal(pool_large_left(bench.w->pool), bench.pool_large);
+}
+
 /* The law holds at the end of every test. */
 static inline int bench_close(void **state)
 {
 	(void)state;
 	bench_turns(3);
 	bench_assert_law();
+	bench_assert_pool();
 	for (uint32_t id = 0; id < BENCH_PORTS; id++) {
 		if (bench.ports[id].port)
 			bench_remove(id);

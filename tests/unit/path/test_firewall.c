@@ -308,6 +308,43 @@ static void a_firewall_that_was_not_asked_yet_is_asked(void **state)
 	unguard();
 }
 
+static uint64_t slot_seen[BENCH_PROBES];
+
+static void keep_a_value(struct probe *p, const struct xvs_conn *c, struct xvs_conn_verdict *v)
+{
+	(void)v;
+	slot_seen[p->index] = *c->slot;
+	*c->slot = 100 + p->index;
+}
+
+/* "eight bytes of yours": not those of the neighbour that was taken out of the chain. */
+static void a_firewall_keeps_its_slot_when_another_leaves(void **state)
+{
+	struct port_conf *conf = &bench.ports[GUARDED].conf;
+	struct memory_frame f = { .len = 0 };
+	struct probe *second;
+
+	(void)state;
+	setup(0);
+	second = firewall(0);
+	wall->on_authorise = keep_a_value;
+	second->on_authorise = keep_a_value;
+	bench_chain(GUARDED, second);
+	f.len = frame_udp(f.bytes, at(OTHER, 999), at(GUARDED, 53), 20);
+	pass(OTHER, &f);
+	assert_int_equal(slot_seen[0] + slot_seen[1], 0);
+	conf->ingress.places[0] = conf->ingress.places[1];
+	conf->ingress.count = 1;
+	conf->egress.count = 1; /* mirrored, so that the second is the first there */
+	bench_publish(GUARDED);
+	conn_port_reauthorise(path_conns(bench.path), GUARDED);
+	pass(OTHER, &f);
+	assert_int_equal(slot_seen[0], 0);
+	assert_int_equal(slot_seen[1], 101);
+	assert_int_equal(got(GUARDED), 2);
+	unguard();
+}
+
 /* ---- look inside --------------------------------------------------------------------------------- */
 
 static void an_error_about_a_connection_passes_and_others_do_not(void **state)
@@ -424,6 +461,7 @@ int main(void)
 		BENCH_TEST(a_burst_that_finds_its_verdict_stale_asks_once),
 		BENCH_TEST(a_flushed_connection_is_met_anew),
 		BENCH_TEST(a_firewall_that_was_not_asked_yet_is_asked),
+		BENCH_TEST(a_firewall_keeps_its_slot_when_another_leaves),
 		BENCH_TEST(an_error_about_a_connection_passes_and_others_do_not),
 		BENCH_TEST(later_fragments_wait_for_the_first_and_follow_it),
 		BENCH_TEST(fragments_without_a_first_end),
