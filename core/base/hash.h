@@ -19,8 +19,11 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
+/* A structure without padding may be hashed as the words that it is made of. */
+typedef uint64_t __attribute__((may_alias)) hash_word;
+
 /* [any] 'words' 64-bit words; multiply-fold with two secret lanes, as wyhash does. */
-static inline uint64_t hash_words(const uint64_t *w, size_t words, uint64_t seed)
+static inline uint64_t hash_words(const hash_word *w, size_t words, uint64_t seed)
 {
 	uint64_t h = seed ^ hash_secret[0];
 	size_t i = 0;

@@ -44,7 +44,7 @@ static inline flow_word *flow_words_of(struct flow_key *k)
 
 static inline uint64_t flow_hash(const struct flow_key *k, uint64_t seed)
 {
-	return hash_words((const uint64_t *)(const void *)k, FLOW_WORDS, seed);
+	return hash_words((const hash_word *)(const void *)k, FLOW_WORDS, seed);
 }
 
 static inline void flow_key_and(struct flow_key *out, const struct flow_key *a,

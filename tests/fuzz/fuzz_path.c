@@ -365,7 +365,7 @@ static void chain_push(struct chain *chain, uint32_t n, uint32_t at)
 {
 	for (uint32_t i = chain->count; i > at; i--)
 		chain->places[i] = chain->places[i - 1];
-	chain->places[at] = (struct chain_place){ extensions[n].instance, NULL };
+	chain->places[at] = (struct chain_place){ .instance = extensions[n].instance };
 	chain->count++;
 	if (chain->conn_place < CHAIN_MAX && at <= chain->conn_place)
 		chain->conn_place++;
