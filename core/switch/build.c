@@ -351,10 +351,9 @@ static int add_unaddress(struct transaction *t, struct plan_switch *ps)
 
 static int add_publication(struct transaction *t, struct plan_switch *ps)
 {
-	if (add_port_steps(t, ps, PHASE_COMMIT, &step_port_address) < 0 ||
-	    add_port_steps(t, ps, PHASE_COMMIT, &step_port_publish) < 0)
+	if (add_port_steps(t, ps, PHASE_COMMIT, &step_port_address) < 0)
 		return -ENOMEM;
-	return add_port_steps(t, ps, PHASE_COMMIT, &step_port_tell);
+	return add_port_steps(t, ps, PHASE_COMMIT, &step_port_publish);
 }
 
 /* Whose verdicts are to be judged anew though their conf may be the same. */
@@ -471,8 +470,9 @@ int transaction_build_links(struct transaction *t)
 		enum step_phase phase;
 		const struct step_ops *ops;
 	} kinds[] = {
-		{ PHASE_COMMIT, &step_port_unaddress }, { PHASE_COMMIT, &step_port_address },
-		{ PHASE_COMMIT, &step_port_publish },   { PHASE_COMMIT, &step_port_tell },
+		{ PHASE_COMMIT, &step_port_unaddress },
+		{ PHASE_COMMIT, &step_port_address },
+		{ PHASE_COMMIT, &step_port_publish },
 		{ PHASE_CLEAR, &step_port_quiet },
 	};
 	const struct world *w = t->w;

@@ -110,6 +110,8 @@ bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reason
 		guard(p, conf, reasons);
 	p->is_open = reasons->count == 0;
 	keep_reasons(p, reasons);
+	/* First, so that UP comes before the first packet. */
+	port_tell_news(p);
 	if (!p->path_port || (!is_changed && conf_equal(conf, p->path_port->conf))) {
 		free(conf);
 		return !p->is_open;

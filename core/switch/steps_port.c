@@ -126,7 +126,6 @@ static int swap_undo(struct step *s)
 	port_set_mac(p);
 	if (port_publish(p, conf, reasons, true))
 		transaction_note(s->t, "port %s is closed: %s", p->full_name, p->reasons->text[0]);
-	port_tell_news(p);
 	return 0;
 }
 
@@ -217,15 +216,6 @@ static int publish(struct step *s, struct xvs_error *err)
 }
 
 const struct step_ops step_port_publish = { publish, NULL, buffers_free };
-
-static int tell(struct step *s, struct xvs_error *err)
-{
-	(void)err;
-	port_tell_news(s->port);
-	return 0;
-}
-
-const struct step_ops step_port_tell = { tell, NULL, NULL };
 
 /* ---- a port falls silent ------------------------------------------------------------------------- */
 

@@ -126,7 +126,6 @@ extern const struct step_ops step_port_leave;     /* commit: port: out of the li
 extern const struct step_ops step_port_unaddress; /* commit: port */
 extern const struct step_ops step_port_address;   /* commit: port */
 extern const struct step_ops step_port_publish;   /* commit: port, plan_port; conf, reasons */
-extern const struct step_ops step_port_tell;      /* commit: port */
 extern const struct step_ops step_port_quiet;     /* clear: port: DOWN, connections end */
 extern const struct step_ops step_port_down;      /* clear: port: down and destroyed */
 

@@ -184,7 +184,10 @@ int port_up(struct port *p, struct member *const *members, size_t count, bool is
 	    struct xvs_error *err);
 /* The rest of what port_up() did, when it has left the path. */
 void port_down(struct port *p);
-/* Compiles and publishes; 'conf' and 'reasons' are taken.  True: it is closed. */
+/*
+ * Compiles, tells what is new to those that know the port, and publishes; 'conf' and 'reasons' are
+ * taken.  True: it is closed.
+ */
 bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons, bool is_changed);
 void port_facts(const struct port *p, struct xvs_port *out);
 /* Address and segment by its policy; the MTU until the backend says another. */
