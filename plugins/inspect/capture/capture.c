@@ -216,7 +216,7 @@ static void capture_judge(void *self, const struct xvs_batch *b, uint32_t i,
 	if (s->filter && cbpf_trace(s->filter, &f, &map) == CBPF_NO)
 		return;
 	v->action = XVS_FLOW_WATCH;
-	v->watch_bytes = s->snaplen;
+	v->watch_bytes = s->look;
 }
 
 static void capture_packet(const struct session *s, const struct xvs_batch *b,

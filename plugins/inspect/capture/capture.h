@@ -44,6 +44,7 @@ struct session {
 	struct cbpf_program *filter;         /* NULL: everything */
 	uint32_t number;                     /* never 0 */
 	uint32_t snaplen;
+	uint32_t look; /* bytes that the filter or the file want */
 	uint32_t direction;
 	bool left; /* workers have left it: the next drain is its last */
 	bool last_drain;

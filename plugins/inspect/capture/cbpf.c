@@ -48,6 +48,7 @@ enum alu {
 };
 enum jump { JUMP_A = 0x00, JUMP_EQ = 0x10, JUMP_GT = 0x20, JUMP_GE = 0x30, JUMP_SET = 0x40 };
 enum { SOURCE_X = 0x08, RET_A = 0x10, MISC_TXA = 0x80 };
+enum { LOAD_MAX = 4, IPV4_HEADER_MAX = 60 };
 enum { CODE_CLASS = 0x07, CODE_SIZE = 0x18, CODE_MODE = 0xe0, CODE_OP = 0xf0 };
 
 enum step { STEP_GO, STEP_ACCEPT, STEP_REJECT, STEP_UNKNOWN };
@@ -142,6 +143,31 @@ bool cbpf_is_valid(const struct cbpf_insn *insns, uint32_t count)
 			return false;
 	}
 	return (insns[count - 1].code & CODE_CLASS) == CLASS_RET;
+}
+
+static bool is_frame_load(const struct cbpf_insn *in)
+{
+	uint32_t class = in->code & CODE_CLASS;
+	uint32_t mode = in->code & CODE_MODE;
+
+	return (class == CLASS_LD || class == CLASS_LDX) &&
+	       (mode == MODE_ABS || mode == MODE_IND || mode == MODE_MSH);
+}
+
+/* What is added to places by the index register is the length of an IPv4 header. */
+uint32_t cbpf_reach(const struct cbpf_program *program, uint32_t most)
+{
+	uint64_t reach = 0;
+
+	for (uint32_t i = 0; i < program->count; i++) {
+		const struct cbpf_insn *in = &program->insns[i];
+		bool is_indirect = (in->code & CODE_MODE) == MODE_IND;
+		uint64_t end = (uint64_t)in->k + LOAD_MAX + (is_indirect ? IPV4_HEADER_MAX : 0);
+
+		if (is_frame_load(in) && end > reach)
+			reach = end;
+	}
+	return reach < most ? (uint32_t)reach : most;
 }
 
 /* ---- running ----------------------------------------------------------------------------- */

@@ -33,6 +33,9 @@ enum cbpf_answer { CBPF_NO, CBPF_YES, CBPF_UNKNOWN };
 /* [any] Is it a program: known instructions, jumps forward to one of them, a return at the end? */
 bool cbpf_is_valid(const struct cbpf_insn *insns, uint32_t count);
 
+/* [control] Of a valid program: so many bytes of a frame it may look at, at most 'most'. */
+uint32_t cbpf_reach(const struct cbpf_program *program, uint32_t most);
+
 /* [worker] Of a valid program: does it accept the frame? */
 bool cbpf_run(const struct cbpf_program *program, const struct frame *f);
 

@@ -18,6 +18,9 @@ struct session *session_create(struct capture *c, const struct capture_policy *p
 	s->policy = policy;
 	s->filter = filter;
 	s->snaplen = policy->snaplen;
+	s->look = filter ? cbpf_reach(filter, SNAPLEN_MAX) : 0;
+	if (s->look < s->snaplen)
+		s->look = s->snaplen;
 	s->direction = policy->direction;
 	writer_init(&s->writer, c->host);
 	memcpy(s->writer.path, policy->file, sizeof(s->writer.path));

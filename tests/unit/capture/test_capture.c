@@ -290,6 +290,29 @@ static void cuts_packets_at_snaplen(void **state)
 	folder_remove(&n);
 }
 
+/* The host makes readable what it is asked for, and no more than that may be. */
+static void a_filter_looks_behind_snaplen(void **state)
+{
+	struct net n;
+	struct xvs_flow_verdict v;
+
+	(void)state;
+	net_create(&n);
+	n.policy.snaplen = 64;
+	capture_begin(&n, "tcp[700:4] = 1 or ether[900] = 1");
+	make_packet(&n, 6, 80);
+	v = fake_judge(&n.host, batch(&n, 0, false), &n.packet.key);
+	assert_int_equal(v.action, XVS_FLOW_WATCH);
+	assert_in_range(v.watch_bytes, 901, 901 + 64);
+
+	n.policy.snaplen = 2000;
+	capture_begin(&n, "ether[20] = 1");
+	v = fake_judge(&n.host, batch(&n, 0, false), &n.packet.key);
+	assert_int_equal(v.watch_bytes, 2000);
+	net_end(&n);
+	folder_remove(&n);
+}
+
 static void flows_that_cannot_match_are_never_seen(void **state)
 {
 	struct net n;
@@ -607,6 +630,7 @@ int main(void)
 		cmocka_unit_test(writes_what_was_seen),
 		cmocka_unit_test(describes_ports_and_directions),
 		cmocka_unit_test(cuts_packets_at_snaplen),
+		cmocka_unit_test(a_filter_looks_behind_snaplen),
 		cmocka_unit_test(flows_that_cannot_match_are_never_seen),
 		cmocka_unit_test(a_watched_packet_must_match_as_well),
 		cmocka_unit_test(captures_at_the_ports_and_in_the_direction_wanted),
