@@ -114,7 +114,8 @@ struct flow_entry {
 	uint16_t mask_nr;
 	uint32_t hash_low;         /* of the masked key: its two places in the index */
 	uint32_t hash_high;
-	uint32_t is_temporary;     /* never in the index: ends with its burst */
+	uint16_t is_temporary;     /* never in the index: ends with its burst */
+	uint16_t has_accounts;     /* some step wants account() while packets come */
 	struct flow_entry *next;   /* free list, or retired in this burst */
 } __attribute__((aligned(64)));
 

@@ -87,6 +87,8 @@ void account_due(void *arg, struct flow_entry *e)
 {
 	struct path_worker *w = arg;
 
+	if (!e->has_accounts)
+		return;
 	account_leg_due(w, e, &e->leg);
 	for (uint32_t i = 0; i < e->out_count; i++)
 		account_leg_due(w, e, flow_out(e, i));

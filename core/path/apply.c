@@ -7,23 +7,37 @@
  */
 #include "path/walk.h"
 
-/* Live packets whose leg has 'bit' in the word at this offset of struct flow_leg. */
-#define LEGS_WITH(b, member, bit, out) \
-	do { \
-		(out) = 0; \
-		for (XVS_EACH(i_, (b)->live)) { \
-			if ((b)->legs[i_]->member & (bit)) \
-				(out) |= UINT64_C(1) << i_; \
-		} \
-	} while (0)
+/*
+ * What the legs of the live packets have in store, gathered in one pass: a bit for each place at
+ * which some packet, or every packet, has something to do.  Legs that change make it out of date.
+ */
+struct work {
+	uint64_t events;
+	uint64_t calls, all_calls;
+	uint64_t rewrites;
+	uint64_t drops;
+};
 
-static uint64_t burst_events(const struct burst *b)
+static void gather(const struct burst *b, struct work *k)
 {
-	uint64_t events = 0;
+	*k = (struct work){ .all_calls = UINT64_MAX };
+	for (XVS_EACH(i, b->live)) {
+		const struct flow_leg *leg = b->legs[i];
 
-	for (XVS_EACH(i, b->live))
-		events |= b->legs[i]->events;
-	return events;
+		k->events |= leg->events;
+		k->calls |= leg->calls;
+		k->all_calls &= leg->calls;
+		k->rewrites |= leg->rewrites;
+		if (leg->drop_place != FLOW_NO_PLACE)
+			k->drops |= UINT64_C(1) << leg->drop_place;
+	}
+}
+
+static void gather_again(struct burst *b, struct work *k)
+{
+	if (b->has_relooked)
+		gather(b, k);
+	b->has_relooked = false;
 }
 
 static void apply_conn(struct burst *b, uint32_t place)
@@ -84,50 +98,62 @@ static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
 	burst_drop(b, i, leg->drop_instance, leg->drop_reason);
 }
 
-static void apply_place(struct burst *b, uint32_t place)
+static void apply_calls(struct burst *b, const struct work *k, uint32_t place)
 {
 	uint64_t bit = UINT64_C(1) << place;
-	uint64_t mask;
+	uint64_t mask = k->all_calls & bit ? b->live : 0;
 
-	apply_conn(b, place);
-	LEGS_WITH(b, calls, bit, mask);
+	for (XVS_EACH(i, mask ? 0 : b->live)) {
+		if (b->legs[i]->calls & bit)
+			mask |= UINT64_C(1) << i;
+	}
 	if (mask)
 		burst_call(b, place, mask);
-	LEGS_WITH(b, rewrites, bit, mask);
-	for (XVS_EACH(i, mask))
-		apply_rewrite(b, place, (uint32_t)i);
-	LEGS_WITH(b, events, bit, mask);
-	for (XVS_EACH(i, mask))
-		apply_drop(b, place, (uint32_t)i);
 }
 
-static void apply_tapped_place(struct burst *b, uint32_t place)
+static void apply_place(struct burst *b, struct work *k, uint32_t place)
+{
+	uint64_t bit = UINT64_C(1) << place;
+
+	apply_conn(b, place);
+	gather_again(b, k);
+	if (k->calls & bit)
+		apply_calls(b, k, place);
+	gather_again(b, k);
+	for (XVS_EACH(i, k->rewrites & bit ? b->live : 0)) {
+		if (b->legs[i]->rewrites & bit)
+			apply_rewrite(b, place, (uint32_t)i);
+	}
+	for (XVS_EACH(n, k->drops & bit ? b->live : 0))
+		apply_drop(b, place, (uint32_t)n);
+}
+
+static void apply_tapped_place(struct burst *b, struct work *k, uint32_t place)
 {
 	tap_before(b, place);
-	apply_place(b, place);
+	apply_place(b, k, place);
 	tap_after(b, place);
 }
 
 void burst_apply(struct burst *b)
 {
+	uint64_t behind = UINT64_MAX;
 	uint64_t taps = 0;
-	uint64_t events;
+	struct work k;
 
 	if (tap_is_at(b->worker, CAPTURE_BEFORE) || tap_is_at(b->worker, CAPTURE_AFTER))
 		taps = tap_places(b);
-	events = burst_events(b) | taps;
+	gather(b, &k);
 	b->has_relooked = false;
-	while (events) {
-		uint32_t place = (uint32_t)__builtin_ctzll(events);
+	while ((k.events | taps) & behind) {
+		uint32_t place = (uint32_t)__builtin_ctzll((k.events | taps) & behind);
 
 		if (taps >> place & 1)
-			apply_tapped_place(b, place);
+			apply_tapped_place(b, &k, place);
 		else
-			apply_place(b, place);
-		if (b->has_relooked)
-			events |= burst_events(b);
-		b->has_relooked = false;
+			apply_place(b, &k, place);
+		gather_again(b, &k);
 		/* only what lies behind: shifting by 64 is undefined, so in two steps */
-		events &= ~UINT64_C(1) << place;
+		behind = ~UINT64_C(1) << place;
 	}
 }

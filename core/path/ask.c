@@ -198,6 +198,8 @@ static void entry_limits(struct walk *k, const struct xvs_flow_verdict *v)
 		e->idle_ms = v->idle_ms;
 	if (v->max_ms)
 		walk_expire(k, v->max_ms);
+	if (v->account_ms && v->cookie)
+		e->has_accounts = 1;
 }
 
 /* Does the rest of the chain see what it saw when the old verdict was given? */

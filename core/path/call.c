@@ -64,35 +64,33 @@ static uint64_t select_watched(struct burst *b, uint32_t place, uint64_t mask)
 	return shown;
 }
 
-static uint64_t select_all(struct burst *b, uint64_t mask)
+static uint64_t select_all(struct burst *b, const struct instance *inst, uint64_t mask)
 {
-	for (XVS_EACH(i, mask))
+	for (XVS_EACH(i, inst->cls == XVS_FORWARD ? mask : 0))
 		b->dest[i] = XVS_DEST_NONE;
 	return mask;
+}
+
+static uint32_t at_most(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
 }
 
 /* As many as can be kept whatever happens: refusal must precede the act. */
 static uint32_t steal_quota(const struct burst *b, const struct instance *inst)
 {
-	const struct path_port *port = b->conf->port;
-	uint32_t held = instance_held(inst);
-	uint32_t charged = atomic_load_explicit(&port->held, memory_order_relaxed);
-	uint32_t quota = held < INSTANCE_HELD_MAX ? INSTANCE_HELD_MAX - held : 0;
 	const struct pool *pool = b->worker->pool;
+	uint32_t held, charged, quota;
 
 	if (!(inst->rights & XVS_RIGHT_QUEUE) || inst->cls == XVS_INSPECT)
 		return 0;
-	if (charged >= PORT_HELD_MAX)
+	held = instance_held(inst);
+	charged = atomic_load_explicit(&b->conf->port->held, memory_order_relaxed);
+	if (held >= INSTANCE_HELD_MAX || charged >= PORT_HELD_MAX)
 		return 0;
-	if (quota > PORT_HELD_MAX - charged)
-		quota = PORT_HELD_MAX - charged;
-	if (quota > pool_packets_left(pool) / 2)
-		quota = pool_packets_left(pool) / 2;
-	if (quota > pool_small_left(pool))
-		quota = pool_small_left(pool);
-	if (quota > pool_large_left(pool))
-		quota = pool_large_left(pool);
-	return quota;
+	quota = at_most(INSTANCE_HELD_MAX - held, PORT_HELD_MAX - charged);
+	quota = at_most(quota, pool_packets_left(pool) / 2);
+	return at_most(quota, at_most(pool_small_left(pool), pool_large_left(pool)));
 }
 
 static void invoke(struct burst *b, struct instance *inst, struct xvs_batch *batch)
@@ -171,6 +169,7 @@ static void take_settled(struct burst *b, const struct instance *inst, uint32_t 
 	if (!dropped)
 		return;
 	s->reason = b->reason[i];
+	b->has_relooked = true;
 	leg->is_settled = 1;
 	leg_drop(leg, place, inst->nr, b->reason[i]);
 }
@@ -288,7 +287,8 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask)
 	const struct chain_place *at = &b->chain->places[place];
 	struct instance *inst = at->instance;
 	struct instance_worker *iw = &inst->workers[b->worker->w.nr];
-	uint64_t shown = inst->has_flow ? select_watched(b, place, mask) : select_all(b, mask);
+	uint64_t shown = inst->has_flow ? select_watched(b, place, mask) :
+					  select_all(b, inst, mask);
 	uint32_t quota = steal_quota(b, inst);
 	struct xvs_batch batch;
 

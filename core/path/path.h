@@ -172,6 +172,12 @@ void path_settle(struct path *path, void (*done)(void *arg, int slow, struct ins
 void path_drain(struct path *path, struct instance *i, void *port_state,
 		void (*done)(void *arg, uint32_t left), void *arg);
 
+/*
+ * [control] After the instance with this number was destroyed: packets that it never gave back are
+ * dropped (stale), then done(arg).
+ */
+void path_reclaim(struct path *path, uint16_t nr, void (*done)(void *arg), void *arg);
+
 /* [control] After an instance left all chains: its steps in flow entries end (last account()). */
 void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg);
 

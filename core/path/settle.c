@@ -135,6 +135,45 @@ void path_drain(struct path *path, struct instance *i, void *port_state,
 		drain_end(d);
 }
 
+/* ---- reclaim: what was set aside ------------------------------------------------------------------- */
+
+struct reclaiming {
+	uint16_t nr;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void reclaim_one(void *arg, struct packet *p)
+{
+	packet_drop(arg, p, p->x.port_in, p->stage, 0, REASON_STALE);
+}
+
+static void reclaim_on(struct path_worker *w, void *arg)
+{
+	pool_each_owned(w->pool, ((struct reclaiming *)arg)->nr, reclaim_one, w);
+}
+
+static void reclaimed(void *arg)
+{
+	struct reclaiming *r = arg;
+
+	r->done(r->arg);
+	free(r);
+}
+
+void path_reclaim(struct path *path, uint16_t nr, void (*done)(void *arg), void *arg)
+{
+	struct reclaiming *r = malloc(sizeof(*r));
+
+	/* Without memory they stay lost, as they have been so far. */
+	if (r)
+		*r = (struct reclaiming){ nr, done, arg };
+	if (r && path_each_worker(path, reclaim_on, reclaimed, r) == 0)
+		return;
+	free(r);
+	done(arg);
+}
+
 /* ---- collect: bring accounts up to date --------------------------------------------------------------- */
 
 struct collecting {
