@@ -93,6 +93,10 @@ struct packet *packet_new(struct pool *pool);
 /* [worker] Drops its buffers and gives the object back.  Not counted: the caller did. */
 void packet_free(struct packet *p);
 
+/* [worker] fn for each packet in use with this owner; fn may free it. */
+void pool_each_owned(struct pool *pool, uint16_t owner, void (*fn)(void *arg, struct packet *p),
+		     void *arg);
+
 /* [worker] A buffer with one reference, or NULL.  Freed by buffer_put() when the last packet lets go. */
 struct buffer *buffer_new(struct pool *pool, uint32_t size);
 void buffer_put(struct pool *pool, struct buffer *b);

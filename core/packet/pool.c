@@ -129,6 +129,19 @@ void packet_free(struct packet *p)
 	ASAN_POISON_MEMORY_REGION(p->head, sizeof(p->head));
 }
 
+void pool_each_owned(struct pool *pool, uint16_t owner, void (*fn)(void *arg, struct packet *p),
+		     void *arg)
+{
+	struct packet *packets = (struct packet *)(void *)pool->packets.base;
+
+	for (uint32_t i = 0; i < pool->packets.fresh; i++) {
+		struct packet *p = &packets[i];
+
+		if (p->x.host == p && p->owner == owner)
+			fn(arg, p);
+	}
+}
+
 /* A small buffer never comes from the large ones: they are few, and 64 KiB packets need them. */
 struct buffer *buffer_new(struct pool *pool, uint32_t size)
 {

@@ -200,9 +200,18 @@ static void detach_from_all(const struct step *s)
 			port_detach(w->by_id[id], s->member);
 }
 
+static void stopped(void *arg)
+{
+	struct step *s = arg;
+
+	transaction_wake(s->t);
+}
+
 static void forgotten(void *arg)
 {
 	struct step *s = arg;
+	bool keeps_packets = instance_held(s->member->instance) > 0;
+	uint16_t nr = s->member->nr;
 
 	instance_set_active(s->member->instance, false);
 	detach_from_all(s);
@@ -210,7 +219,11 @@ static void forgotten(void *arg)
 	member_stop(s->member);
 	if (s->plan_member)
 		s->member->state = MEMBER_DISABLED;
-	transaction_wake(s->t);
+	/* Not before, as it may have looked at them until its end. */
+	if (keeps_packets)
+		path_reclaim(s->t->w->path, nr, stopped, s);
+	else
+		stopped(s);
 }
 
 static void drained(void *arg, uint32_t left)

@@ -157,6 +157,32 @@ static void an_instance_holds_no_more_than_its_quota(void **state)
 	bench_assert_law();
 }
 
+/* "what is not given back within a second is set aside until destroy" */
+static void what_an_instance_kept_is_dropped_after_its_end(void **state)
+{
+	struct memory_frame f = udp(1, 2, 53, 20);
+	bool done = false;
+	struct probe *a;
+
+	(void)state;
+	bench_ports(2);
+	a = thief(ALL);
+	a->on_packets = steal_and_forget;
+	bench_chain(1, a);
+	pass(1, &f);
+	pass(1, &f);
+	assert_int_equal(path_held(bench.path), 2);
+	bench.ports[1].conf.ingress.count = 0;
+	bench.ports[1].conf.egress.count = 0;
+	bench_publish(1);
+	probe_delete(a);
+	path_reclaim(bench.path, 1, note_done, &done);
+	bench_wait(&done);
+	assert_int_equal(path_held(bench.path), 0);
+	assert_int_equal(drops_in(1, REASON_STALE), 2);
+	assert_int_equal(atomic_load(&bench.ports[1].port->held), 0);
+}
+
 static void a_packet_is_given_back_once(void **state)
 {
 	struct memory_frame f = udp(1, 2, 53, 20);
@@ -559,6 +585,7 @@ int main(void)
 		BENCH_TEST(on_egress_it_goes_on_at_the_same_exit),
 		BENCH_TEST(without_the_right_nothing_is_stolen),
 		BENCH_TEST(an_instance_holds_no_more_than_its_quota),
+		BENCH_TEST(what_an_instance_kept_is_dropped_after_its_end),
 		BENCH_TEST(a_packet_is_given_back_once),
 		BENCH_TEST(from_another_thread_nothing_is_given_back),
 		BENCH_TEST(anothers_packet_is_not_given_back),
