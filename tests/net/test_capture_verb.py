@@ -44,12 +44,15 @@ class Capture:
     """xvsctl capture, running; its session is there when this has been made."""
 
     def __init__(self, daemon, *words):
-        before = daemon.capture_sessions()
         self.child = subprocess.Popen(
             [str(BUILD / "bin" / "xvsctl"), "--socket", str(daemon.socket), "capture", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for("the session", lambda: self.child.poll() is not None
-                 or daemon.capture_sessions() > before)
+        wait_for("the session", lambda: self.child.poll() is not None or self.is_answered())
+
+    def is_answered(self):
+        """The daemon hands the memory over when all workers know of the session."""
+        with open(f"/proc/{self.child.pid}/maps", encoding="utf-8") as maps:
+            return "memfd:xvs-capture" in maps.read()
 
     def end(self):
         """(lines, last line on stderr) after the interrupt that an operator sends."""

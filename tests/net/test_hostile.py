@@ -19,6 +19,8 @@ from support.daemon import BUILD
 from support.patience import wait_for
 
 VM1, VM2, FAR = "52:54:00:00:00:01", "52:54:00:00:00:02", "02:00:00:00:00:01"
+# The sanitizers of clang 14 do not find their place under the randomisation of newer kernels.
+PLAIN_ADDRESSES = ("setarch", "-R")
 IN_FLIGHT = 100  # fewer than any queue on the way holds
 ASAN_BUILD = os.environ.get("XVS_ASAN_BUILD")
 
@@ -70,7 +72,8 @@ def lab(hosts, outside, xvsd, tmp_path):
 
     def make(build, more="", forged="true"):
         outside.up("10.77.0.254/24")
-        daemon = xvsd(CONFIG.format(home=tmp_path, forged=forged) + more, build=build)
+        daemon = xvsd(CONFIG.format(home=tmp_path, forged=forged) + more, build=build,
+                      wrap=PLAIN_ADDRESSES if build != BUILD else ())
         for number, guest in enumerate(guests, 1):
             guest.up(f"10.77.0.{number}/24")
         return daemon, *guests
@@ -96,6 +99,11 @@ def fire(daemon, port, host, frames):
     wire.close()
 
 
+def reaches_a_socket(made):
+    """The kernel itself discards a frame whose VLAN tag is cut short."""
+    return made[12:14] not in (b"\x81\x00", b"\x88\xa8") or len(made) >= 20
+
+
 def is_sound(daemon, vm1, outside):
     """It still forwards, and counts right."""
     daemon.rpc("conn.flush")
@@ -115,7 +123,8 @@ def test_at_a_tap(lab, outside, count, build):
 @pytest.mark.parametrize("count, build", COUNTS)
 def test_at_a_device(lab, outside, count, build):
     daemon, vm1, _ = lab(build)
-    fire(daemon, "lab/up0", outside, barrage(2, count, FAR, VM2))
+    frames = (made for made in barrage(2, count, FAR, VM2) if reaches_a_socket(made))
+    fire(daemon, "lab/up0", outside, frames)
     is_sound(daemon, vm1, outside)
 
 
