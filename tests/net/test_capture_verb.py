@@ -47,12 +47,13 @@ class Capture:
         self.child = subprocess.Popen(
             [str(BUILD / "bin" / "xvsctl"), "--socket", str(daemon.socket), "capture", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for("the session", lambda: self.child.poll() is not None or self.is_answered())
+        wait_for("the session", lambda: self.child.poll() is not None or self.is_in_force())
 
-    def is_answered(self):
-        """The daemon hands the memory over when all workers know of the session."""
-        with open(f"/proc/{self.child.pid}/maps", encoding="utf-8") as maps:
-            return "memfd:xvs-capture" in maps.read()
+    def is_in_force(self):
+        """It catches the interrupt once the daemon has answered: all workers know of the session."""
+        with open(f"/proc/{self.child.pid}/status", encoding="utf-8") as status:
+            caught, = [line.split()[1] for line in status if line.startswith("SigCgt:")]
+        return int(caught, 16) >> (signal.SIGINT - 1) & 1
 
     def end(self):
         """(lines, last line on stderr) after the interrupt that an operator sends."""
