@@ -177,6 +177,7 @@ static void settled(void *arg, int slow, struct instance *who)
 		/* What is to be cleared away waits for that worker; the operator does not. */
 		transaction_answer(s->t);
 	}
+	transaction_answer_in_time(s->t);
 	transaction_wake(s->t);
 }
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 static void advance(struct transaction *t);
@@ -71,6 +72,7 @@ static void free_steps(struct transaction *t)
 
 static void transaction_destroy(struct transaction *t)
 {
+	loop_timer_destroy(t->patience);
 	settings_finish(&t->garbage);
 	free_steps(t);
 	plan_destroy(t->plan);
@@ -95,6 +97,24 @@ void transaction_answer(struct transaction *t)
 		t->w->changed(t->w->changed_arg);
 	if (t->request.done)
 		t->request.done(t->request.arg, &o);
+}
+
+static void lose_patience(void *arg)
+{
+	struct transaction *t = arg;
+
+	transaction_note(t, "a worker is held, so what was replaced is not cleared away yet");
+	transaction_answer(t);
+}
+
+void transaction_answer_in_time(struct transaction *t)
+{
+	enum { PATIENCE_S = 2 }; /* who holds packets back has one second to return them */
+
+	if (!t->patience)
+		t->patience = loop_timer_create(t->w->loop, lose_patience, t);
+	if (t->patience)
+		loop_timer_arm(t->patience, PATIENCE_S * NS_PER_S);
 }
 
 static void finish(struct rcu_node *node)
@@ -123,6 +143,7 @@ static void refuse(struct transaction *t, int code, const struct xvs_error *err)
 	if (err && err->text[0])
 		diag_add_at(&t->d, t->refused_at.line, t->refused_at.column, "%s", err->text);
 	t->is_undoing = true;
+	transaction_answer_in_time(t);
 }
 
 /* The change is in force: the copy of the model is the model. */

@@ -82,6 +82,7 @@ struct transaction {
 	size_t closed;              /* ports that the change closed, or brought up closed */
 	struct diags d;
 	char note[PROBLEM_MAX];
+	struct loop_timer *patience;
 	struct settings garbage; /* values that workers may still read */
 	struct rcu_node grace;
 };
@@ -96,8 +97,12 @@ struct step *transaction_step(struct transaction *t, enum step_phase phase,
 void transaction_wake(struct transaction *t);
 /* Keeps a value until its readers have gone; takes it. */
 void transaction_retire(struct transaction *t, struct settings *old);
-/* Before its end, where clearing away takes long; the next change waits for the end all the same. */
+/*
+ * The result is known; the next change waits for the end all the same.  At once, or when undoing or
+ * clearing away takes long, as it does while a worker is held.
+ */
 void transaction_answer(struct transaction *t);
+void transaction_answer_in_time(struct transaction *t);
 void transaction_note(struct transaction *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

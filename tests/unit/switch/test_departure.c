@@ -54,7 +54,10 @@ static void answers_while_a_worker_is_held(void **state)
 	fixture_has(f, SWITCH PORT);
 	a = fixture_set(f, "vm1", "test.holder.limit/1", "rate=99", true);
 	assert_int_equal(a.code, 0);
-	assert_string_equal(a.note, "worker 0 was held for over a second by lab/odd");
+	/* By whom is known if it was held before the change had settled. */
+	assert_true(strcmp(a.note, "worker 0 was held for over a second by lab/odd") == 0 ||
+		    strcmp(a.note, "a worker is held, so what was replaced is not cleared away "
+				   "yet") == 0);
 	fixture_expect(f, "");
 	fixture_touch(f, ".go");
 	fixture_has(f, SWITCH);

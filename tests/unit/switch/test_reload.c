@@ -9,21 +9,24 @@
 #if __has_feature(address_sanitizer)
 #include <sanitizer/allocator_interface.h>
 #define IN_USE() __sanitizer_get_current_allocated_bytes()
+#define SLACK_BYTES (1 << 10)
 #endif
 #endif
 #ifndef IN_USE
+/* What a thread keeps for its next allocation counts as in use. */
 #define IN_USE() mallinfo2().uordblks
+#define SLACK_BYTES (128 << 10)
 #endif
 
-enum { ROUNDS = 250, ROUNDS_WARM = 50, SLACK_BYTES = 16 << 10 };
+enum { ROUNDS = 250, ROUNDS_WARM = 50 };
 
 #define SWITCH "switches:\n  - name: lab\n    type: private\n    chain:\n"
 #define REC "      - {instance: rec, extension: test.recorder}\n"
 #define EYE "      - {instance: eye, extension: test.watcher}\n"
 #define HOLDER "      - {instance: odd, extension: test.holder}\n"
 #define VM1(rate) \
-	"      - {name: vm1, backend: {kind: 'null'}, policies: {test.recorder.limit/1: {rate: " \
-	#rate "}}}\n"
+	"      - {name: vm1, backend: {kind: 'null'}, policies: {test.recorder.limit/1: {rate: " #rate \
+	"}}}\n"
 #define VM2 \
 	"      - {name: vm2, backend: {kind: 'null'}, policies: {test.holder.limit/1: {rate: 1}}}\n"
 
