@@ -61,6 +61,12 @@ static inline bool is_vlan_type(uint16_t ethertype)
 	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_SVLAN;
 }
 
+/* [worker] It has a tag, and not of VLAN 0, which says a priority alone. */
+static inline bool packet_is_in_vlan(const struct packet *p)
+{
+	return p->x.flags & XVS_PKT_VLAN && p->x.vlan_tci & 0xfff;
+}
+
 /* [worker] Ethernet and IPv4 addresses, all of it linear: fields may be read at l3_off. */
 static inline bool packet_is_arp(const struct packet *p)
 {

@@ -52,6 +52,7 @@ static uint16_t take_tag(struct packet *p, uint16_t type)
 	if (p->x.flags & XVS_PKT_CSUM_TODO && p->x.csum_start < ETHER_BYTES + ETHER_TAG_BYTES)
 		return REASON_BAD_OFFLOAD;
 	p->x.vlan_tci = get_be16(p->x.data + ETHER_BYTES);
+	p->x.flags &= ~(uint32_t)XVS_PKT_SVLAN;
 	p->x.flags |= XVS_PKT_VLAN | (type == ETHERTYPE_SVLAN ? XVS_PKT_SVLAN : 0);
 
 	memmove(p->x.data + ETHER_TAG_BYTES, p->x.data, ETHER_TYPE_AT);
@@ -64,18 +65,26 @@ static uint16_t take_tag(struct packet *p, uint16_t type)
 	return REASON_NONE;
 }
 
+/*
+ * A tag of VLAN 0 says a priority and nothing of a VLAN.  Receivers step over any number of them,
+ * so they are taken off down to the last: else a guest could hide from filters behind them
+ * (CVE-2021-27853), or leave by a trunk with the tag behind them as its VLAN.
+ */
 static uint16_t parse_outer_tag(struct packet *p)
 {
 	uint16_t type = get_be16(p->x.data + ETHER_TYPE_AT);
-	uint16_t bad;
+	uint16_t bad = REASON_NONE;
 
-	if (p->x.flags & XVS_PKT_VLAN || !is_vlan_type(type))
-		return REASON_NONE;
-	bad = reach(p, ETHER_BYTES + ETHER_TAG_BYTES);
-	return bad ? bad : take_tag(p, type);
+	while (!bad && is_vlan_type(type) && !packet_is_in_vlan(p)) {
+		bad = reach(p, ETHER_BYTES + ETHER_TAG_BYTES);
+		if (!bad)
+			bad = take_tag(p, type);
+		type = get_be16(p->x.data + ETHER_TYPE_AT);
+	}
+	return bad;
 }
 
-/* A second tag stays; a third is a type like any other, behind which nobody looks. */
+/* A second tag stays.  Behind a third nobody could look, so no filter could judge such a frame. */
 static uint16_t parse_ether(struct packet *p)
 {
 	uint16_t bad;
@@ -99,7 +108,7 @@ static uint16_t parse_ether(struct packet *p)
 		return bad;
 	p->x.ethertype = get_be16(p->x.data + ETHER_TYPE_AT + ETHER_TAG_BYTES);
 	p->x.l3_off = ETHER_BYTES + ETHER_TAG_BYTES;
-	return REASON_NONE;
+	return is_vlan_type(p->x.ethertype) ? REASON_BAD_HEADER : REASON_NONE;
 }
 
 /* Hardware type, protocol and address lengths say how long it must be; others are not looked at. */

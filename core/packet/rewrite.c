@@ -55,11 +55,9 @@ static void apply(uint8_t *field, uint64_t change)
 
 /* ---- Ethernet -------------------------------------------------------------------------------- */
 
-/* True: a tag went away and another is in the bytes, which the parser must take out now. */
-static bool rewrite_vlan(struct packet *p, const struct xvs_flow_key *set,
+static void rewrite_vlan(struct packet *p, const struct xvs_flow_key *set,
 			 const struct xvs_flow_key *mask)
 {
-	bool had_tag = p->x.flags & XVS_PKT_VLAN;
 	uint8_t tci[2];
 
 	if (mask->bits & XVS_KEY_VLAN) {
@@ -69,7 +67,7 @@ static bool rewrite_vlan(struct packet *p, const struct xvs_flow_key *set,
 	if (!(p->x.flags & XVS_PKT_VLAN)) {
 		p->x.flags &= ~(uint32_t)XVS_PKT_SVLAN;
 		p->x.vlan_tci = 0;
-		return had_tag && p->x.l3_off > ETHER_BYTES;
+		return;
 	}
 	if (mask->bits & XVS_KEY_SVLAN) {
 		p->x.flags &= ~(uint32_t)XVS_PKT_SVLAN;
@@ -78,7 +76,6 @@ static bool rewrite_vlan(struct packet *p, const struct xvs_flow_key *set,
 	put_be16(tci, p->x.vlan_tci);
 	write_words(tci, &set->vlan_tci, &mask->vlan_tci, 2);
 	p->x.vlan_tci = get_be16(tci);
-	return false;
 }
 
 static void rewrite_arp(struct packet *p, const struct xvs_flow_key *set,
@@ -270,7 +267,9 @@ int packet_rewrite(struct packet *p, const struct xvs_flow_key *set,
 		rewrite_arp(p, set, mask);
 	if (p->x.flags & XVS_PKT_L4)
 		rewrite_l4(p, set, mask, &c);
-	if (rewrite_vlan(p, set, mask))
+	rewrite_vlan(p, set, mask);
+	/* No tag any more, or one of VLAN 0: the one in the bytes is for the parser to take out. */
+	if (p->x.l3_off > ETHER_BYTES && !packet_is_in_vlan(p))
 		packet_parse(p, &bad);
 	else
 		p->x.hash = packet_hash(p);
