@@ -10,7 +10,7 @@ from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, IPv6,
                                 IPv6ExtHdrFragment)
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from support.patience import wait_for
 from support.wire import BROADCAST, frame
@@ -56,6 +56,12 @@ ATTACKS = {
     "DHCP offer": (
         "dhcp-server", Ether(src=VM1, dst=VM2) / IP(src=IP1, dst=IP2) / UDP(sport=67, dport=68)
         / BOOTP(op=2, yiaddr="10.77.0.50") / DHCP(options=[("message-type", "offer"), "end"])),
+    "DHCP offer from another port": (
+        "dhcp-server", Ether(src=VM1, dst=VM2) / IP(src=IP1, dst=IP2) / UDP(sport=5000, dport=68)
+        / BOOTP(op=2, yiaddr="10.77.0.50") / DHCP(options=[("message-type", "offer"), "end"])),
+    "another host's address behind tags of VLAN 0": (
+        "spoofed-ip", Ether(src=VM1, dst=VM2) / Dot1Q(vlan=0) / Dot1Q(vlan=0) / Dot1Q(vlan=0)
+        / IP(src="10.77.0.77", dst=IP2) / UDP(dport=9)),
     "DHCPv6 server": (
         "dhcp-server", Ether(src=VM1, dst=VM2) / IPv6(src="fd00::1", dst="fd00::2")
         / UDP(sport=547, dport=546) / (b"\x07" + bytes(20))),
