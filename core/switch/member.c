@@ -104,10 +104,10 @@ static int take_slot(struct member *m, struct xvs_error *err)
 		if (other != m && other->instance && other->instance->has_conn)
 			taken |= 1u << other->conn_slot;
 	}
-	for (uint16_t slot = 0; slot < CONN_SLOTS; slot++) {
+	for (unsigned slot = 0; slot < CONN_SLOTS; slot++) {
 		if (taken & 1u << slot)
 			continue;
-		m->conn_slot = slot;
+		m->conn_slot = (uint16_t)slot;
 		return 0;
 	}
 	return error_set(err, -ENOSPC, "",
