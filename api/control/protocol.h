@@ -8,7 +8,10 @@
  *
  *   admin      root, and the user that the daemon runs as: everything
  *   operator   members of the group "xvs": verbs that change ports, policies and instances
- *   read-only  everybody else: questions
+ *   read-only  everybody else: questions, but not who talks to whom
+ *
+ * An operator is as good as root for what xvsd may do: ports take any device, and policies of
+ * extensions name files.
  */
 #ifndef XVS_CONTROL_PROTOCOL_H
 #define XVS_CONTROL_PROTOCOL_H
@@ -21,9 +24,12 @@ enum {
 	RPC_LINE_MAX = 16 << 20,       /* bytes of a line, of operators and admins */
 	RPC_LINE_READ_ONLY = 64 << 10, /* of others, who need no long ones */
 	RPC_CONNECTIONS_MAX = 64,
-	RPC_CONNECTIONS_READ_ONLY =
-		48,          /* of all; the others are kept for those who run the switch */
-	RPC_BATCH_MAX = 100, /* requests of one batch */
+	/* of all; the others are kept for those who run the switch */
+	RPC_CONNECTIONS_READ_ONLY = 48,
+	RPC_CONNECTIONS_USER = 16, /* of one user who is read-only */
+	RPC_BATCH_MAX = 100,       /* requests of one batch */
+	/* bytes of a batch's answers: what comes behind is answered by RPC_BUSY and not run */
+	RPC_BATCH_ANSWERS_MAX = 4 << 20,
 };
 
 /* error.code: those of JSON-RPC, then our own. */
@@ -37,7 +43,7 @@ enum rpc_code {
 		-32001, /* checked and refused: nothing changed.  data.errors may hold positions */
 	RPC_NOT_FOUND = -32002, /* no such object */
 	RPC_FORBIDDEN = -32003, /* the caller's role may not */
-	RPC_BUSY = -32004,      /* too many connections, or the daemon is stopping */
+	RPC_BUSY = -32004,      /* too much at once, or the daemon is stopping: nothing changed */
 };
 
 #endif /* XVS_CONTROL_PROTOCOL_H */

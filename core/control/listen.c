@@ -8,6 +8,7 @@
 #include "control/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,7 +18,8 @@
 
 #include "base/str.h"
 
-enum { BACKLOG = 16 };
+/* A burst of callers: who does not wait in connect() is refused by the kernel when it is full. */
+enum { BACKLOG = 128 };
 
 static int address_make(const char *path, struct sockaddr_un *out, struct xvs_error *err)
 {
@@ -94,6 +96,12 @@ int listen_prepare(const char *path, struct xvs_error *err)
 	return code ? code : path_clear(&address, err);
 }
 
+/* Not the file of somebody who has put a link in its place meanwhile. */
+static int mode_open(const char *path)
+{
+	return fchmodat(AT_FDCWD, path, 0666, AT_SYMLINK_NOFOLLOW);
+}
+
 int listen_open(const char *path, int *out, struct xvs_error *err)
 {
 	struct sockaddr_un address;
@@ -107,7 +115,7 @@ int listen_open(const char *path, int *out, struct xvs_error *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set(err, -errno, "", "control socket: %s", strerror(errno));
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) || chmod(path, 0666) ||
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) || mode_open(path) ||
 	    listen(fd, BACKLOG)) {
 		code = error_set(err, -errno, "", "control socket %s: %s", path, strerror(errno));
 		(void)close(fd);

@@ -34,10 +34,11 @@ struct rpc_session {
 /* What is answered by one line. */
 struct exchange {
 	struct rpc_session *session;
-	json_t *answers; /* in the order in which they came */
-	size_t pending;  /* calls, and one while the line is being read */
+	struct strbuf line; /* answers, in the order in which they came */
+	size_t pending;     /* calls, and one while the line is being read */
 	bool is_batch;
-	int fd; /* goes with the answer; -1: none */
+	int fd;        /* goes with the answer; -1: none */
+	json_t *fd_id; /* then: of the answer */
 };
 
 struct rpc_call {
@@ -96,31 +97,34 @@ size_t rpc_session_pending(const struct rpc_session *s)
 
 /* ---- answers ------------------------------------------------------------------------------------ */
 
-/* False: it has a descriptor, which cannot be sent now. */
-static bool session_send(struct rpc_session *s, const json_t *message, int fd)
+/* NULL, or out of memory on the way: the line is lost, which its end will tell. */
+static void line_put(struct strbuf *line, const json_t *message)
+{
+	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+
+	if (text)
+		strbuf_put(line, text, strlen(text));
+	else
+		line->failed = true;
+	free(text);
+}
+
+/* Ends the line and sends it.  False: it has a descriptor, which cannot be sent now. */
+static bool line_send(struct rpc_session *s, struct strbuf *line, int fd)
 {
 	static const char lost[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
 				   "\"message\":\"out of memory for the answer\"}}\n";
-	struct strbuf line = { NULL, 0, 0, false };
-	bool is_sent = true;
-	char *text;
 
 	if (s->is_closed)
 		return true;
-	text = message ? json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	if (text) {
-		strbuf_put(&line, text, strlen(text));
-		strbuf_put(&line, "\n", 1);
-	}
-	if (!text || line.failed)
+	strbuf_put(line, "\n", 1);
+	if (!line->failed && fd >= 0)
+		return s->send_fd(s->arg, line->text, line->len, fd);
+	if (line->failed)
 		s->send(s->arg, lost, sizeof(lost) - 1);
-	else if (fd >= 0)
-		is_sent = s->send_fd(s->arg, line.text, line.len, fd);
 	else
-		s->send(s->arg, line.text, line.len);
-	strbuf_finish(&line);
-	free(text);
-	return is_sent;
+		s->send(s->arg, line->text, line->len);
+	return true;
 }
 
 /* Text that a name was cut into, or that quotes a file, need not be UTF-8; JSON must. */
@@ -146,12 +150,21 @@ static json_t *error_message(json_t *id, enum rpc_code code, const char *text, j
 			 "code", (int)code, "message", text_json(text), "data", data);
 }
 
+/* A line of its own.  'id' is borrowed. */
+static void send_error(struct rpc_session *s, json_t *id, enum rpc_code code, const char *text)
+{
+	json_t *message = error_message(id, code, text, NULL);
+	struct strbuf line = { NULL, 0, 0, false };
+
+	line_put(&line, message);
+	(void)line_send(s, &line, -1);
+	strbuf_finish(&line);
+	json_decref(message);
+}
+
 void rpc_session_complain(struct rpc_session *s, enum rpc_code code, const char *text)
 {
-	json_t *message = error_message(NULL, code, text, NULL);
-
-	(void)session_send(s, message, -1);
-	json_decref(message);
+	send_error(s, NULL, code, text);
 }
 
 static struct exchange *exchange_create(struct rpc_session *s, bool is_batch)
@@ -160,11 +173,6 @@ static struct exchange *exchange_create(struct rpc_session *s, bool is_batch)
 
 	if (!x)
 		return NULL;
-	x->answers = json_array();
-	if (!x->answers) {
-		free(x);
-		return NULL;
-	}
 	x->session = s;
 	x->is_batch = is_batch;
 	x->pending = 1;
@@ -176,17 +184,15 @@ static struct exchange *exchange_create(struct rpc_session *s, bool is_batch)
 /* Notifications alone are answered by nothing, not even by an empty list. */
 static void exchange_send(struct exchange *x)
 {
-	json_t *one = json_array_get(x->answers, 0);
-	json_t *error;
-
-	if (!one || session_send(x->session, x->is_batch ? x->answers : one, x->fd))
+	if (x->line.len == 0 && !x->line.failed)
 		return;
-	error = error_message(json_object_get(one, "id"), RPC_BUSY,
-			      "an answer with a descriptor finds other answers not read yet: ask "
-			      "on a connection of its own",
-			      NULL);
-	(void)session_send(x->session, error, -1);
-	json_decref(error);
+	if (x->is_batch)
+		strbuf_put(&x->line, "]", 1);
+	if (line_send(x->session, &x->line, x->fd))
+		return;
+	send_error(x->session, x->fd_id, RPC_BUSY,
+		   "an answer with a descriptor finds other answers not read yet: ask on a "
+		   "connection of its own");
 }
 
 static void exchange_put(struct exchange *x)
@@ -196,16 +202,19 @@ static void exchange_put(struct exchange *x)
 	exchange_send(x);
 	if (x->fd >= 0)
 		(void)close(x->fd);
-	json_decref(x->answers);
+	json_decref(x->fd_id);
+	strbuf_finish(&x->line);
 	session_put(x->session);
 	free(x);
 }
 
-/* Takes 'message'; out of memory: the caller hears of it, without an id. */
+/* Takes 'message'.  It becomes text at once: a tree of it takes many times the memory. */
 static void exchange_add(struct exchange *x, json_t *message)
 {
-	if (json_array_append_new(x->answers, message) != 0)
-		rpc_session_complain(x->session, RPC_INTERNAL, "out of memory for an answer");
+	if (x->is_batch)
+		strbuf_put(&x->line, x->line.len ? "," : "[", 1);
+	line_put(&x->line, message);
+	json_decref(message);
 }
 
 /* Takes 'message', NULL for a notification. */
@@ -247,6 +256,7 @@ void rpc_answer_fd(struct rpc_call *call, json_t *result, int fd)
 		return;
 	}
 	x->fd = fd;
+	x->fd_id = json_incref(call->id);
 	rpc_answer(call, result);
 }
 
@@ -352,7 +362,11 @@ static void call_run(struct rpc_call *call, const char *name, const json_t *para
 		rpc_refuse(call, RPC_BAD_PARAMS, "%s", why);
 		return;
 	}
-	call->method->handler(call);
+	/* A question that wants no answer would only be work. */
+	if (!call->id && call->method->role == RPC_READ_ONLY)
+		call_end(call, NULL);
+	else
+		call->method->handler(call);
 }
 
 /* NULL: it is well formed.  Else what is wrong with it. */
@@ -407,10 +421,20 @@ static void request_run(struct exchange *x, const json_t *request)
 		 json_object_get(request, "params"));
 }
 
+/* One line must not make the daemon hold a hundred long answers. */
 static void batch_run(struct exchange *x, const json_t *batch)
 {
-	for (size_t i = 0; i < json_array_size(batch); i++)
-		request_run(x, json_array_get(batch, i));
+	for (size_t i = 0; i < json_array_size(batch); i++) {
+		json_t *request = json_array_get(batch, i);
+
+		if (x->line.len < RPC_BATCH_ANSWERS_MAX)
+			request_run(x, request);
+		else if (!json_is_object(request) || json_object_get(request, "id"))
+			exchange_add(x, error_message(fault_id(request), RPC_BUSY,
+						      "the answers of this batch are long "
+						      "enough: ask again for the rest",
+						      NULL));
+	}
 }
 
 static void message_run(struct rpc_session *s, const json_t *message)

@@ -28,6 +28,7 @@
 
 enum {
 	LINES_A_TURN = 16,
+	TURN_NS = 2000000,               /* then others have their turn, though lines wait */
 	PENDING_MAX = 2 * RPC_BATCH_MAX, /* calls of a connection that run at once, about */
 	UNSENT_MAX = 1 << 20,            /* bytes of answers nobody has read yet */
 };
@@ -38,6 +39,7 @@ struct connection {
 	struct bufferevent *stream;
 	struct rpc_session *session;
 	enum rpc_role role;
+	uid_t uid;
 	size_t line_max;
 	size_t searched; /* bytes of the input that hold no newline */
 	bool is_ending;  /* the peer says no more, or has said too much: answer, then close */
@@ -158,12 +160,14 @@ static void reading_set(struct connection *c)
 /* Takes lines, a few a turn; 'c' may be gone afterwards. */
 static void connection_proceed(struct connection *c)
 {
+	uint64_t end_ns = clock_ns() + TURN_NS;
 	unsigned taken = 0;
+	bool is_over = false;
 
-	while (taken < LINES_A_TURN && !is_busy(c) && line_take(c))
-		taken++;
+	while (!is_over && !is_busy(c) && line_take(c))
+		is_over = ++taken == LINES_A_TURN || clock_ns() >= end_ns;
 	reading_set(c);
-	if (taken == LINES_A_TURN)
+	if (is_over)
 		bufferevent_trigger(c->stream, EV_READ,
 				    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 	else if (is_done(c))
@@ -246,10 +250,15 @@ static bool on_answer_fd(void *arg, const char *line, size_t len, int fd)
 
 /* ---- connections ------------------------------------------------------------------------------------ */
 
-static bool has_room(const struct server *s, enum rpc_role role)
+static bool has_room(const struct server *s, enum rpc_role role, uid_t uid)
 {
-	return s->count < (role == RPC_READ_ONLY ? (size_t)RPC_CONNECTIONS_READ_ONLY
-						 : (size_t)RPC_CONNECTIONS_MAX);
+	unsigned same = 0;
+
+	if (role != RPC_READ_ONLY)
+		return s->count < RPC_CONNECTIONS_MAX;
+	for (const struct connection *c = s->connections; c; c = c->next)
+		same += c->role == RPC_READ_ONLY && c->uid == uid;
+	return s->count < RPC_CONNECTIONS_READ_ONLY && same < RPC_CONNECTIONS_USER;
 }
 
 static void turn_away(int fd)
@@ -263,7 +272,7 @@ static void turn_away(int fd)
 }
 
 /* Takes 'fd'. */
-static int connection_create(struct server *s, int fd, enum rpc_role role)
+static int connection_create(struct server *s, int fd, enum rpc_role role, uid_t uid)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
@@ -278,6 +287,7 @@ static int connection_create(struct server *s, int fd, enum rpc_role role)
 	rpc_session_set_send_fd(c->session, on_answer_fd);
 	c->server = s;
 	c->role = role;
+	c->uid = uid;
 	c->line_max = role == RPC_READ_ONLY ? RPC_LINE_READ_ONLY : RPC_LINE_MAX;
 	c->next = s->connections;
 	if (c->next)
@@ -318,11 +328,11 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		return;
 	}
 	role = peer_role(&peer, s->uid, s->operators);
-	if (!has_room(s, role)) {
+	if (!has_room(s, role, peer.uid)) {
 		turn_away(fd);
 		return;
 	}
-	if (connection_create(s, fd, role))
+	if (connection_create(s, fd, role, peer.uid))
 		log_error("control socket: out of memory, a caller was turned away");
 }
 

@@ -175,6 +175,72 @@ static void answers_batches_as_specified(void **state)
 	assert_int_equal(lines, 1);
 }
 
+struct long_batch {
+	json_t *answers;
+	size_t bytes;
+};
+
+static void on_send_long(void *arg, const char *line, size_t len)
+{
+	struct long_batch *got = arg;
+
+	got->answers = json_loadb(line, len, 0, NULL);
+	got->bytes = len;
+}
+
+/* A hundred long answers of one line would be held all at once. */
+static void bounds_the_answers_of_a_batch(void **state)
+{
+	enum { COUNT = 100, LENGTH = 200000 };
+	struct long_batch got = { NULL, 0 };
+	struct rpc_session *s = rpc_session_create(&fake_table, RPC_ADMIN, on_send_long, &got);
+	char *text = malloc(LENGTH + 1);
+	json_t *batch = json_array();
+	size_t whole = 0;
+	char *line;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', LENGTH);
+	text[LENGTH] = '\0';
+	for (int i = 0; i < COUNT; i++)
+		json_array_append_new(batch, json_pack("{s:s, s:i, s:s, s:[s]}", "jsonrpc", "2.0",
+						       "id", i, "method", "echo", "params", text));
+	json_array_append_new(batch, json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method", "change"));
+	json_array_remove(batch, 0);
+	line = json_dumps(batch, JSON_COMPACT);
+	rpc_session_input(s, line, strlen(line));
+	assert_int_equal(json_array_size(got.answers), COUNT - 1);
+	assert_true(got.bytes < RPC_BATCH_ANSWERS_MAX + 2 * LENGTH);
+	for (size_t i = 0; i < COUNT - 1; i++) {
+		const json_t *one = json_array_get(got.answers, i);
+		const json_t *error = json_object_get(one, "error");
+
+		assert_int_equal(json_integer_value(json_object_get(one, "id")), i + 1);
+		whole += error == NULL;
+		if (error)
+			assert_int_equal(json_integer_value(json_object_get(error, "code")),
+					 RPC_BUSY);
+	}
+	assert_true(whole > 10 && whole < 30);
+	assert_int_equal(fake_runs, 0);
+	free(line);
+	free(text);
+	json_decref(batch);
+	json_decref(got.answers);
+	rpc_session_close(s);
+}
+
+static void runs_no_question_that_wants_no_answer(void **state)
+{
+	(void)state;
+	say("{\"jsonrpc\":\"2.0\",\"method\":\"later\"}");
+	assert_int_equal(fake_later_count, 0);
+	say("{\"jsonrpc\":\"2.0\",\"method\":\"change\"}");
+	assert_int_equal(fake_runs, 1);
+	assert_int_equal(lines, 0);
+}
+
 static void bounds_a_batch(void **state)
 {
 	char line[4096] = "[";
@@ -312,6 +378,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_is_no_request, setup, teardown),
 		cmocka_unit_test_setup_teardown(answers_batches_as_specified, setup, teardown),
 		cmocka_unit_test_setup_teardown(bounds_a_batch, setup, teardown),
+		cmocka_unit_test_setup_teardown(bounds_the_answers_of_a_batch, setup, teardown),
+		cmocka_unit_test_setup_teardown(runs_no_question_that_wants_no_answer, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(names_the_nearest_method, setup, teardown),
 		cmocka_unit_test_setup_teardown(checks_parameters, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_roles_apart, setup, teardown),
