@@ -27,7 +27,27 @@ struct applying {
 
 /* ---- the journal ----------------------------------------------------------------------------------- */
 
-/* Takes 'value'.  That it could not be kept is said in the log and in the status until it can. */
+/* 'why' NULL: it is kept.  What could not be stays a problem until it is. */
+static void journal_judge(struct control *c, enum record_kind kind, const char *why)
+{
+	if (!why) {
+		c->unkept &= ~(1u << kind);
+		if (!c->unkept)
+			c->problems.journal[0] = '\0';
+		return;
+	}
+	c->unkept |= 1u << kind;
+	(void)snprintf(c->problems.journal, sizeof(c->problems.journal),
+		       "%s: changes are in force, but a restart forgets them; mend that, then "
+		       "\"xvsctl config reload\"",
+		       why);
+	log_error("%s", c->problems.journal);
+}
+
+/*
+ * Takes 'value'.  A change is not undone because it cannot be kept: the answer, the log and the
+ * status say so.
+ */
 static void keep(struct control *c, enum record_kind kind, json_t *value)
 {
 	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
@@ -39,11 +59,7 @@ static void keep(struct control *c, enum record_kind kind, json_t *value)
 	else
 		code = error_set(&err, -ENOMEM, "", "state directory %s: out of memory",
 				 c->state_dir);
-	c->problems.journal[0] = '\0';
-	if (code) {
-		(void)str_copy(c->problems.journal, sizeof(c->problems.journal), err.text);
-		log_error("%s; changes are in force, but a restart forgets them", err.text);
-	}
+	journal_judge(c, kind, code ? err.text : NULL);
 	free(text);
 	json_decref(value);
 }

@@ -32,6 +32,7 @@ struct control {
 	uint64_t start_ns;
 	uint32_t workers_wanted; /* what daemon.workers said at the start */
 	struct problems problems;
+	unsigned unkept; /* 1 << enum record_kind: newer than in the journal */
 };
 
 /* The methods, for server_create(). */

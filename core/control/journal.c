@@ -166,15 +166,19 @@ static int journal_append(struct journal *j, const struct record *r)
 {
 	size_t size;
 	int code = record_write(j->fd, r, j->end, &size);
+	bool is_written = code == 0;
 
-	if (code == 0 && fdatasync(j->fd))
+	if (is_written && fdatasync(j->fd))
 		code = -errno;
 	if (code == 0) {
 		j->end += size;
 		return 0;
 	}
-	/* Half a record must not stay: the next one is written behind it. */
-	if (ftruncate(j->fd, (off_t)j->end)) {
+	/*
+	 * Half a record must not stay: the next one is written behind it.  What a sync could not
+	 * write, older records too, the kernel may have given up: then all goes into a new file.
+	 */
+	if (ftruncate(j->fd, (off_t)j->end) || is_written) {
 		(void)close(j->fd);
 		j->fd = -1;
 	}

@@ -20,8 +20,9 @@
 #define NOTHING { { NULL, RPC_TEXT, false, NULL } }
 /* clang-format on */
 
-static const char done[] = "{note}: a remark, where there is one. The change is in force for "
-			   "every packet";
+static const char done[] =
+	"{note}: a remark, where there is one, as that the journal is full. The change is in force for "
+	"every packet";
 
 static const struct rpc_method methods[] = {
 	{ "status", RPC_READ_ONLY, "The daemon, its switches, ports and chains in one answer.",
@@ -131,7 +132,7 @@ static const struct rpc_method methods[] = {
 	  { TARGET_INSTANCE } },
 
 	{ "conn.list",
-	  RPC_READ_ONLY,
+	  RPC_OPERATOR,
 	  "Tracked connections.",
 	  "{connections, total}",
 	  on_conn_list,
@@ -140,7 +141,7 @@ static const struct rpc_method methods[] = {
 	    { "address", RPC_TEXT, false, "of either end" },
 	    { "limit", RPC_COUNT, false, "so many at most, 1000 by default" } } },
 	{ "conn.count",
-	  RPC_READ_ONLY,
+	  RPC_OPERATOR,
 	  "How many there are.",
 	  "{count}",
 	  on_conn_count,
@@ -157,7 +158,7 @@ static const struct rpc_method methods[] = {
 	    { "address", RPC_TEXT, false, "of either end" } } },
 
 	{ "flow.list",
-	  RPC_READ_ONLY,
+	  RPC_OPERATOR,
 	  "Entries of the flow cache.",
 	  "{flows, total}",
 	  on_flow_list,
