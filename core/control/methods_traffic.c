@@ -140,6 +140,12 @@ static void on_flows(void *arg, const struct flow_info *flows, uint32_t count, u
 	json_t *list = json_array();
 	struct names names;
 
+	/* Workers answer when they like: the daemon may have taken the switches down meanwhile. */
+	if (!c->world) {
+		json_decref(list);
+		rpc_refuse(call, RPC_BUSY, "flow list: the daemon is stopping");
+		return;
+	}
 	names_read(c->counters, &names);
 	for (uint32_t i = 0; i < count; i++)
 		(void)json_array_append_new(list, flow_json(c->world, &names, &flows[i]));

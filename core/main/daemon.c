@@ -116,6 +116,7 @@ static void on_world_gone(void *arg)
 	struct daemon *d = arg;
 
 	d->world = NULL;
+	d->control.world = NULL;
 	loop_stop(d->loop);
 }
 
@@ -141,15 +142,31 @@ static void on_start_failed(struct daemon *d)
 
 static void on_reloaded(void *arg, const struct outcome *o)
 {
+	struct daemon *d = arg;
+	bool is_again = d->is_reload_wanted && !d->is_stopping;
 	char text[512];
 
-	(void)arg;
+	d->is_reloading = is_again;
+	d->is_reload_wanted = false;
 	if (o->code == 0)
 		log_info("configuration reloaded%s%s", o->note ? ": " : "", o->note ? o->note : "");
 	else
 		log_error("configuration not reloaded, the switch goes on as it is");
 	for (size_t i = 0; o->code && o->d && i < o->d->count && i < DIAG_MAX; i++)
 		log_error("%s", diag_print(o->d, i, text, sizeof(text)));
+	if (is_again)
+		control_reload(&d->control, false, on_reloaded, d);
+}
+
+/* However many signals come while one runs, one more is enough. */
+static void reload(struct daemon *d)
+{
+	if (d->is_reloading) {
+		d->is_reload_wanted = true;
+		return;
+	}
+	d->is_reloading = true;
+	control_reload(&d->control, false, on_reloaded, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -160,7 +177,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	if (number != SIGHUP)
 		stop(d);
 	else if (!d->is_stopping)
-		control_reload(&d->control, false, on_reloaded, NULL);
+		reload(d);
 }
 
 static int signals_start(struct daemon *d, struct xvs_error *err)

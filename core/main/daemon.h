@@ -32,6 +32,7 @@ struct daemon {
 	bool is_last_good;         /* it is not the file but what was in force before */
 	char broken[PROBLEM_TEXT]; /* then: why the file could not be used */
 	bool is_stopping;
+	bool is_reloading, is_reload_wanted; /* by SIGHUP */
 	int exit_code;
 };
 

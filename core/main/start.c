@@ -128,6 +128,9 @@ static void applied_ill(struct daemon *d, const struct outcome *o)
 
 	if (o->d)
 		log_diags(o->d);
+	/* Told to end meanwhile: what is taken down must not come up again. */
+	if (d->is_stopping)
+		return;
 	if (!d->is_last_good && o->d)
 		spec = read_last_good(d, o->d);
 	config_spec_destroy(spec); /* it can be read, that is all we wanted to know */
