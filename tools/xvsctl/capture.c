@@ -32,6 +32,7 @@ struct capturing {
 	struct capture_source *source;
 	struct bpf_program filter;
 	bool has_filter;
+	bool is_json;
 	FILE *file; /* pcapng; NULL: lines to stdout */
 	const char *file_name;
 	const char *instance; /* of the point, as the operator called it; "" */
@@ -129,8 +130,9 @@ static bool read_options(struct capturing *c, const struct args *a)
 	const char *colon = point ? strchr(point, ':') : NULL;
 
 	c->instance = colon ? colon + 1 : "";
-	if (a->is_json) {
-		(void)fputs("xvsctl: capture gives lines, or pcapng with -w; no JSON\n", stderr);
+	c->is_json = a->is_json;
+	if (a->is_json && option(a, OPTION_WRITE)) {
+		(void)fputs("xvsctl: capture gives JSON, or pcapng with -w, not both\n", stderr);
 		return false;
 	}
 	return read_max(c, option(a, OPTION_COUNT)) && read_filter(c, a);
@@ -224,6 +226,25 @@ static void print_line(struct capturing *c, const struct capture_record *r,
 	strbuf_finish(&line);
 }
 
+/* An object a line, as it comes: there is no end of it to wait for. */
+static void print_json(struct capturing *c, const struct capture_record *r,
+		       const struct pcapng_packet *p)
+{
+	struct strbuf summary = { NULL, 0, 0, false };
+	json_t *one;
+
+	summary_add(&summary, p->bytes, p->cap_len, p->wire_len);
+	one = json_pack("{s:I, s:s, s:s, s:s*, s:I, s:b, s:s}", "time_ns", (json_int_t)p->ns,
+			"port", port_name(c, r), "direction", r->stage == 2 ? "out" : "in",
+			"comment", p->comment[0] ? p->comment : NULL, "length",
+			(json_int_t)p->wire_len, "many", (r->flags & CAPTURE_MANY) != 0, "summary",
+			summary.text ? summary.text : "");
+	(void)json_dumpf(one, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(one);
+	strbuf_finish(&summary);
+}
+
 static bool matches(const struct capturing *c, const struct pcapng_packet *p)
 {
 	const struct pcap_pkthdr header = { .caplen = p->cap_len, .len = p->wire_len };
@@ -252,6 +273,8 @@ static void take(struct capturing *c, const struct capture_record *r)
 	if (c->file) {
 		p.interface = interface_of(c, r);
 		pcapng_packet(c->file, &p);
+	} else if (c->is_json) {
+		print_json(c, r, &p);
 	} else {
 		print_line(c, r, &p);
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "format.h"
 
 struct client {
 	int fd;
@@ -101,6 +102,16 @@ static json_t *answer_read(struct client *c)
 	return answer;
 }
 
+/* A line on stderr; 'text' may be NULL. */
+static void complain(const char *before, const char *text)
+{
+	struct strbuf clean = { NULL, 0, 0, false };
+
+	format_clean(&clean, text ? text : "refused");
+	(void)fprintf(stderr, "%s%s\n", before, clean.text ? clean.text : "");
+	strbuf_finish(&clean);
+}
+
 static void print_place(const json_t *item)
 {
 	const char *file = json_string_value(json_object_get(item, "file"));
@@ -110,7 +121,7 @@ static void print_place(const json_t *item)
 	if (file && line)
 		(void)fprintf(stderr, "%s:%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT ": ",
 			      file, line, column);
-	(void)fprintf(stderr, "%s\n", json_string_value(json_object_get(item, "text")));
+	complain("", json_string_value(json_object_get(item, "text")));
 }
 
 int client_print_error(const json_t *error)
@@ -127,7 +138,7 @@ int client_print_error(const json_t *error)
 		(void)fprintf(stderr, "and %lld more\n",
 			      (long long)(count - (json_int_t)json_array_size(errors)));
 	if (json_array_size(errors) == 0)
-		(void)fprintf(stderr, "xvsctl: %s\n", message ? message : "refused");
+		complain("xvsctl: ", message);
 	return code == RPC_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_REFUSED;
 }
 

@@ -7,13 +7,24 @@
 
 enum { COLUMNS_MAX = 16, INDENT = 2 };
 
-/* What a terminal would obey is not printed: names may come from files and extensions. */
-static void put_clean(struct strbuf *out, const char *text)
+/* C0, DEL, or C1 as UTF-8 has it: what a terminal would obey.  How many bytes; 0: it is none. */
+static size_t control_at(const char *text)
 {
-	for (const char *c = text; *c; c++) {
-		bool is_control = (unsigned char)*c < ' ' || *c == 0x7f;
+	unsigned char first = (unsigned char)text[0];
+	unsigned char second = (unsigned char)text[1];
 
-		strbuf_put(out, is_control ? "?" : c, 1);
+	if (first < ' ' || first == 0x7f)
+		return 1;
+	return first == 0xc2 && second >= 0x80 && second < 0xa0 ? 2 : 0;
+}
+
+void format_clean(struct strbuf *out, const char *text)
+{
+	while (*text) {
+		size_t len = control_at(text);
+
+		strbuf_put(out, len ? "?" : text, 1);
+		text += len ? len : 1;
 	}
 }
 
@@ -34,7 +45,7 @@ void format_value(struct strbuf *out, const json_t *value)
 
 	switch (value ? json_typeof(value) : JSON_NULL) {
 	case JSON_STRING:
-		put_clean(out, json_string_length(value) ? json_string_value(value) : "-");
+		format_clean(out, json_string_length(value) ? json_string_value(value) : "-");
 		return;
 	case JSON_INTEGER:
 		strbuf_add(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -53,7 +64,7 @@ void format_value(struct strbuf *out, const json_t *value)
 		return;
 	default:
 		text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-		put_clean(out, text ? text : "?");
+		format_clean(out, text ? text : "?");
 		free(text);
 	}
 }
@@ -160,7 +171,7 @@ static bool is_deep(const json_t *value)
 static void put_entry(struct strbuf *out, const char *key, const json_t *value, unsigned depth)
 {
 	put_spaces(out, (size_t)depth * INDENT);
-	put_clean(out, key);
+	format_clean(out, key);
 	if (is_deep(value)) {
 		strbuf_add(out, ":\n");
 		format_tree(out, value, depth + 1);

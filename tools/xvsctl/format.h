@@ -20,6 +20,9 @@ void format_table(struct strbuf *out, const json_t *rows, const struct column *c
 /* "key: value" lines, deeper ones indented: what has no form of its own. */
 void format_tree(struct strbuf *out, const json_t *value, unsigned depth);
 
+/* Control characters become '?': names and errors may come from files and extensions. */
+void format_clean(struct strbuf *out, const char *text);
+
 /* One value in one line: "yes", "a, b", "-" for none.  Control characters become '?'. */
 void format_value(struct strbuf *out, const json_t *value);
 

@@ -124,10 +124,18 @@ int run_completion(const struct verb *v, const struct args *a)
 {
 	struct strbuf out = { NULL, 0, 0, false };
 
+	json_t *answer;
+
 	(void)v;
-	(void)a;
 	completion_bash(&out);
-	(void)fputs(out.text ? out.text : "", stdout);
+	if (a->is_json) {
+		answer = json_pack("{s:s?}", "script", out.text);
+		(void)json_dumpf(answer, stdout, JSON_INDENT(2));
+		(void)putchar('\n');
+		json_decref(answer);
+	} else {
+		(void)fputs(out.text ? out.text : "", stdout);
+	}
 	strbuf_finish(&out);
 	return EXIT_DONE;
 }
