@@ -4,6 +4,11 @@
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/api/xvs DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 	FILES_MATCHING PATTERN "*.h")
+# The layout of counters and captures, and the numbers of the control socket: <xvs/control/...>.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/api/control DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xvs
+	FILES_MATCHING PATTERN "*.h")
+install(FILES ${PROJECT_SOURCE_DIR}/api/control/xvs-rpc.json
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/xvs)
 
 configure_file(${PROJECT_SOURCE_DIR}/cmake/xvs-extension.pc.in
 	${PROJECT_BINARY_DIR}/xvs-extension.pc @ONLY)
