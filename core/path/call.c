@@ -30,13 +30,15 @@ static bool is_sampled(struct path_worker *w, const struct flow_step *s, const s
 	return s->watch_tcp_flags == 0 || s->sample == 1;
 }
 
+/* False: no memory, the packet was dropped; but an inspector sees what there is: it drops nothing. */
 static bool make_readable(struct burst *b, uint32_t place, uint32_t i, uint32_t want)
 {
 	struct packet *p = b->pkts[i];
+	bool is_inspect = b->chain->places[place].instance->cls == XVS_INSPECT;
 
 	if (want > p->x.len)
 		want = p->x.len;
-	if (want <= p->x.linear || packet_pull(p, want) == 0)
+	if (want <= p->x.linear || packet_pull(p, want) == 0 || is_inspect)
 		return true;
 	burst_lose(b, i, place, 0, REASON_POOL);
 	return false;

@@ -51,7 +51,8 @@ static uint32_t poll_queues(struct path_worker *w)
 			continue;
 		got = burst_receive(w, q->port, q->queue);
 		packets += got;
-		if (got == 0)
+		/* less than a full burst: the backend met the end, epoll tells what came since */
+		if (got < XVS_BATCH_MAX)
 			q->ready = q->port->backend->kick[q->queue] < 0;
 	}
 	if (w->rx_count)
