@@ -47,6 +47,7 @@ struct backend_config {
 	uint32_t mtu;          /* largest L3 packet; 0: 1500 */
 	uint32_t workers;      /* transmit queues wanted */
 	bool offloads;         /* true: checksum and segmentation offloads on (default) */
+	bool is_held;          /* pcap: the replay waits for begin() */
 };
 
 struct backend_stats {
@@ -67,6 +68,7 @@ struct backend_ops {
 	uint32_t (*tx)(struct backend *b, unsigned worker, struct packet *const *pkts,
 		       uint32_t count);                                                 /* [worker] */
 	void (*stats)(const struct backend *b, struct backend_stats *out);              /* [control] */
+	void (*begin)(struct backend *b); /* [control]; the port is open, perhaps again; NULL: nothing waits */
 };
 
 /* Embedded first in each backend's own structure.  Constant after open() but the link facts. */

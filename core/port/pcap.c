@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -36,6 +37,7 @@ struct replay {
 	struct pcap_reader *reader;
 	struct pcap_record record; /* waits for room in the pool */
 	bool is_waiting;
+	_Atomic bool is_held; /* until begin(); the control thread clears it */
 	struct xvs_error error;
 	struct notice malformed;
 	_Atomic uint64_t rx_errors;
@@ -68,6 +70,16 @@ static struct pcap *pcap_of(struct backend *b)
 }
 
 /* ---- replay ------------------------------------------------------------------------------------- */
+
+/* What a closed port reads is dropped, and a file does not come again: so it waits. */
+static void pcap_begin(struct backend *b)
+{
+	struct replay *r = &pcap_of(b)->replay;
+	const uint64_t one = 1;
+
+	if (atomic_exchange_explicit(&r->is_held, false, memory_order_release))
+		(void)!write(b->kick[0], &one, sizeof(one));
+}
 
 static void on_malformed(void *arg)
 {
@@ -121,6 +133,8 @@ static uint32_t pcap_rx(struct backend *b, unsigned queue, struct pool *pool, st
 	uint32_t count = 0;
 
 	(void)queue;
+	if (atomic_load_explicit(&r->is_held, memory_order_acquire))
+		return 0;
 	while (count < max && bytes < TURN_BYTES && find_record(p)) {
 		struct packet *packet = packet_new_linear(pool, r->record.captured);
 
@@ -352,7 +366,8 @@ static struct pcap *pcap_create(const struct backend_config *c, struct loop *loo
 	notice_init(&p->recording.stopped, loop, on_stopped, p);
 	p->recording.fd = -1;
 	(void)pthread_mutex_init(&p->recording.lock, NULL);
-	p->base.kick[0] = eventfd(c->read_file ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
+	atomic_init(&p->replay.is_held, c->read_file && c->is_held);
+	p->base.kick[0] = eventfd(c->read_file && !c->is_held ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return p;
 }
 
@@ -389,4 +404,5 @@ const struct backend_ops backend_pcap = {
 	.rx = pcap_rx,
 	.tx = pcap_tx,
 	.stats = pcap_stats,
+	.begin = pcap_begin,
 };

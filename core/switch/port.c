@@ -105,6 +105,7 @@ static int open_backend(struct port *p, struct xvs_error *err)
 		.mtu = s->mtu,
 		.workers = path_workers(p->w->path),
 		.offloads = s->offloads,
+		.is_held = true,
 	};
 
 	if (p->spec.has_mac)

@@ -117,12 +117,28 @@ void transaction_answer_in_time(struct transaction *t)
 		loop_timer_arm(t->patience, PATIENCE_S * NS_PER_S);
 }
 
+/* Files are replayed when all ports are as wanted, not when the first is. */
+static void begin_ports(const struct world *w)
+{
+	for (size_t i = 0; i < w->switch_count; i++) {
+		const struct vswitch *sw = w->switches[i];
+
+		for (size_t n = 0; n < sw->port_count; n++) {
+			const struct port *p = sw->ports[n];
+
+			if (p->is_open && !p->is_blocked && p->path_port && p->backend->ops->begin)
+				p->backend->ops->begin(p->backend);
+		}
+	}
+}
+
 static void finish(struct rcu_node *node)
 {
 	struct transaction *t =
 		(struct transaction *)((char *)node - offsetof(struct transaction, grace));
 	struct world *w = t->w;
 
+	begin_ports(w);
 	transaction_answer(t);
 	transaction_destroy(t);
 	w->current = NULL;
