@@ -5,9 +5,12 @@
     [vm2] --tap--+
 """
 
+import signal
+
 import pytest
 
 from support.daemon import Refused
+from support.patience import wait_for
 
 GOOD = """\
 switches:
@@ -170,6 +173,17 @@ def test_a_first_start_with_a_broken_file_is_refused(daemon_at):
     assert daemon._wait() == 1
     daemon.child = None
     assert ":3:5: " in daemon.said() and "does not start" in daemon.said()
+
+
+def test_a_hangup_reads_the_file_again(lab):
+    daemon, _, _ = lab
+    daemon.write(GOOD + PORT3)
+    daemon.child.send_signal(signal.SIGHUP)
+    wait_for("the new port", lambda: "vm3" in [port["name"] for port in daemon.rpc("port.list")])
+    daemon.write(WRONG)
+    daemon.child.send_signal(signal.SIGHUP)
+    wait_for("the errors in the log", lambda: ":3:5: " in daemon.said())
+    assert daemon.is_open("lab/vm3")
 
 
 def test_the_schema_knows_features_of_extensions(lab):

@@ -9,7 +9,7 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from support.wire import frame
+from support.wire import BROADCAST, frame
 
 VM1, VM2, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:99"
 
@@ -108,3 +108,19 @@ def test_a_blocked_port_says_so_on_both_sides(lab):
     marker = frame(VM2, VM1)
     vm1.send(marker)
     assert vm2.wait(marker)
+
+
+def test_every_packet_is_accounted_for(lab):
+    daemon, vm1, vm2 = lab
+    for _ in range(10):
+        vm1.send(frame(VM2, VM1))
+        vm1.send(frame(VM2, OTHER))
+        vm1.send(frame(BROADCAST, VM1))
+    marker = frame(VM2, VM1)
+    vm1.send(marker)
+    vm2.wait(marker)
+    daemon.wait_for_balance()
+    accounts = daemon.ctl_json("accounts")
+    assert (accounts["received"], accounts["sent"], accounts["drops"]) == (31, 21, 10)
+    assert accounts["held"] == accounts["originated"] == accounts["consumed"] == 0
+    assert "received" in daemon.do("accounts")

@@ -7,7 +7,7 @@
 
 import pytest
 
-from support.host import run
+from support.host import remove_link, run, veth
 from support.patience import wait_for
 
 CONFIG = """
@@ -73,3 +73,19 @@ def test_a_namespace_that_vanishes_disturbs_nobody_else(lab, outside):
         assert daemon.rpc("status")
     finally:
         run("ip", "netns", "add", "vm2")
+
+
+def test_a_device_that_comes_late_is_taken_by_a_reload(hosts, xvsd):
+    vm1, _, outside = hosts("vm1", "vm2", "outside")
+    daemon = xvsd(CONFIG)
+    assert daemon.is_open("lab/vm1") and not daemon.is_open("lab/up0")
+    reason, = daemon.port("lab/up0")["reasons"]
+    assert "up0" in reason
+    veth("up0", "out0", outside)
+    try:
+        daemon.do("config", "reload")
+        vm1.up("10.77.0.1/24")
+        outside.up("10.77.0.254/24")
+        assert daemon.is_open("lab/up0") and vm1.reaches("10.77.0.254")
+    finally:
+        remove_link("up0")

@@ -13,7 +13,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.l2 import Ether
 
 from support.host import answer_tcp
-from support.patience import wait_for
+from support.patience import PATIENCE_S, wait_for
 from support.wire import frame
 
 VM1, VM2 = "52:54:00:00:00:01", "52:54:00:00:00:02"
@@ -277,3 +277,18 @@ def test_layer_2_is_not_the_firewall_s_business(lab):
     sent = frame(VM2, VM1)
     a.send(sent)
     assert b.wait(sent)
+
+
+def test_ipv6_is_guarded_alike(lab):
+    daemon, vm1, vm2 = lab
+    daemon.set_policy("lab/vm2", RULES, rules=[
+        rule(proto="icmpv6", action="allow"), rule(proto="tcp", ports="80", action="allow")])
+    for number, guest in enumerate((vm1, vm2), 1):
+        guest.use_ipv6()
+        guest.up(f"fd00::{number}/64")
+    assert vm1.reaches("fd00::2") and vm1.ping("fd00::2", "-s", "8000")
+    for port, expected in ((80, True), (81, False)):
+        with vm2.listen("fd00::2", port, family=socket.AF_INET6), \
+                vm1.open_socket(family=socket.AF_INET6) as s:
+            s.settimeout(PATIENCE_S if expected else 0.5)
+            assert (s.connect_ex(("fd00::2", port)) == 0) == expected

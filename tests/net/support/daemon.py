@@ -123,6 +123,16 @@ class Daemon:
             raise Refused(answer["error"])
         return answer["result"]
 
+    def raw(self, text):
+        """The answer to any bytes, a line or nothing."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE_S)
+            s.connect(str(self.socket))
+            s.sendall(text + b"\n")
+            s.shutdown(socket.SHUT_WR)
+            with s.makefile("rb") as lines:
+                return lines.readline()
+
     def ctl(self, *words):
         """xvsctl, as an operator would type it: the completed process."""
         return subprocess.run(
