@@ -5,10 +5,12 @@
 #include "control/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -99,6 +101,14 @@ struct config_spec *control_read(const struct config_text *t, struct diags *d)
 	struct node *root;
 
 	d->file = t->name;
+	/* Cut off by a full disk, most likely: to take everything down is asked for otherwise. */
+	if (t->len == 0) {
+		diag_add(
+			d, NULL,
+			"configuration %s: it is empty; write \"switches: []\" where nothing is wanted",
+			t->name);
+		return NULL;
+	}
 	root = yaml_read(t->text, t->len, d);
 	if (!root)
 		return NULL;
@@ -107,23 +117,29 @@ struct config_spec *control_read(const struct config_text *t, struct diags *d)
 	return spec;
 }
 
-static char *load_open(FILE *f, size_t *len)
+/* NULL: *why says it. */
+static char *load_open(FILE *f, size_t *len, const char **why)
 {
 	struct stat st;
 	char *text;
 
-	if (fstat(fileno(f), &st))
+	if (fstat(fileno(f), &st)) {
+		*why = strerror(errno);
 		return NULL;
+	}
 	if (!S_ISREG(st.st_mode) || st.st_size > YAML_BYTES_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+		*why = S_ISREG(st.st_mode) ? "it is larger than 64 MiB" : "it is no regular file";
 		return NULL;
 	}
 	text = malloc((size_t)st.st_size + 1);
-	if (!text)
+	if (!text) {
+		*why = "out of memory";
 		return NULL;
+	}
 	*len = fread(text, 1, (size_t)st.st_size, f);
 	text[*len] = '\0';
 	if (ferror(f)) {
+		*why = strerror(errno);
 		free(text);
 		return NULL;
 	}
@@ -132,13 +148,18 @@ static char *load_open(FILE *f, size_t *len)
 
 char *control_load(const char *path, size_t *len, struct diags *d)
 {
-	FILE *f = fopen(path, "re");
-	char *text = f ? load_open(f, len) : NULL;
+	/* Without O_NONBLOCK a pipe of that name would stop the switch until somebody writes to it. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	const char *why = f ? NULL : strerror(errno);
+	char *text = f ? load_open(f, len, &why) : NULL;
 
 	if (!text)
-		diag_add(d, NULL, "configuration %s: it cannot be read: %s", path, strerror(errno));
+		diag_add(d, NULL, "configuration %s: it cannot be read: %s", path, why);
 	if (f)
 		(void)fclose(f);
+	else if (fd >= 0)
+		(void)close(fd);
 	return text;
 }
 

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -98,6 +99,27 @@ def test_many_signals_to_reload_are_one_reload_more(lab):
     for _ in range(500):
         lab.child.send_signal(signal.SIGHUP)
     wait_for("the file to be in force", lambda: len(lab.rpc("port.list")) == 3)
+
+
+def test_a_file_that_is_none_or_empty_changes_nothing(lab):
+    lab.config.unlink()
+    os.mkfifo(lab.config)
+    assert "it is no regular file" in lab.refuses("config", "reload")
+    lab.config.unlink()
+    lab.config.touch()
+    assert "it is empty" in lab.refuses("config", "reload")
+    assert "it is empty" in lab.refuses("config", "apply", lab.config)
+    lab.config.write_bytes(b"switches: []\n\0")
+    assert "NUL" in lab.refuses("config", "apply", lab.config)
+    assert len(lab.rpc("port.list")) == 2
+
+
+def test_a_configuration_may_come_through_a_pipe(lab):
+    done = subprocess.run([lab.build / "bin" / "xvsctl", "--socket", lab.socket, "config", "apply",
+                           "/dev/stdin"], input="switches: []\n", capture_output=True, text=True,
+                          check=False, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    assert lab.rpc("port.list") == []
 
 
 def test_what_cannot_be_kept_is_in_force_and_said_until_it_is_kept(lab):

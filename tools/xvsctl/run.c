@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "verbs.h"
@@ -161,28 +160,37 @@ int run_drops(const struct verb *v, const struct args *a)
 
 /* ---- configuration files --------------------------------------------------------------------------------- */
 
+/* All of it, with a NUL behind; pipes, too.  NULL: *why says it. */
+static char *stream_read(FILE *f, const char **why)
+{
+	char *text = malloc(FILE_MAX + 1);
+	size_t len = text ? fread(text, 1, FILE_MAX, f) : 0;
+
+	*why = NULL;
+	if (!text)
+		*why = "out of memory";
+	else if (ferror(f))
+		*why = strerror(errno);
+	else if (len == FILE_MAX)
+		*why = "it is larger than 8 MiB";
+	else if (memchr(text, '\0', len))
+		*why = "it holds a NUL byte: it is no text";
+	if (*why) {
+		free(text);
+		return NULL;
+	}
+	text[len] = '\0';
+	return text;
+}
+
 static char *text_load(const char *path)
 {
 	FILE *f = fopen(path, "re");
-	struct stat st;
-	char *text = NULL;
-	size_t len;
+	const char *why = f ? NULL : strerror(errno);
+	char *text = f ? stream_read(f, &why) : NULL;
 
-	if (!f || fstat(fileno(f), &st))
-		goto out;
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		goto out;
-	}
-	text = malloc((size_t)st.st_size + 1);
 	if (!text)
-		goto out;
-	len = fread(text, 1, (size_t)st.st_size, f);
-	text[len] = '\0';
-out:
-	if (!text)
-		(void)fprintf(stderr, "xvsctl: file %s: it cannot be read: %s\n", path,
-			      strerror(errno));
+		(void)fprintf(stderr, "xvsctl: file %s: it cannot be read: %s\n", path, why);
 	if (f)
 		(void)fclose(f);
 	return text;
