@@ -10,6 +10,7 @@
  * A post either finds the letter under way, which will see it, or sends one; none is forgotten.
  */
 #include "ext/services.h"
+#include "packet/sum.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -188,6 +189,26 @@ static int mailbox_open(const struct xvs_host *h, uint32_t slots, uint32_t packe
 	return 0;
 }
 
+/*
+ * A checksum that the sender left open cannot be filled in by whoever gets the copy, since where
+ * it stands is not told; so a whole copy has it.
+ */
+static void checksum_fill(struct mail_slot *slot, const struct xvs_packet *p)
+{
+	uint8_t *start = slot->packet + p->csum_start;
+	uint32_t place = (uint32_t)p->csum_start + p->csum_off;
+	uint16_t sum;
+
+	if (!(p->flags & XVS_PKT_CSUM_TODO) || p->gso_type || slot->mail.packet_len < p->len ||
+	    place + sizeof(sum) > p->len)
+		return;
+	sum = (uint16_t)~sum_fold(sum_bytes(start, p->len - p->csum_start));
+	if (sum == 0)
+		sum = UINT16_MAX; /* the same number; and UDP's 0 says that there is none */
+	memcpy(start + p->csum_off, &sum, sizeof(sum));
+	slot->mail.flags &= ~(uint32_t)XVS_PKT_CSUM_TODO;
+}
+
 /* Copies what is asked for and readable; without the right to payload that may be less. */
 static void packet_copy(const struct xvs_host *h, struct mail_slot *slot, struct xvs_packet *p,
 			uint32_t want)
@@ -205,6 +226,7 @@ static void packet_copy(const struct xvs_host *h, struct mail_slot *slot, struct
 	slot->mail.port = p->port_in;
 	slot->mail.flags = p->flags;
 	slot->mail.vlan_tci = p->vlan_tci;
+	checksum_fill(slot, p);
 }
 
 static int mailbox_post(const struct xvs_host *h, const void *bytes, uint32_t len,

@@ -91,6 +91,40 @@ static void mail_arrives_as_it_was_posted(void **state)
 	assert_int_equal(last.lost, 0);
 }
 
+/* Where it stands is not told, so nobody else could fill it in. */
+static void an_open_checksum_is_filled_in_where_the_copy_is_whole(void **state)
+{
+	uint8_t bytes[64] = { [34] = 0x12, 0x34, [40] = 0xab, 0xcd, [63] = 0x55 };
+	struct xvs_packet p = {
+		.data = bytes,
+		.len = sizeof(bytes),
+		.linear = sizeof(bytes),
+		.flags = XVS_PKT_IPV4 | XVS_PKT_L4 | XVS_PKT_CSUM_TODO,
+		.csum_start = 34,
+		.csum_off = 6,
+	};
+
+	(void)state;
+	assert_int_equal(post_as(0, NULL, 0, &p, sizeof(bytes)), 0);
+	bench_wait(&read_count, 1);
+	assert_int_equal(last.flags, XVS_PKT_IPV4 | XVS_PKT_L4);
+	/* 0x1234 + 0xabcd + 0x0055 = 0xbe56, and the complement of that */
+	assert_int_equal(last_packet[40], 0x41);
+	assert_int_equal(last_packet[41], 0xa9);
+	assert_int_equal(bytes[40], 0xab);
+
+	assert_int_equal(post_as(0, NULL, 0, &p, 50), 0);
+	bench_wait(&read_count, 2);
+	assert_int_equal(last.flags, p.flags);
+	assert_memory_equal(last_packet, bytes, 50);
+
+	p.csum_start = 63;
+	assert_int_equal(post_as(0, NULL, 0, &p, sizeof(bytes)), 0);
+	bench_wait(&read_count, 3);
+	assert_int_equal(last.flags, p.flags);
+	assert_memory_equal(last_packet, bytes, sizeof(bytes));
+}
+
 static void mail_without_packet_or_bytes_arrives(void **state)
 {
 	(void)state;
@@ -371,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MAIL(mail_arrives_as_it_was_posted),
+		MAIL(an_open_checksum_is_filled_in_where_the_copy_is_whole),
 		MAIL(mail_without_packet_or_bytes_arrives),
 		MAIL(packets_are_pulled_as_need_be),
 		MAIL(a_full_ring_counts_what_it_lost),
