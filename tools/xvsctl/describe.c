@@ -15,11 +15,13 @@
 #include "ext/module.h"
 #include "verbs.h"
 
+/* A slash alone does not make a file: instances are called SWITCH/NAME. */
 bool is_file_name(const char *word)
 {
 	size_t len = strlen(word);
 
-	return strchr(word, '/') || (len > 3 && strcmp(word + len - 3, ".so") == 0);
+	return word[0] == '/' || strncmp(word, "./", 2) == 0 || strncmp(word, "../", 3) == 0 ||
+	       (len > 3 && strcmp(word + len - 3, ".so") == 0);
 }
 
 static json_t *classes_json(uint32_t classes)

@@ -123,6 +123,8 @@ static void tells_files_from_names(void **state)
 	assert_true(is_file_name("guard.so"));
 	assert_false(is_file_name("org.xvs.guard"));
 	assert_false(is_file_name("guard"));
+	assert_true(is_file_name("../guard"));
+	assert_false(is_file_name("lab/guard"));
 	assert_false(is_file_name(".so"));
 }
 
