@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vendor's shaper: packets that are held come out, whatever happens meanwhile.
+
+    [vm1] --tap--+-- [ lab: com.acme.shaper ]
+    [vm2] --tap--+
+"""
+
+import pytest
+
+from support.patience import wait_for
+from support.vendor import counters, iperf, meanwhile, offer
+
+FEATURE = "com.acme.shaper/1"
+
+CONFIG = """
+daemon: {{workers: 2}}
+extensions: {{path: [{path}]}}
+switches:
+  - name: lab
+    type: private
+    chain:
+      - {{instance: shaper, extension: com.acme.shaper, required: false}}
+    ports:
+      - name: vm1
+        mac: "52:54:00:00:00:01"
+        backend: {{kind: tap, device: eth0, netns: vm1, queues: 2}}
+      - name: vm2
+        mac: "52:54:00:00:00:02"
+        backend: {{kind: tap, device: eth0, netns: vm2, queues: 2}}
+"""
+
+
+@pytest.fixture
+def lab(hosts, xvsd, tmp_path):
+    """(daemon, vm1, vm2), which reach each other."""
+    vm1, vm2 = hosts("vm1", "vm2")
+    daemon = xvsd(CONFIG.format(path=offer(tmp_path / "vendors", "shaper")))
+    vm1.up("10.77.0.1/24")
+    vm2.up("10.77.0.2/24")
+    vm1.reaches("10.77.0.2")
+    return daemon, vm1, vm2
+
+
+def hold(daemon, rate_kbps=8, burst=1500, wait_ms=10000, target="lab/vm2"):
+    return daemon.rpc("policy.set", target=target, feature=FEATURE, override=True,
+                      fields={"rate_kbps": rate_kbps, "burst": burst, "wait_ms": wait_ms})
+
+
+def held(daemon):
+    return daemon.rpc("accounts")["held"]
+
+
+def fill(daemon, vm1, count=20):
+    """Packets of vm1 wait at vm2's exit."""
+    hold(daemon)
+    with vm1.open_socket(2) as s:
+        for n in range(count):
+            s.sendto(bytes([n]) * 1000, ("10.77.0.2", 9))
+    wait_for("packets to be held", lambda: held(daemon) > 5)
+
+
+def test_the_rate_is_kept_and_the_order_too(lab, tool):
+    daemon, vm1, vm2 = lab
+    hold(daemon, rate_kbps=20000, burst=20000, wait_ms=400)
+    end = iperf(tool, vm1, vm2, "10.77.0.2", "-t", "2")
+    rate = end["sum_received"]["bits_per_second"]
+    assert 10e6 < rate < 21e6
+    end = iperf(tool, vm1, vm2, "10.77.0.2", "-u", "-b", "10M", "-t", "1")
+    assert end["sum"]["lost_packets"] == 0 and end["sum"].get("out_of_order", 0) == 0
+    assert counters(daemon, "shaper")["delayed"] > 0
+    wait_for("nothing to be held", lambda: held(daemon) == 0)
+
+
+def test_the_backlog_is_what_is_held(lab):
+    daemon, vm1, _ = lab
+    fill(daemon, vm1)
+
+    def agree():
+        backlog = daemon.port("lab/vm2")["status"]["com.acme.shaper.backlog/1"]
+        row, = daemon.rpc("ext.stats")
+        return (backlog["packets"] == row["held"] == held(daemon) > 0
+                and backlog["bytes"] > 1000 * (backlog["packets"] - 1)
+                and row["stolen"] == row["returned"] + row["held"])
+
+    wait_for("status, statistics and accounts to agree", agree)
+
+
+@pytest.mark.parametrize("far", ["vm1", "vm2"])
+def test_a_port_goes_while_its_packets_are_held(lab, far):
+    daemon, vm1, _ = lab
+    fill(daemon, vm1)
+    daemon.do("port", "remove", f"lab/{far}", "--override")
+    wait_for("held packets to be given back", lambda: held(daemon) == 0)
+    assert "drain" not in daemon.said()
+    daemon.wait_for_balance()
+
+
+def test_the_instance_goes_while_packets_are_held(lab):
+    daemon, vm1, vm2 = lab
+    fill(daemon, vm1)
+    daemon.do("ext", "disable", "lab/shaper")
+    assert held(daemon) == 0
+    assert vm1.ping("10.77.0.2")
+    daemon.do("ext", "enable", "lab/shaper")
+    assert daemon.is_open("lab/vm1")
+
+
+def test_the_daemon_ends_while_packets_are_held(lab):
+    daemon, vm1, _ = lab
+    fill(daemon, vm1)
+    daemon.stop()
+    assert "set aside" not in daemon.said()
+
+
+def test_it_comes_and_goes_under_load(lab, tool):
+    daemon, vm1, vm2 = lab
+    hold(daemon, rate_kbps=200000, burst=20000, wait_ms=100)
+    verbs = iter(["disable", "enable"] * 10000)
+
+    with meanwhile(lambda: daemon.rpc(f"ext.{next(verbs)}", target="lab/shaper")):
+        end = iperf(tool, vm1, vm2, "10.77.0.2", "-t", "3", "-P", "2")
+    assert end["sum_received"]["bytes"] > 0
+    daemon.rpc("ext.enable", target="lab/shaper")
+    wait_for("nothing to be held", lambda: held(daemon) == 0)
+    assert daemon.is_open("lab/vm1") and vm1.ping("10.77.0.2")
+
+
+def test_policies_change_under_load(lab, tool):
+    daemon, vm1, vm2 = lab
+    rates = iter([0, 1000, 50000, 200000] * 10000)
+    with meanwhile(lambda: hold(daemon, rate_kbps=next(rates), wait_ms=50)):
+        end = iperf(tool, vm1, vm2, "10.77.0.2", "-t", "3", "--bidir")
+    assert end["sum_received"]["bytes"] > 0
+    daemon.rpc("policy.unset", target="lab/vm2", feature=FEATURE, override=True)
+    wait_for("nothing to be held", lambda: held(daemon) == 0)
+    assert vm1.ping("10.77.0.2")
