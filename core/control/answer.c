@@ -11,7 +11,7 @@ static void answer_done(struct rpc_call *call, const char *note, const char *unk
 	struct strbuf text = { NULL, 0, 0, false };
 
 	strbuf_add(&text, "%s%s%s", note ? note : "", note && unkept[0] ? "; " : "", unkept);
-	rpc_answer(call, json_pack("{s:s*}", "note", text.len ? text.text : NULL));
+	rpc_answer(call, json_pack("{s:o*}", "note", text.len ? rpc_string(text.text) : NULL));
 	strbuf_finish(&text);
 }
 

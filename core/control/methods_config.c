@@ -18,18 +18,19 @@ static json_t *problems_json(const struct problems *p)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i][0])
-			(void)json_array_append_new(list, json_string(all[i]));
+			(void)json_array_append_new(list, rpc_string(all[i]));
 	}
 	return list;
 }
 
 static json_t *daemon_json(const struct control *c)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s, s:s}", "version", XVS_VERSION, "pid",
+	return json_pack("{s:s, s:I, s:I, s:I, s:o?, s:o, s:o}", "version", XVS_VERSION, "pid",
 			 (json_int_t)getpid(), "uptime_s",
 			 (json_int_t)((clock_ns() - c->start_ns) / NS_PER_S), "workers",
-			 (json_int_t)path_workers(c->path), "config", c->config_file, "state",
-			 c->state_dir, "counters", c->counters_file);
+			 (json_int_t)path_workers(c->path), "config",
+			 c->config_file ? rpc_string(c->config_file) : NULL, "state",
+			 rpc_string(c->state_dir), "counters", rpc_string(c->counters_file));
 }
 
 void on_status(struct rpc_call *call)

@@ -127,8 +127,7 @@ static bool line_send(struct rpc_session *s, struct strbuf *line, int fd)
 	return true;
 }
 
-/* Text that a name was cut into, or that quotes a file, need not be UTF-8; JSON must. */
-static json_t *text_json(const char *text)
+json_t *rpc_string(const char *text)
 {
 	json_t *as_it_is = json_string(text);
 	char clean[2 * WHY_MAX];
@@ -147,7 +146,7 @@ static json_t *text_json(const char *text)
 static json_t *error_message(json_t *id, enum rpc_code code, const char *text, json_t *data)
 {
 	return json_pack("{s:s, s:O?, s:{s:i, s:o, s:o*}}", "jsonrpc", "2.0", "id", id, "error",
-			 "code", (int)code, "message", text_json(text), "data", data);
+			 "code", (int)code, "message", rpc_string(text), "data", data);
 }
 
 /* A line of its own.  'id' is borrowed. */
@@ -273,10 +272,10 @@ void rpc_refuse(struct rpc_call *call, enum rpc_code code, const char *format, .
 
 static json_t *diag_json(const struct diags *d, const struct diag *item)
 {
-	json_t *one = json_pack("{s:o}", "text", text_json(item->text));
+	json_t *one = json_pack("{s:o}", "text", rpc_string(item->text));
 
 	if (one && d->file)
-		(void)json_object_set_new(one, "file", text_json(d->file));
+		(void)json_object_set_new(one, "file", rpc_string(d->file));
 	if (one && item->line) {
 		(void)json_object_set_new(one, "line", json_integer(item->line));
 		(void)json_object_set_new(one, "column", json_integer(item->column));

@@ -90,6 +90,9 @@ void rpc_refuse(struct rpc_call *call, enum rpc_code code, const char *format, .
 /* The message is the first error, with how many more there are; all are in data.errors. */
 void rpc_refuse_diags(struct rpc_call *call, enum rpc_code code, const struct diags *d);
 
+/* Text that was cut, quotes a file or names one need not be UTF-8; JSON must: '?' for what is not. */
+json_t *rpc_string(const char *text);
+
 /* Something that ends with the caller's connection: the handler's memory until fn is called. */
 struct rpc_ending {
 	struct rpc_ending *next;

@@ -122,6 +122,14 @@ def test_a_configuration_may_come_through_a_pipe(lab):
     assert lab.rpc("port.list") == []
 
 
+def test_a_name_that_is_not_utf_8_does_not_silence_the_status(lab):
+    lab.config = lab.home / os.fsdecode(b"caf\xe9.yaml")
+    lab.write(CONFIG)
+    lab.stop()
+    lab.start()
+    assert lab.rpc("status")["daemon"]["config"].endswith("caf?.yaml")
+
+
 def test_what_cannot_be_kept_is_in_force_and_said_until_it_is_kept(lab):
     state = lab.home / "state"
     lab.kill()
