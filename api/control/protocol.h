@@ -30,6 +30,7 @@ enum {
 	RPC_BATCH_MAX = 100,       /* requests of one batch */
 	/* bytes of a batch's answers: what comes behind is answered by RPC_BUSY and not run */
 	RPC_BATCH_ANSWERS_MAX = 4 << 20,
+	RPC_BATCH_ANSWERS_READ_ONLY = 256 << 10, /* of others */
 };
 
 /* error.code: those of JSON-RPC, then our own. */

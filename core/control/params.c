@@ -79,13 +79,15 @@ static void say_unknown(const struct rpc_method *m, const char *name, char *why,
 static json_t *params_named(const struct rpc_method *m, const json_t *list)
 {
 	const char *names[RPC_PARAMS_MAX];
+	size_t known = params_known(m, names);
+	size_t count = json_array_size(list);
 	json_t *out = json_object();
 
-	if (json_array_size(list) > params_known(m, names)) {
+	if (count > known) {
 		json_decref(out);
 		return NULL;
 	}
-	for (size_t i = 0; i < json_array_size(list); i++) {
+	for (size_t i = 0; i < count && i < known; i++) {
 		if (json_object_set(out, names[i], json_array_get(list, i)) != 0) {
 			json_decref(out);
 			return NULL;

@@ -423,10 +423,13 @@ static void request_run(struct exchange *x, const json_t *request)
 /* One line must not make the daemon hold a hundred long answers. */
 static void batch_run(struct exchange *x, const json_t *batch)
 {
+	size_t max = x->session->role == RPC_READ_ONLY ? (size_t)RPC_BATCH_ANSWERS_READ_ONLY
+						       : (size_t)RPC_BATCH_ANSWERS_MAX;
+
 	for (size_t i = 0; i < json_array_size(batch); i++) {
 		json_t *request = json_array_get(batch, i);
 
-		if (x->line.len < RPC_BATCH_ANSWERS_MAX)
+		if (x->line.len < max)
 			request_run(x, request);
 		else if (!json_is_object(request) || json_object_get(request, "id"))
 			exchange_add(x, error_message(fault_id(request), RPC_BUSY,
