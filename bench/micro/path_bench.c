@@ -362,7 +362,7 @@ int main(int argc, char **argv)
 	int result;
 
 	if (!parse_options(argc, argv, &o)) {
-		fputs(usage, stderr);
+		(void)fputs(usage, stderr);
 		return 2;
 	}
 	rate = cycles_per_ns();

@@ -356,7 +356,8 @@ static uint64_t others_cpu_ns(void)
 int rig_run(struct rig *rig, uint64_t packets, struct rig_run *out, struct xvs_error *err)
 {
 	uint64_t taken = gen_taken(rig->gens[1]);
-	struct worker_stats before, after;
+	struct worker_stats before;
+	struct worker_stats after;
 	uint64_t start_ns;
 
 	read_stats(rig, &before);
