@@ -204,7 +204,8 @@ static struct flow_entry *find_masked(const struct flow_cache *c, const struct f
 {
 	struct flow_key masked;
 	struct flow_entry *e;
-	uint64_t hash, bucket;
+	uint64_t hash;
+	uint64_t bucket;
 
 	flow_key_and(&masked, key, &m->bits);
 	hash = flow_hash(&masked, m->seed);
@@ -439,7 +440,8 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 {
 	struct flow_mask *m = mask_get(c, mask);
 	struct flow_entry *same;
-	uint64_t bucket, masked_hash;
+	uint64_t bucket;
+	uint64_t masked_hash;
 	uint32_t number = (uint32_t)(e - c->entries) + 1;
 	uint32_t signature;
 

@@ -67,7 +67,7 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 
 	note_broken(d, broken);
 	text_forget(d);
-	if (!control_last_good(&d->control, &d->text, &d->name)) {
+	if (!control_last_good(&d->control, &d->text, &d->name) || !d->text) {
 		log_error("configuration %s cannot be used, and there is no earlier one in %s",
 			  d->options->config, d->options->state);
 		return NULL;

@@ -75,7 +75,8 @@ static uint16_t make_partial(struct packet *p)
 
 static uint16_t check_gso(struct packet *p)
 {
-	uint32_t payload, segments;
+	uint32_t payload;
+	uint32_t segments;
 
 	if (!gso_fits(&p->x))
 		return REASON_BAD_OFFLOAD;

@@ -216,7 +216,9 @@ static uint16_t parse_ipv4(struct packet *p)
 {
 	uint16_t bad = reach(p, p->x.l3_off + (uint32_t)IPV4_BYTES);
 	const uint8_t *ip = p->x.data + p->x.l3_off;
-	uint32_t header, end, fragment;
+	uint32_t header;
+	uint32_t end;
+	uint32_t fragment;
 
 	if (bad)
 		return bad;
@@ -381,8 +383,10 @@ static bool side6_less(const struct side6 *a, const struct side6 *b)
 
 static uint32_t hash_ipv6(const uint8_t *ip, uint16_t src_port, uint16_t dst_port, uint8_t proto)
 {
-	struct side6 a = { .port = src_port }, b = { .port = dst_port };
-	const struct side6 *low, *high;
+	struct side6 a = { .port = src_port };
+	struct side6 b = { .port = dst_port };
+	const struct side6 *low;
+	const struct side6 *high;
 	uint64_t words[5];
 
 	memcpy(a.word, ip + 8, 16);
@@ -401,7 +405,8 @@ uint32_t packet_hash(const struct packet *p)
 {
 	const uint8_t *ip = p->x.data + p->x.l3_off;
 	const uint8_t *l4 = p->x.data + p->x.l4_off;
-	uint16_t src_port = 0, dst_port = 0;
+	uint16_t src_port = 0;
+	uint16_t dst_port = 0;
 	uint8_t proto = p->x.flags & XVS_PKT_FRAG ? 0 : p->x.l4_proto;
 
 	if (packet_has_ports(p) && !(p->x.flags & XVS_PKT_FRAG)) {

@@ -61,7 +61,9 @@ static void *slab_fresh(struct slab *slab)
 struct pool *pool_create(const struct pool_limits *limits)
 {
 	struct pool *pool = calloc(1, sizeof(*pool));
-	size_t packets, small, large;
+	size_t packets;
+	size_t small;
+	size_t large;
 
 	if (!pool)
 		return NULL;

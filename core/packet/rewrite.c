@@ -32,7 +32,10 @@ static uint64_t write_words(uint8_t *at, const void *set, const void *mask, uint
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < len; i += 2) {
-		uint16_t old, value, bits, new;
+		uint16_t old;
+		uint16_t value;
+		uint16_t bits;
+		uint16_t new;
 
 		memcpy(&old, at + i, sizeof(old));
 		memcpy(&value, (const uint8_t *)set + i, sizeof(value));
@@ -96,8 +99,10 @@ static void rewrite_ipv4(struct packet *p, const struct xvs_flow_key *set,
 			 const struct xvs_flow_key *mask, struct change *c)
 {
 	uint8_t *ip = p->x.data + p->x.l3_off;
-	const uint8_t tos[2] = { 0, set->ip_tos }, tos_mask[2] = { 0, mask->ip_tos };
-	const uint8_t ttl[2] = { set->ip_ttl, 0 }, ttl_mask[2] = { mask->ip_ttl, 0 };
+	const uint8_t tos[2] = { 0, set->ip_tos };
+	const uint8_t tos_mask[2] = { 0, mask->ip_tos };
+	const uint8_t ttl[2] = { set->ip_ttl, 0 };
+	const uint8_t ttl_mask[2] = { mask->ip_ttl, 0 };
 
 	c->pseudo = write_words(ip + 12, set->ip_src + 12, mask->ip_src + 12, 4) +
 		    write_words(ip + 16, set->ip_dst + 12, mask->ip_dst + 12, 4);
@@ -135,7 +140,8 @@ static void rewrite_ipv6(struct packet *p, const struct xvs_flow_key *set,
 			 const struct xvs_flow_key *mask, struct change *c)
 {
 	uint8_t *ip = p->x.data + p->x.l3_off;
-	uint8_t class[2], class_mask[2];
+	uint8_t class[2];
+	uint8_t class_mask[2];
 	uint64_t dst;
 
 	put_be16(class, (uint16_t)(set->ip_tos << 4));
@@ -172,7 +178,8 @@ static void rewrite_ports(uint8_t *l4, const struct xvs_flow_key *set,
 static void rewrite_tcp_flags(uint8_t *tcp, const struct xvs_flow_key *set,
 			      const struct xvs_flow_key *mask, struct change *c)
 {
-	uint8_t flags[2], flags_mask[2];
+	uint8_t flags[2];
+	uint8_t flags_mask[2];
 
 	memcpy(flags, &set->tcp_flags, 2);
 	memcpy(flags_mask, &mask->tcp_flags, 2);
@@ -189,7 +196,9 @@ static void rewrite_sctp(struct packet *p, const struct xvs_flow_key *set,
 {
 	uint8_t *l4 = p->x.data + p->x.l4_off;
 	struct change unused = { 0 };
-	uint32_t old, new, crc;
+	uint32_t old;
+	uint32_t new;
+	uint32_t crc;
 
 	if (p->x.flags & XVS_PKT_FRAG)
 		return;

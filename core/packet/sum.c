@@ -17,7 +17,8 @@ static uint64_t load(const uint8_t *bytes, size_t len)
 /* Two accumulators, so that the carry of one addition does not wait for the other's. */
 uint64_t sum_bytes(const uint8_t *bytes, size_t len)
 {
-	uint64_t a = 0, b = 0;
+	uint64_t a = 0;
+	uint64_t b = 0;
 
 	for (; len >= 16; bytes += 16, len -= 16) {
 		a = sum_add(a, load(bytes, 8));

@@ -34,7 +34,8 @@ bool segment_is_carried(const struct port_conf *conf, uint32_t segment)
 static void count_casts(struct burst *b)
 {
 	struct port_counters *c = &b->worker->w.shard->ports[b->conf->port->id];
-	uint64_t multicast = 0, broadcast = 0;
+	uint64_t multicast = 0;
+	uint64_t broadcast = 0;
 
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct packet *p = b->pkts[i];

@@ -82,7 +82,9 @@ static uint32_t at_most(uint32_t a, uint32_t b)
 static uint32_t steal_quota(const struct burst *b, const struct instance *inst)
 {
 	const struct pool *pool = b->worker->pool;
-	uint32_t held, charged, quota;
+	uint32_t held;
+	uint32_t charged;
+	uint32_t quota;
 
 	if (!(inst->rights & XVS_RIGHT_QUEUE) || inst->cls == XVS_INSPECT)
 		return 0;

@@ -130,7 +130,8 @@ static bool make_room(struct l2 *l2)
 {
 	struct l2_table *old = l2->table;
 	struct l2_table *t;
-	uint32_t used = 0, size = SIZE_FIRST;
+	uint32_t used = 0;
+	uint32_t size = SIZE_FIRST;
 
 	if (old->filled < old->size / 2)
 		return true;

@@ -39,7 +39,9 @@ static bool fits_mtu(const struct port_conf *conf, const struct packet *p)
 
 static void count_sent(struct port_counters *c, struct packet *const *pkts, uint32_t count)
 {
-	uint64_t bytes = 0, multicast = 0, broadcast = 0;
+	uint64_t bytes = 0;
+	uint64_t multicast = 0;
+	uint64_t broadcast = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *dst = pkts[i]->x.data;
