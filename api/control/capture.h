@@ -92,7 +92,7 @@ struct capture_record {
 	uint32_t port;     /* whose chain, or which end */
 	uint32_t port_in;  /* where the packet entered; 0: made by an extension */
 	uint16_t instance; /* of the point, or that dropped the packet; 0: the switch itself */
-	uint16_t reason;   /* of a drop: that instance's, or the switch's; 0xffff: used up, which is no drop */
+	uint16_t reason; /* of a drop: that instance's, or the switch's; 0xffff: used up, which is no drop */
 	uint16_t vlan_tci;
 	uint16_t reserved;
 	uint32_t flags;    /* enum capture_flag */

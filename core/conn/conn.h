@@ -61,20 +61,21 @@ struct conn_env {
 };
 
 struct conn_limits {
-	uint32_t connections;    /* of the whole table, e.g. 262144; objects */
-	uint32_t per_port;       /* default limit of a port, e.g. 65536 */
-	uint32_t half_open;      /* of a port, e.g. 4096: oldest half-open goes first */
+	uint32_t connections;     /* of the whole table, e.g. 262144; objects */
+	uint32_t per_port;        /* default limit of a port, e.g. 65536 */
+	uint32_t half_open;       /* of a port, e.g. 4096: oldest half-open goes first */
 	uint32_t denied_per_port; /* remembered denials; evicted first, e.g. 1024 */
-	uint32_t midstream_ms;   /* mid-stream TCP is authorised as new for so long after start: 60000 */
+	uint32_t midstream_ms; /* mid-stream TCP is authorised as new for so long after start: 60000 */
 	/* Idle time-outs in ms; 0: default (RFC 5382, RFC 4787, RFC 5508 as floors where they apply). */
-	uint32_t tcp_syn_ms, tcp_established_ms, tcp_closing_ms, udp_ms, udp_stream_ms, icmp_ms, other_ms;
+	uint32_t tcp_syn_ms, tcp_established_ms, tcp_closing_ms, udp_ms, udp_stream_ms, icmp_ms,
+		other_ms;
 };
 
 struct conn_table;
 
 /* [control] One a daemon. */
-int conn_table_create(const struct conn_limits *limits, unsigned workers, const struct conn_env *env,
-		      struct conn_table **out, struct xvs_error *err);
+int conn_table_create(const struct conn_limits *limits, unsigned workers,
+		      const struct conn_env *env, struct conn_table **out, struct xvs_error *err);
 void conn_table_destroy(struct conn_table *t); /* after the workers have gone */
 
 /* [control] The port becomes guarded; again: new limits.  0 limits: the table's. */
@@ -99,9 +100,11 @@ void conn_refill(struct conn_table *t);
 /* ---- packet path -------------------------------------------------------------------------------- */
 
 enum conn_answer {
-	CONN_PASS = 0,   /* tracked by *ref: goes on; may be cached, exact in the 5-tuple */
-	CONN_LOOSE = 1,  /* goes on untracked (not IP; ND, MLD): may be cached without a connection */
-	CONN_INSIDE = 2, /* this packet goes on (ICMP error, fragment); each such packet is asked again */
+	CONN_PASS = 0, /* tracked by *ref: goes on; may be cached, exact in the 5-tuple */
+	CONN_LOOSE =
+		1, /* goes on untracked (not IP; ND, MLD): may be cached without a connection */
+	CONN_INSIDE =
+		2, /* this packet goes on (ICMP error, fragment); each such packet is asked again */
 	CONN_DENIED = 3, /* dropped by decision: may be cached as drop, exact in the 5-tuple */
 	CONN_DROP = 4,   /* dropped with a host reason: never cached */
 	CONN_HELD = 5,   /* taken: a fragment waits for its first (copied whole by packet_own) */
@@ -109,10 +112,10 @@ enum conn_answer {
 };
 
 struct conn_result {
-	struct conn_ref ref;            /* CONN_PASS */
-	struct conn_decision decision;  /* CONN_DENIED; for CONN_PASS: mark */
-	uint16_t reason;                /* CONN_DROP: enum host_reason */
-	bool is_new;                    /* this packet opened the connection */
+	struct conn_ref ref;           /* CONN_PASS */
+	struct conn_decision decision; /* CONN_DENIED; for CONN_PASS: mark */
+	uint16_t reason;               /* CONN_DROP: enum host_reason */
+	bool is_new;                   /* this packet opened the connection */
 };
 
 /*
@@ -139,21 +142,21 @@ void conn_sweep(struct conn_table *t, struct worker *w, void *arg);
 /* ---- operators ----------------------------------------------------------------------------------- */
 
 struct conn_filter {
-	uint32_t port;  /* 0: any */
-	uint8_t proto;  /* 0: any */
+	uint32_t port; /* 0: any */
+	uint8_t proto; /* 0: any */
 	uint8_t has_address;
 	uint8_t address[16]; /* either end */
 	uint16_t l4_port;    /* network order, either end; 0: any */
 };
 
 struct conn_info {
-	struct xvs_conn view;      /* slot is NULL */
+	struct xvs_conn view; /* slot is NULL */
 	uint32_t idle_left_ms;
 	uint8_t is_denied;
 	uint8_t is_half_open;
-	uint16_t denied_by;        /* instance */
+	uint16_t denied_by; /* instance */
 	uint16_t reason;
-	const char *state_name;    /* "syn-sent", "established", ... */
+	const char *state_name; /* "syn-sent", "established", ... */
 };
 
 /* [control] A snapshot as good as it can be without stopping workers; fn false: stop. */

@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct flow_bucket) == 64, "one cache line");
 
 struct flow_mask {
 	struct flow_key bits;
-	uint64_t seed;    /* makes equal bytes under different masks hash apart */
+	uint64_t seed; /* makes equal bytes under different masks hash apart */
 	uint32_t entries;
 	uint32_t hits;
 };
@@ -33,14 +33,14 @@ struct flow_mask {
 struct flow_cache {
 	struct flow_entry *entries;
 	struct flow_bucket *exact, *index;
-	uint64_t bucket_mask;     /* of both */
+	uint64_t bucket_mask; /* of both */
 	uint32_t max;
-	uint32_t fresh;           /* entries never used yet start here */
+	uint32_t fresh; /* entries never used yet start here */
 	uint32_t used;
-	uint32_t mask_count;      /* places of 'order' in use */
-	uint32_t hand;            /* of the sweep */
+	uint32_t mask_count; /* places of 'order' in use */
+	uint32_t hand;       /* of the sweep */
 	uint32_t evict_hand;
-	uint8_t replace;          /* next exact place to overwrite */
+	uint8_t replace;               /* next exact place to overwrite */
 	uint8_t order[FLOW_MASKS_MAX]; /* numbers of masks, most hits first */
 	struct flow_mask masks[FLOW_MASKS_MAX];
 	struct flow_entry *free, *retired;
@@ -178,7 +178,8 @@ static void put_exact(struct flow_cache *c, const struct flow_entry *e, uint64_t
 /* The second bucket of an entry depends on its signature alone, so that either leads to both. */
 static uint64_t other_bucket(const struct flow_cache *c, uint64_t bucket, uint32_t signature)
 {
-	return (bucket ^ ((uint64_t)signature * UINT64_C(0x9e3779b97f4a7c15) >> 24)) & c->bucket_mask;
+	return (bucket ^ ((uint64_t)signature * UINT64_C(0x9e3779b97f4a7c15) >> 24)) &
+	       c->bucket_mask;
 }
 
 static struct flow_entry *find_in_bucket(const struct flow_cache *c, uint64_t bucket,
@@ -290,7 +291,8 @@ static void mask_put(struct flow_cache *c, struct flow_mask *m)
 
 /* ---- inserting and retiring -------------------------------------------------------------------- */
 
-static bool put_in_bucket(struct flow_cache *c, uint64_t bucket, uint32_t signature, uint32_t number)
+static bool put_in_bucket(struct flow_cache *c, uint64_t bucket, uint32_t signature,
+			  uint32_t number)
 {
 	struct flow_bucket *b = &c->index[bucket];
 

@@ -31,30 +31,30 @@ struct flow_rewrite {
 
 /* What one extension said at one stage. */
 struct flow_step {
-	struct flow_step *next;       /* in chain order; or the free list */
-	void *instance;               /* NULL: the host's own forwarding */
+	struct flow_step *next; /* in chain order; or the free list */
+	void *instance;         /* NULL: the host's own forwarding */
 	void *port_state;
 	struct flow_rewrite *rewrite; /* NULL: none */
 	uint64_t tags;
 	uint64_t cookie;
-	uint64_t accounted_packets;   /* of the entry's, at the last account() */
+	uint64_t accounted_packets; /* of the entry's, at the last account() */
 	uint64_t accounted_bytes;
-	uint64_t missed_packets;      /* dropped before this step by those that see packets */
+	uint64_t missed_packets; /* dropped before this step by those that see packets */
 	uint64_t missed_bytes;
 	uint64_t accounted_ns;
 	uint32_t instance_nr;
-	uint32_t dest;                /* forward */
+	uint32_t dest; /* forward */
 	uint32_t sample;
 	uint32_t watch_bytes;
 	uint32_t account_ms;
 	uint16_t place;
-	uint16_t action;              /* enum xvs_flow_action */
+	uint16_t action; /* enum xvs_flow_action */
 	uint16_t reason;
 	uint16_t queue;
 	uint16_t watch_tcp_flags;
-	uint16_t tcp_flags;           /* not told yet, beside those of the entry */
+	uint16_t tcp_flags; /* not told yet, beside those of the entry */
 	uint16_t stage;
-	uint16_t is_note;             /* 1: by which changes find the entry; nobody was asked */
+	uint16_t is_note; /* 1: by which changes find the entry; nobody was asked */
 };
 
 /* Kinds of question about a connection. */
@@ -67,21 +67,22 @@ enum flow_conn {
 enum { FLOW_NO_PLACE = 0xffff };
 
 struct flow_leg {
-	uint64_t events;          /* places where anything happens */
-	uint64_t calls;           /* places whose extension sees packets */
-	uint64_t rewrites;        /* places that rewrite or choose a queue */
-	struct flow_step *steps;  /* in chain order */
-	const void *conf;         /* configuration of the port that it was judged on: places count in its chain */
-	uint32_t conn_index;      /* struct conn_ref, without conn's header: floors are siblings */
+	uint64_t events;         /* places where anything happens */
+	uint64_t calls;          /* places whose extension sees packets */
+	uint64_t rewrites;       /* places that rewrite or choose a queue */
+	struct flow_step *steps; /* in chain order */
+	const void *
+		conf; /* configuration of the port that it was judged on: places count in its chain */
+	uint32_t conn_index; /* struct conn_ref, without conn's header: floors are siblings */
 	uint32_t conn_generation;
-	uint32_t port;            /* whose chain it is: entry port, or exit port on egress */
+	uint32_t port; /* whose chain it is: entry port, or exit port on egress */
 	uint16_t conn_place;
-	uint16_t conn_kind;       /* enum flow_conn */
-	uint16_t drop_place;      /* FLOW_NO_PLACE: none */
+	uint16_t conn_kind;  /* enum flow_conn */
+	uint16_t drop_place; /* FLOW_NO_PLACE: none */
 	uint16_t drop_reason;
-	uint16_t drop_instance;   /* 0: a host reason */
-	uint8_t reject;           /* 1: answer before dropping (xvs.conn/1 REJECT) */
-	uint8_t is_settled;       /* 1: drops by settling, so there may be steps behind the drop */
+	uint16_t drop_instance; /* 0: a host reason */
+	uint8_t reject;         /* 1: answer before dropping (xvs.conn/1 REJECT) */
+	uint8_t is_settled;     /* 1: drops by settling, so there may be steps behind the drop */
 };
 
 enum flow_exit {
@@ -92,31 +93,32 @@ enum flow_exit {
 
 struct flow_entry {
 	/* match: verified at every hit */
-	struct flow_key key;       /* masked */
-	const struct flow_key *mask; /* in the cache's list of masks; NULL: free or not in the index */
-	uint64_t epoch;            /* hard epoch before judging began */
-	uint64_t log_seen;         /* soft records taken into account */
+	struct flow_key key; /* masked */
+	const struct flow_key
+		*mask;     /* in the cache's list of masks; NULL: free or not in the index */
+	uint64_t epoch;    /* hard epoch before judging began */
+	uint64_t log_seen; /* soft records taken into account */
 	/* program */
 	struct flow_leg leg;
-	struct flow_leg out;       /* the first exit: most have one */
-	struct flow_leg *more;     /* FLOW_OUTS - 1 further ones, or NULL */
+	struct flow_leg out;   /* the first exit: most have one */
+	struct flow_leg *more; /* FLOW_OUTS - 1 further ones, or NULL */
 	uint32_t out_count;
 	uint32_t dest;
-	uint16_t exit;             /* enum flow_exit */
+	uint16_t exit; /* enum flow_exit */
 	uint16_t is_retired;
 	uint32_t idle_ms;
 	/* counted at each hit */
 	uint64_t packets, bytes;
 	uint64_t first_ns, last_ns;
-	uint64_t expires_ns;       /* max_ms; UINT64_MAX: never */
-	uint16_t tcp_flags;        /* since steps were last accounted */
-	uint16_t tcp_seen;         /* ever */
+	uint64_t expires_ns; /* max_ms; UINT64_MAX: never */
+	uint16_t tcp_flags;  /* since steps were last accounted */
+	uint16_t tcp_seen;   /* ever */
 	uint16_t mask_nr;
-	uint32_t hash_low;         /* of the masked key: its two places in the index */
+	uint32_t hash_low; /* of the masked key: its two places in the index */
 	uint32_t hash_high;
-	uint16_t is_temporary;     /* never in the index: ends with its burst */
-	uint16_t has_accounts;     /* some step wants account() while packets come */
-	struct flow_entry *next;   /* free list, or retired in this burst */
+	uint16_t is_temporary;   /* never in the index: ends with its burst */
+	uint16_t has_accounts;   /* some step wants account() while packets come */
+	struct flow_entry *next; /* free list, or retired in this burst */
 } __attribute__((aligned(64)));
 
 static inline struct flow_leg *flow_out(struct flow_entry *e, uint32_t i)

@@ -44,7 +44,8 @@ void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
 
 bool epoch_log_read(const struct epoch_log *log, uint64_t number, struct epoch_change *out)
 {
-	struct epoch_record *r = (struct epoch_record *)(uintptr_t)&log->records[number % EPOCH_RECORDS];
+	struct epoch_record *r =
+		(struct epoch_record *)(uintptr_t)&log->records[number % EPOCH_RECORDS];
 	uint64_t words[EPOCH_CHANGE_WORDS];
 
 	if (atomic_load_explicit(&r->sequence, memory_order_acquire) != 2 * number + 2)

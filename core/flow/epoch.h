@@ -31,7 +31,7 @@ enum { EPOCH_RECORDS = 64 };
 /* What changed: the verdicts of one instance (0: the host's own forwarding). */
 struct epoch_change {
 	uint32_t instance;
-	uint32_t by_match;        /* 1: packets equal to key under mask; 0: verdicts in 'tags' */
+	uint32_t by_match; /* 1: packets equal to key under mask; 0: verdicts in 'tags' */
 	uint64_t tags;
 	struct xvs_flow_key key;
 	struct xvs_flow_key mask;
@@ -45,7 +45,7 @@ struct epoch_record {
 };
 
 struct epoch_log {
-	_Atomic uint64_t written;  /* records ever begun */
+	_Atomic uint64_t written; /* records ever begun */
 	struct epoch_record records[EPOCH_RECORDS];
 };
 

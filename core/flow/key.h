@@ -78,8 +78,13 @@ static inline bool flow_key_matches(const struct flow_key *masked, const struct 
 static inline void flow_mask_base(struct flow_key *mask)
 {
 	*mask = (struct flow_key){
-		.k.port = UINT32_MAX, .k.ethertype = UINT16_MAX, .k.bits = UINT8_MAX,
-		.segment = UINT32_MAX, .place = UINT32_MAX, .other = UINT32_MAX, .zero = UINT32_MAX,
+		.k.port = UINT32_MAX,
+		.k.ethertype = UINT16_MAX,
+		.k.bits = UINT8_MAX,
+		.segment = UINT32_MAX,
+		.place = UINT32_MAX,
+		.other = UINT32_MAX,
+		.zero = UINT32_MAX,
 	};
 }
 

@@ -9,10 +9,10 @@
 
 struct slab {
 	uint8_t *memory;
-	void *free;      /* list through the first word of each */
+	void *free; /* list through the first word of each */
 	size_t item;
 	uint32_t max;
-	uint32_t fresh;  /* never used yet from here on */
+	uint32_t fresh; /* never used yet from here on */
 	uint32_t used;
 };
 

@@ -21,10 +21,11 @@
 #include "xvs/extension.h"
 
 enum {
-	PACKET_HEAD = 128,    /* bytes that a port copies into 'head' where the payload stays outside */
-	PACKET_PARSE = 256,   /* headers that do not end within so many bytes make a packet BAD */
-	PACKET_MAX = 65550,   /* largest frame without outer tag: 64 KiB of IPv6 and its headers */
-	BUFFER_SMALL = 2048,  /* sizes of buffers, headroom included */
+	PACKET_HEAD =
+		128, /* bytes that a port copies into 'head' where the payload stays outside */
+	PACKET_PARSE = 256,  /* headers that do not end within so many bytes make a packet BAD */
+	PACKET_MAX = 65550,  /* largest frame without outer tag: 64 KiB of IPv6 and its headers */
+	BUFFER_SMALL = 2048, /* sizes of buffers, headroom included */
 	BUFFER_LARGE = 66560,
 };
 
@@ -46,25 +47,26 @@ struct packet {
 	struct xvs_packet x;
 
 	/* line 1: where the bytes are, and whose packet this is */
-	struct buffer *buffer;    /* that 'data' points into, or NULL: 'head' */
-	struct buffer *shared;    /* that 'rest' points into; NULL: 'rest' is what a pull left of a lent run */
+	struct buffer *buffer; /* that 'data' points into, or NULL: 'head' */
+	struct buffer *
+		shared; /* that 'rest' points into; NULL: 'rest' is what a pull left of a lent run */
 	struct iovec rest;
 	const struct iovec *tail;
 	uint16_t tail_count;
-	uint16_t owner;           /* instance number that stole or made it; 0: the host's */
-	uint32_t charged;         /* port whose bounded share of the pool this packet is counted in, or 0 */
-	uint32_t segment;         /* VLAN or private segment; set at ingress from the port's policy */
+	uint16_t owner;   /* instance number that stole or made it; 0: the host's */
+	uint32_t charged; /* port whose bounded share of the pool this packet is counted in, or 0 */
+	uint32_t segment; /* VLAN or private segment; set at ingress from the port's policy */
 
 	/* line 2: for the path */
-	struct packet *next;      /* in a queue of the path, or the pool's free list */
+	struct packet *next; /* in a queue of the path, or the pool's free list */
 	struct pool *pool;
-	uint32_t port_out;        /* exit port on egress; where a stolen packet goes on */
-	uint16_t stage;           /* enum xvs_stage in which it was stolen or will go on */
-	uint16_t place;           /* number of chain places already behind it in that stage */
-	uint64_t epoch;           /* of the verdict that it travels on, while it is in a queue */
-	uint32_t thief;           /* drain: exit or entry port by which it is given back */
-	uint32_t rx_flags;        /* enum packet_rx */
-	void *scratch;            /* the burst's: flow entry and so on; NULL outside */
+	uint32_t port_out; /* exit port on egress; where a stolen packet goes on */
+	uint16_t stage;    /* enum xvs_stage in which it was stolen or will go on */
+	uint16_t place;    /* number of chain places already behind it in that stage */
+	uint64_t epoch;    /* of the verdict that it travels on, while it is in a queue */
+	uint32_t thief;    /* drain: exit or entry port by which it is given back */
+	uint32_t rx_flags; /* enum packet_rx */
+	void *scratch;     /* the burst's: flow entry and so on; NULL outside */
 
 	uint8_t head[XVS_HEADROOM + PACKET_PARSE] __attribute__((aligned(64)));
 };
@@ -157,7 +159,8 @@ void packet_key(const struct packet *p, uint32_t port, struct xvs_flow_key *key)
  * packet does not have (a TCP port of an ARP) is left alone.  ARP: protocol addresses, operation.
  * XVS_KEY_VLAN pushes or pops.  -ENOBUFS: nothing changed.
  */
-int packet_rewrite(struct packet *p, const struct xvs_flow_key *set, const struct xvs_flow_key *mask);
+int packet_rewrite(struct packet *p, const struct xvs_flow_key *set,
+		   const struct xvs_flow_key *mask);
 
 /* ---- offload.c -------------------------------------------------------------------------------- */
 

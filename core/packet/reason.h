@@ -13,18 +13,23 @@
 	X(REASON_RUNT, "runt", "shorter than an Ethernet header") \
 	X(REASON_TOO_LONG, "too-long", "longer than the switch or the exit port's MTU allows") \
 	X(REASON_TRUNCATED, "truncated", "the frame did not fit the receive buffer") \
-	X(REASON_BAD_HEADER, "bad-header", "a header contradicts itself or the length of the packet") \
-	X(REASON_BAD_OFFLOAD, "bad-offload", "checksum or segmentation request does not fit the headers") \
-	X(REASON_PORT_CLOSED, "port-closed", "the entry port is closed: its policies are not in force") \
+	X(REASON_BAD_HEADER, "bad-header", \
+	  "a header contradicts itself or the length of the packet") \
+	X(REASON_BAD_OFFLOAD, "bad-offload", \
+	  "checksum or segmentation request does not fit the headers") \
+	X(REASON_PORT_CLOSED, "port-closed", \
+	  "the entry port is closed: its policies are not in force") \
 	X(REASON_PORT_BLOCKED, "port-blocked", "the port was blocked by an operator") \
 	X(REASON_EXIT_CLOSED, "exit-closed", "the exit port is closed or blocked") \
 	X(REASON_NO_PORT, "no-port", "the destination port has gone") \
 	X(REASON_VLAN, "vlan", "the tag is not allowed on this port") \
 	X(REASON_NO_DESTINATION, "no-destination", "nobody chose a destination") \
-	X(REASON_UNKNOWN_UNICAST, "unknown-unicast", "destination MAC is not known and nothing may learn it") \
+	X(REASON_UNKNOWN_UNICAST, "unknown-unicast", \
+	  "destination MAC is not known and nothing may learn it") \
 	X(REASON_SAME_PORT, "same-port", "the destination is where the packet came from") \
 	X(REASON_UPLINK, "uplink-to-uplink", "a packet from an uplink never leaves by an uplink") \
-	X(REASON_LINK_LOCAL, "link-local-control", "bridge control frames (01-80-C2-00-00-0x) are not forwarded") \
+	X(REASON_LINK_LOCAL, "link-local-control", \
+	  "bridge control frames (01-80-C2-00-00-0x) are not forwarded") \
 	X(REASON_RING_FULL, "ring-full", "the exit port took no more packets") \
 	X(REASON_TX_ERROR, "tx-error", "the device refused the packet") \
 	X(REASON_POOL, "pool", "no memory left in the worker's bounded pool") \
@@ -43,14 +48,15 @@
 	X(REASON_CONN_LIMIT, "conn-limit", "the port's limit of connections is reached") \
 	X(REASON_CONN_UNRELATED, "conn-unrelated", "ICMP error about no known connection") \
 	X(REASON_CONN_DENIED, "conn-denied", "the connection was denied before") \
-	X(REASON_FRAGMENT, "fragment", "fragment without a usable first one, overlapping, or waited too long") \
+	X(REASON_FRAGMENT, "fragment", \
+	  "fragment without a usable first one, overlapping, or waited too long") \
 	X(REASON_SHUTDOWN, "shutdown", "the switch or the port was closing")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,
 	HOST_REASONS(X)
 #undef X
-	REASON_COUNT
+		REASON_COUNT
 };
 
 /* [any] "none" for what is not a host reason. */

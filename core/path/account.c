@@ -19,17 +19,25 @@ static void share_flags(struct flow_entry *e)
 	e->tcp_flags = 0;
 }
 
-static void account_step(struct path_worker *w, struct flow_entry *e, struct flow_step *s, bool ended)
+static void account_step(struct path_worker *w, struct flow_entry *e, struct flow_step *s,
+			 bool ended)
 {
 	struct instance *inst = s->instance;
 	struct instance_worker *iw = &inst->workers[w->w.nr];
 	uint64_t packets = e->packets - s->missed_packets;
 	uint64_t bytes = e->bytes - s->missed_bytes;
 	struct xvs_flow_stats stats = {
-		.size = sizeof(stats), .ended = ended, .cookie = s->cookie,
-		.packets = packets - s->accounted_packets, .bytes = bytes - s->accounted_bytes,
-		.first_ns = e->first_ns, .last_ns = e->last_ns, .now_ns = w->w.now_ns,
-		.counters = iw->counters, .port_state = s->port_state, .worker_state = iw->state,
+		.size = sizeof(stats),
+		.ended = ended,
+		.cookie = s->cookie,
+		.packets = packets - s->accounted_packets,
+		.bytes = bytes - s->accounted_bytes,
+		.first_ns = e->first_ns,
+		.last_ns = e->last_ns,
+		.now_ns = w->w.now_ns,
+		.counters = iw->counters,
+		.port_state = s->port_state,
+		.worker_state = iw->state,
 	};
 
 	if (e->tcp_flags)

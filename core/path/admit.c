@@ -60,7 +60,8 @@ void burst_admit(struct burst *b)
 	count_casts(b);
 	for (uint32_t i = 0; i < b->count; i++) {
 		if (!conf->is_open)
-			burst_drop(b, i, 0, conf->is_blocked ? REASON_PORT_BLOCKED : REASON_PORT_CLOSED);
+			burst_drop(b, i, 0,
+				   conf->is_blocked ? REASON_PORT_BLOCKED : REASON_PORT_CLOSED);
 		else if (!admit_tag(conf, b->pkts[i]))
 			burst_drop(b, i, 0, REASON_VLAN);
 		else if (b->pkts[i]->x.flags & XVS_PKT_BAD && b->pkts[i]->x.linear < 14)

@@ -33,8 +33,8 @@ static struct flow_step *old_step(const struct flow_leg *leg, const struct insta
 	return s;
 }
 
-static struct flow_step *step_add(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
-				  uint32_t place)
+static struct flow_step *step_add(struct walk *k, struct flow_leg *leg,
+				  const struct chain_place *at, uint32_t place)
 {
 	struct flow_step *s = flow_step_new(k->worker->cache);
 	struct flow_step **end = &leg->steps;
@@ -159,10 +159,16 @@ static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_ve
 	uint16_t reason = 0;
 	uint32_t dest = k->dest;
 	struct xvs_batch batch = {
-		.live = 1, .pkts = &pkt, .reason = &reason, .counters = iw->counters,
+		.live = 1,
+		.pkts = &pkt,
+		.reason = &reason,
+		.counters = iw->counters,
 		.dest = inst->cls == XVS_FORWARD ? &dest : NULL,
-		.port_state = at->port_state, .worker_state = iw->state, .now_ns = w->w.now_ns,
-		.port = k->conf->port->id, .count = 1,
+		.port_state = at->port_state,
+		.worker_state = iw->state,
+		.now_ns = w->w.now_ns,
+		.port = k->conf->port->id,
+		.count = 1,
 		.stage = (uint16_t)(inst->cls == XVS_FORWARD ? XVS_STAGE_FORWARD : k->stage),
 	};
 	uint64_t start = clock_cycles();
@@ -233,8 +239,8 @@ static void verdict_keep(const struct flow_step *old, struct xvs_flow_verdict *v
 	}
 }
 
-static void verdict_get(struct walk *k, const struct flow_leg *old_leg, const struct chain_place *at,
-			struct xvs_flow_verdict *v)
+static void verdict_get(struct walk *k, const struct flow_leg *old_leg,
+			const struct chain_place *at, struct xvs_flow_verdict *v)
 {
 	struct flow_step *old = old_step(old_leg, at->instance);
 
@@ -305,16 +311,20 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 /* ---- connections ---------------------------------------------------------------------------------- */
 
 static const struct xvs_flow_key whole_tuple = {
-	.ip_src = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 },
-	.ip_dst = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 },
-	.ip_proto = 255, .l4_src = UINT16_MAX, .l4_dst = UINT16_MAX,
+	.ip_src = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+		    255 },
+	.ip_dst = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+		    255 },
+	.ip_proto = 255,
+	.l4_src = UINT16_MAX,
+	.l4_dst = UINT16_MAX,
 };
 
 /* A denial is judged again when any of the firewalls that were asked changes its mind. */
 static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
 {
-	const struct chain *chain = k->stage == XVS_STAGE_EGRESS ? &k->conf->egress :
-								   &k->conf->ingress;
+	const struct chain *chain =
+		k->stage == XVS_STAGE_EGRESS ? &k->conf->egress : &k->conf->ingress;
 
 	for (uint32_t place = first; place < chain->count; place++) {
 		if (chain->places[place].instance->has_conn)

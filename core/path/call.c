@@ -291,8 +291,8 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask)
 	const struct chain_place *at = &b->chain->places[place];
 	struct instance *inst = at->instance;
 	struct instance_worker *iw = &inst->workers[b->worker->w.nr];
-	uint64_t shown = inst->has_flow ? select_watched(b, place, mask) :
-					  select_all(b, inst, mask);
+	uint64_t shown =
+		inst->has_flow ? select_watched(b, place, mask) : select_all(b, inst, mask);
 	uint32_t quota = steal_quota(b, inst);
 	struct xvs_batch batch;
 

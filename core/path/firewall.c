@@ -29,7 +29,8 @@ enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *con
 {
 	struct firewall_context ctx = { w, conf, stage };
 
-	return conn_judge(w->path->conns, &w->w, conf->port->id, stage == XVS_STAGE_EGRESS, p, &ctx, r);
+	return conn_judge(w->path->conns, &w->w, conf->port->id, stage == XVS_STAGE_EGRESS, p, &ctx,
+			  r);
 }
 
 /* ---- packets ------------------------------------------------------------------------------------ */
@@ -51,7 +52,8 @@ static void conn_inside(struct burst *b, uint32_t place, uint32_t i)
 	case CONN_HELD:
 		/* counted anew where it goes on; the tracker has it now, but its facts stay */
 		account_missed(b, i, place);
-		atomic_fetch_add_explicit(&b->worker->path->fragments_held, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&b->worker->path->fragments_held, 1,
+					  memory_order_relaxed);
 		b->live &= ~(UINT64_C(1) << i);
 		return;
 	case CONN_DENIED:
@@ -144,9 +146,16 @@ static void authorise_one(const struct firewall_context *ctx, const struct chain
 	struct xvs_conn_verdict v = { .size = sizeof(v) };
 	uint16_t reason = 0;
 	struct xvs_batch batch = {
-		.live = 1, .pkts = &pkt, .reason = &reason, .counters = iw->counters,
-		.port_state = at->port_state, .worker_state = iw->state, .now_ns = w->w.now_ns,
-		.port = ctx->conf->port->id, .stage = (uint16_t)ctx->stage, .count = 1,
+		.live = 1,
+		.pkts = &pkt,
+		.reason = &reason,
+		.counters = iw->counters,
+		.port_state = at->port_state,
+		.worker_state = iw->state,
+		.now_ns = w->w.now_ns,
+		.port = ctx->conf->port->id,
+		.stage = (uint16_t)ctx->stage,
+		.count = 1,
 	};
 	uint64_t start = clock_cycles();
 
@@ -183,8 +192,13 @@ static void tell_one(struct path_worker *w, const struct chain_place *at, struct
 	struct instance *inst = at->instance;
 	struct instance_worker *iw = &inst->workers[w->w.nr];
 	struct xvs_conn_event e = {
-		.size = sizeof(e), .cause = cause, .conn = view, .now_ns = w->w.now_ns,
-		.counters = iw->counters, .port_state = at->port_state, .worker_state = iw->state,
+		.size = sizeof(e),
+		.cause = cause,
+		.conn = view,
+		.now_ns = w->w.now_ns,
+		.counters = iw->counters,
+		.port_state = at->port_state,
+		.worker_state = iw->state,
 	};
 
 	if (!inst->conn.event)
@@ -194,8 +208,8 @@ static void tell_one(struct path_worker *w, const struct chain_place *at, struct
 	w->inside = NULL;
 }
 
-static void firewall_event(void *arg, struct xvs_conn *view, uint64_t slots[CONN_SLOTS], uint16_t log,
-			   uint16_t cause)
+static void firewall_event(void *arg, struct xvs_conn *view, uint64_t slots[CONN_SLOTS],
+			   uint16_t log, uint16_t cause)
 {
 	const struct firewall_context *ctx = arg;
 	struct path_port *port = path_port_of(ctx->worker->path, view->port);
@@ -218,7 +232,9 @@ static void firewall_resume(void *arg, struct packet *p)
 {
 	const struct firewall_context *ctx = arg;
 
-	struct way_on on = { .stage = p->stage, .port = p->port_out, .serial = p->epoch,
+	struct way_on on = { .stage = p->stage,
+			     .port = p->port_out,
+			     .serial = p->epoch,
 			     .place = p->place | (uint32_t)PLACE_BEHIND_CONN };
 
 	atomic_fetch_sub_explicit(&ctx->worker->path->fragments_held, 1, memory_order_relaxed);

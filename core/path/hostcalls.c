@@ -51,7 +51,8 @@ static int host_pull(const struct xvs_host *h, struct xvs_packet *x, uint32_t wa
 	if (!p)
 		return -EPERM;
 	/* beyond the headers only with the right PAYLOAD */
-	if (want > PACKET_PARSE && want > x->linear && !(instance_of(h)->rights & XVS_RIGHT_PAYLOAD))
+	if (want > PACKET_PARSE && want > x->linear &&
+	    !(instance_of(h)->rights & XVS_RIGHT_PAYLOAD))
 		return want > x->len ? -ENODATA : -EPERM;
 	return packet_pull(p, want);
 }
@@ -144,8 +145,8 @@ static int host_resume(const struct xvs_host *h, struct xvs_packet *x)
 	return later_put(w, p, &on) ? 0 : -EAGAIN;
 }
 
-static bool may_enter(const struct instance *inst, const struct path_worker *w, const struct packet *p,
-		      uint32_t port)
+static bool may_enter(const struct instance *inst, const struct path_worker *w,
+		      const struct packet *p, uint32_t port)
 {
 	if (inst->rights & XVS_RIGHT_IMPERSONATE || port == p->x.port_in || port == XVS_PORT_NONE)
 		return true;

@@ -72,8 +72,8 @@ static bool sees_every_packet(const struct instance *inst, uint32_t stage)
 	case XVS_FORWARD:
 		return stage == XVS_STAGE_INGRESS && inst->ops.forward;
 	default:
-		return stage == XVS_STAGE_EGRESS ? inst->ops.egress != NULL :
-						   inst->ops.ingress != NULL;
+		return stage == XVS_STAGE_EGRESS ? inst->ops.egress != NULL
+						 : inst->ops.ingress != NULL;
 	}
 }
 
@@ -274,8 +274,9 @@ static void walk_learns(struct walk *k)
 	walk_expire(k, LEARNING_MAX_MS);
 }
 
-struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
-			      uint64_t hash, struct flow_entry *old, bool is_partial)
+struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
+			      const struct flow_key *key, uint64_t hash, struct flow_entry *old,
+			      bool is_partial)
 {
 	struct path_worker *w = b->worker;
 	struct walk *k = slab_get(&w->walks);
@@ -296,8 +297,9 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const
 	if (b->stage == XVS_STAGE_INGRESS && b->conf->learns)
 		walk_learns(k);
 	/* who goes on behind the forwarder without a destination has none */
-	k->dest = b->conf->has_forwarder && k->first_place >= b->conf->ingress.count ?
-			  XVS_DEST_NONE : XVS_DEST_NORMAL;
+	k->dest = b->conf->has_forwarder && k->first_place >= b->conf->ingress.count
+			  ? XVS_DEST_NONE
+			  : XVS_DEST_NORMAL;
 	walk_run(k);
 	if (!k->entry->idle_ms)
 		k->entry->idle_ms = IDLE_DEFAULT_MS;

@@ -332,8 +332,10 @@ void l2_list(const struct l2 *l2, void (*fn)(void *arg, const struct l2_info *in
 
 		if (!e || e == &gone)
 			continue;
-		info = (struct l2_info){ .is_static = e->is_static, .segment = e->segment,
-					 .port = e->port, .seen_ns = e->seen_ns };
+		info = (struct l2_info){ .is_static = e->is_static,
+					 .segment = e->segment,
+					 .port = e->port,
+					 .seen_ns = e->seen_ns };
 		memcpy(info.mac, e->mac, 6);
 		fn(arg, &info);
 	}

@@ -16,7 +16,7 @@ struct path_port;
 struct l2_table;
 
 struct l2 {
-	struct l2_table *table;    /* published, replaced when it grows */
+	struct l2_table *table;       /* published, replaced when it grows */
 	struct l2_learning *learning; /* control thread: ages, counts, holds */
 };
 

@@ -61,7 +61,8 @@ static uint32_t place_behind(const struct chain *chain, uint32_t instance)
 }
 
 /* The configuration in which it goes on, and the place there; NULL: its port has gone. */
-static struct port_conf *resolve(const struct path_worker *w, const struct packet *p, uint32_t *place)
+static struct port_conf *resolve(const struct path_worker *w, const struct packet *p,
+				 uint32_t *place)
 {
 	struct path_port *port = path_port_of(w->path, p->port_out);
 	struct port_conf *conf;
@@ -99,8 +100,10 @@ static void run_group(struct path_worker *w, struct packet *p, uint32_t *left)
 	struct port_conf *conf = resolve(w, p, &place);
 
 	if (!conf || !conf->is_open) {
-		packet_drop(w, p, p->port_out, stage, 0, !conf ? REASON_STALE :
-			    stage == XVS_STAGE_EGRESS ? REASON_EXIT_CLOSED : REASON_PORT_CLOSED);
+		packet_drop(w, p, p->port_out, stage, 0,
+			    !conf                       ? REASON_STALE
+			    : stage == XVS_STAGE_EGRESS ? REASON_EXIT_CLOSED
+							: REASON_PORT_CLOSED);
 		return;
 	}
 	b->count = 0;

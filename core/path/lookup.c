@@ -49,7 +49,8 @@ static bool budget_take(const struct burst *b)
 	return xvs_meter_take(&conf->port->new_flows, &rate, b->worker->w.now_ns, 1, 0) == 0;
 }
 
-static bool packet_use(struct burst *b, uint32_t i, struct flow_entry *e, const struct flow_key *key)
+static bool packet_use(struct burst *b, uint32_t i, struct flow_entry *e,
+		       const struct flow_key *key)
 {
 	if (!e)
 		return false;
@@ -100,7 +101,8 @@ static void drop_bad(struct burst *b, uint64_t bad)
 {
 	if (!bad)
 		return;
-	for (uint32_t place = 0; b->stage == XVS_STAGE_INGRESS && place < b->chain->count; place++) {
+	for (uint32_t place = 0; b->stage == XVS_STAGE_INGRESS && place < b->chain->count;
+	     place++) {
 		if (b->chain->places[place].instance->cls == XVS_INSPECT)
 			burst_call(b, place, bad);
 	}

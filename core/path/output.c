@@ -58,8 +58,8 @@ static struct exit *exit_for(struct path_worker *w, struct port_conf *conf)
 }
 
 /* Legs that were not judged on this very configuration are looked up at the egress place. */
-static void push(struct path_worker *w, struct packet *p, struct port_conf *conf, struct flow_leg *leg,
-		 struct flow_entry *e, bool is_fresh)
+static void push(struct path_worker *w, struct packet *p, struct port_conf *conf,
+		 struct flow_leg *leg, struct flow_entry *e, bool is_fresh)
 {
 	struct exit *x = exit_for(w, conf);
 	struct burst *b = &x->burst;
@@ -183,7 +183,8 @@ void burst_output(struct burst *b)
 			forward_learn(b, (uint32_t)i);
 		if (b->dynamic >> i & 1) {
 			account_missed_exits(b, (uint32_t)i);
-			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i], port);
+			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i],
+				      port);
 		} else if (e->exit == FLOW_EXIT_LEGS) {
 			output_legs(b, (uint32_t)i);
 		} else {

@@ -126,7 +126,8 @@ static int path_start(struct path *path, const struct path_config *c, struct xvs
 	for (uint32_t i = 0; i < c->workers; i++) {
 		path->workers[i] = worker_create(path, i, c->flows ? c->flows : FLOWS_DEFAULT);
 		if (!path->workers[i])
-			return error_set(err, -ENOMEM, "", "worker %u: out of memory or descriptors", i);
+			return error_set(err, -ENOMEM, "",
+					 "worker %u: out of memory or descriptors", i);
 		path->worker_list[i] = &path->workers[i]->w;
 		path->worker_count = i + 1;
 	}
@@ -147,7 +148,9 @@ int path_create(const struct path_config *c, struct path **out, struct xvs_error
 	path->loop = c->loop;
 	path->counters = c->counters;
 	path->env = (struct instance_env){
-		.loop = c->loop, .workers = path->worker_list, .worker_count = c->workers,
+		.loop = c->loop,
+		.workers = path->worker_list,
+		.worker_count = c->workers,
 	};
 	hostcalls_fill(&path->env);
 	e = path_start(path, c, err);

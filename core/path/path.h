@@ -23,13 +23,13 @@ struct path;
 struct port_conf;
 
 struct path_config {
-	uint32_t workers;        /* 1 .. WORKERS_MAX */
-	uint32_t flows;          /* entries a worker; 0: 262144 */
-	const uint32_t *cores;   /* NULL: not pinned */
+	uint32_t workers;      /* 1 .. WORKERS_MAX */
+	uint32_t flows;        /* entries a worker; 0: 262144 */
+	const uint32_t *cores; /* NULL: not pinned */
 	struct counters *counters;
 	struct loop *loop;
 	struct conn_limits conn; /* zero: defaults */
-	bool is_driven;          /* no threads: the caller makes each turn (tests, fuzzing, measuring) */
+	bool is_driven; /* no threads: the caller makes each turn (tests, fuzzing, measuring) */
 };
 
 /* [control] Threads run when it returns.  rcu_start() came before. */
@@ -48,10 +48,10 @@ uint32_t path_workers(const struct path *path);
 struct path_switch {
 	struct l2 l2;
 	struct epoch_log log;
-	uint32_t nr;          /* 1 ..; for messages */
+	uint32_t nr; /* 1 ..; for messages */
 	/* Ports of the switch for flooding: published, replaced as a whole on any change. */
 	struct port_list *ports;
-	struct path_port *none;     /* id 0: for what enters nowhere in particular */
+	struct path_port *none; /* id 0: for what enters nowhere in particular */
 	struct path *path;
 	_Atomic uint64_t guarded[PORTS_MAX / 64]; /* ports with connections; control thread writes */
 };
@@ -79,7 +79,7 @@ void path_switch_address_changed(struct path_switch *sw, uint32_t segment, const
 
 /* [control] */
 struct path_switch *path_switch_create(struct path *path); /* NULL: out of memory */
-void path_switch_destroy(struct path_switch *sw);          /* no port is left; frees after a grace period */
+void path_switch_destroy(struct path_switch *sw); /* no port is left; frees after a grace period */
 
 /* ---- ports ---------------------------------------------------------------------------------- */
 
@@ -98,29 +98,29 @@ enum { CHAIN_MAX = 64 };
 /* A chain compiled for one port: ingress has the forward extension last, egress is mirrored. */
 struct chain {
 	uint32_t count;
-	uint32_t conn_place;                /* first firewall with "xvs.conn/1"; CHAIN_MAX: none */
+	uint32_t conn_place; /* first firewall with "xvs.conn/1"; CHAIN_MAX: none */
 	struct chain_place places[CHAIN_MAX];
 };
 
 struct port_conf {
 	struct rcu_node rcu;
-	struct path_port *port;    /* these two set by path_port_add() and path_port_publish() */
-	uint64_t serial;           /* of no other configuration, ever */
+	struct path_port *port; /* these two set by path_port_add() and path_port_publish() */
+	uint64_t serial;        /* of no other configuration, ever */
 	struct path_switch *sw;
 	struct backend *backend;
 	enum path_role role;
-	bool is_open;             /* born false: all policies in force, required instances there */
-	bool is_blocked;          /* by the operator */
+	bool is_open;    /* born false: all policies in force, required instances there */
+	bool is_blocked; /* by the operator */
 	bool is_trunk;
-	bool learns;              /* source addresses are reported to l2 */
+	bool learns; /* source addresses are reported to l2 */
 	uint32_t learn_limit;
-	bool all_tags;            /* trunk: every VLAN allowed */
-	bool has_forwarder;       /* the last ingress place is class FORWARD */
-	uint32_t segment;         /* access: its VLAN; trunk: native */
-	uint32_t mtu;             /* largest L3 packet out; 0: not checked */
-	uint64_t new_flow_rate;   /* a second; 0: unlimited */
+	bool all_tags;          /* trunk: every VLAN allowed */
+	bool has_forwarder;     /* the last ingress place is class FORWARD */
+	uint32_t segment;       /* access: its VLAN; trunk: native */
+	uint32_t mtu;           /* largest L3 packet out; 0: not checked */
+	uint64_t new_flow_rate; /* a second; 0: unlimited */
 	uint64_t new_flow_burst;
-	uint64_t allowed[64];     /* trunk: bitmap of VLANs */
+	uint64_t allowed[64]; /* trunk: bitmap of VLANs */
 	struct chain ingress, egress;
 };
 
@@ -128,15 +128,15 @@ struct port_conf {
 struct path_port {
 	uint32_t id;
 	enum path_role role;
-	struct port_conf *conf;         /* published by the control thread */
-	_Atomic uint64_t hard;          /* epoch: entries older are judged again; control thread writes */
-	struct xvs_meter new_flows;     /* budget of judgements, any worker */
-	_Atomic uint32_t held;          /* packets of its share of the pools, any worker */
+	struct port_conf *conf; /* published by the control thread */
+	_Atomic uint64_t hard;  /* epoch: entries older are judged again; control thread writes */
+	struct xvs_meter new_flows; /* budget of judgements, any worker */
+	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
 	uint32_t reserved;
 	struct path *path;
 	struct path_switch *sw;
 	struct backend *backend;
-	char name[64];                  /* for logs */
+	char name[64]; /* for logs */
 };
 
 enum { PORT_HELD_MAX = 1024 }; /* packets of one entry port that may outlive their batch */
@@ -163,7 +163,8 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
  * 'slow' is -1, or the number of a worker that has been held for over 1 s in the call of 'who'
  * (done is called all the same, and again never).
  */
-void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who), void *arg);
+void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who),
+		 void *arg);
 
 /*
  * [control] Ask an instance on every worker to give back what it holds (of one port_state; NULL:
@@ -179,7 +180,8 @@ void path_drain(struct path *path, struct instance *i, void *port_state,
 void path_reclaim(struct path *path, uint16_t nr, void (*done)(void *arg), void *arg);
 
 /* [control] After an instance left all chains: its steps in flow entries end (last account()). */
-void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg), void *arg);
+void path_forget_instance(struct path *path, struct instance *i, void (*done)(void *arg),
+			  void *arg);
 
 /*
  * [control] After an instance left the chains of one port: its steps there, which carry
@@ -202,9 +204,9 @@ struct flow_info {
 	uint16_t tcp_flags;
 	uint16_t drop_reason;
 	uint16_t drop_instance;
-	uint16_t watchers;       /* places that see packets */
-	bool is_dropped;         /* on ingress, or at its only exit */
-	uint32_t out_count;      /* more than 8: looked up at egress */
+	uint16_t watchers;  /* places that see packets */
+	bool is_dropped;    /* on ingress, or at its only exit */
+	uint32_t out_count; /* more than 8: looked up at egress */
 	uint32_t outs[8];
 };
 
@@ -213,7 +215,8 @@ struct flow_info {
  * stopped), then done(arg, infos, count, total).
  */
 void path_flow_list(struct path *path, uint32_t port, uint32_t max,
-		    void (*done)(void *arg, const struct flow_info *infos, uint32_t count, uint64_t total),
+		    void (*done)(void *arg, const struct flow_info *infos, uint32_t count,
+				 uint64_t total),
 		    void *arg);
 
 struct worker_stats {
@@ -221,7 +224,8 @@ struct worker_stats {
 	uint64_t hits_exact, hits_masked, misses, stale, rejudged;
 	uint64_t entries, masks, evictions;
 };
-void path_worker_stats(const struct path *path, uint32_t worker, struct worker_stats *out); /* [control] */
+void path_worker_stats(const struct path *path, uint32_t worker,
+		       struct worker_stats *out); /* [control] */
 
 /* [control] The law of accounts: packets held now by extensions, queues and fragments. */
 uint64_t path_held(const struct path *path);

@@ -119,8 +119,8 @@ static int assign_queues(struct path *path, struct path_port *port)
 			return -ENOMEM;
 		l->port = port;
 		l->queue = q;
-		worker_post(path->worker_list[path->next_worker++ % path->worker_count],
-			    &l->letter, queue_take);
+		worker_post(path->worker_list[path->next_worker++ % path->worker_count], &l->letter,
+			    queue_take);
 	}
 	return 0;
 }
@@ -148,7 +148,8 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 		free(port);
 		free(list);
 		free(conf);
-		return error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers", name);
+		return error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers",
+				 name);
 	}
 	port->id = id;
 	port->role = conf->role;

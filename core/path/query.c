@@ -28,11 +28,17 @@ static void describe(const struct path_worker *w, struct flow_entry *e, struct f
 	const struct flow_leg *leg = &e->leg;
 
 	*out = (struct flow_info){
-		.worker = w->w.nr, .port_in = e->key.other ? e->key.other : leg->port,
-		.segment = e->key.segment, .key = e->key.k, .mask = e->mask->k,
-		.packets = e->packets, .bytes = e->bytes, .age_ns = w->w.now_ns - e->first_ns,
+		.worker = w->w.nr,
+		.port_in = e->key.other ? e->key.other : leg->port,
+		.segment = e->key.segment,
+		.key = e->key.k,
+		.mask = e->mask->k,
+		.packets = e->packets,
+		.bytes = e->bytes,
+		.age_ns = w->w.now_ns - e->first_ns,
 		.idle_ns = w->w.now_ns > e->last_ns ? w->w.now_ns - e->last_ns : 0,
-		.tcp_flags = e->tcp_seen, .watchers = (uint16_t)__builtin_popcountll(leg->calls),
+		.tcp_flags = e->tcp_seen,
+		.watchers = (uint16_t)__builtin_popcountll(leg->calls),
 		.out_count = e->out_count,
 	};
 	if (leg->drop_place != FLOW_NO_PLACE) {
@@ -91,7 +97,8 @@ static void listed(void *arg)
 }
 
 void path_flow_list(struct path *path, uint32_t port, uint32_t max,
-		    void (*done)(void *arg, const struct flow_info *infos, uint32_t count, uint64_t total),
+		    void (*done)(void *arg, const struct flow_info *infos, uint32_t count,
+				 uint64_t total),
 		    void *arg)
 {
 	struct listing *l = calloc(1, sizeof(*l));
@@ -119,11 +126,18 @@ void path_worker_stats(const struct path *path, uint32_t worker, struct worker_s
 
 	flow_cache_stats(w->cache, &s);
 	*out = (struct worker_stats){
-		.bursts = counter_read(&w->bursts), .packets = counter_read(&w->packets),
-		.cycles_busy = counter_read(&w->cycles_busy), .sleeps = counter_read(&w->sleeps),
-		.hits_exact = s.exact_hits, .hits_masked = s.masked_hits, .misses = s.misses,
-		.stale = counter_read(&w->stale), .rejudged = counter_read(&w->rejudged),
-		.entries = s.entries, .masks = s.masks, .evictions = s.evictions,
+		.bursts = counter_read(&w->bursts),
+		.packets = counter_read(&w->packets),
+		.cycles_busy = counter_read(&w->cycles_busy),
+		.sleeps = counter_read(&w->sleeps),
+		.hits_exact = s.exact_hits,
+		.hits_masked = s.masked_hits,
+		.misses = s.misses,
+		.stale = counter_read(&w->stale),
+		.rejudged = counter_read(&w->rejudged),
+		.entries = s.entries,
+		.masks = s.masks,
+		.evictions = s.evictions,
 	};
 }
 

@@ -57,7 +57,8 @@ static void settled(struct rcu_node *node)
 	free(s);
 }
 
-void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who), void *arg)
+void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who),
+		 void *arg)
 {
 	struct settling *s = calloc(1, sizeof(*s));
 
@@ -113,7 +114,8 @@ static void drain_look(void *arg)
 {
 	struct draining *d = arg;
 
-	if (d->port_state || instance_held(d->instance) == 0 || ++d->steps > DRAIN_STEPS || !d->again)
+	if (d->port_state || instance_held(d->instance) == 0 || ++d->steps > DRAIN_STEPS ||
+	    !d->again)
 		drain_end(d);
 	else
 		loop_timer_arm(d->again, (uint64_t)DRAIN_STEP_MS * NS_PER_MS);
@@ -128,8 +130,9 @@ void path_drain(struct path *path, struct instance *i, void *port_state,
 		done(arg, instance_held(i));
 		return;
 	}
-	*d = (struct draining){ .path = path, .instance = i, .port_state = port_state,
-				.done = done, .arg = arg };
+	*d = (struct draining){
+		.path = path, .instance = i, .port_state = port_state, .done = done, .arg = arg
+	};
 	d->again = loop_timer_create(path->loop, drain_look, d);
 	if (path_each_worker(path, drain_on, drain_look, d) != 0)
 		drain_end(d);

@@ -13,8 +13,8 @@
 
 enum {
 	SWEEP_PERIOD_MS = 100,
-	POLL_PERIOD_MS = 1,     /* for queues that cannot wake anybody */
-	SWEEP_SHARE = 10,       /* rounds in which all entries are looked at */
+	POLL_PERIOD_MS = 1, /* for queues that cannot wake anybody */
+	SWEEP_SHARE = 10,   /* rounds in which all entries are looked at */
 	EVENTS_MAX = 64,
 };
 

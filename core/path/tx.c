@@ -31,8 +31,8 @@ static bool takes_gso(const struct backend *out, const struct packet *p)
 
 static bool fits_mtu(const struct port_conf *conf, const struct packet *p)
 {
-	uint32_t l3 = p->x.flags & (XVS_PKT_IPV4 | XVS_PKT_IPV6) ? xvs_l3_bytes(&p->x) :
-								   p->x.len - 14;
+	uint32_t l3 =
+		p->x.flags & (XVS_PKT_IPV4 | XVS_PKT_IPV6) ? xvs_l3_bytes(&p->x) : p->x.len - 14;
 
 	return conf->mtu == 0 || l3 <= conf->mtu;
 }

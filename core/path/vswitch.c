@@ -73,7 +73,8 @@ void path_learn(struct path_port *port, uint32_t segment, const uint8_t mac[6])
 {
 	bool limited = false;
 
-	if (l2_learn(&port->sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns(), &limited))
+	if (l2_learn(&port->sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns(),
+		     &limited))
 		path_switch_address_changed(port->sw, segment, mac);
 }
 
@@ -162,6 +163,10 @@ void path_forget_instance(struct path *path, struct instance *i, void (*done)(vo
 void path_forget_attachment(struct path *path, struct instance *i, void *port_state,
 			    void (*done)(void *arg), void *arg)
 {
-	forget(&(struct forgetting){ .path = path, .instance = i, .is_one_port = true,
-				     .port_state = port_state, .done = done, .arg = arg });
+	forget(&(struct forgetting){ .path = path,
+				     .instance = i,
+				     .is_one_port = true,
+				     .port_state = port_state,
+				     .done = done,
+				     .arg = arg });
 }

@@ -11,17 +11,17 @@ struct walk {
 	struct packet *scratch;       /* copy that bears the rewrites so far; NULL: none yet */
 	const struct port_conf *conf; /* whose chain is being walked */
 	struct flow_entry *entry;     /* being made */
-	struct flow_entry *old;       /* stale, of the same packets: cookies, and verdicts if partial */
-	bool is_partial;              /* only some of its verdicts are out of date */
+	struct flow_entry *old; /* stale, of the same packets: cookies, and verdicts if partial */
+	bool is_partial;        /* only some of its verdicts are out of date */
 	uint32_t stage;
 	uint32_t first_place;
 	uint32_t dest;
-	bool dest_is_called;          /* the forwarder chooses for each packet */
-	bool is_behind_conn;          /* at the first place: connections have seen the packet */
+	bool dest_is_called; /* the forwarder chooses for each packet */
+	bool is_behind_conn; /* at the first place: connections have seen the packet */
 	bool is_cacheable;
-	bool has_diverged;            /* partial: what follows sees another packet than before */
-	struct flow_key key;          /* as it is now */
-	struct flow_key mask;         /* bits of the original that were looked at */
+	bool has_diverged;             /* partial: what follows sees another packet than before */
+	struct flow_key key;           /* as it is now */
+	struct flow_key mask;          /* bits of the original that were looked at */
 	struct xvs_flow_key rewritten; /* bits that are no longer the original's */
 };
 

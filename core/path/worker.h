@@ -13,11 +13,11 @@
 #include "path/tap.h"
 
 enum {
-	EXITS_MAX = 64,        /* exit ports with packets waiting for their egress chain */
-	RX_MAX = 256,          /* receive queues of one worker */
-	LATER_MAX = 4096,      /* packets that wait for the next burst */
-	LEARN_MAX = 64,        /* addresses on the way to the control thread */
-	WAKE_TAG = RX_MAX,     /* in epoll: the wake-up descriptor; else the index of a queue */
+	EXITS_MAX = 64,    /* exit ports with packets waiting for their egress chain */
+	RX_MAX = 256,      /* receive queues of one worker */
+	LATER_MAX = 4096,  /* packets that wait for the next burst */
+	LEARN_MAX = 64,    /* addresses on the way to the control thread */
+	WAKE_TAG = RX_MAX, /* in epoll: the wake-up descriptor; else the index of a queue */
 };
 
 /*
@@ -27,14 +27,14 @@ enum {
 struct burst {
 	struct path_worker *worker;
 	struct port_conf *conf;
-	const struct chain *chain;   /* of conf, for 'stage' */
-	uint16_t stage;              /* XVS_STAGE_INGRESS or XVS_STAGE_EGRESS */
+	const struct chain *chain; /* of conf, for 'stage' */
+	uint16_t stage;            /* XVS_STAGE_INGRESS or XVS_STAGE_EGRESS */
 	uint16_t count;
-	uint32_t first_place;        /* earlier ones are behind these packets */
+	uint32_t first_place; /* earlier ones are behind these packets */
 	uint64_t live;
-	bool has_relooked;           /* a leg was exchanged: gather its events */
-	uint64_t fresh;              /* judged with this very packet: its connection has seen it */
-	uint64_t dynamic;            /* a forwarder said another destination than the verdict: dest[] */
+	bool has_relooked; /* a leg was exchanged: gather its events */
+	uint64_t fresh;    /* judged with this very packet: its connection has seen it */
+	uint64_t dynamic;  /* a forwarder said another destination than the verdict: dest[] */
 	struct packet *pkts[XVS_BATCH_MAX];
 	struct flow_entry *entries[XVS_BATCH_MAX]; /* ingress: whose exits are taken */
 	struct flow_leg *legs[XVS_BATCH_MAX];
@@ -52,7 +52,7 @@ struct exit {
 struct rx_queue {
 	struct path_port *port;
 	uint32_t queue;
-	bool ready;                  /* epoll said so, or there is nothing to ask */
+	bool ready; /* epoll said so, or there is nothing to ask */
 };
 
 struct packet_queue {
@@ -66,22 +66,22 @@ struct learn_letter {
 	uint32_t port_id;
 	uint32_t segment;
 	uint8_t mac[6];
-	bool in_use;                 /* the worker sets, the control thread clears; atomic */
+	bool in_use; /* the worker sets, the control thread clears; atomic */
 };
 
 struct path_worker {
-	struct worker w;             /* first */
+	struct worker w; /* first */
 	struct path *path;
 	struct pool *pool;
 	struct flow_cache *cache;
-	struct instance *inside;     /* whose callback runs */
-	struct burst *inside_burst;  /* with which batch: for inject() at its port */
-	uint32_t tap_inside;         /* at whose place, where that is captured; 0: elsewhere */
-	struct packet_queue later;   /* resumed, injected, delivered: run in the next burst */
+	struct instance *inside;    /* whose callback runs */
+	struct burst *inside_burst; /* with which batch: for inject() at its port */
+	uint32_t tap_inside;        /* at whose place, where that is captured; 0: elsewhere */
+	struct packet_queue later;  /* resumed, injected, delivered: run in the next burst */
 	uint32_t rx_count;
-	uint32_t rx_next;            /* round robin */
+	uint32_t rx_next; /* round robin */
 	struct rx_queue rx[RX_MAX];
-	uint32_t polled;             /* of them that have no descriptor to sleep on */
+	uint32_t polled; /* of them that have no descriptor to sleep on */
 	int epoll;
 	uint32_t exit_count;
 	uint16_t exit_of[PORTS_MAX]; /* index into exits + 1 */
@@ -90,13 +90,13 @@ struct path_worker {
 	struct burst ingress;        /* the burst in hand */
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
-	uint64_t random;             /* sampling */
-	struct xvs_meter answers;    /* limit of the host's own answers */
+	uint64_t random;          /* sampling */
+	struct xvs_meter answers; /* limit of the host's own answers */
 	uint64_t sweep_due_ns;
-	struct slab walks;           /* judgements under way */
-	uint64_t epoch;              /* hard epoch read before the configuration of this burst */
+	struct slab walks; /* judgements under way */
+	uint64_t epoch;    /* hard epoch read before the configuration of this burst */
 	uint64_t bursts, packets, cycles_busy, sleeps, stale, rejudged;
-	_Atomic uint64_t progress;   /* odd: in a burst; the control thread watches it */
+	_Atomic uint64_t progress; /* odd: in a burst; the control thread watches it */
 	_Atomic uint32_t stop;
 	pthread_t thread;
 	bool started;
@@ -112,12 +112,12 @@ struct path {
 	struct worker *worker_list[WORKERS_MAX];
 	struct path_worker *workers[WORKERS_MAX];
 	struct path_port *ports[PORTS_MAX]; /* published */
-	_Atomic uint32_t tap_points; /* bits of enum capture_point that some tap wants */
-	struct tap *taps[TAPS_MAX];  /* published */
+	_Atomic uint32_t tap_points;        /* bits of enum capture_point that some tap wants */
+	struct tap *taps[TAPS_MAX];         /* published */
 	struct instance *instances[INSTANCES_MAX]; /* bound ones; published */
 	struct path_switch *instance_switch[INSTANCES_MAX];
 	struct loop_timer *refill;
-	uint32_t next_worker;        /* for queues */
+	uint32_t next_worker;            /* for queues */
 	_Atomic uint64_t fragments_held; /* by the tracker, all workers */
 };
 
@@ -157,8 +157,9 @@ bool packet_judge(struct burst *b, uint32_t i, uint32_t place);
 void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_key *key);
 
 /* ---- judge.c: the walk ---- */
-struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
-			      uint64_t hash, struct flow_entry *old, bool is_partial);
+struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
+			      const struct flow_key *key, uint64_t hash, struct flow_entry *old,
+			      bool is_partial);
 
 /* ---- stale.c: is an entry still true ---- */
 enum staleness { STALE_NO = 0, STALE_PARTLY = 1, STALE_WHOLLY = 2 };
@@ -178,8 +179,8 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask);
 enum { TARGETS_MAX = PORTS_MAX };
 struct targets {
 	uint32_t count;
-	uint16_t reason;             /* why none */
-	uint16_t used_address;       /* the destination MAC was looked up */
+	uint16_t reason;       /* why none */
+	uint16_t used_address; /* the destination MAC was looked up */
 	struct port_conf *confs[TARGETS_MAX];
 };
 /* 'in' NULL: made by the switch or an extension, so no port is where it came from. */
@@ -210,11 +211,11 @@ void burst_tx(struct burst *b);
  * that one does not stand or there is none, from the start of the chain.
  */
 struct way_on {
-	uint16_t stage;      /* FORWARD: to the destination 'port' */
-	uint16_t behind;     /* instance; 0: nobody gave it */
+	uint16_t stage;  /* FORWARD: to the destination 'port' */
+	uint16_t behind; /* instance; 0: nobody gave it */
 	uint32_t port;
 	uint32_t place;
-	uint64_t serial;     /* of the configuration; 0: of none, so the place is not known */
+	uint64_t serial; /* of the configuration; 0: of none, so the place is not known */
 	const struct path_switch *sw;
 };
 /* Takes the packet.  False: the queue is full, it was dropped and counted. */
@@ -271,7 +272,8 @@ void reject_answer(struct burst *b, uint32_t i);
 
 /* ---- hostcalls.c ---- */
 void hostcalls_fill(struct instance_env *env);
-int path_collect(const struct xvs_host *h, void (*done)(void *arg), void *arg); /* collect.c, [control] */
+int path_collect(const struct xvs_host *h, void (*done)(void *arg),
+		 void *arg); /* collect.c, [control] */
 
 /* ---- thread.c ---- */
 /* A letter to each worker, then one back to the control thread: done(arg). */

@@ -15,31 +15,31 @@ struct vlan_range {
 
 /* "xvs.vlan/1", per port.  Without it: guest and host ports access 0; uplinks trunk for all, native 0. */
 struct policy_vlan {
-	uint32_t mode;            /* enum vlan_mode; names "access", "trunk" */
-	uint32_t vlan;            /* access: 0..4094; 0: untagged segment */
-	uint32_t native;          /* trunk: segment of untagged packets, 0..4094 */
+	uint32_t mode;   /* enum vlan_mode; names "access", "trunk" */
+	uint32_t vlan;   /* access: 0..4094; 0: untagged segment */
+	uint32_t native; /* trunk: segment of untagged packets, 0..4094 */
 	uint32_t pad;
 	struct xvs_table allowed; /* trunk: struct vlan_range {first, last}; empty: all */
 };
 
 /* "xvs.learning/1", per port: learn source MACs here. */
 struct policy_learning {
-	bool enabled;             /* default true where the policy is set */
+	bool enabled; /* default true where the policy is set */
 	uint8_t pad[3];
-	uint32_t limit;           /* 1..65536, default 256 */
-	uint32_t age_s;           /* 10..1000000, default 300 */
+	uint32_t limit; /* 1..65536, default 256 */
+	uint32_t age_s; /* 10..1000000, default 300 */
 };
 
 /* "xvs.new-flows/1", per port: judgements of new flows a second. */
 struct policy_new_flows {
-	uint32_t per_second;      /* 0: unlimited; default 50000 */
-	uint32_t burst;           /* default 5000 */
+	uint32_t per_second; /* 0: unlimited; default 50000 */
+	uint32_t burst;      /* default 5000 */
 };
 
 /* "xvs.connections/1", per port: bounds of the connection table where a firewall guards the port. */
 struct policy_connections {
-	uint32_t limit;           /* 1..4194304, default 65536 */
-	uint32_t half_open;       /* 1..1048576, default 4096 */
+	uint32_t limit;     /* 1..4194304, default 65536 */
+	uint32_t half_open; /* 1..1048576, default 4096 */
 };
 
 extern const struct xvs_feature builtin_vlan, builtin_learning, builtin_new_flows,

@@ -20,7 +20,7 @@
 /* A decoded value; immutable.  Shared by reference count (control thread only). */
 struct value {
 	const struct xvs_feature *feature;
-	void *bytes;      /* the structure that extensions get */
+	void *bytes; /* the structure that extensions get */
 	size_t refs;
 	struct value_chunk *chunks; /* lists */
 };
@@ -33,7 +33,7 @@ struct value {
 struct value *value_decode(const struct xvs_feature *f, const struct node *node, const char *what,
 			   struct diags *d);
 struct value *value_ref(struct value *v);
-void value_put(struct value *v);                      /* NULL is fine */
+void value_put(struct value *v); /* NULL is fine */
 bool value_equal(const struct value *a, const struct value *b);
 
 /* [control] As the operator would write it; SECRET fields print as "***" unless 'secrets'. */

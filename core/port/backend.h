@@ -23,31 +23,33 @@ struct loop;
 struct backend;
 
 enum backend_offload {
-	OFFLOAD_CSUM = 1u << 0,  /* takes CSUM_TODO */
+	OFFLOAD_CSUM = 1u << 0, /* takes CSUM_TODO */
 	OFFLOAD_TSO4 = 1u << 1,
 	OFFLOAD_TSO6 = 1u << 2,
 	OFFLOAD_USO = 1u << 3,
-	OFFLOAD_TAG = 1u << 4,   /* takes vlan_tci beside the bytes (none of ours needs the path's help: all do) */
+	OFFLOAD_TAG =
+		1u
+		<< 4, /* takes vlan_tci beside the bytes (none of ours needs the path's help: all do) */
 };
 
 enum { BACKEND_QUEUES_MAX = 64 };
 
 /* From configuration; strings are borrowed during open(). */
 struct backend_config {
-	const char *kind;      /* "tap", "af_packet", "pcap", "null" */
-	const char *port_name; /* for messages */
-	const char *device;    /* tap, af_packet: Linux device name */
-	const char *netns;     /* tap: move the device there after creation; NULL: stay */
-	const char *peer_name; /* tap: name inside netns, NULL: same as device */
-	const char *read_file; /* pcap: replay; NULL: none */
+	const char *kind;       /* "tap", "af_packet", "pcap", "null" */
+	const char *port_name;  /* for messages */
+	const char *device;     /* tap, af_packet: Linux device name */
+	const char *netns;      /* tap: move the device there after creation; NULL: stay */
+	const char *peer_name;  /* tap: name inside netns, NULL: same as device */
+	const char *read_file;  /* pcap: replay; NULL: none */
 	const char *write_file; /* pcap: record; NULL: none */
-	const char *address;   /* tap (host ports): "192.0.2.1/24", NULL: none */
-	uint8_t mac[6];        /* tap: address of the adapter (the far end); zero: kernel's choice */
-	uint16_t queues;       /* receive queues; 0: backend's choice */
-	uint32_t mtu;          /* largest L3 packet; 0: 1500 */
-	uint32_t workers;      /* transmit queues wanted */
-	bool offloads;         /* true: checksum and segmentation offloads on (default) */
-	bool is_held;          /* pcap: the replay waits for begin() */
+	const char *address;    /* tap (host ports): "192.0.2.1/24", NULL: none */
+	uint8_t mac[6];   /* tap: address of the adapter (the far end); zero: kernel's choice */
+	uint16_t queues;  /* receive queues; 0: backend's choice */
+	uint32_t mtu;     /* largest L3 packet; 0: 1500 */
+	uint32_t workers; /* transmit queues wanted */
+	bool offloads;    /* true: checksum and segmentation offloads on (default) */
+	bool is_held;     /* pcap: the replay waits for begin() */
 };
 
 struct backend_stats {
@@ -60,26 +62,29 @@ typedef void (*backend_link_fn)(void *arg, struct backend *b);
 struct backend_ops {
 	const char *kind;
 	int (*open)(const struct backend_config *c, struct loop *loop, struct backend **out,
-		    struct xvs_error *err);                                          /* [control] */
-	void (*close)(struct backend *b);                                               /* [control] */
+		    struct xvs_error *err); /* [control] */
+	void (*close)(struct backend *b);   /* [control] */
 	uint32_t (*rx)(struct backend *b, unsigned queue, struct pool *pool, struct packet **out,
-		       uint32_t max);                                                   /* [worker] */
-	void (*rx_done)(struct backend *b, unsigned queue);                             /* [worker]; NULL: nothing to give back */
+		       uint32_t max); /* [worker] */
+	void (*rx_done)(struct backend *b,
+			unsigned queue); /* [worker]; NULL: nothing to give back */
 	uint32_t (*tx)(struct backend *b, unsigned worker, struct packet *const *pkts,
-		       uint32_t count);                                                 /* [worker] */
-	void (*stats)(const struct backend *b, struct backend_stats *out);              /* [control] */
-	void (*begin)(struct backend *b); /* [control]; the port is open, perhaps again; NULL: nothing waits */
+		       uint32_t count);                                    /* [worker] */
+	void (*stats)(const struct backend *b, struct backend_stats *out); /* [control] */
+	void (*begin)(
+		struct backend
+			*b); /* [control]; the port is open, perhaps again; NULL: nothing waits */
 };
 
 /* Embedded first in each backend's own structure.  Constant after open() but the link facts. */
 struct backend {
 	const struct backend_ops *ops;
-	uint32_t offloads;                 /* enum backend_offload that tx() takes */
+	uint32_t offloads; /* enum backend_offload that tx() takes */
 	uint16_t rx_queues;
-	uint16_t is_kernel;                /* rx and tx are system calls: small turns (16.3e) */
-	int kick[BACKEND_QUEUES_MAX];      /* by receive queue */
-	char device[32];                   /* Linux device, or "" */
-	uint32_t ifindex;                  /* 0: none (moved away, or no device) */
+	uint16_t is_kernel;           /* rx and tx are system calls: small turns (16.3e) */
+	int kick[BACKEND_QUEUES_MAX]; /* by receive queue */
+	char device[32];              /* Linux device, or "" */
+	uint32_t ifindex;             /* 0: none (moved away, or no device) */
 	/* Link facts: the control thread writes, tells 'link' about changes. */
 	uint8_t mac[6];
 	bool up;

@@ -25,13 +25,13 @@ struct position {
 };
 
 struct backend_spec {
-	char kind[16];     /* "tap", "af_packet", "pcap", "null" */
+	char kind[16]; /* "tap", "af_packet", "pcap", "null" */
 	char device[16];
 	char netns[256];
 	char peer_name[16];
 	char read_file[4096], write_file[4096];
 	uint32_t queues, mtu;
-	bool offloads;     /* default true */
+	bool offloads; /* default true */
 };
 
 struct port_spec {
@@ -41,18 +41,19 @@ struct port_spec {
 	bool has_uuid, has_mac;
 	uint8_t uuid[16];
 	uint8_t mac[6];
-	char group[64];            /* "": none */
+	char group[64]; /* "": none */
 	struct backend_spec backend;
-	char address[64];          /* host ports: "192.0.2.1/24" */
-	char (*requires)[64];      /* extension ids */
+	char address[64];     /* host ports: "192.0.2.1/24" */
+	char (*requires)[64]; /* extension ids */
 	size_t require_count;
-	struct node *policies;     /* map feature -> document; NULL: none.  host_ports' "vlan: N" is put here */
+	struct node *
+		policies; /* map feature -> document; NULL: none.  host_ports' "vlan: N" is put here */
 };
 
 struct group_spec {
 	char name[64];
 	struct position at;
-	char (*override)[64];      /* features that its ports may set themselves */
+	char (*override)[64]; /* features that its ports may set themselves */
 	size_t override_count;
 	struct node *policies;
 };
@@ -63,7 +64,7 @@ struct chain_spec {
 	struct position at;
 	bool required_set, required; /* default true; inspect: false */
 	enum on_failure on_failure;
-	struct node *policies;       /* switch-scope policies of this instance's extension */
+	struct node *policies; /* switch-scope policies of this instance's extension */
 };
 
 struct switch_spec {
@@ -76,22 +77,22 @@ struct switch_spec {
 	size_t chain_count;
 	struct group_spec *groups;
 	size_t group_count;
-	struct port_spec *ports;   /* uplinks, host ports and guests in this order */
+	struct port_spec *ports; /* uplinks, host ports and guests in this order */
 	size_t port_count;
-	struct node *policies;     /* switch scope, and defaults for its ports */
+	struct node *policies; /* switch scope, and defaults for its ports */
 };
 
 /* Both mean the same in this version: workers sleep when there is nothing to do. */
 enum polling { POLLING_ADAPTIVE = 0, POLLING_INTERRUPT = 1 };
 
 struct daemon_spec {
-	uint32_t workers;          /* 0: auto (one for four cores, at least one) */
-	uint32_t *cores;           /* NULL, or 'workers' core numbers to pin to */
+	uint32_t workers; /* 0: auto (one for four cores, at least one) */
+	uint32_t *cores;  /* NULL, or 'workers' core numbers to pin to */
 	enum polling polling;
 };
 
 struct extensions_spec {
-	char **path;               /* directories, in order */
+	char **path; /* directories, in order */
 	size_t path_count;
 };
 
@@ -102,10 +103,10 @@ struct config_spec {
 	size_t switch_count;
 };
 
-void config_spec_destroy(struct config_spec *s);            /* NULL is fine */
+void config_spec_destroy(struct config_spec *s); /* NULL is fine */
 void switch_spec_finish(struct switch_spec *s);
 void port_spec_finish(struct port_spec *s);
-int port_spec_copy(const struct port_spec *from, struct port_spec *to);     /* deep; -ENOMEM */
+int port_spec_copy(const struct port_spec *from, struct port_spec *to); /* deep; -ENOMEM */
 int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to);
 
 #endif /* XVS_SWITCH_SPEC_H */

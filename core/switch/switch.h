@@ -42,9 +42,9 @@ void world_destroy(struct world *w, void (*done)(void *arg), void *arg);
 
 /* What became of a transaction.  'd' holds all errors where it was refused; 'note' may hold a warning. */
 struct outcome {
-	int code;                 /* 0, or -errno: refused, nothing changed; -ENOENT: no such object */
+	int code; /* 0, or -errno: refused, nothing changed; -ENOENT: no such object */
 	const struct diags *d;
-	const char *note;         /* "2 ports closed", "worker 1 was held by ...": or NULL */
+	const char *note; /* "2 ports closed", "worker 1 was held by ...": or NULL */
 };
 typedef void (*outcome_fn)(void *arg, const struct outcome *o);
 
@@ -70,7 +70,8 @@ void world_port_add(struct world *w, const char *switch_name, struct port_spec *
 		    enum owner owner, outcome_fn done, void *arg);
 void world_port_remove(struct world *w, const char *target, enum owner owner, bool override,
 		       outcome_fn done, void *arg);
-void world_port_block(struct world *w, const char *target, bool blocked, outcome_fn done, void *arg);
+void world_port_block(struct world *w, const char *target, bool blocked, outcome_fn done,
+		      void *arg);
 
 /*
  * Fields of 'fields' (a map; taken) are merged into the policy at this target; NULL: unset.  Another
@@ -80,7 +81,8 @@ void world_policy_set(struct world *w, const char *target, const char *feature, 
 		      enum owner owner, bool override, outcome_fn done, void *arg);
 
 /* target: "switch/instance", or the instance's name alone where unique. */
-void world_instance_enable(struct world *w, const char *target, bool enabled, outcome_fn done, void *arg);
+void world_instance_enable(struct world *w, const char *target, bool enabled, outcome_fn done,
+			   void *arg);
 
 void world_conn_flush(struct world *w, const struct conn_filter *f, outcome_fn done, void *arg);
 
@@ -99,9 +101,12 @@ json_t *world_ext_list(struct world *w);
 json_t *world_ext_show(struct world *w, const char *id_or_instance);
 json_t *world_ext_stats(struct world *w, const char *target /* NULL: all */);
 json_t *world_mac_list(struct world *w, const char *switch_name);
-json_t *world_drops(struct world *w);  /* [{port, stage, extension, instance, reason, help, packets, bytes}] */
+json_t *world_drops(
+	struct world *w); /* [{port, stage, extension, instance, reason, help, packets, bytes}] */
 json_t *world_conn_list(struct world *w, const struct conn_filter *f, size_t max);
-json_t *world_accounts(struct world *w); /* the law: received, originated, copied, segmented, sent, drops, consumed, held */
+json_t *world_accounts(
+	struct world *
+		w); /* the law: received, originated, copied, segmented, sent, drops, consumed, held */
 
 /* Port id of a target; 0: no such port. */
 uint32_t world_port_id(struct world *w, const char *target);

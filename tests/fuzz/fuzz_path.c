@@ -59,8 +59,9 @@ static void on_destroy(void *self)
 
 static uint32_t some_dest(void)
 {
-	static const uint32_t dests[] = { XVS_DEST_NORMAL, XVS_DEST_FLOOD, XVS_DEST_NONE, 1, 2, 3, 4,
-					  XVS_DEST_SET | 1, 999 };
+	static const uint32_t dests[] = {
+		XVS_DEST_NORMAL, XVS_DEST_FLOOD, XVS_DEST_NONE, 1, 2, 3, 4, XVS_DEST_SET | 1, 999
+	};
 
 	return dests[next_byte() % (sizeof(dests) / sizeof(dests[0]))];
 }
@@ -74,8 +75,8 @@ static void some_rewrite(struct xvs_flow_key *set, struct xvs_flow_key *mask)
 	memset(set, next_byte(), sizeof(*set));
 }
 
-static void on_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct xvs_flow_key *key,
-		     struct xvs_flow_verdict *v)
+static void on_judge(void *self, const struct xvs_batch *b, uint32_t i,
+		     const struct xvs_flow_key *key, struct xvs_flow_verdict *v)
 {
 	uint8_t what = next_byte();
 
@@ -170,8 +171,8 @@ static void on_inspect(void *self, const struct xvs_batch *b)
 	}
 }
 
-static void on_authorise(void *self, const struct xvs_batch *b, uint32_t i, const struct xvs_conn *c,
-			 struct xvs_conn_verdict *v)
+static void on_authorise(void *self, const struct xvs_batch *b, uint32_t i,
+			 const struct xvs_conn *c, struct xvs_conn_verdict *v)
 {
 	(void)self;
 	(void)b;
@@ -236,22 +237,31 @@ static void turn(void)
 static void extension_add(uint32_t n, uint16_t cls, bool judges)
 {
 	struct fuzz_extension *x = &extensions[n];
-	struct instance_args args = { .name = "fuzz", .switch_name = "lan", .nr = (uint16_t)(n + 1),
-				      .rights_allowed = ~0u, .ports_max = PORTS_MAX };
+	struct instance_args args = { .name = "fuzz",
+				      .switch_name = "lan",
+				      .nr = (uint16_t)(n + 1),
+				      .rights_allowed = ~0u,
+				      .ports_max = PORTS_MAX };
 	struct xvs_error err = ERROR_INIT;
 
-	x->ext = (struct extension){ .cls = cls, .rights = ~0u, .id = "fuzz", .version = "",
-				     .vendor = "", .summary = "" };
+	x->ext = (struct extension){
+		.cls = cls, .rights = ~0u, .id = "fuzz", .version = "", .vendor = "", .summary = ""
+	};
 	x->ext.ops = (struct xvs_ops){
-		.size = sizeof(x->ext.ops), .create = on_create, .destroy = on_destroy,
-		.query = on_query, .inspect = on_inspect,
-		.ingress = on_packets, .egress = on_packets,
+		.size = sizeof(x->ext.ops),
+		.create = on_create,
+		.destroy = on_destroy,
+		.query = on_query,
+		.inspect = on_inspect,
+		.ingress = on_packets,
+		.egress = on_packets,
 		.forward = cls == XVS_FORWARD ? on_packets : NULL,
 	};
-	x->flow = (struct xvs_flow){ .size = sizeof(x->flow), .judge = judges ? on_judge : NULL,
+	x->flow = (struct xvs_flow){ .size = sizeof(x->flow),
+				     .judge = judges ? on_judge : NULL,
 				     .account = on_account };
-	x->conn = (struct xvs_conn_ops){ .size = sizeof(x->conn), .authorise =
-					 cls == XVS_FIREWALL ? on_authorise : NULL };
+	x->conn = (struct xvs_conn_ops){ .size = sizeof(x->conn),
+					 .authorise = cls == XVS_FIREWALL ? on_authorise : NULL };
 	in_creation = x;
 	if (instance_create(&x->ext, &args, path_instance_env(s.path), &x->instance, &err))
 		abort();
@@ -282,7 +292,8 @@ static void port_add(uint32_t id)
 	memory_init(s.memory[id]);
 	if (id == 2)
 		s.memory[id]->base.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6;
-	if (path_port_add(s.path, id, "port", conf_new(), &s.memory[id]->base, &s.ports[id], &err) ||
+	if (path_port_add(s.path, id, "port", conf_new(), &s.memory[id]->base, &s.ports[id],
+			  &err) ||
 	    l2_add_static(&s.sw->l2, 0, mac, s.ports[id]) ||
 	    conn_port_open(path_conns(s.path), id, 64, 16, &err))
 		abort();
@@ -332,9 +343,13 @@ static void close_switch(void)
 
 static void open_switch(void)
 {
-	struct path_config config = { .workers = 1, .flows = 1024, .is_driven = true,
-				      .conn = { .connections = 1024, .per_port = 256,
-						.half_open = 64, .denied_per_port = 64,
+	struct path_config config = { .workers = 1,
+				      .flows = 1024,
+				      .is_driven = true,
+				      .conn = { .connections = 1024,
+						.per_port = 256,
+						.half_open = 64,
+						.denied_per_port = 64,
 						.midstream_ms = 60000 } };
 	struct xvs_error err = ERROR_INIT;
 
@@ -413,7 +428,8 @@ static void receive(uint32_t port)
 	input.at += want;
 	/* what is addressed to somebody gets further */
 	if (how & 1) {
-		memcpy(f.bytes, (const uint8_t[]){ 0x52, 0x54, 0, 0, 0, (uint8_t)(1 + how / 64) }, 6);
+		memcpy(f.bytes, (const uint8_t[]){ 0x52, 0x54, 0, 0, 0, (uint8_t)(1 + how / 64) },
+		       6);
 		memcpy(f.bytes + 6, (const uint8_t[]){ 0x52, 0x54, 0, 0, 0, (uint8_t)port }, 6);
 	}
 	f.len = how & 2 ? want + 600 : want;
@@ -523,7 +539,8 @@ static void settle(void)
 		turn();
 	}
 	if (path_held(s.path) || pool_packets_left(s.w->pool) != s.pool_packets ||
-	    pool_small_left(s.w->pool) != s.pool_small || pool_large_left(s.w->pool) != s.pool_large)
+	    pool_small_left(s.w->pool) != s.pool_small ||
+	    pool_large_left(s.w->pool) != s.pool_large)
 		abort();
 	(void)conn_flush(path_conns(s.path), &(struct conn_filter){ .port = 0 });
 	conn_refill(path_conns(s.path));

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xvs/extension.h"
 #include "xvs/ext/sdk.h"
+#include "xvs/extension.h"
 
 enum { ETHERTYPE_ARP = 0x0806, ARP_REQUEST = 1, TCP = 6 };
 enum { COUNT_ARP, COUNT_RESETS, COUNT_UNANSWERED };

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define XVS_USE_DRAFT
-#include "xvs/extension.h"
 #include "xvs/ext/mailbox.h"
 #include "xvs/ext/sdk.h"
+#include "xvs/extension.h"
 
 enum { ENTRIES_MAX = 256, PACKET_MAX = 2048, MAILS = 256, MAC = 6 };
 enum { REASON_OTHER, REASON_DENIED, REASON_UNKNOWN, REASON_BUSY };
@@ -398,8 +398,7 @@ static const struct xvs_extension extensions[] = {
 	  .rights = XVS_RIGHT_ORIGINATE | XVS_RIGHT_PAYLOAD },
 };
 
-XVS_NOTE("com.acme.fabric", "1.0.0", 1u << XVS_FORWARD,
-	 XVS_RIGHT_ORIGINATE | XVS_RIGHT_PAYLOAD);
+XVS_NOTE("com.acme.fabric", "1.0.0", 1u << XVS_FORWARD, XVS_RIGHT_ORIGINATE | XVS_RIGHT_PAYLOAD);
 
 XVS_EXPORT const struct xvs_module xvs_module_1 = {
 	.size = sizeof(xvs_module_1),

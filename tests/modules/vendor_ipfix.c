@@ -11,12 +11,12 @@
 #include <string.h>
 
 #define XVS_USE_DRAFT
-#include "xvs/extension.h"
 #include "xvs/ext/mailbox.h"
 #include "xvs/ext/pool.h"
 #include "xvs/ext/sdk.h"
 #include "xvs/ext/task.h"
 #include "xvs/ext/timer.h"
+#include "xvs/extension.h"
 
 enum { RECORDS = 4096, FLOWS = 1024, PORTS_OF_FLOWS = 2, MAILS = 512 };
 enum { COUNT_LOST_FLOWS, COUNT_LOST_MAILS, COUNT_LIVE };
@@ -210,7 +210,8 @@ static void write_report(void *arg, const volatile bool *cancelled)
 	for (uint32_t n = 0; n < report->count && !*cancelled; n++) {
 		const struct record *r = &report->records[n];
 
-		(void)fprintf(out, "%u %04x %u.%u.%u.%u %u.%u.%u.%u %u %u %u %" PRIu64 " %" PRIu64 "\n",
+		(void)fprintf(out,
+			      "%u %04x %u.%u.%u.%u %u.%u.%u.%u %u %u %u %" PRIu64 " %" PRIu64 "\n",
 			      r->id.port, r->id.ethertype, r->id.src[12], r->id.src[13],
 			      r->id.src[14], r->id.src[15], r->id.dst[12], r->id.dst[13],
 			      r->id.dst[14], r->id.dst[15], r->id.proto, r->id.l4[0], r->id.l4[1],

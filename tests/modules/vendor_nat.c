@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xvs/extension.h"
 #include "xvs/ext/sdk.h"
+#include "xvs/extension.h"
 
 enum { BY_FLOW, BY_BYTES };
 enum { REASON_OTHER, REASON_EXPIRED, REASON_MEMORY };

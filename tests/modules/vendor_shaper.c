@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #define XVS_USE_DRAFT
-#include "xvs/extension.h"
 #include "xvs/ext/meter.h"
 #include "xvs/ext/pool.h"
 #include "xvs/ext/sdk.h"
 #include "xvs/ext/timer.h"
+#include "xvs/extension.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

@@ -150,8 +150,8 @@ static void a_hostile_reader_only_harms_itself(void **state)
 	uint64_t seed = 9;
 
 	for (uint32_t i = 0; i < 20000; i++) {
-		ring->tail = i % 3 ? e->writer->head - test_random(&seed) % (2 * DATA) :
-				     test_random(&seed);
+		ring->tail = i % 3 ? e->writer->head - test_random(&seed) % (2 * DATA)
+				   : test_random(&seed);
 		ring->head = test_random(&seed);
 		e->seen->data_size = (uint32_t)test_random(&seed);
 		e->seen->ring_stride = test_random(&seed);

@@ -122,7 +122,8 @@ static void readers_never_see_half_a_record(void **state)
 	atomic_store(&writing, WRITERS);
 	for (int i = 0; i < WRITERS + READERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL,
-						i < WRITERS ? write_many : read_many, NULL), 0);
+						i < WRITERS ? write_many : read_many, NULL),
+				 0);
 	for (int i = 0; i < WRITERS + READERS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(atomic_load(&torn), 0);

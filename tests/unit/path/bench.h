@@ -18,12 +18,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "memory_port.h"
 #include "path/burst.h"
 #include "path/path.h"
 #include "path/worker.h"
-#include "memory_port.h"
-#include "xvs/ext/sdk.h"
 #include "support/frames.h"
+#include "xvs/ext/sdk.h"
 
 enum { BENCH_PORTS = 40, BENCH_PROBES = 8 };
 
@@ -71,7 +71,7 @@ struct bench {
 	uint32_t probe_count;
 	uint64_t now_ns;
 	uint32_t pool_packets, pool_small, pool_large; /* at the start */
-	const struct backend_ops *next_ops; /* of ports to come; NULL: those of memory */
+	const struct backend_ops *next_ops;            /* of ports to come; NULL: those of memory */
 };
 
 static struct bench bench;
@@ -98,8 +98,8 @@ static inline void bump(uint32_t *word, uint32_t by)
 
 static struct probe *probe_in_creation;
 
-static inline int probe_create(const struct xvs_host *host, const struct xvs_create *args, void **self,
-			       struct xvs_error *err)
+static inline int probe_create(const struct xvs_host *host, const struct xvs_create *args,
+			       void **self, struct xvs_error *err)
 {
 	struct probe *p = probe_in_creation;
 
@@ -196,17 +196,24 @@ enum probe_kind { SEES_PACKETS = 1, JUDGES = 2, AUTHORISES = 4 };
 static inline struct probe *probe_new(uint16_t cls, uint32_t rights, unsigned kind)
 {
 	struct probe *p = calloc(1, sizeof(*p));
-	struct instance_args args = { .name = "probe", .switch_name = "lan", .rights_allowed = ~0u,
-				      .ports_max = PORTS_MAX };
+	struct instance_args args = {
+		.name = "probe", .switch_name = "lan", .rights_allowed = ~0u, .ports_max = PORTS_MAX
+	};
 	struct xvs_error err = ERROR_INIT;
 
 	assert_non_null(p);
 	assert_true(bench.probe_count < BENCH_PROBES);
 	p->index = bench.probe_count;
-	p->ext = (struct extension){ .cls = cls, .rights = rights, .id = "com.example.probe",
-				     .version = "1", .vendor = "", .summary = "" };
-	p->ext.ops = (struct xvs_ops){ .size = sizeof(p->ext.ops), .create = probe_create,
-				       .destroy = probe_destroy, .query = probe_query,
+	p->ext = (struct extension){ .cls = cls,
+				     .rights = rights,
+				     .id = "com.example.probe",
+				     .version = "1",
+				     .vendor = "",
+				     .summary = "" };
+	p->ext.ops = (struct xvs_ops){ .size = sizeof(p->ext.ops),
+				       .create = probe_create,
+				       .destroy = probe_destroy,
+				       .query = probe_query,
 				       .drain = probe_drain };
 	if (kind & SEES_PACKETS) {
 		p->ext.ops.inspect = cls == XVS_INSPECT ? probe_inspect : NULL;
@@ -214,7 +221,8 @@ static inline struct probe *probe_new(uint16_t cls, uint32_t rights, unsigned ki
 		p->ext.ops.ingress = probe_packets;
 		p->ext.ops.egress = probe_packets;
 	}
-	p->flow = (struct xvs_flow){ .size = sizeof(p->flow), .account = probe_account,
+	p->flow = (struct xvs_flow){ .size = sizeof(p->flow),
+				     .account = probe_account,
 				     .judge = kind & JUDGES ? probe_judge : NULL };
 	p->conn = (struct xvs_conn_ops){ .size = sizeof(p->conn),
 					 .authorise = kind & AUTHORISES ? probe_authorise : NULL };
@@ -291,7 +299,8 @@ static inline struct port_conf *bench_port(uint32_t id)
 	p->conf.ingress.conn_place = CHAIN_MAX;
 	p->conf.egress.conn_place = CHAIN_MAX;
 	memcpy(p->mac, (const uint8_t[]){ 0x52, 0x54, 0, 0, 0, (uint8_t)id }, 6);
-	if (path_port_add(bench.path, id, name, conf_copy(&p->conf), &p->memory->base, &p->port, &err))
+	if (path_port_add(bench.path, id, name, conf_copy(&p->conf), &p->memory->base, &p->port,
+			  &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(l2_add_static(&bench.sw->l2, 0, p->mac, p->port), 0);
 	bench_turn();
@@ -332,8 +341,7 @@ static inline void bench_chain(uint32_t id, struct probe *probe)
 	conf->ingress.places[conf->ingress.count++] = at;
 	if (probe->ext.cls == XVS_FORWARD)
 		return;
-	memmove(&conf->egress.places[1], &conf->egress.places[0],
-		conf->egress.count * sizeof(at));
+	memmove(&conf->egress.places[1], &conf->egress.places[0], conf->egress.count * sizeof(at));
 	conf->egress.places[0] = at;
 	conf->egress.count++;
 	if (conf->egress.conn_place < CHAIN_MAX)
@@ -350,7 +358,8 @@ static inline void bench_start(struct path_config config)
 	memset(&bench, 0, sizeof(bench));
 	memset(bench_trace, 0, sizeof(bench_trace));
 	bench.now_ns = clock_ns();
-	if (loop_create(&bench.loop, &err) || counters_create(&bench.counters, NULL, config.workers, &err))
+	if (loop_create(&bench.loop, &err) ||
+	    counters_create(&bench.counters, NULL, config.workers, &err))
 		fail_msg("%s", err.text);
 	config.loop = bench.loop;
 	config.counters = bench.counters;
@@ -359,9 +368,10 @@ static inline void bench_start(struct path_config config)
 	bench.w = config.is_driven ? bench.path->workers[0] : NULL;
 	bench.sw = path_switch_create(bench.path);
 	assert_non_null(bench.sw);
-	path_switch_nowhere(bench.sw, conf_copy(&(struct port_conf){
-		.is_open = true,
-		.ingress.conn_place = CHAIN_MAX, .egress.conn_place = CHAIN_MAX }));
+	path_switch_nowhere(bench.sw,
+			    conf_copy(&(struct port_conf){ .is_open = true,
+							   .ingress.conn_place = CHAIN_MAX,
+							   .egress.conn_place = CHAIN_MAX }));
 }
 
 static inline int bench_open(void **state)

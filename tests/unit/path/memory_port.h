@@ -34,13 +34,13 @@ struct memory_out {
 };
 
 struct memory_port {
-	struct backend base; /* first */
+	struct backend base;  /* first */
 	pthread_mutex_t lock; /* in_tail of 'in', and 'out': other workers send here as well */
 	struct memory_frame in[MEMORY_IN];
 	uint32_t in_head, in_done, in_tail; /* counts, modulo MEMORY_IN */
 	struct memory_out out[MEMORY_OUT];
-	uint32_t out_count;      /* ever; the last MEMORY_OUT are kept */
-	uint32_t take;           /* so many more are taken before the ring is full */
+	uint32_t out_count; /* ever; the last MEMORY_OUT are kept */
+	uint32_t take;      /* so many more are taken before the ring is full */
 };
 
 static inline uint32_t memory_rx(struct backend *b, unsigned queue, struct pool *pool,
@@ -93,7 +93,8 @@ static inline void memory_keep(struct memory_port *m, const struct packet *p)
 	uint8_t tag[4];
 	int runs = packet_wire_iov(p, tag, iov, 80);
 
-	*o = (struct memory_out){ .flags = p->x.flags, .gso_type = p->x.gso_type,
+	*o = (struct memory_out){ .flags = p->x.flags,
+				  .gso_type = p->x.gso_type,
 				  .queue = p->x.queue };
 	for (int i = 0; i < runs; i++) {
 		size_t some = iov[i].iov_len;
@@ -129,7 +130,8 @@ static const struct backend_ops memory_ops = {
 
 static inline void memory_init(struct memory_port *m)
 {
-	m->base = (struct backend){ .ops = &memory_ops, .rx_queues = 1, .kick = { -1 }, .up = true };
+	m->base =
+		(struct backend){ .ops = &memory_ops, .rx_queues = 1, .kick = { -1 }, .up = true };
 	(void)pthread_mutex_init(&m->lock, NULL);
 	m->take = UINT32_MAX;
 }

@@ -121,7 +121,8 @@ static void one_verdict_serves_all_that_equals_what_was_examined(void **state)
 	for (uint16_t i = 0; i < 100; i++) {
 		struct memory_frame f = { .len = 0 };
 
-		f.len = frame_udp(f.bytes, at(1, (uint16_t)(1000 + i)), at(2, (uint16_t)(52 + i % 2)), 9);
+		f.len = frame_udp(f.bytes, at(1, (uint16_t)(1000 + i)),
+				  at(2, (uint16_t)(52 + i % 2)), 9);
 		pass(1, &f);
 	}
 	assert_int_equal(a->judged, 2);
@@ -182,8 +183,8 @@ static void an_action_that_the_host_does_not_know_drops(void **state)
 
 static struct xvs_flow_verdict say;
 
-static void judge_as_said(struct probe *p, const struct xvs_batch *b, const struct xvs_flow_key *key,
-			  struct xvs_flow_verdict *v)
+static void judge_as_said(struct probe *p, const struct xvs_batch *b,
+			  const struct xvs_flow_key *key, struct xvs_flow_verdict *v)
 {
 	(void)p;
 	(void)b;
@@ -501,8 +502,8 @@ static void each_exit_gets_its_own_rewriting(void **state)
 	}
 }
 
-static void judge_push_tag(struct probe *p, const struct xvs_batch *b, const struct xvs_flow_key *key,
-			   struct xvs_flow_verdict *v)
+static void judge_push_tag(struct probe *p, const struct xvs_batch *b,
+			   const struct xvs_flow_key *key, struct xvs_flow_verdict *v)
 {
 	(void)p;
 	(void)key;

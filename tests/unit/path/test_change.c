@@ -6,8 +6,8 @@
 static struct xvs_flow_verdict say[BENCH_PROBES];
 static uint64_t cookies_seen[BENCH_PROBES];
 
-static void judge_as_said(struct probe *p, const struct xvs_batch *b, const struct xvs_flow_key *key,
-			  struct xvs_flow_verdict *v)
+static void judge_as_said(struct probe *p, const struct xvs_batch *b,
+			  const struct xvs_flow_key *key, struct xvs_flow_verdict *v)
 {
 	uint64_t cookie = v->cookie;
 
@@ -149,8 +149,8 @@ static void a_match_on_the_exits_tag_concerns_the_flow(void **state)
 	bench.ports[2].conf.is_trunk = true;
 	bench.ports[2].conf.all_tags = true;
 	bench_chain(2, p);
-	assert_int_equal(l2_add_static(&bench.sw->l2, L2_ANY, bench.ports[2].mac,
-				       bench.ports[2].port), 0);
+	assert_int_equal(
+		l2_add_static(&bench.sw->l2, L2_ANY, bench.ports[2].mac, bench.ports[2].port), 0);
 	pass(1, &f);
 	assert_int_equal(p->judged, 1);
 	p->flow_host->invalidate_match(p->host, &key, &mask);
@@ -377,8 +377,9 @@ static void a_changed_packet_is_counted_once(void **state)
 
 static void gso_is_accounted_as_on_the_wire(void **state)
 {
-	struct memory_frame f = { .gso_type = 1, .gso_size = 1000, .csum_todo = true,
-				  .csum_start = 34, .csum_off = 16 };
+	struct memory_frame f = {
+		.gso_type = 1, .gso_size = 1000, .csum_todo = true, .csum_start = 34, .csum_off = 16
+	};
 	struct probe *p[3];
 
 	(void)state;

@@ -43,21 +43,22 @@ static void unguard(void)
 
 static struct memory_frame in_syn(uint16_t port)
 {
-	return tcp(OTHER, port, GUARDED, 80, (struct frame_tcp){ .flags = F_SYN, .seq = 100,
-								   .window = 1000 });
+	return tcp(OTHER, port, GUARDED, 80,
+		   (struct frame_tcp){ .flags = F_SYN, .seq = 100, .window = 1000 });
 }
 
 static struct memory_frame out_syn_ack(uint16_t port)
 {
-	return tcp(GUARDED, 80, OTHER, port, (struct frame_tcp){ .flags = F_SYN | F_ACK, .seq = 500,
-								   .ack = 101, .window = 1000 });
+	return tcp(GUARDED, 80, OTHER, port,
+		   (struct frame_tcp){
+			   .flags = F_SYN | F_ACK, .seq = 500, .ack = 101, .window = 1000 });
 }
 
 static struct memory_frame in_data(uint16_t port, uint32_t seq, uint16_t len)
 {
-	return tcp(OTHER, port, GUARDED, 80, (struct frame_tcp){ .flags = F_ACK, .seq = seq,
-								   .ack = 501, .window = 1000,
-								   .data = len });
+	return tcp(OTHER, port, GUARDED, 80,
+		   (struct frame_tcp){
+			   .flags = F_ACK, .seq = seq, .ack = 501, .window = 1000, .data = len });
 }
 
 static void open_tcp(uint16_t port)
@@ -119,7 +120,8 @@ static void the_guest_gets_answers_though_it_may_not_be_called(void **state)
 	unguard();
 	conn_flush(path_conns(bench.path), &(struct conn_filter){ .port = GUARDED });
 	assert_int_equal(conn_port_open(path_conns(bench.path), GUARDED, 0, 0,
-					&(struct xvs_error)ERROR_INIT), 0);
+					&(struct xvs_error)ERROR_INIT),
+			 0);
 	wall->conn_host->invalidate(wall->host);
 	pass(GUARDED, &ask);
 	pass(OTHER, &answer);
@@ -263,7 +265,8 @@ static void a_flushed_connection_is_met_anew(void **state)
 	pass(OTHER, &f);
 	pass(OTHER, &f);
 	assert_int_equal(wall->authorised, 1);
-	assert_int_equal(conn_flush(path_conns(bench.path), &(struct conn_filter){ .port = GUARDED }), 1);
+	assert_int_equal(
+		conn_flush(path_conns(bench.path), &(struct conn_filter){ .port = GUARDED }), 1);
 	pass(OTHER, &f);
 	pass(OTHER, &f);
 	assert_int_equal(wall->authorised, 2);

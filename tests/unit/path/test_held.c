@@ -341,8 +341,8 @@ static void originate(struct probe *p)
 		x->flags |= XVS_PKT_VLAN;
 		x->vlan_tci = 20;
 	}
-	result = by_deliver ? p->host->deliver(p->host, x, where) :
-			      p->host->inject(p->host, x, where);
+	result = by_deliver ? p->host->deliver(p->host, x, where)
+			    : p->host->inject(p->host, x, where);
 }
 
 static struct probe *originator(uint32_t rights)
@@ -358,7 +358,9 @@ static struct probe *originator(uint32_t rights)
 static void an_injected_packet_enters_nowhere_behind_the_injector(void **state)
 {
 	struct probe *a, *c;
-	struct port_conf none = { .is_open = true, .ingress.count = 2, .ingress.conn_place = CHAIN_MAX,
+	struct port_conf none = { .is_open = true,
+				  .ingress.count = 2,
+				  .ingress.conn_place = CHAIN_MAX,
 				  .egress.conn_place = CHAIN_MAX };
 
 	(void)state;
@@ -375,8 +377,10 @@ static void an_injected_packet_enters_nowhere_behind_the_injector(void **state)
 	assert_int_equal(got(3), 0);
 	assert_int_equal(a->seen, 0);
 	assert_int_equal(c->seen, 1);
-	path_switch_nowhere(bench.sw, conf_copy(&(struct port_conf){
-		.is_open = true, .ingress.conn_place = CHAIN_MAX, .egress.conn_place = CHAIN_MAX }));
+	path_switch_nowhere(bench.sw,
+			    conf_copy(&(struct port_conf){ .is_open = true,
+							   .ingress.conn_place = CHAIN_MAX,
+							   .egress.conn_place = CHAIN_MAX }));
 }
 
 static void without_the_right_nothing_is_injected(void **state)

@@ -138,8 +138,8 @@ static void trunk(uint32_t id, uint32_t native, uint32_t vid)
 	conf->is_trunk = true;
 	conf->allowed[vid / 64] |= UINT64_C(1) << (vid % 64);
 	bench_publish(id);
-	assert_int_equal(l2_add_static(&bench.sw->l2, L2_ANY, bench.ports[id].mac,
-				       bench.ports[id].port), 0);
+	assert_int_equal(
+		l2_add_static(&bench.sw->l2, L2_ANY, bench.ports[id].mac, bench.ports[id].port), 0);
 }
 
 static void a_trunk_gets_the_segments_tag_and_an_access_port_none(void **state)
@@ -321,8 +321,8 @@ static void an_address_that_moves_all_the_time_is_held(void **state)
 		moves += moved;
 	}
 	assert_int_equal(moves, 10);
-	port = l2_lookup(&bench.sw->l2, 0, mac) == bench.ports[1].port ? bench.ports[2].port :
-									 bench.ports[1].port;
+	port = l2_lookup(&bench.sw->l2, 0, mac) == bench.ports[1].port ? bench.ports[2].port
+								       : bench.ports[1].port;
 	assert_true(l2_learn(&bench.sw->l2, 0, mac, port, 8, 2 * NS_PER_S, &limited));
 }
 

@@ -12,7 +12,8 @@ static _Atomic uint32_t begun, confirmed;
 static _Atomic uint32_t violations, arrived, denied;
 static _Atomic bool stop;
 
-static uint32_t exit_tx(struct backend *b, unsigned worker, struct packet *const *pkts, uint32_t count)
+static uint32_t exit_tx(struct backend *b, unsigned worker, struct packet *const *pkts,
+			uint32_t count)
 {
 	(void)b;
 	(void)worker;
@@ -30,7 +31,10 @@ static uint32_t exit_tx(struct backend *b, unsigned worker, struct packet *const
 }
 
 static const struct backend_ops exit_ops = {
-	.kind = "exit", .rx = memory_rx, .rx_done = memory_rx_done, .tx = exit_tx,
+	.kind = "exit",
+	.rx = memory_rx,
+	.rx_done = memory_rx_done,
+	.tx = exit_tx,
 };
 
 struct sender {
@@ -70,7 +74,8 @@ static void senders_start(void)
 	atomic_store(&stop, false);
 	for (uint32_t i = 0; i < SENDERS; i++) {
 		senders[i] = (struct sender){ .port = i + 1, .to = EXIT };
-		assert_int_equal(pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]), 0);
+		assert_int_equal(pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]),
+				 0);
 	}
 }
 
@@ -149,7 +154,6 @@ static int load_open(void **state)
 	bench_ports(SENDERS);
 	return 0;
 }
-
 
 /* ---- policies ---------------------------------------------------------------------------------- */
 
@@ -305,7 +309,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			a_change_is_in_force_for_every_packet_after_the_answer, load_open, bench_close),
+			a_change_is_in_force_for_every_packet_after_the_answer, load_open,
+			bench_close),
 		cmocka_unit_test_setup_teardown(a_port_leaves_and_comes_under_traffic, load_open,
 						bench_close),
 		cmocka_unit_test_setup_teardown(an_instance_leaves_and_comes_under_traffic,
