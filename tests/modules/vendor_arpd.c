@@ -130,7 +130,6 @@ static void reset(const struct xvs_host *host, struct xvs_batch *b, uint64_t i)
 		return;
 	}
 	out->len = used;
-	out->linear = used;
 	out->flags |= XVS_PKT_DIRTY;
 	answer(host, b, i, out, COUNT_RESETS);
 }

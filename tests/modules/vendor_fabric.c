@@ -16,10 +16,12 @@
 enum { ENTRIES_MAX = 256, PACKET_MAX = 2048, MAILS = 256, MAC = 6 };
 enum { REASON_OTHER, REASON_DENIED, REASON_UNKNOWN, REASON_BUSY };
 enum { COUNT_PACKET_IN };
+enum { UNKNOWN_DROP, UNKNOWN_FLOOD, UNKNOWN_NORMAL };
 
 struct policy {
 	struct xvs_table denied; /* struct address */
 	uint32_t normal_ethertype;
+	uint32_t unknown;
 };
 
 struct address {
@@ -53,7 +55,7 @@ struct self {
 
 struct packet_out {
 	struct self *self;
-	uint32_t port;
+	uint32_t dest;
 	uint32_t len;
 	uint32_t flags;
 	uint16_t vlan_tci;
@@ -68,6 +70,8 @@ static const struct xvs_field address_fields[] = {
 	  .offset = offsetof(struct address, mac) },
 };
 
+static const char *const unknown_names[] = { "drop", "flood", "normal" };
+
 static const struct xvs_field fields[] = {
 	{ .name = "denied",
 	  .help = "Addresses that nothing is sent to",
@@ -81,6 +85,11 @@ static const struct xvs_field fields[] = {
 	  .type = XVS_U32,
 	  .offset = offsetof(struct policy, normal_ethertype),
 	  .max = 65535 },
+	{ .name = "unknown",
+	  .help = "What the controller does with packets to an address that it does not know",
+	  .type = XVS_ENUM,
+	  .offset = offsetof(struct policy, unknown),
+	  .names = XVS_TABLE(unknown_names) },
 };
 
 static const struct xvs_feature features[] = {
@@ -190,7 +199,7 @@ static void send_out(void *arg, void *worker_state, uint64_t now_ns)
 	memcpy(p->data, out->bytes, out->len);
 	p->vlan_tci = out->vlan_tci;
 	p->flags |= XVS_PKT_DIRTY | (out->flags & (XVS_PKT_VLAN | XVS_PKT_SVLAN));
-	(void)host->deliver(host, p, out->port);
+	(void)host->deliver(host, p, out->dest);
 }
 
 /* ---- control: the controller -------------------------------------------- */
@@ -256,14 +265,14 @@ static void remove_port(struct self *s, uint32_t port)
 	s->flows->invalidate(s->host, ~UINT64_C(0));
 }
 
-static void packet_out(struct self *s, const struct xvs_mail *m, uint32_t port)
+static void packet_out(struct self *s, const struct xvs_mail *m, uint32_t dest)
 {
 	struct packet_out *out = malloc(sizeof(*out));
 
 	if (!out)
 		return;
 	out->self = s;
-	out->port = port;
+	out->dest = dest;
 	out->len = m->packet_len;
 	out->flags = m->flags;
 	out->vlan_tci = m->vlan_tci;
@@ -285,6 +294,10 @@ static void packet_in(void *self, const struct xvs_mail *m)
 		packet_out(s, m, a->at.port);
 		return;
 	}
+	if (s->policy && s->policy->unknown == UNKNOWN_FLOOD)
+		packet_out(s, m, XVS_DEST_FLOOD);
+	else if (s->policy && s->policy->unknown == UNKNOWN_NORMAL)
+		packet_out(s, m, XVS_DEST_NORMAL);
 }
 
 /* ---- control: its life -------------------------------------------------- */

@@ -65,6 +65,12 @@ def lab(request, hosts, xvsd, tmp_path):
     return daemon, vm1.up("10.77.0.1/24"), vm2.up("10.77.0.2/24")
 
 
+def access(daemon, *ports):
+    for port in ports:
+        daemon.rpc("policy.set", target=port, feature="xvs.vlan/1", override=True,
+                   fields={"mode": "access", "vlan": 10})
+
+
 def question(vlan=None, target=ADDRESS):
     tag = Dot1Q(vlan=vlan) if vlan else None
     eth = Ether(src=VM1, dst=BROADCAST)
@@ -87,6 +93,15 @@ def test_questions_are_answered_and_go_no_further(lab, vlan):
     assert not far.has_seen(question(vlan))
     accounts = daemon.rpc("accounts")
     assert accounts["originated"] == accounts["consumed"] == counters(daemon, "arpd")["arp"] == 1
+    assert daemon.drops() == 0
+
+
+def test_a_guest_that_knows_of_no_tags_is_answered_in_its_vlan(lab):
+    daemon, vm1, _ = lab
+    access(daemon, "lab/vm1", "lab/vm2")
+    near = vm1.wire()
+    near.send(question())
+    assert ARP in Ether(near.wait(lambda data: ARP in Ether(data)))
     assert daemon.drops() == 0
 
 
@@ -141,11 +156,13 @@ def test_it_comes_and_goes_under_questions(lab):
         daemon.rpc("policy.set", target="lab", feature=FEATURE, override=True,
                    fields={"reset_port": next(resets)})
 
+    asked = question()
+    begun = bytes(Ether(src=VM1, dst=VM2) / IP(src="10.77.0.1", dst="10.77.0.2")
+                  / TCP(sport=1000, dport=23, flags="S"))
     with meanwhile(change):
-        for _ in range(3000):
-            wire.send(question())
-            wire.send(bytes(Ether(src=VM1, dst=VM2) / IP(src="10.77.0.1", dst="10.77.0.2")
-                            / TCP(sport=1000, dport=23, flags="S")))
+        for _ in range(2000):
+            wire.send(asked)
+            wire.send(begun)
     daemon.rpc("ext.enable", target="lab/arpd")
     daemon.wait_for_balance()
     accounts = daemon.rpc("accounts")

@@ -76,6 +76,17 @@ def test_a_connection_begins_at_once(lab):
         assert [line.split()[1] for line in shown.splitlines()[1:]] == ["0", "0"], shown
 
 
+def test_guests_of_a_vlan_meet_by_the_controller(lab):
+    daemon, vm1, vm2, _ = lab
+    for port in ("lab/vm1", "lab/vm2"):
+        daemon.rpc("policy.set", target=port, feature="xvs.vlan/1", override=True,
+                   fields={"mode": "access", "vlan": 10})
+    near, far = vm1.wire(), vm2.wire()
+    first = frame(VM2, VM1)
+    near.send(first)
+    assert far.wait(first) and daemon.drops() == 0
+
+
 @pytest.mark.parametrize("source", ["vm1", "outside"])
 def test_a_long_packet_goes_by_the_controller_whole(lab, source):
     _, vm1, vm2, outside = lab
@@ -113,6 +124,23 @@ def test_strangers_and_the_denied_are_dropped(lab):
     allowed = frame(VM2, VM1)
     near.send(allowed)
     assert far.wait(allowed) and not far.has_seen(denied)
+
+
+@pytest.mark.parametrize("vlan", [None, 10])
+@pytest.mark.parametrize("unknown", ["flood", "normal"])
+def test_the_controller_floods_and_leaves_to_the_switch(lab, unknown, vlan):
+    daemon, vm1, vm2, outside = lab
+    daemon.rpc("policy.set", target="lab", feature=FEATURE, override=True,
+               fields={"unknown": unknown})
+    near, far, out = vm1.wire(), vm2.wire(), outside.wire()
+    sent, marker = frame(STRANGER, VM1, vlan=vlan), frame(VM2, VM1)
+    near.send(sent)
+    assert out.wait(sent)
+    if unknown == "flood":
+        assert far.wait(sent)
+    near.send(marker)
+    far.wait(marker)
+    assert far.has_seen(sent) == (unknown == "flood")
 
 
 def test_a_port_that_left_is_forgotten(lab):

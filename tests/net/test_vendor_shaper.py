@@ -5,6 +5,8 @@
     [vm2] --tap--+
 """
 
+import socket
+
 import pytest
 
 from support.patience import wait_for
@@ -83,6 +85,19 @@ def test_the_backlog_is_what_is_held(lab):
                 and row["stolen"] == row["returned"] + row["held"])
 
     wait_for("status, statistics and accounts to agree", agree)
+
+
+def test_a_flood_is_held_no_further_than_the_quota(lab):
+    daemon, vm1, vm2 = lab
+    hold(daemon)
+    with vm1.open_socket(socket.SOCK_DGRAM) as s:
+        for n in range(20000):
+            s.sendto(b"%d" % n, ("10.77.0.2", 9))
+    wait_for("drops", lambda: daemon.drops("backlog", "lab/vm2") > 0)
+    with vm2.open_socket(socket.SOCK_DGRAM) as s, vm1.datagrams("10.77.0.1", 9) as other:
+        s.sendto(b"the other way", ("10.77.0.1", 9))
+        assert other.recv(100) == b"the other way"
+    daemon.wait_for_balance()
 
 
 @pytest.mark.parametrize("far", ["vm1", "vm2"])

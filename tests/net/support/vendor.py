@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from support.daemon import BUILD
-from support.patience import wait_for
+from support.patience import PATIENCE_S, wait_for
 
 MODULES = BUILD / "test-extensions"
 
@@ -33,9 +33,12 @@ def iperf(tool, source, target, address, *options):
     server = target.start(path, "-s", "-1", stdout=subprocess.DEVNULL)
     try:
         wait_for("iperf3 to listen", lambda: ":5201" in target.run("ss", "-Hltn"))
-        return json.loads(source.run(path, "-c", address, "-J", *options))["end"]
+        done = json.loads(source.run(path, "-c", address, "-J", *options, timeout=PATIENCE_S))
+        server.wait(PATIENCE_S)
     finally:
+        server.kill()
         server.wait()
+    return done["end"]
 
 
 @contextlib.contextmanager
