@@ -52,6 +52,7 @@ static uint64_t place_hash(uint32_t segment, const uint8_t mac[6])
 
 static struct l2_table *table_create(uint32_t size)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): places for pointers is what is meant */
 	struct l2_table *t = calloc(1, sizeof(*t) + size * sizeof(t->places[0]));
 
 	if (t)

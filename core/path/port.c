@@ -44,6 +44,7 @@ static struct port_list *list_create(const struct port_list *old, struct path_po
 				     const struct path_port *without)
 {
 	uint32_t count = old ? old->count : 0;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): places for pointers is what is meant */
 	struct port_list *list = calloc(1, sizeof(*list) + (count + 1) * sizeof(list->ports[0]));
 
 	if (!list)
