@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Once a change of policy has been answered, no packet goes by the old one, whatever the load.
 
-    [vm1] flood --tap--+-- [ lab: guard, secgroup; 2 workers ]
-    [vm2] sink  --tap--+
+    [vm1] flood --tap--+
+    [vm2] sink  --tap--+-- [ lab: guard, secgroup; 2 workers ]
+    [vm3] watch --tap--+
 
-Each datagram carries a number.  The sender is stopped and its queue drained by a marker before
-the way is opened again, so each number that arrives out of turn has gone by an old verdict.
+Each datagram carries a number.  Before the way is opened again, the sender rests and markers go
+through all its queues to vm3, which is never cut off: so each number that arrives out of turn has
+gone by an old verdict.
 """
 
 import multiprocessing
+import re
 import select
 import struct
 import threading
 import time
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
 
 from support.patience import wait_for
 
-VM1, VM2 = "52:54:00:00:00:01", "52:54:00:00:00:02"
+VM1, VM2, VM3 = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 ROUNDS = 12
+MARKERS = 24
+MARK = re.compile(rb"marker (\d+)\.")
 PORT = 5000
 
 CONFIG = """
@@ -41,6 +48,7 @@ switches:
         policies:
           org.xvs.secgroup.rules/1:
             rules: [{direction: in, proto: udp, action: allow}]
+      - {name: vm3, mac: "52:54:00:00:00:03", backend: {kind: tap, device: eth0, netns: vm3}}
 """
 
 
@@ -112,35 +120,82 @@ class Sink:
         self.thread.join()
 
 
+def marker(number):
+    """One of many flows; from the address that the guard never forbids."""
+    return (Ether(src=VM1, dst=VM3) / IP(src="10.77.0.99", dst="10.77.0.98")
+            / UDP(sport=1024 + number % 50000, dport=9) / (b"marker %d." % number))
+
+
+class Lab:
+    """The hosts, and traffic that is under way."""
+
+    def __init__(self, daemon, vm1, vm2, vm3):
+        self.daemon = daemon
+        self.sender, self.watch = vm1.wire(), vm3.wire()
+        self.sink = Sink(vm2.datagrams("10.77.0.2", PORT))
+        self.flood = Flood(vm1.datagrams("10.77.0.1", PORT), ("10.77.0.2", PORT))
+        self.forbidden = []
+        self.marks = 0
+        wait_for("the first datagrams", lambda: self.sink.numbers)
+
+    def wait_for_arrivals(self):
+        arrived = len(self.sink.numbers)
+        wait_for("datagrams", lambda: len(self.sink.numbers) > arrived)
+
+    def keep_closed(self):
+        """The way has just been closed; when this returns, none of what was sent is on its way."""
+        first = self.flood.next.value
+        self.flood.wait_for_more(1000)
+        self.flood.rest()
+        self.forbidden.append(range(first, self.flood.next.value))
+        self.drain()
+
+    def drain(self):
+        """Markers of so many flows that each queue of the tap has some; a full queue loses them."""
+        self.marks += MARKERS
+        missing = set(range(self.marks - MARKERS, self.marks))
+
+        def has_arrived():
+            for number in missing:
+                self.sender.send(marker(number))
+            try:
+                while missing:
+                    found = MARK.search(self.watch.receive())
+                    missing.discard(int(found[1]) if found else -1)
+            except TimeoutError:
+                pass
+            return not missing
+
+        self.watch.socket.settimeout(0.2)
+        wait_for("the markers", has_arrived)
+
+    def check(self):
+        last = self.forbidden[-1].stop
+        wait_for("datagrams at the end", lambda: self.sink.numbers[-1] >= last)
+        for span in self.forbidden:
+            leaked = [number for number in self.sink.numbers if number in span]
+            assert not leaked, (f"of {span} {len(leaked)} datagrams went by an old verdict, "
+                                f"{leaked[0]} to {leaked[-1]}")
+        print(f"{self.flood.next.value} sent, {len(self.sink.numbers)} arrived, "
+              f"{sum(len(span) for span in self.forbidden)} were forbidden")
+
+    def end(self):
+        self.flood.end()
+        self.sink.end()
+
+
 @pytest.fixture
 def lab(hosts, xvsd):
-    vm1, vm2 = hosts("vm1", "vm2")
+    vm1, vm2, vm3 = hosts("vm1", "vm2", "vm3")
     daemon = xvsd(CONFIG)
     vm1.up("10.77.0.1/24")
     vm2.up("10.77.0.2/24")
+    vm3.up()
     vm1.run("ip", "neigh", "replace", "10.77.0.2", "lladdr", VM2, "dev", "eth0")
     vm2.run("ip", "neigh", "replace", "10.77.0.1", "lladdr", VM1, "dev", "eth0")
-    sink = Sink(vm2.datagrams("10.77.0.2", PORT))
-    flood = Flood(vm1.datagrams("10.77.0.1", PORT), ("10.77.0.2", PORT))
-    wait_for("the first datagrams", lambda: sink.numbers)
-    yield daemon, vm1, vm2, flood, sink
-    flood.end()
-    sink.end()
-
-
-def drain(daemon, device_host, target):
-    """All that the guest has sent has been read by the switch: its queue is as empty as it says."""
-    def sent():
-        with device_host.entered(), open("/proc/thread-self/net/dev", encoding="ascii") as table:
-            line, = [row for row in table if row.strip().startswith("eth0:")]
-        return int(line.split()[10])
-
-    def is_still():
-        before = sent()
-        time.sleep(0.05)
-        return sent() == before and daemon.stats(target)["rx_packets"] == before
-
-    wait_for("the queue to be empty", is_still)
+    made = Lab(daemon, vm1, vm2, vm3)
+    yield made
+    made.end()
 
 
 TOGGLES = {
@@ -154,42 +209,22 @@ TOGGLES = {
 
 @pytest.mark.parametrize("what", TOGGLES)
 def test_nothing_passes_after_the_answer(lab, what):
-    daemon, vm1, _, flood, sink = lab
     target, feature, closing, opening = TOGGLES[what]
-    forbidden = []
     for _ in range(ROUNDS):
-        arrived = len(sink.numbers)
-        wait_for("datagrams", lambda: len(sink.numbers) > arrived)
-        flood.wait_for_more(200)
-        daemon.set_policy(target, feature, **closing)
-        first = flood.next.value  # sent after the answer
-        flood.wait_for_more(1000)
-        flood.rest()
-        last = flood.next.value
-        drain(daemon, vm1, "lab/vm1")
-        daemon.set_policy(target, feature, **opening)
-        forbidden.append(range(first, last))
-        flood.go_on()
-    wait_for("datagrams at the end", lambda: sink.numbers[-1] >= forbidden[-1].stop)
-    leaked = [number for number in sink.numbers for span in forbidden if number in span]
-    assert not leaked, f"{len(leaked)} datagrams went by an old verdict, the first is {leaked[0]}"
-    assert sum(len(span) for span in forbidden) >= ROUNDS * 1000
-    print(f"{flood.next.value} sent, {len(sink.numbers)} arrived")
+        lab.wait_for_arrivals()
+        lab.flood.wait_for_more(200)
+        lab.daemon.set_policy(target, feature, **closing)
+        lab.keep_closed()
+        lab.daemon.set_policy(target, feature, **opening)
+        lab.flood.go_on()
+    lab.check()
 
 
 def test_a_blocked_port_is_blocked_when_the_answer_comes(lab):
-    daemon, vm1, _, flood, sink = lab
-    forbidden = []
     for _ in range(ROUNDS):
-        arrived = len(sink.numbers)
-        wait_for("datagrams", lambda: len(sink.numbers) > arrived)
-        daemon.rpc("port.block", target="lab/vm2")
-        first = flood.next.value
-        flood.wait_for_more(1000)
-        flood.rest()
-        forbidden.append(range(first, flood.next.value))
-        drain(daemon, vm1, "lab/vm1")
-        daemon.rpc("port.unblock", target="lab/vm2")
-        flood.go_on()
-    wait_for("datagrams at the end", lambda: sink.numbers[-1] >= forbidden[-1].stop)
-    assert not [number for number in sink.numbers for span in forbidden if number in span]
+        lab.wait_for_arrivals()
+        lab.daemon.rpc("port.block", target="lab/vm2")
+        lab.keep_closed()
+        lab.daemon.rpc("port.unblock", target="lab/vm2")
+        lab.flood.go_on()
+    lab.check()
