@@ -230,7 +230,8 @@ def test_ping_is_told_in_words(lab):
 def test_a_session_ends_with_its_caller(lab):
     daemon, one, two = lab
     capture = Capture(daemon, "--port", "vm1")
-    assert daemon.capture_sessions() == 1
+    # one more while the descriptor is on its way to xvsctl
+    wait_for("one session", lambda: daemon.capture_sessions() == 1)
     capture.child.kill()
     capture.child.communicate()
     wait_for("the session to end", lambda: daemon.capture_sessions() == 0)
