@@ -84,6 +84,15 @@ static void count_drop(struct path_worker *w, uint32_t nr)
 		counter_add(&inst->workers[w->w.nr].cost.drops, 1);
 }
 
+/* The forwarder's place, or behind all: choosing where a packet goes is a stage of its own. */
+static uint32_t stage_of(const struct burst *b, uint32_t place)
+{
+	if (b->stage == XVS_STAGE_INGRESS &&
+	    (place >= b->chain->count || b->chain->places[place].instance->cls == XVS_FORWARD))
+		return XVS_STAGE_FORWARD;
+	return b->stage;
+}
+
 static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
 {
 	const struct flow_leg *leg = b->legs[i];
@@ -95,7 +104,7 @@ static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
 	count_drop(b->worker, leg->drop_instance);
 	if (leg->is_settled)
 		account_missed(b, i, place + 1);
-	burst_drop(b, i, leg->drop_instance, leg->drop_reason);
+	burst_drop_at(b, i, stage_of(b, place), leg->drop_instance, leg->drop_reason);
 }
 
 static void apply_calls(struct burst *b, const struct work *k, uint32_t place)

@@ -182,7 +182,9 @@ static void take_dropped(struct burst *b, struct instance *inst, uint32_t place,
 {
 	if (b->reason[i] != XVS_REASON_CONSUMED)
 		counter_add(&inst->workers[b->worker->w.nr].cost.drops, 1);
-	burst_lose(b, i, place + 1, inst->nr, b->reason[i]);
+	account_missed(b, i, place + 1);
+	burst_drop_at(b, i, inst->cls == XVS_FORWARD ? XVS_STAGE_FORWARD : b->stage, inst->nr,
+		      b->reason[i]);
 }
 
 /* Changed bytes are parsed again, and the rest of the chain sees the packet under its new key. */

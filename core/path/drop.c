@@ -36,10 +36,15 @@ void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_
 	packet_free(p);
 }
 
-void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason)
+void burst_drop_at(struct burst *b, uint32_t i, uint32_t stage, uint32_t instance, uint32_t reason)
 {
 	b->live &= ~(UINT64_C(1) << i);
-	packet_drop(b->worker, b->pkts[i], b->conf->port->id, b->stage, instance, reason);
+	packet_drop(b->worker, b->pkts[i], b->conf->port->id, stage, instance, reason);
+}
+
+void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason)
+{
+	burst_drop_at(b, i, b->stage, instance, reason);
 }
 
 void burst_lose(struct burst *b, uint32_t i, uint32_t first, uint32_t instance, uint32_t reason)

@@ -229,6 +229,8 @@ bool packet_parse_own(struct packet *p);
 void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_t stage,
 		 uint32_t instance, uint32_t reason);
 void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason);
+/* The same, counted at another stage than the burst's: forwarding ends ingress. */
+void burst_drop_at(struct burst *b, uint32_t i, uint32_t stage, uint32_t instance, uint32_t reason);
 /* The same at a place of its leg that 'first' is the first not to see it. */
 void burst_lose(struct burst *b, uint32_t i, uint32_t first, uint32_t instance, uint32_t reason);
 void packet_uncharge(struct path_worker *w, struct packet *p);

@@ -438,7 +438,8 @@ static inline uint64_t drops_at(uint32_t port, uint32_t stage, uint32_t instance
 /* By the host, at an entry port before its exits were known. */
 static inline uint64_t drops_in(uint32_t port, uint32_t reason)
 {
-	return drops_at(port, XVS_STAGE_INGRESS, 0, reason);
+	return drops_at(port, XVS_STAGE_INGRESS, 0, reason) +
+	       drops_at(port, XVS_STAGE_FORWARD, 0, reason);
 }
 
 static inline void note_done(void *arg)

@@ -75,7 +75,7 @@ static void unknown_unicast_goes_to_uplinks_and_learning_ports_only(void **state
 	(void)state;
 	bench_ports(4);
 	pass(1, &f);
-	assert_int_equal(drops_in(1, REASON_UNKNOWN_UNICAST), 1);
+	assert_int_equal(drops_at(1, XVS_STAGE_FORWARD, 0, REASON_UNKNOWN_UNICAST), 1);
 	bench.ports[3].conf.role = ROLE_UPLINK;
 	bench_publish(3);
 	bench.ports[4].conf.learns = true;
