@@ -197,6 +197,11 @@ static void take_mail(void *self, const struct xvs_mail *m)
 	s->seen[at].bytes += news->bytes;
 }
 
+static bool is_set(const volatile bool *cancelled)
+{
+	return __atomic_load_n(cancelled, __ATOMIC_RELAXED);
+}
+
 static void write_report(void *arg, const volatile bool *cancelled)
 {
 	const struct report *report = arg;
@@ -207,7 +212,7 @@ static void write_report(void *arg, const volatile bool *cancelled)
 	out = fopen(draft, "w");
 	if (!out)
 		return;
-	for (uint32_t n = 0; n < report->count && !*cancelled; n++) {
+	for (uint32_t n = 0; n < report->count && !is_set(cancelled); n++) {
 		const struct record *r = &report->records[n];
 
 		(void)fprintf(out,
@@ -217,7 +222,7 @@ static void write_report(void *arg, const volatile bool *cancelled)
 			      r->id.dst[14], r->id.dst[15], r->id.proto, r->id.l4[0], r->id.l4[1],
 			      r->packets, r->bytes);
 	}
-	if (fclose(out) == 0 && !*cancelled)
+	if (fclose(out) == 0 && !is_set(cancelled))
 		(void)rename(draft, report->file);
 }
 
