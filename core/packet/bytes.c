@@ -193,7 +193,6 @@ void packet_copy_facts(struct packet *to, const struct packet *from)
 	to->stage = from->stage;
 	to->place = from->place;
 	to->epoch = from->epoch;
-	to->rx_flags = from->rx_flags;
 }
 
 /*

@@ -64,9 +64,8 @@ struct packet {
 	uint16_t stage;    /* enum xvs_stage in which it was stolen or will go on */
 	uint16_t place;    /* number of chain places already behind it in that stage */
 	uint64_t epoch;    /* of the verdict that it travels on, while it is in a queue */
-	uint32_t thief;    /* drain: exit or entry port by which it is given back */
-	uint32_t rx_flags; /* enum packet_rx */
-	void *scratch;     /* the burst's: flow entry and so on; NULL outside */
+	uint32_t behind; /* number of the instance behind which it goes on, while it is in a queue */
+	void *scratch;   /* the burst's: flow entry and so on; NULL outside */
 
 	uint8_t head[XVS_HEADROOM + PACKET_PARSE] __attribute__((aligned(64)));
 };

@@ -12,7 +12,6 @@
 	X(REASON_NONE, "none", "not a drop") \
 	X(REASON_RUNT, "runt", "shorter than an Ethernet header") \
 	X(REASON_TOO_LONG, "too-long", "longer than the switch or the exit port's MTU allows") \
-	X(REASON_TRUNCATED, "truncated", "the frame did not fit the receive buffer") \
 	X(REASON_BAD_HEADER, "bad-header", \
 	  "a header contradicts itself or the length of the packet") \
 	X(REASON_BAD_OFFLOAD, "bad-offload", \
@@ -31,23 +30,19 @@
 	X(REASON_LINK_LOCAL, "link-local-control", \
 	  "bridge control frames (01-80-C2-00-00-0x) are not forwarded") \
 	X(REASON_RING_FULL, "ring-full", "the exit port took no more packets") \
-	X(REASON_TX_ERROR, "tx-error", "the device refused the packet") \
 	X(REASON_POOL, "pool", "no memory left in the worker's bounded pool") \
 	X(REASON_STALE, "stale", "the way on has gone while the packet was held") \
 	X(REASON_NEW_FLOWS, "new-flows", "the port's budget of new flows a second is spent") \
-	X(REASON_PARKED, "parked", "too many packets wait for a verdict") \
 	X(REASON_QUEUE_FULL, "queue-full", "the injection queue is full") \
 	X(REASON_RIGHTS, "rights", "the extension may not do this") \
 	X(REASON_STEAL, "steal", "stolen without quota or right") \
 	X(REASON_EXTENSION_FAILED, "extension-failed", "a required extension is not in force") \
-	X(REASON_MAC_LIMIT, "mac-limit", "the port's limit of learned addresses is reached") \
 	X(REASON_CONN_MIDSTREAM, "conn-midstream", "TCP in mid-stream of no known connection") \
 	X(REASON_CONN_STATE, "conn-state", "does not fit the connection's state") \
 	X(REASON_CONN_WINDOW, "conn-window", "TCP sequence or acknowledgement outside the window") \
 	X(REASON_CONN_INVALID, "conn-invalid", "not a packet that connections can be tracked by") \
 	X(REASON_CONN_LIMIT, "conn-limit", "the port's limit of connections is reached") \
 	X(REASON_CONN_UNRELATED, "conn-unrelated", "ICMP error about no known connection") \
-	X(REASON_CONN_DENIED, "conn-denied", "the connection was denied before") \
 	X(REASON_FRAGMENT, "fragment", \
 	  "fragment without a usable first one, overlapping, or waited too long") \
 	X(REASON_SHUTDOWN, "shutdown", "the switch or the port was closing")

@@ -19,7 +19,7 @@ static void append(struct packet_queue *q, struct packet *p)
 	__atomic_store_n(&q->count, q->count + 1, __ATOMIC_RELAXED);
 }
 
-/* Set aside: 'place' and 'epoch' of its configuration, the giver in 'thief', the switch in 'scratch'. */
+/* Set aside: 'place' and 'epoch' of its configuration, the giver in 'behind', the switch in 'scratch'. */
 bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on)
 {
 	struct packet_queue *q = &w->later;
@@ -33,7 +33,7 @@ bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on)
 	p->port_out = on->port;
 	p->place = (uint16_t)on->place;
 	p->epoch = on->serial;
-	p->thief = on->behind;
+	p->behind = on->behind;
 	p->scratch = (void *)(uintptr_t)on->sw;
 	append(q, p);
 	return true;
@@ -75,7 +75,7 @@ static struct port_conf *resolve(const struct path_worker *w, const struct packe
 	*place = p->place;
 	if (conf && p->epoch != conf->serial)
 		*place = place_behind(p->stage == XVS_STAGE_EGRESS ? &conf->egress : &conf->ingress,
-				      p->thief);
+				      p->behind);
 	return conf;
 }
 
