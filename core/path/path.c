@@ -182,6 +182,8 @@ void path_destroy(struct path *path)
 		if (path->workers[i]->started)
 			(void)pthread_join(path->workers[i]->thread, NULL);
 	}
+	/* letters on their way home may name a worker, or be part of one */
+	loop_drain(path->loop);
 	loop_timer_destroy(path->refill);
 	conn_table_destroy(path->conns);
 	for (uint32_t i = 0; i < path->worker_count; i++)

@@ -143,6 +143,7 @@ void *worker_main(void *arg)
 			rcu_online();
 		mark_ready(w, events, count);
 	}
+	(void)inbox_run(&w->w.inbox); /* whoever wrote before the end is answered */
 	rcu_unregister();
 	worker_self = NULL;
 	return NULL;
