@@ -31,15 +31,16 @@ function(xvs_add_test name source labels)
 		${PROJECT_SOURCE_DIR}/api ${PROJECT_SOURCE_DIR}/tests/unit)
 	target_compile_definitions(${name} PRIVATE
 		XVS_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-		XVS_TEST_EXTENSIONS="${PROJECT_BINARY_DIR}/test-extensions"
-		XVS_BUILT_EXTENSIONS="${PROJECT_BINARY_DIR}/extensions")
+		XVS_TEST_EXTENSIONS="test-extensions"
+		XVS_BUILT_EXTENSIONS="extensions")
 	if(TARGET unit_support)
 		target_link_libraries(${name} PRIVATE unit_support)
 	endif()
 	target_link_libraries(${name} PRIVATE xvs_flags ${ARGN} ${links} pkg::cmocka)
 	# an assertion of cmocka does not tell gcc that a pointer is not null
 	set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Wno-null-dereference)
-	add_test(NAME ${name} COMMAND ${name})
+	# tests run in the build directory: sentences with a path in them must not depend on where it is
+	add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
 	set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 120)
 endfunction()
 
