@@ -22,7 +22,11 @@
 struct path;
 struct port_conf;
 
+/* When a worker sleeps: after a while without packets, never, or whenever there is none. */
+enum path_polling { PATH_ADAPTIVE = 0, PATH_BUSY = 1, PATH_INTERRUPT = 2 };
+
 struct path_config {
+	enum path_polling polling;
 	uint32_t workers;      /* 1 .. WORKERS_MAX */
 	uint32_t flows;        /* entries a worker; 0: 262144 */
 	const uint32_t *cores; /* NULL: not pinned */

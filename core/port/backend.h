@@ -12,7 +12,15 @@
  *        many it took, the rest did not fit (ring-full).  Packets stay the caller's.  'worker' is
  *        the caller's number: a backend has one transmit queue a worker, or takes its own lock for
  *        the two short sections of 16.5.
- * KICK   poll descriptor of a receive queue for epoll (level-triggered), -1: must be polled.
+ * KICK   poll descriptor of a receive queue for epoll (level-triggered), -1: must be polled.  Constant
+ *        from open() on: a backend whose descriptors come and go gives an epoll descriptor of its
+ *        own, in which they come and go.
+ * SLEEP  a queue in memory (is_kernel == 0) is polled while its worker is awake and asks nobody to be
+ *        woken.  Before the worker sleeps it calls arm() for each such queue; arm() says true when
+ *        packets are there already, and then nobody sleeps.  After sleep it calls disarm().
+ * LATE   what a backend can do (offloads, link, queues that give packets) may change while it is
+ *        open, as a guest's driver comes and goes: the control thread changes it while no packet of
+ *        the queue concerned is under way, workers read it once a burst.
  */
 #ifndef XVS_PORT_BACKEND_H
 #define XVS_PORT_BACKEND_H
@@ -30,19 +38,22 @@ enum backend_offload {
 	OFFLOAD_TAG =
 		1u
 		<< 4, /* takes vlan_tci beside the bytes (none of ours needs the path's help: all do) */
+	OFFLOAD_UFO = 1u << 5, /* takes datagrams that are still to be cut into IP fragments */
 };
 
 enum { BACKEND_QUEUES_MAX = 64 };
 
 /* From configuration; strings are borrowed during open(). */
 struct backend_config {
-	const char *kind;       /* "tap", "af_packet", "pcap", "null" */
+	const char *kind;       /* "vhost-user", "tap", "af_xdp", "af_packet", "pcap", "null" */
 	const char *port_name;  /* for messages */
 	const char *device;     /* tap, af_packet: Linux device name */
 	const char *netns;      /* tap: move the device there after creation; NULL: stay */
 	const char *peer_name;  /* tap: name inside netns, NULL: same as device */
 	const char *read_file;  /* pcap: replay; NULL: none */
 	const char *write_file; /* pcap: record; NULL: none */
+	const char *socket;     /* vhost-user: path of the UNIX socket */
+	const char *state_dir;  /* vhost-user: where ring positions are mirrored; NULL: nowhere */
 	const char *address;    /* tap (host ports): "192.0.2.1/24", NULL: none */
 	uint8_t mac[6];   /* tap: address of the adapter (the far end); zero: kernel's choice */
 	uint16_t queues;  /* receive queues; 0: backend's choice */
@@ -50,7 +61,17 @@ struct backend_config {
 	uint32_t workers; /* transmit queues wanted */
 	bool offloads;    /* true: checksum and segmentation offloads on (default) */
 	bool is_held;     /* pcap: the replay waits for begin() */
+	bool is_client;   /* vhost-user: we connect (again and again); false: we listen */
+	bool no_packed;   /* vhost-user: do not offer the packed ring */
+	bool copy_mode;   /* af_xdp: do not ask the driver for zero-copy */
 };
+
+/* One line of what an operator gets to know of a backend: "state" "connected", "ring 0" "packed 256". */
+struct backend_fact {
+	char name[24];
+	char value[104];
+};
+enum { BACKEND_FACTS_MAX = 64 };
 
 struct backend_stats {
 	uint64_t rx_errors, tx_errors, rx_truncated, kernel_drops;
@@ -74,6 +95,10 @@ struct backend_ops {
 	void (*begin)(
 		struct backend
 			*b); /* [control]; the port is open, perhaps again; NULL: nothing waits */
+	bool (*arm)(struct backend *b, unsigned queue);    /* [worker]; NULL: kicks always come */
+	void (*disarm)(struct backend *b, unsigned queue); /* [worker]; NULL with arm */
+	/* [control]; for "port show"; how many; NULL: nothing to tell */
+	uint32_t (*facts)(const struct backend *b, struct backend_fact *out, uint32_t max);
 };
 
 /* Embedded first in each backend's own structure.  Constant after open() but the link facts. */
@@ -84,6 +109,7 @@ struct backend {
 	uint16_t is_kernel;           /* rx and tx are system calls: small turns (16.3e) */
 	int kick[BACKEND_QUEUES_MAX]; /* by receive queue */
 	char device[32];              /* Linux device, or "" */
+	char warning[256]; /* what works worse than was asked for, and why; "": nothing */
 	uint32_t ifindex;             /* 0: none (moved away, or no device) */
 	/* Link facts: the control thread writes, tells 'link' about changes. */
 	uint8_t mac[6];
