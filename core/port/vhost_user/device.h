@@ -92,6 +92,7 @@ struct vhost_ring_view {
 	uint16_t size;         /* split: a power of two */
 	bool logs_ring;        /* VHOST_VRING_F_LOG */
 	int call;              /* eventfd that interrupts the guest; -1: it polls */
+	int kick;              /* what is readable when the guest kicked; -1: nobody asked */
 };
 
 struct vhost_view {
@@ -177,17 +178,36 @@ struct vhost_device {
 	struct session *session;     /* [control] */
 	_Atomic uint32_t is_broken;  /* set once by whoever sees it; cleared with a new front end */
 	char broken_why[120];        /* written by the one who set is_broken, before 'broken' is sent */
-	struct letter broken;
+	struct letter broken;        /* under way while is_sent */
+	_Atomic uint32_t is_sent;
 	_Atomic uint32_t rarp_due; /* SEND_RARP: queue 0 gives one packet of 'rarp_mac' */
 	uint8_t rarp_mac[6];
 };
 
+/* ---- break.c ---------------------------------------------------------------------------------- */
+
 /*
- * [worker] The guest did what cannot be: stop using it (rx and tx give nothing from now on), let the
- * control thread close the connection, log the reason and mark the link down.  Async-signal-safe
- * parts alone are used when called from the SIGBUS handler (the letter is sent at the next rx/tx).
+ * [any] The guest did what cannot be: stop using it (rx and tx give nothing from now on), let the
+ * control thread close the connection, log the reason and mark the link down.  The first reason
+ * counts.  Uses atomics and write() alone, so that the SIGBUS handler may call it too.
  */
 void vhost_break(struct vhost_device *d, const char *why);
+/* [any] Look once a burst, and at no packet. */
+static inline bool vhost_is_broken(const struct vhost_device *d)
+{
+	return atomic_load_explicit(&d->is_broken, memory_order_relaxed) != 0;
+}
+
+/* ---- kick.c ----------------------------------------------------------------------------------- */
+
+/*
+ * [worker] Kicks up to now are seen: backend.kick[] is not readable any more because of them.  Called
+ * by vhost_disarm() with the 'kick' of the view's ring, before the ring is looked at.  -1 is fine.
+ * Does not block, whatever the descriptor's flags, which are the front end's as well.
+ */
+void vhost_kick_clear(int kick);
+/* [worker] Interrupts the guest.  -1 is fine. */
+void vhost_call(int call);
 
 /* ---- rx.c, tx.c ------------------------------------------------------------------------------- */
 
