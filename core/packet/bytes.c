@@ -189,10 +189,6 @@ void packet_copy_facts(struct packet *to, const struct packet *from)
 	to->x.headroom = headroom;
 	to->x.host = to;
 	to->segment = from->segment;
-	to->port_out = from->port_out;
-	to->stage = from->stage;
-	to->place = from->place;
-	to->epoch = from->epoch;
 }
 
 /*

@@ -159,7 +159,7 @@ static inline struct iovec packet_run(const struct packet *p, uint32_t i)
  */
 bool packet_settle(struct packet *p);
 
-/* [worker] bytes.c: 'to' gets the facts of 'from', and where in the switch it is. */
+/* [worker] bytes.c: 'to' gets the facts of 'from', and its segment. */
 void packet_copy_facts(struct packet *to, const struct packet *from);
 
 #endif /* XVS_PACKET_HEADERS_H */

@@ -52,20 +52,24 @@ struct packet {
 		shared; /* that 'rest' points into; NULL: 'rest' is what a pull left of a lent run */
 	struct iovec rest;
 	const struct iovec *tail;
-	uint16_t tail_count;
-	uint16_t owner;   /* instance number that stole or made it; 0: the host's */
+	struct pool *pool;
 	uint32_t charged; /* port whose bounded share of the pool this packet is counted in, or 0 */
 	uint32_t segment; /* VLAN or private segment; set at ingress from the port's policy */
+	uint16_t tail_count;
+	uint16_t owner; /* instance number that stole or made it; 0: the host's */
+	uint32_t reserved;
 
-	/* line 2: for the path */
-	struct packet *next; /* in a queue of the path, or the pool's free list */
-	struct pool *pool;
+	/*
+	 * line 2: where a packet goes on that was set aside.  Whoever sets it aside writes what is
+	 * read later; a packet that goes straight through never has this line in the cache.
+	 */
+	struct packet *next; /* in a queue of the path */
+	void *scratch;
+	uint64_t epoch;    /* of the configuration in which 'place' was counted */
 	uint32_t port_out; /* exit port on egress; where a stolen packet goes on */
+	uint32_t behind;   /* number of the instance behind which it goes on */
 	uint16_t stage;    /* enum xvs_stage in which it was stolen or will go on */
 	uint16_t place;    /* number of chain places already behind it in that stage */
-	uint64_t epoch;    /* of the verdict that it travels on, while it is in a queue */
-	uint32_t behind; /* number of the instance behind which it goes on, while it is in a queue */
-	void *scratch;   /* the burst's: flow entry and so on; NULL outside */
 
 	uint8_t head[XVS_HEADROOM + PACKET_PARSE] __attribute__((aligned(64)));
 };
@@ -91,8 +95,13 @@ void pool_destroy(struct pool *pool);
 /* [worker] Below: a packet with x.host set, headroom XVS_HEADROOM, data in 'head', no bytes.  NULL: none left. */
 struct packet *packet_new(struct pool *pool);
 
+/* [worker] As many as there are, at most 'count'; returns how many.  What a port does for a batch. */
+uint32_t packet_new_burst(struct pool *pool, struct packet **out, uint32_t count);
+
 /* [worker] Drops its buffers and gives the object back.  Not counted: the caller did. */
 void packet_free(struct packet *p);
+/* [worker] The same for packets that are all of this pool. */
+void packet_free_burst(struct pool *pool, struct packet *const *pkts, uint32_t count);
 
 /* [worker] fn for each packet in use with this owner; fn may free it. */
 void pool_each_owned(struct pool *pool, uint16_t owner, void (*fn)(void *arg, struct packet *p),

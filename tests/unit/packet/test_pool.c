@@ -78,6 +78,54 @@ static void a_reused_packet_remembers_nothing(void **state)
 	pool_destroy(pool);
 }
 
+static void a_burst_gets_what_there_is(void **state)
+{
+	struct pool *pool = pool_create(&few);
+	struct packet *p[5] = { NULL };
+
+	(void)state;
+	assert_int_equal(packet_new_burst(pool, p, 2), 2);
+	p[1]->x.flags = ~0u;
+	p[1]->tail_count = 3;
+	packet_free(p[1]);
+	/* one that was used, and one that never was */
+	assert_int_equal(packet_new_burst(pool, p + 1, 4), 2);
+	assert_null(p[3]);
+	assert_int_equal(pool_packets_left(pool), 0);
+	assert_int_equal(packet_new_burst(pool, p + 3, 1), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_ptr_equal(p[i]->x.host, p[i]);
+		assert_ptr_equal(p[i]->pool, pool);
+		assert_int_equal(p[i]->x.flags, 0);
+		assert_int_equal(p[i]->tail_count, 0);
+		for (int n = 0; n < i; n++)
+			assert_ptr_not_equal(p[i], p[n]);
+	}
+	packet_free_burst(pool, p, 3);
+	assert_int_equal(pool_packets_left(pool), 3);
+	pool_destroy(pool);
+}
+
+static void a_burst_gives_its_buffers_back(void **state)
+{
+	struct pool *pool = pool_create(&few);
+	struct packet *p[2];
+
+	(void)state;
+	p[0] = packet_new_linear(pool, 100);
+	p[1] = packet_new(pool);
+	p[1]->shared = p[0]->buffer;
+	p[1]->shared->refs++;
+	packet_free_burst(pool, p, 1);
+	assert_int_equal(pool_small_left(pool), 1);
+	packet_free_burst(pool, p + 1, 1);
+	assert_int_equal(pool_small_left(pool), 2);
+	assert_int_equal(pool_packets_left(pool), 3);
+	assert_null(p[0]->x.host);
+	assert_null(p[1]->x.host);
+	pool_destroy(pool);
+}
+
 static void a_freed_packet_no_longer_names_itself(void **state)
 {
 	struct pool *pool = pool_create(&few);
@@ -164,6 +212,8 @@ int main(void)
 		cmocka_unit_test(packets_end_where_the_limit_says),
 		cmocka_unit_test(the_last_one_freed_is_the_first_one_taken),
 		cmocka_unit_test(a_reused_packet_remembers_nothing),
+		cmocka_unit_test(a_burst_gets_what_there_is),
+		cmocka_unit_test(a_burst_gives_its_buffers_back),
 		cmocka_unit_test(a_freed_packet_no_longer_names_itself),
 		cmocka_unit_test(buffers_come_in_two_sizes),
 		cmocka_unit_test(a_buffer_lives_until_its_last_reference),
