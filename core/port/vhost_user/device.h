@@ -180,6 +180,7 @@ struct vhost_device {
 	char broken_why[120];        /* written by the one who set is_broken, before 'broken' is sent */
 	struct letter broken;        /* under way while is_sent */
 	_Atomic uint32_t is_sent;
+	int wake[BACKEND_QUEUES_MAX]; /* eventfds of our own beside the guests' kicks */
 	_Atomic uint32_t rarp_due; /* SEND_RARP: queue 0 gives one packet of 'rarp_mac' */
 	uint8_t rarp_mac[6];
 };
@@ -201,11 +202,14 @@ static inline bool vhost_is_broken(const struct vhost_device *d)
 /* ---- kick.c ----------------------------------------------------------------------------------- */
 
 /*
- * [worker] Kicks up to now are seen: backend.kick[] is not readable any more because of them.  Called
- * by vhost_disarm() with the 'kick' of the view's ring, before the ring is looked at.  -1 is fine.
- * Does not block, whatever the descriptor's flags, which are the front end's as well.
+ * [worker] Kicks up to now are seen: backend.kick[queue] is not readable any more because of them.
+ * Called by vhost_disarm(), before the ring is looked at.  'ring': that of the queue in the view, or
+ * NULL where there is no view.  Does not block, whatever the descriptor's flags, which are the front
+ * end's as well.
  */
-void vhost_kick_clear(int kick);
+void vhost_kick_clear(struct vhost_device *d, unsigned queue, const struct vhost_ring_view *ring);
+/* [control] Wakes the worker of that queue as if the guest had kicked. */
+void vhost_kick_self(struct vhost_device *d, unsigned queue);
 /* [worker] Interrupts the guest.  -1 is fine. */
 void vhost_call(int call);
 
