@@ -46,6 +46,23 @@ static void burst_parse(struct burst *b)
 	counter_add(&c->rx_bytes, bytes);
 }
 
+/* From a place of the chain to the way out; what each stage cost is noted once a burst. */
+static void burst_run(struct burst *b)
+{
+	struct path_worker *w = b->worker;
+
+	burst_lookup(b, b->first_place);
+	cycles_spent(w, CYCLES_LOOKUP);
+	burst_apply(b);
+	cycles_spent(w, CYCLES_APPLY);
+	if (b->stage == XVS_STAGE_EGRESS)
+		burst_tx(b);
+	else
+		burst_output(b);
+	output_flush(w);
+	cycles_spent(w, CYCLES_OUTPUT);
+}
+
 uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t queue)
 {
 	struct burst *b = &w->ingress;
@@ -53,6 +70,7 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	struct port_conf *conf;
 
 	b->count = (uint16_t)ops->rx(port->backend, queue, w->pool, b->pkts, XVS_BATCH_MAX);
+	cycles_spent(w, b->count ? CYCLES_RX : CYCLES_IDLE);
 	if (b->count == 0)
 		return 0;
 	/* in this order: an entry never looks newer than the configuration it was judged on */
@@ -64,12 +82,11 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, b->pkts, b->count);
 	burst_admit(b);
-	burst_lookup(b, 0);
-	burst_apply(b);
-	burst_output(b);
-	output_flush(w);
+	cycles_spent(w, CYCLES_PARSE);
+	burst_run(b);
 	if (ops->rx_done)
 		ops->rx_done(port->backend, queue);
+	cycles_spent(w, CYCLES_RX);
 	flow_reclaim(w->cache);
 	return b->count;
 }
@@ -79,12 +96,6 @@ void burst_continue(struct path_worker *w, struct burst *b, struct port_conf *co
 {
 	burst_begin(b, w, conf, stage, place);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
-	burst_lookup(b, place);
-	burst_apply(b);
-	if (stage == XVS_STAGE_EGRESS)
-		burst_tx(b);
-	else
-		burst_output(b);
-	output_flush(w);
+	burst_run(b);
 	flow_reclaim(w->cache);
 }

@@ -69,7 +69,6 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 		exit_open(w, x, conf);
 	}
 	output_tag(conf, p);
-	p->port_out = conf->port->id;
 	b->pkts[b->count] = p;
 	if (leg && leg->conf != conf) {
 		account_missed_leg(leg, p, 0); /* and seen by the one that is looked up */
@@ -86,9 +85,9 @@ void output_flush_exit(struct path_worker *w, struct exit *x)
 {
 	struct burst *b = &x->burst;
 
-	(void)w;
 	if (b->count == 0)
 		return;
+	cycles_spent(w, CYCLES_OUTPUT);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	for (XVS_EACH(i, b->live)) {
 		if (!b->conf->is_open)
@@ -97,6 +96,7 @@ void output_flush_exit(struct path_worker *w, struct exit *x)
 			(void)packet_lookup(b, (uint32_t)i, 0);
 	}
 	burst_apply(b);
+	cycles_spent(w, CYCLES_APPLY);
 	burst_tx(b);
 	b->count = 0;
 	b->fresh = 0;

@@ -67,7 +67,10 @@ static struct path_worker *worker_create(struct path *path, uint32_t nr, uint32_
 
 	if (!w)
 		return NULL;
-	*w = (struct path_worker){ .path = path, .epoll = -1, .w = { .nr = nr, .wake_fd = -1 } };
+	*w = (struct path_worker){
+		.path = path, .epoll = -1, .core = -1, .w = { .nr = nr, .wake_fd = -1 }
+	};
+	w->cycles_until = clock_cycles();
 	w->w.shard = counters_shard(path->counters, nr);
 	w->pool = pool_create(&limits);
 	w->cache = flow_cache_create(flows, account_retire, w);
@@ -93,6 +96,7 @@ static int worker_start(struct path_worker *w, const uint32_t *cores, struct xvs
 	w->started = true;
 	if (!cores)
 		return 0;
+	w->core = (int32_t)cores[w->w.nr];
 	CPU_ZERO(&set);
 	CPU_SET(cores[w->w.nr], &set);
 	e = pthread_setaffinity_np(w->thread, sizeof(set), &set);

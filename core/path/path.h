@@ -223,10 +223,29 @@ void path_flow_list(struct path *path, uint32_t port, uint32_t max,
 				 uint64_t total),
 		    void *arg);
 
+/* What a worker's cycles went to while it was awake. */
+enum worker_cycles {
+	CYCLES_RX = 0,     /* taking packets from ports, and giving their buffers back */
+	CYCLES_PARSE = 1,  /* facts, admission */
+	CYCLES_LOOKUP = 2, /* the flow cache, and judging where it had no answer */
+	CYCLES_APPLY = 3,  /* programs of entries: connections, extensions' calls, rewrites */
+	CYCLES_OUTPUT = 4, /* from verdicts to exits: copies, tags */
+	CYCLES_TX = 5,     /* to ports: offloads done in software, the backends' tx */
+	CYCLES_OTHER = 6,  /* letters, timers, sweeping, looking for work while there is some */
+	CYCLES_IDLE = 7,   /* awake, and nothing there */
+	CYCLES_KINDS = 8,
+};
+
 struct worker_stats {
-	uint64_t bursts, packets, cycles_busy, sleeps;
+	uint64_t bursts, packets, cycles_busy, sleeps; /* busy: all kinds but idle */
 	uint64_t hits_exact, hits_masked, misses, stale, rejudged;
 	uint64_t entries, masks, evictions;
+	uint64_t cycles[CYCLES_KINDS];
+	uint64_t moves;         /* queues that came here from another worker, to balance load */
+	uint32_t queues;        /* receive queues that it has now */
+	uint32_t kernel_queues; /* those of them whose packets cost system calls */
+	uint32_t load_permille; /* of its core, over the last second or so */
+	int32_t core;           /* it is pinned to; -1: none */
 };
 void path_worker_stats(const struct path *path, uint32_t worker,
 		       struct worker_stats *out); /* [control] */

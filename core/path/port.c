@@ -86,6 +86,7 @@ static void queue_take(struct letter *letter)
 	if (w->rx_count < RX_MAX) {
 		w->rx[w->rx_count++] = (struct rx_queue){ l->port, l->queue, fd < 0 };
 		w->polled += fd < 0;
+		w->kernel_queues += l->port->backend->is_kernel != 0;
 		if (fd >= 0)
 			(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev);
 	}
@@ -100,6 +101,7 @@ static void queue_leave(struct path_worker *w, uint32_t i)
 	struct epoll_event ev = { .events = EPOLLIN };
 
 	w->polled -= fd < 0;
+	w->kernel_queues -= w->rx[i].port->backend->is_kernel != 0;
 	if (fd >= 0)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
 	if (i == w->rx_count)

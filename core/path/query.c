@@ -128,7 +128,6 @@ void path_worker_stats(const struct path *path, uint32_t worker, struct worker_s
 	*out = (struct worker_stats){
 		.bursts = counter_read(&w->bursts),
 		.packets = counter_read(&w->packets),
-		.cycles_busy = counter_read(&w->cycles_busy),
 		.sleeps = counter_read(&w->sleeps),
 		.hits_exact = s.exact_hits,
 		.hits_masked = s.masked_hits,
@@ -138,7 +137,16 @@ void path_worker_stats(const struct path *path, uint32_t worker, struct worker_s
 		.entries = s.entries,
 		.masks = s.masks,
 		.evictions = s.evictions,
+		.moves = counter_read(&w->moves),
+		.queues = __atomic_load_n(&w->rx_count, __ATOMIC_RELAXED),
+		.kernel_queues = __atomic_load_n(&w->kernel_queues, __ATOMIC_RELAXED),
+		.load_permille = atomic_load_explicit(&w->load_permille, memory_order_relaxed),
+		.core = w->core,
 	};
+	for (uint32_t i = 0; i < CYCLES_KINDS; i++) {
+		out->cycles[i] = counter_read(&w->cycles[i]);
+		out->cycles_busy += i == CYCLES_IDLE ? 0 : out->cycles[i];
+	}
 }
 
 uint64_t path_held(const struct path *path)

@@ -88,21 +88,21 @@ static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 
 uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_timer)
 {
-	uint64_t start = clock_cycles();
 	uint32_t done;
 
 	atomic_fetch_add_explicit(&w->progress, 1, memory_order_release);
 	w->w.now_ns = now_ns;
 	done = inbox_run(&w->w.inbox);
 	*next_timer = timers_run(&w->w.timers, w->w.now_ns);
+	cycles_spent(w, CYCLES_OTHER);
 	done += later_run(w);
 	done += poll_queues(w);
 	sweep(w);
+	cycles_spent(w, done ? CYCLES_OTHER : CYCLES_IDLE);
 	atomic_fetch_add_explicit(&w->progress, 1, memory_order_release);
 	if (done) {
 		counter_add(&w->bursts, 1);
 		counter_add(&w->packets, done);
-		counter_add(&w->cycles_busy, clock_cycles() - start);
 	}
 	return done;
 }
@@ -139,8 +139,10 @@ void *worker_main(void *arg)
 				continue;
 		}
 		count = epoll_wait(w->epoll, events, EVENTS_MAX, timeout);
-		if (timeout)
+		if (timeout) {
 			rcu_online();
+			w->cycles_until = clock_cycles();
+		}
 		mark_ready(w, events, count);
 	}
 	(void)inbox_run(&w->w.inbox); /* whoever wrote before the end is answered */

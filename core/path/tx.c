@@ -148,4 +148,5 @@ void burst_tx(struct burst *b)
 	if (count)
 		send_all(b, ready, count);
 	b->live = 0;
+	cycles_spent(b->worker, CYCLES_TX);
 }

@@ -7,6 +7,7 @@
 #ifndef XVS_PATH_WORKER_H
 #define XVS_PATH_WORKER_H
 
+#include "base/clock.h"
 #include "flow/cache.h"
 #include "flow/slab.h"
 #include "path/path.h"
@@ -95,8 +96,14 @@ struct path_worker {
 	uint64_t sweep_due_ns;
 	struct slab walks; /* judgements under way */
 	uint64_t epoch;    /* hard epoch read before the configuration of this burst */
-	uint64_t bursts, packets, cycles_busy, sleeps, stale, rejudged;
-	_Atomic uint64_t progress; /* odd: in a burst; the control thread watches it */
+	uint64_t bursts, packets, sleeps, stale, rejudged;
+	uint64_t cycles[CYCLES_KINDS]; /* what they went to, and the time up to which: */
+	uint64_t cycles_until;
+	uint64_t moves;                 /* queues that came from other workers */
+	uint32_t kernel_queues;         /* of rx[]: those whose backend makes system calls */
+	int32_t core;                   /* -1: not pinned */
+	_Atomic uint32_t load_permille; /* over the last second; the control thread writes */
+	_Atomic uint64_t progress;      /* odd: in a burst; the control thread watches it */
 	_Atomic uint32_t stop;
 	pthread_t thread;
 	bool started;
@@ -134,6 +141,15 @@ static inline struct path_worker *path_worker_self(void)
 static inline struct path_port *path_port_of(const struct path *path, uint32_t id)
 {
 	return id < PORTS_MAX ? rcu_read(&path->ports[id]) : NULL;
+}
+
+/* The cycles since the last call, or since the worker woke up, went to this.  Once a stage and burst. */
+static inline void cycles_spent(struct path_worker *w, enum worker_cycles kind)
+{
+	uint64_t now = clock_cycles();
+
+	counter_add(&w->cycles[kind], now - w->cycles_until);
+	w->cycles_until = now;
 }
 
 /* ---- admit.c: may this packet enter here, and in which segment ---- */
