@@ -15,6 +15,8 @@ enum trait {
 	TRAIT_NETNS = 1u << 1,
 	TRAIT_FILES = 1u << 2,
 	TRAIT_RINGS = 1u << 3, /* queues, mtu */
+	TRAIT_VHOST = 1u << 4, /* socket, mode, packed */
+	TRAIT_XDP = 1u << 5,   /* zero_copy */
 };
 
 struct kind {
@@ -24,6 +26,8 @@ struct kind {
 
 static const struct kind kinds[] = {
 	{ "tap", TRAIT_DEVICE | TRAIT_NETNS | TRAIT_RINGS },
+	{ "vhost-user", TRAIT_VHOST | TRAIT_RINGS },
+	{ "af_xdp", TRAIT_DEVICE | TRAIT_RINGS | TRAIT_XDP },
 	{ "af_packet", TRAIT_DEVICE | TRAIT_RINGS },
 	{ "pcap", TRAIT_FILES },
 	{ "null", 0 },
@@ -53,6 +57,10 @@ static void check_unused(const struct switch_spec *s, const struct port_spec *p,
 		{ "write", TRAIT_FILES, b->write_file[0] != '\0' },
 		{ "queues", TRAIT_RINGS, b->queues != 0 },
 		{ "mtu", TRAIT_RINGS, b->mtu != 0 },
+		{ "socket", TRAIT_VHOST, b->socket[0] != '\0' },
+		{ "mode", TRAIT_VHOST, b->mode != VHOST_MODE_DEFAULT },
+		{ "packed", TRAIT_VHOST, b->packed_set },
+		{ "zero_copy", TRAIT_XDP, b->zero_copy_set },
 	};
 
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
@@ -68,6 +76,8 @@ static void check_needed(const struct switch_spec *s, const struct port_spec *p,
 
 	if ((traits & TRAIT_DEVICE) && b->device[0] == '\0')
 		refuse(s, p, d, "needs", "a device");
+	if ((traits & TRAIT_VHOST) && b->socket[0] == '\0')
+		refuse(s, p, d, "needs", "a socket");
 	if ((traits & TRAIT_FILES) && b->read_file[0] == '\0' && b->write_file[0] == '\0')
 		refuse(s, p, d, "needs", "a file to read or to write");
 	if (b->peer_name[0] != '\0' && b->netns[0] == '\0' && (traits & TRAIT_NETNS))

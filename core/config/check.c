@@ -134,6 +134,8 @@ static void claim_backend(struct claims *c, struct claim by, const struct backen
 		claim_add(c, by, "\tdevice %s", b->device);
 	if (b->netns[0] != '\0')
 		claim_add(c, by, "\tdevice %s of network namespace %s", inner, b->netns);
+	if (b->socket[0] != '\0')
+		claim_add(c, by, "\tsocket %s", b->socket);
 	if (b->write_file[0] != '\0')
 		claim_add(c, by, "\tfile %s", b->write_file);
 }

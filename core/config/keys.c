@@ -30,8 +30,9 @@ enum {
 
 /* ---- ports ------------------------------------------------------------------------------------ */
 
-static const char *const kind_words[] = { "tap", "af_packet", "pcap", "null", NULL };
-static const char *const kind_later[] = { "vhost-user", "af_xdp", NULL };
+static const char *const kind_words[] = { "tap",  "vhost-user", "af_xdp", "af_packet",
+					  "pcap", "null",       NULL };
+static const char *const mode_words[] = { "server", "client", NULL };
 
 #define DEVICE_KEY(base, more) \
 	{ \
@@ -78,7 +79,6 @@ static const struct key backend_keys[] = {
 		.offset = offsetof(struct backend_spec, kind),
 		.size = sizeof(((struct backend_spec *)0)->kind),
 		.words = kind_words,
-		.later = kind_later,
 	},
 	DEVICE_KEY(0, 0),
 	TAP_KEYS(0),
@@ -96,8 +96,37 @@ static const struct key backend_keys[] = {
 		.offset = offsetof(struct backend_spec, write_file),
 		.size = sizeof(((struct backend_spec *)0)->write_file),
 	},
-	{ .name = "socket", .help = "Socket of vhost-user", .kind = KEY_LATER },
-	{ .name = "mode", .help = "Side of vhost-user", .kind = KEY_LATER },
+	{
+		.name = "socket",
+		.help = "UNIX socket at which a vhost-user port and its front end meet",
+		.kind = KEY_SOCKET,
+		.offset = offsetof(struct backend_spec, socket),
+		.size = sizeof(((struct backend_spec *)0)->socket),
+	},
+	{
+		.name = "mode",
+		.help = "server: the switch listens at the socket; client: the front end does",
+		.kind = KEY_WORD,
+		.offset = offsetof(struct backend_spec, mode),
+		.base = VHOST_MODE_SERVER,
+		.words = mode_words,
+	},
+	{
+		.name = "packed",
+		.help = "Offer packed rings to the guest",
+		.kind = KEY_BOOL,
+		.dflt = 1,
+		.offset = offsetof(struct backend_spec, packed),
+		.aux = offsetof(struct backend_spec, packed_set),
+	},
+	{
+		.name = "zero_copy",
+		.help = "Let the driver of an af_xdp device read and write packets in place",
+		.kind = KEY_BOOL,
+		.dflt = 1,
+		.offset = offsetof(struct backend_spec, zero_copy),
+		.aux = offsetof(struct backend_spec, zero_copy_set),
+	},
 };
 
 static const struct section section_backend = {
@@ -336,8 +365,7 @@ const struct section section_switch = {
 
 /* ---- the whole document ----------------------------------------------------------------------- */
 
-static const char *const polling_words[] = { "adaptive", "interrupt", NULL };
-static const char *const polling_later[] = { "busy", NULL };
+static const char *const polling_words[] = { "adaptive", "busy", "interrupt", NULL };
 static const char *const unsigned_words[] = { "false", "no", "off", NULL };
 static const char *const unsigned_later[] = { "true", "yes", "on", NULL };
 
@@ -351,11 +379,20 @@ static const struct key daemon_keys[] = {
 	},
 	{
 		.name = "polling",
-		.help = "How workers wait for packets",
+		.help = "How workers wait for packets: adaptive sleeps when idle for a while, busy never, "
+			"interrupt at once",
 		.kind = KEY_WORD,
 		.offset = offsetof(struct daemon_spec, polling),
 		.words = polling_words,
-		.later = polling_later,
+	},
+	{
+		.name = "flows",
+		.help = "Flows that each worker can remember",
+		.kind = KEY_U32,
+		.min = FLOWS_MIN,
+		.max = FLOWS_MAX,
+		.dflt = FLOWS_WANTED,
+		.offset = offsetof(struct daemon_spec, flows),
 	},
 };
 

@@ -13,6 +13,7 @@ enum key_kind {
 	KEY_NAME,       /* char[size]: of A-Z a-z 0-9 . _ - */
 	KEY_DEVICE,     /* char[16]: a Linux network device */
 	KEY_NETNS,      /* char[256]: a name, or an absolute path */
+	KEY_SOCKET,     /* char[SOCKET_PATH]: absolute path of a UNIX socket */
 	KEY_ADDRESS,    /* char[64]: address with prefix length */
 	KEY_EXTENSION,  /* char[64]: id */
 	KEY_U32,        /* uint32_t within [min, max] */

@@ -76,6 +76,9 @@ static json_t *text_schema(const struct key *k)
 		return pattern_schema("^[A-Za-z0-9._-]{1,63}$");
 	case KEY_DEVICE:
 		return pattern_schema("^[^/:%\\s]{1,15}$");
+	case KEY_SOCKET:
+		return json_pack("{s:s, s:s, s:i}", "type", "string", "pattern", "^/", "maxLength",
+				 SOCKET_PATH - 1);
 	case KEY_ADDRESS:
 		return pattern_schema("^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
 	case KEY_UUID:

@@ -118,6 +118,11 @@ static bool is_netns(const char *text)
 	       strcmp(text, "..") != 0;
 }
 
+static bool is_absolute(const char *text)
+{
+	return text[0] == '/';
+}
+
 static bool is_host_address(const char *text)
 {
 	struct xvs_ip ip;
@@ -143,6 +148,7 @@ static const struct text_form *form_of(enum key_kind kind)
 	static const struct text_form netns = {
 		is_netns, "the name of a network namespace or an absolute path"
 	};
+	static const struct text_form socket = { is_absolute, "the absolute path of a socket" };
 	static const struct text_form address = { is_host_address,
 						  "an address with prefix as 192.0.2.1/24" };
 	static const struct text_form extension = { extension_id_valid,
@@ -157,6 +163,8 @@ static const struct text_form *form_of(enum key_kind kind)
 		return &device;
 	case KEY_NETNS:
 		return &netns;
+	case KEY_SOCKET:
+		return &socket;
 	case KEY_ADDRESS:
 		return &address;
 	case KEY_EXTENSION:

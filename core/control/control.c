@@ -22,7 +22,7 @@ struct applying {
 	struct control *control;
 	char *text;
 	char *name;
-	uint32_t workers;
+	struct daemon_spec wanted; /* without cores */
 	outcome_fn done;
 	void *arg;
 };
@@ -197,23 +197,47 @@ static void refuse(const struct diags *d, int code, outcome_fn done, void *arg)
 	done(arg, &o);
 }
 
+/* What of the daemon's own section differs from the start: "daemon.workers, daemon.flows"; given. */
+static char *waiting_keys(const struct daemon_spec *now, const struct daemon_spec *next)
+{
+	const struct {
+		const char *key;
+		bool differs;
+	} all[] = {
+		{ "daemon.workers", now->workers != next->workers },
+		{ "daemon.polling", now->polling != next->polling },
+		{ "daemon.flows", now->flows != next->flows },
+	};
+	struct strbuf keys = { 0 };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].differs)
+			strbuf_add(&keys, "%s%s", keys.text ? ", " : "", all[i].key);
+	}
+	return keys.text;
+}
+
 static void on_applied(void *arg, const struct outcome *o)
 {
 	struct applying *a = arg;
 	struct control *c = a->control;
 	struct outcome told = *o;
 	char note[PROBLEM_TEXT];
+	char *keys = NULL;
 
 	if (o->code == 0) {
 		keep(c, RECORD_FILE, json_pack("{s:s, s:s}", "name", a->name, "text", a->text));
 		c->problems.config[0] = '\0';
 	}
-	if (o->code == 0 && a->workers != c->workers_wanted) {
-		(void)snprintf(note, sizeof(note),
-			       "%s%sdaemon.workers counts from the next start on",
-			       o->note ? o->note : "", o->note ? "; " : "");
+	if (o->code == 0)
+		keys = waiting_keys(&c->wanted, &a->wanted);
+	if (keys) {
+		(void)snprintf(note, sizeof(note), "%s%s%s count%s from the next start on",
+			       o->note ? o->note : "", o->note ? "; " : "", keys,
+			       strchr(keys, ',') ? "" : "s");
 		told.note = note;
 	}
+	free(keys);
 	a->done(a->arg, &told);
 	applying_destroy(a);
 }
@@ -235,7 +259,8 @@ void control_apply(struct control *c, const struct config_text *t, bool drop_ove
 		refuse(&d, -ENOMEM, done, arg);
 		return;
 	}
-	a->workers = spec->daemon.workers;
+	a->wanted = spec->daemon;
+	a->wanted.cores = NULL;
 	a->done = done;
 	a->arg = arg;
 	world_apply(c->world, spec, drop_overlays, a->name, on_applied, a);

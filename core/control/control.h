@@ -30,7 +30,7 @@ struct control {
 	const char *state_dir;
 	const char *counters_file;
 	uint64_t start_ns;
-	uint32_t workers_wanted; /* what daemon.workers said at the start */
+	struct daemon_spec wanted; /* as the file said at the start; without cores */
 	struct problems problems;
 	unsigned unkept; /* 1 << enum record_kind: newer than in the journal */
 };

@@ -9,8 +9,6 @@
 
 #include "main/daemon.h"
 
-enum { FLOWS = 1024 }; /* no packet will come */
-
 static void diags_print(const struct diags *d)
 {
 	char text[512];
@@ -36,8 +34,11 @@ static void check_wanted(const struct options *options, struct config_spec *spec
 	struct daemon d = { .options = options };
 	struct xvs_error err = ERROR_INIT;
 
+	/* No packet will come. */
 	spec->daemon.workers = 1;
-	if (parts_start(&d, spec, NULL, FLOWS, &err))
+	spec->daemon.flows = FLOWS_MIN;
+	spec->daemon.polling = POLLING_INTERRUPT;
+	if (parts_start(&d, spec, NULL, &err))
 		diag_add(diags, NULL, "%s", err.text);
 	else
 		(void)world_check(d.world, spec, diags);

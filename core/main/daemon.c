@@ -43,6 +43,13 @@ static uint32_t workers_of(const struct daemon_spec *spec)
 	return workers < WORKERS_MAX ? workers : WORKERS_MAX;
 }
 
+static enum path_polling polling_of(const struct daemon_spec *spec)
+{
+	static const enum path_polling all[] = { PATH_ADAPTIVE, PATH_BUSY, PATH_INTERRUPT };
+
+	return all[spec->polling];
+}
+
 static int world_start(struct daemon *d, struct xvs_error *err)
 {
 	struct world_config config = {
@@ -51,6 +58,7 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 		.counters = d->counters,
 		.extension_dirs = (const char *const *)d->directories.items,
 		.extension_dir_count = d->directories.count,
+		.run_dir = d->run_dir[0] ? d->run_dir : NULL,
 		.changed = d->journal ? control_changed : NULL,
 		.changed_arg = &d->control,
 	};
@@ -75,11 +83,12 @@ static int threads_start(struct daemon *d, const struct path_config *config, str
 }
 
 int parts_start(struct daemon *d, const struct config_spec *spec, const char *counters,
-		uint32_t flows, struct xvs_error *err)
+		struct xvs_error *err)
 {
 	struct path_config config = {
+		.polling = polling_of(&spec->daemon),
 		.workers = workers_of(&spec->daemon),
-		.flows = flows,
+		.flows = spec->daemon.flows,
 		.cores = spec->daemon.cores,
 	};
 	int code = loop_create(&d->loop, err);
@@ -217,7 +226,7 @@ static void capabilities_check(void)
 }
 
 /* Beside the socket, in memory: a file on disk would be written back all the time. */
-static void counters_name_make(struct daemon *d)
+static void run_names_make(struct daemon *d)
 {
 	size_t len = strlen(d->options->socket);
 
@@ -225,6 +234,7 @@ static void counters_name_make(struct daemon *d)
 		len -= 5;
 	(void)snprintf(d->counters_file, sizeof(d->counters_file), "%.*s.counters", (int)len,
 		       d->options->socket);
+	(void)snprintf(d->run_dir, sizeof(d->run_dir), "%.*s.ports", (int)len, d->options->socket);
 }
 
 static void on_started(struct daemon *d)
@@ -269,7 +279,8 @@ static void control_fill(struct daemon *d, const struct config_spec *spec)
 	d->control.state_dir = d->options->state;
 	d->control.counters_file = d->counters_file;
 	d->control.start_ns = clock_ns();
-	d->control.workers_wanted = spec->daemon.workers;
+	d->control.wanted = spec->daemon;
+	d->control.wanted.cores = NULL;
 }
 
 static int daemon_start(struct daemon *d, struct xvs_error *err)
@@ -283,10 +294,10 @@ static int daemon_start(struct daemon *d, struct xvs_error *err)
 	spec = start_read(d);
 	if (!spec)
 		return error_set(err, -EINVAL, "", "xvsd does not start: no usable configuration");
-	counters_name_make(d);
+	run_names_make(d);
 	code = listen_prepare(d->options->socket, err);
 	if (code == 0)
-		code = parts_start(d, spec, d->counters_file, 0, err);
+		code = parts_start(d, spec, d->counters_file, err);
 	if (code == 0)
 		code = signals_start(d, err);
 	if (code == 0)

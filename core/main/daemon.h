@@ -27,7 +27,8 @@ struct daemon {
 	struct rpc_table table;
 	struct event *signals[SIGNALS];
 	char counters_file[4096];
-	char *text, *name; /* the configuration to start with */
+	char run_dir[4096]; /* "": none; made when the first port needs it */
+	char *text, *name;  /* the configuration to start with */
 	size_t text_len;
 	bool is_last_good;         /* it is not the file but what was in force before */
 	char broken[PROBLEM_TEXT]; /* then: why the file could not be used */
@@ -46,7 +47,7 @@ int daemon_run(const struct options *options);
  * is for parts_stop().
  */
 int parts_start(struct daemon *d, const struct config_spec *spec, const char *counters,
-		uint32_t flows, struct xvs_error *err);
+		struct xvs_error *err);
 /* What there is of them; the world has been destroyed. */
 void parts_stop(struct daemon *d);
 

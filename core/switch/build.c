@@ -64,6 +64,7 @@ static bool device_shared(const struct port_spec *a, const struct port_spec *b)
 {
 	return device_equal(a->backend.device, b->backend.device) ||
 	       device_equal(a->backend.write_file, b->backend.write_file) ||
+	       device_equal(a->backend.socket, b->backend.socket) ||
 	       device_equal(a->address, b->address);
 }
 

@@ -83,12 +83,19 @@ static bool text_equal(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+static bool is_client(const struct backend_spec *b)
+{
+	return b->mode == VHOST_MODE_CLIENT;
+}
+
 static bool backend_equal(const struct backend_spec *a, const struct backend_spec *b)
 {
 	return text_equal(a->kind, b->kind) && text_equal(a->device, b->device) &&
 	       text_equal(a->netns, b->netns) && text_equal(a->peer_name, b->peer_name) &&
 	       text_equal(a->read_file, b->read_file) && text_equal(a->write_file, b->write_file) &&
-	       a->queues == b->queues && a->mtu == b->mtu && a->offloads == b->offloads;
+	       a->queues == b->queues && a->mtu == b->mtu && a->offloads == b->offloads &&
+	       text_equal(a->socket, b->socket) && is_client(a) == is_client(b) &&
+	       a->packed == b->packed && a->zero_copy == b->zero_copy;
 }
 
 /* A tap's adapter got its address when the tap was made. */
@@ -221,6 +228,35 @@ static void check_address(struct plan *p, const struct plan_switch *ps, size_t i
 	}
 }
 
+/* Of any switch, and whoever owns the ports: the file's reader sees those of the file alone. */
+static const struct plan_port *socket_holder(const struct plan *p, const struct plan_port *before,
+					     const char *socket, const struct plan_switch **where)
+{
+	for (size_t i = 0; i < p->switch_count; i++) {
+		const struct plan_switch *ps = &p->switches[i];
+
+		for (size_t n = 0; n < ps->port_count && &ps->ports[n] != before; n++) {
+			*where = ps;
+			if (text_equal(ps->ports[n].spec->backend.socket, socket))
+				return &ps->ports[n];
+		}
+	}
+	return NULL;
+}
+
+static void check_socket(struct plan *p, const struct plan_switch *ps, const struct plan_port *pp)
+{
+	const char *socket = pp->spec->backend.socket;
+	const struct plan_switch *where = NULL;
+	const struct plan_port *holder;
+
+	holder = socket[0] ? socket_holder(p, pp, socket, &where) : NULL;
+	if (holder)
+		plan_error(p, pp->spec->at, "port %s/%s: socket %s belongs to port %s/%s",
+			   ps->spec->name, pp->spec->name, socket, where->spec->name,
+			   holder->spec->name);
+}
+
 static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 {
 	struct plan_switch *ps = ARRAY_ADD(&p->switches, &p->switch_count);
@@ -240,6 +276,8 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	pair_ports(p, ps);
 	for (size_t i = 0; i < ps->port_count; i++)
 		check_address(p, ps, i);
+	for (size_t i = 0; i < ps->port_count; i++)
+		check_socket(p, ps, &ps->ports[i]);
 	return 0;
 }
 

@@ -8,12 +8,13 @@
 #include "switch/world.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "policy/builtin.h"
 #include "switch/transaction.h"
 
-enum { MTU_DEFAULT = 1500 };
+enum { MTU_DEFAULT = 1500, DIR_MAX = 4096 };
 
 const char *port_role_name(enum port_role role)
 {
@@ -89,8 +90,28 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
+/*
+ * Where a backend keeps what must outlive us: a folder for each switch, since names of ports are
+ * unique in one switch only.  NULL: nowhere.  What could not be made is told by who writes there.
+ */
+static const char *keeping_dir(const struct port *p, char out[DIR_MAX])
+{
+	const char *base = p->w->run_dir;
+	int len;
+
+	if (!base || strcmp(p->spec.backend.kind, "vhost-user") != 0)
+		return NULL;
+	len = snprintf(out, DIR_MAX, "%s/%s", base, p->sw->name);
+	if (len < 0 || len >= DIR_MAX)
+		return NULL;
+	(void)mkdir(base, 0700);
+	(void)mkdir(out, 0700);
+	return out;
+}
+
 static int open_backend(struct port *p, struct xvs_error *err)
 {
+	char dir[DIR_MAX];
 	const struct backend_spec *s = &p->spec.backend;
 	struct backend_config c = {
 		.kind = s->kind,
@@ -100,12 +121,17 @@ static int open_backend(struct port *p, struct xvs_error *err)
 		.peer_name = or_null(s->peer_name),
 		.read_file = or_null(s->read_file),
 		.write_file = or_null(s->write_file),
+		.socket = or_null(s->socket),
+		.state_dir = keeping_dir(p, dir),
 		.address = or_null(p->spec.address),
 		.queues = (uint16_t)s->queues,
 		.mtu = s->mtu,
 		.workers = path_workers(p->w->path),
 		.offloads = s->offloads,
 		.is_held = true,
+		.is_client = s->mode == VHOST_MODE_CLIENT,
+		.no_packed = !s->packed,
+		.copy_mode = !s->zero_copy,
 	};
 
 	if (p->spec.has_mac)

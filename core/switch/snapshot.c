@@ -17,17 +17,26 @@ static void put_text(json_t *j, const char *key, const char *text)
 		(void)json_object_set_new(j, key, json_string(text));
 }
 
+static void put_bool(json_t *j, const char *key, bool is_set, bool value)
+{
+	if (is_set)
+		(void)json_object_set_new(j, key, json_boolean(value));
+}
+
 static json_t *backend_json(const struct backend_spec *b)
 {
-	json_t *j =
-		json_pack("{s:s, s:I, s:I, s:b}", "kind", b->kind, "queues", (json_int_t)b->queues,
-			  "mtu", (json_int_t)b->mtu, "offloads", (int)b->offloads);
+	json_t *j = json_pack("{s:s, s:I, s:I, s:b, s:I}", "kind", b->kind, "queues",
+			      (json_int_t)b->queues, "mtu", (json_int_t)b->mtu, "offloads",
+			      (int)b->offloads, "mode", (json_int_t)b->mode);
 
 	put_text(j, "device", b->device);
 	put_text(j, "netns", b->netns);
 	put_text(j, "peer_name", b->peer_name);
 	put_text(j, "read_file", b->read_file);
 	put_text(j, "write_file", b->write_file);
+	put_text(j, "socket", b->socket);
+	put_bool(j, "packed", b->packed_set, b->packed);
+	put_bool(j, "zero_copy", b->zero_copy_set, b->zero_copy);
 	return j;
 }
 
@@ -122,8 +131,30 @@ static bool get_owner(const json_t *j, enum owner *out)
 	return true;
 }
 
+/* Absent: false, and true is what counts. */
+static void get_bool(const json_t *j, const char *key, bool *is_set, bool *value)
+{
+	const json_t *boolean = json_object_get(j, key);
+
+	*is_set = json_is_boolean(boolean);
+	*value = !*is_set || json_is_true(boolean);
+}
+
+/* What an earlier version wrote has no mode. */
+static bool get_mode(const json_t *j, enum vhost_mode *out)
+{
+	uint32_t mode = VHOST_MODE_DEFAULT;
+
+	if (json_object_get(j, "mode") && !get_number(j, "mode", VHOST_MODE_CLIENT, &mode))
+		return false;
+	*out = (enum vhost_mode)mode;
+	return true;
+}
+
 static bool read_backend(const json_t *j, struct backend_spec *b)
 {
+	get_bool(j, "packed", &b->packed_set, &b->packed);
+	get_bool(j, "zero_copy", &b->zero_copy_set, &b->zero_copy);
 	b->offloads = json_is_true(json_object_get(j, "offloads"));
 	return get_text(j, "kind", b->kind, sizeof(b->kind)) && b->kind[0] &&
 	       get_number(j, "queues", BACKEND_QUEUES_MAX, &b->queues) &&
@@ -132,7 +163,8 @@ static bool read_backend(const json_t *j, struct backend_spec *b)
 	       get_text(j, "netns", b->netns, sizeof(b->netns)) &&
 	       get_text(j, "peer_name", b->peer_name, sizeof(b->peer_name)) &&
 	       get_text(j, "read_file", b->read_file, sizeof(b->read_file)) &&
-	       get_text(j, "write_file", b->write_file, sizeof(b->write_file));
+	       get_text(j, "write_file", b->write_file, sizeof(b->write_file)) &&
+	       get_text(j, "socket", b->socket, sizeof(b->socket)) && get_mode(j, &b->mode);
 }
 
 static bool read_addresses(const json_t *j, struct port_spec *p)

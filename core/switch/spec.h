@@ -24,14 +24,23 @@ struct position {
 	uint32_t line, column; /* 0: not from a file */
 };
 
+/* Who listens at the socket of a vhost-user port; the default is that we do. */
+enum vhost_mode { VHOST_MODE_DEFAULT = 0, VHOST_MODE_SERVER = 1, VHOST_MODE_CLIENT = 2 };
+
+enum { SOCKET_PATH = 108 }; /* sun_path of unix(7), with NUL */
+
 struct backend_spec {
-	char kind[16]; /* "tap", "af_packet", "pcap", "null" */
+	char kind[16]; /* "tap", "vhost-user", "af_xdp", "af_packet", "pcap", "null" */
 	char device[16];
 	char netns[256];
 	char peer_name[16];
 	char read_file[4096], write_file[4096];
 	uint32_t queues, mtu;
-	bool offloads; /* default true */
+	bool offloads;            /* default true */
+	char socket[SOCKET_PATH]; /* vhost-user: absolute */
+	enum vhost_mode mode;
+	bool packed_set, packed;       /* vhost-user: offer packed rings; default true */
+	bool zero_copy_set, zero_copy; /* af_xdp: ask the driver for it; default true */
 };
 
 struct port_spec {
@@ -82,13 +91,16 @@ struct switch_spec {
 	struct node *policies; /* switch scope, and defaults for its ports */
 };
 
-/* Both mean the same in this version: workers sleep when there is nothing to do. */
-enum polling { POLLING_ADAPTIVE = 0, POLLING_INTERRUPT = 1 };
+/* Workers sleep after a while without packets, never, or whenever there is none. */
+enum polling { POLLING_ADAPTIVE = 0, POLLING_BUSY = 1, POLLING_INTERRUPT = 2 };
+
+enum { FLOWS_MIN = 1024, FLOWS_WANTED = 262144, FLOWS_MAX = 4194304 };
 
 struct daemon_spec {
 	uint32_t workers; /* 0: auto (one for four cores, at least one) */
 	uint32_t *cores;  /* NULL, or 'workers' core numbers to pin to */
 	enum polling polling;
+	uint32_t flows; /* room for so many in the table of each worker */
 };
 
 struct extensions_spec {

@@ -25,6 +25,7 @@ struct world_config {
 	struct counters *counters;
 	const char *const *extension_dirs; /* kept */
 	size_t extension_dir_count;
+	const char *run_dir; /* kept; for what ports must find again when we died; NULL: nowhere */
 	/* Told after each committed change, to write the journal; NULL: nobody. */
 	void (*changed)(void *arg);
 	void *changed_arg;

@@ -98,6 +98,7 @@ struct world {
 	struct loop *loop;
 	struct path *path;
 	struct counters *counters;
+	const char *run_dir;
 	struct catalogue catalogue;
 	void (*changed)(void *arg);
 	void *changed_arg;

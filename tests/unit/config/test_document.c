@@ -21,11 +21,12 @@ static void reads_every_key(void **state)
 	assert_int_equal(spec->daemon.workers, 2);
 	assert_int_equal(spec->daemon.cores[1], 2);
 	assert_int_equal(spec->daemon.polling, POLLING_INTERRUPT);
+	assert_int_equal(spec->daemon.flows, 1048576);
 	assert_string_equal(spec->extensions.path[1], "/opt/with space");
 	assert_int_equal(spec->switch_count, 3);
 	lab = &spec->switches[0];
 	assert_int_equal(lab->type, SWITCH_EXTERNAL);
-	assert_int_equal(lab->at.line, 10);
+	assert_int_equal(lab->at.line, 11);
 	assert_int_equal(lab->at.column, 5);
 	assert_true(lab->has_uuid);
 	assert_int_equal(lab->chain_count, 3);
@@ -122,6 +123,93 @@ static void reads_workers(void **state)
 		"x.yaml:1:19: daemon: workers names 0 cores, must name 1..64\n");
 }
 
+static void reads_how_workers_wait_and_what_they_remember(void **state)
+{
+	struct config_spec *spec = accepted_config("daemon: {}\n");
+
+	(void)state;
+	assert_int_equal(spec->daemon.polling, POLLING_ADAPTIVE);
+	assert_int_equal(spec->daemon.flows, FLOWS_WANTED);
+	config_spec_destroy(spec);
+	spec = accepted_config("daemon: {polling: busy, flows: 4194304}\n");
+	assert_int_equal(spec->daemon.polling, POLLING_BUSY);
+	assert_int_equal(spec->daemon.flows, FLOWS_MAX);
+	config_spec_destroy(spec);
+	refused("daemon: {flows: 4194305}\n",
+		"x.yaml:1:17: daemon: flows is 4194305, must be 1024..4194304\n");
+}
+
+static void reads_a_vhost_user_port(void **state)
+{
+	struct config_spec *spec = accepted_config(
+		SWITCH "ports:\n"
+		       "  - {name: a, backend: {kind: vhost-user, socket: /run/a}}\n"
+		       "  - {name: b, backend: {kind: vhost-user, socket: /run/b, mode: client, "
+		       "packed: no, queues: 4}}\n");
+	const struct backend_spec *a;
+	const struct backend_spec *b;
+
+	(void)state;
+	a = &spec->switches[0].ports[0].backend;
+	b = &spec->switches[0].ports[1].backend;
+	assert_string_equal(a->socket, "/run/a");
+	assert_int_equal(a->mode, VHOST_MODE_DEFAULT);
+	assert_true(a->packed);
+	assert_true(a->offloads);
+	assert_int_equal(a->queues, 0);
+	assert_int_equal(b->mode, VHOST_MODE_CLIENT);
+	assert_false(b->packed);
+	assert_int_equal(b->queues, 4);
+	config_spec_destroy(spec);
+}
+
+/* sun_path has room for 107 bytes and a NUL. */
+static void takes_a_socket_that_the_kernel_takes(void **state)
+{
+	char path[109];
+	char text[256];
+	struct config_spec *spec;
+
+	(void)state;
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[107] = '\0';
+	(void)snprintf(text, sizeof(text),
+		       "switches: [{name: lab, ports: [{name: a, backend: {kind: vhost-user, "
+		       "socket: %s}}]}]\n",
+		       path);
+	spec = accepted_config(text);
+	assert_string_equal(spec->switches[0].ports[0].backend.socket, path);
+	config_spec_destroy(spec);
+	path[107] = 'x';
+	path[108] = '\0';
+	(void)snprintf(text, sizeof(text),
+		       "switches: [{name: lab, ports: [{name: a, backend: {kind: vhost-user, "
+		       "socket: %s}}]}]\n",
+		       path);
+	assert_null(sample_config(text));
+	assert_string_equal(sample_diags.items[0].text,
+			    "switch lab: port a: backend: socket is longer than 107 bytes");
+}
+
+static void reads_an_uplink_of_af_xdp_in_either_form(void **state)
+{
+	struct config_spec *spec = accepted_config(
+		SWITCH "uplinks:\n"
+		       "  - {name: a, device: eth1, backend: af_xdp}\n"
+		       "  - {name: b, backend: {kind: af_xdp, device: eth2, zero_copy: false}}\n");
+	const struct port_spec *p;
+
+	(void)state;
+	p = spec->switches[0].ports;
+	assert_string_equal(p[0].backend.kind, "af_xdp");
+	assert_string_equal(p[0].backend.device, "eth1");
+	assert_true(p[0].backend.zero_copy);
+	assert_string_equal(p[1].backend.device, "eth2");
+	assert_false(p[1].backend.zero_copy);
+	config_spec_destroy(spec);
+}
+
 static void collects_all_errors_of_a_file(void **state)
 {
 	char *expected = golden_text(GOLDEN "broken.errors");
@@ -213,6 +301,10 @@ int main(void)
 		cmocka_unit_test(takes_a_policy_without_value_as_all_defaults),
 		cmocka_unit_test(takes_an_empty_document),
 		cmocka_unit_test(reads_workers),
+		cmocka_unit_test(reads_how_workers_wait_and_what_they_remember),
+		cmocka_unit_test(reads_a_vhost_user_port),
+		cmocka_unit_test(takes_a_socket_that_the_kernel_takes),
+		cmocka_unit_test(reads_an_uplink_of_af_xdp_in_either_form),
 		cmocka_unit_test(collects_all_errors_of_a_file),
 		cmocka_unit_test(refuses_other_shapes),
 		cmocka_unit_test(names_the_nearest_key),

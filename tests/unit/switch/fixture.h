@@ -25,6 +25,7 @@ struct fixture {
 	struct world *world;
 	char dir[TEST_PATH];
 	char record[TEST_PATH + 16];
+	char run_dir[TEST_PATH + 16]; /* made by the world */
 	unsigned changes;
 };
 
@@ -50,6 +51,7 @@ static void fixture_world(struct fixture *f)
 				       .counters = f->counters,
 				       .extension_dirs = dirs,
 				       .extension_dir_count = 1,
+				       .run_dir = f->run_dir,
 				       .changed = fixture_changed,
 				       .changed_arg = f };
 
@@ -65,6 +67,7 @@ static int fixture_start(void **state)
 	hash_start();
 	(void)test_temp_dir(f->dir);
 	(void)snprintf(f->record, sizeof(f->record), "%s/record", f->dir);
+	(void)snprintf(f->run_dir, sizeof(f->run_dir), "%s/run", f->dir);
 	assert_int_equal(setenv("XVS_RECORD", f->record, 1), 0);
 	assert_int_equal(loop_create(&f->loop, &err), 0);
 	assert_int_equal(counters_create(&f->counters, NULL, 1, &err), 0);
