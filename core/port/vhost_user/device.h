@@ -117,7 +117,7 @@ struct vhost_view {
 struct vhost_device;
 struct vhost_mapping *vhost_map(struct vhost_device *d, int fd, uint64_t size, uint64_t offset,
 				struct xvs_error *err);
-uint8_t *vhost_mapping_bytes(const struct vhost_mapping *m);      /* at 'offset' */
+uint8_t *vhost_mapping_bytes(const struct vhost_mapping *m);          /* at 'offset' */
 void vhost_mapping_id(const struct vhost_mapping *m, uint64_t id[3]); /* st_dev, st_ino, offset */
 struct vhost_mapping *vhost_mapping_get(struct vhost_mapping *m); /* [control] one more reference */
 void vhost_mapping_put(struct vhost_mapping *m); /* [control] after a grace period; NULL is fine */
@@ -148,9 +148,17 @@ struct vhost_ring {
 	struct vhost_position at; /* under 'lock' where several workers send; mirrored in 'mark' */
 	_Atomic uint32_t lock;    /* taken for the two short sections of 16.5 */
 	uint32_t senders;         /* workers that may send here: 1 needs no lock */
-	_Atomic uint64_t packets, bytes, full, kicks; /* told by facts() */
-	struct vhost_taken *taken; /* ring.c: a batch taken and not given back yet, one a worker */
+	/* told by facts(); 'bad': given back unsent, or not sent: of no length or header that can be */
+	_Atomic uint64_t packets, bytes, full, kicks, bad;
+	struct vhost_batch *batch; /* rx.c: what a queue's worker has in hand; NULL: to the guest */
 } __attribute__((aligned(64)));
+
+/*
+ * [control] Once a device, when ring_count, workers and mirror are set: makes 'rings', each with
+ * its 'device', 'nr', 'mark' (without a mirror: in memory of our own) and 'senders' (all workers).
+ */
+int vhost_rings_open(struct vhost_device *d, struct xvs_error *err);
+void vhost_rings_close(struct vhost_device *d); /* zeroed is fine */
 
 /*
  * [control] No worker is inside, nor will be before the view is published.  'base' is what the
@@ -161,6 +169,12 @@ struct vhost_ring {
 void vhost_ring_start(struct vhost_ring *r, const struct vhost_view *v, uint32_t base);
 /* [control] After the grace period behind a view without it.  The answer to GET_VRING_BASE. */
 uint32_t vhost_ring_stop(struct vhost_ring *r, const struct vhost_view *last);
+/*
+ * [control] After vhost_ring_stop(), where the front end keeps the positions from now on: it got
+ * them (GET_VRING_BASE) or the device was reset.  Not where a connection was lost: it is the mirror
+ * alone that knows them then.
+ */
+void vhost_ring_forget(struct vhost_ring *r);
 
 /* ---- the device ------------------------------------------------------------------------------- */
 
@@ -174,14 +188,15 @@ struct vhost_device {
 	uint32_t workers;
 	struct loop *loop;
 	char port_name[64];
-	struct vhost_mirror *mirror; /* NULL: no state directory */
-	struct session *session;     /* [control] */
-	_Atomic uint32_t is_broken;  /* set once by whoever sees it; cleared with a new front end */
-	char broken_why[120];        /* written by the one who set is_broken, before 'broken' is sent */
-	struct letter broken;        /* under way while is_sent */
+	struct vhost_mirror *mirror;   /* NULL: no state directory */
+	struct vhost_scratch *scratch; /* tx.c: one a worker */
+	struct session *session;       /* [control] */
+	_Atomic uint32_t is_broken; /* set once by whoever sees it; cleared with a new front end */
+	char broken_why[120]; /* written by the one who set is_broken, before 'broken' is sent */
+	struct letter broken; /* under way while is_sent */
 	_Atomic uint32_t is_sent;
 	int wake[BACKEND_QUEUES_MAX]; /* eventfds of our own beside the guests' kicks */
-	_Atomic uint32_t rarp_due; /* SEND_RARP: queue 0 gives one packet of 'rarp_mac' */
+	_Atomic uint32_t rarp_due;    /* SEND_RARP: queue 0 gives one packet of 'rarp_mac' */
 	uint8_t rarp_mac[6];
 };
 
