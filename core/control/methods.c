@@ -41,7 +41,7 @@ static const struct rpc_method methods[] = {
 	{ "port.list", RPC_READ_ONLY, "Ports.", "a list", on_port_list, { IN_SWITCH } },
 	{ "port.show",
 	  RPC_READ_ONLY,
-	  "One port: state, chain, effective policies.",
+	  "One port: state, what its backend tells of itself, chain, effective policies.",
 	  "an object",
 	  on_port_show,
 	  { TARGET_PORT } },
@@ -175,7 +175,10 @@ static const struct rpc_method methods[] = {
 	{ "accounts", RPC_READ_ONLY,
 	  "received + originated + copied + segmented = sent + drops + consumed + held.",
 	  "an object", on_accounts, NOTHING },
-	{ "workers", RPC_READ_ONLY, "What the packet threads did.", "a list", on_workers, NOTHING },
+	{ "workers", RPC_READ_ONLY,
+	  "What the packet threads did since the start, where their cycles went by stage and by "
+	  "extension, and how busy each is now.",
+	  "a list", on_workers, NOTHING },
 
 	{ "capture.start",
 	  RPC_OPERATOR,

@@ -54,6 +54,9 @@ void on_flow_count(struct rpc_call *call);
 void on_mac_list(struct rpc_call *call);
 void on_drops(struct rpc_call *call);
 void on_accounts(struct rpc_call *call);
+
+/* ---- methods_worker.c ------------------------------------------------------------------------------ */
+
 void on_workers(struct rpc_call *call);
 
 /* ---- methods_capture.c: packets on their way ------------------------------------------------------ */

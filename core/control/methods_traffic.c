@@ -199,28 +199,3 @@ void on_accounts(struct rpc_call *call)
 {
 	rpc_answer(call, world_accounts(world_of(call)));
 }
-
-static json_t *worker_json(const struct path *path, uint32_t nr)
-{
-	struct worker_stats s = { .bursts = 0 };
-
-	path_worker_stats(path, nr, &s);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "worker", (json_int_t)nr, "bursts", (json_int_t)s.bursts, "packets",
-			 (json_int_t)s.packets, "cycles_busy", (json_int_t)s.cycles_busy, "sleeps",
-			 (json_int_t)s.sleeps, "hits_exact", (json_int_t)s.hits_exact,
-			 "hits_masked", (json_int_t)s.hits_masked, "misses", (json_int_t)s.misses,
-			 "stale", (json_int_t)s.stale, "rejudged", (json_int_t)s.rejudged,
-			 "entries", (json_int_t)s.entries, "masks", (json_int_t)s.masks,
-			 "evictions", (json_int_t)s.evictions);
-}
-
-void on_workers(struct rpc_call *call)
-{
-	const struct control *c = rpc_context(call);
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < path_workers(c->path); i++)
-		(void)json_array_append_new(list, worker_json(c->path, i));
-	rpc_answer(call, list);
-}

@@ -306,19 +306,29 @@ void instance_destroy(struct instance *i)
 	instance_end(i);
 }
 
+/* A structure of nothing but counters: summed as such, whatever is appended. */
+static void cost_add(struct instance_cost *sum, const struct instance_cost *cost)
+{
+	enum { WORDS = sizeof(struct instance_cost) / sizeof(uint64_t) };
+	const uint64_t *from = (const uint64_t *)cost;
+	uint64_t *to = (uint64_t *)sum;
+
+	for (size_t n = 0; n < WORDS; n++)
+		to[n] += __atomic_load_n(&from[n], __ATOMIC_RELAXED);
+}
+
+void instance_cost_of(const struct instance *i, uint32_t worker, struct instance_cost *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (worker < i->env->worker_count)
+		cost_add(out, &i->workers[worker].cost);
+}
+
 void instance_cost_sum(const struct instance *i, struct instance_cost *out)
 {
-	/* A structure of nothing but counters: summed as such, whatever is appended. */
-	enum { WORDS = sizeof(struct instance_cost) / sizeof(uint64_t) };
-	uint64_t *sum = (uint64_t *)out;
-
 	memset(out, 0, sizeof(*out));
-	for (uint32_t w = 0; w < i->env->worker_count; w++) {
-		const uint64_t *cost = (const uint64_t *)&i->workers[w].cost;
-
-		for (size_t n = 0; n < WORDS; n++)
-			sum[n] += __atomic_load_n(&cost[n], __ATOMIC_RELAXED);
-	}
+	for (uint32_t w = 0; w < i->env->worker_count; w++)
+		cost_add(out, &i->workers[w].cost);
 }
 
 uint64_t instance_counter_sum(const struct instance *i, uint32_t slot)

@@ -151,7 +151,8 @@ int instance_status_read(struct instance *i, void *port_state, const char *featu
  */
 void instance_silence(struct instance *i);
 
-/* [control] Sums over workers. */
+/* [control] On one worker, and sums over all. */
+void instance_cost_of(const struct instance *i, uint32_t worker, struct instance_cost *out);
 void instance_cost_sum(const struct instance *i, struct instance_cost *out);
 uint64_t instance_counter_sum(const struct instance *i, uint32_t slot);
 uint32_t instance_held(const struct instance *i);

@@ -77,11 +77,22 @@ static void give_id(struct port *p)
 	p->id = 0;
 }
 
+/* Into the log once; "port show" and the status say it for as long as it is true. */
+static void heed_warning(struct port *p)
+{
+	if (strcmp(p->warned, p->backend->warning) == 0)
+		return;
+	(void)str_copy(p->warned, sizeof(p->warned), p->backend->warning);
+	if (p->warned[0])
+		log_warn("port %s: %s", p->full_name, p->warned);
+}
+
 static void link_changed(void *arg, struct backend *b)
 {
 	struct port *p = arg;
 
 	(void)b;
+	heed_warning(p);
 	world_links_changed(p->w);
 }
 
@@ -152,6 +163,7 @@ int port_open(struct port *p, struct xvs_error *err)
 	}
 	p->backend->link_arg = p;
 	p->backend->link = link_changed;
+	heed_warning(p);
 	return 0;
 }
 
@@ -160,6 +172,7 @@ void port_close(struct port *p)
 	if (p->backend)
 		backend_close(p->backend);
 	p->backend = NULL;
+	p->warned[0] = '\0';
 	if (p->id != 0)
 		give_id(p);
 }

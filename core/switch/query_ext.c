@@ -150,22 +150,25 @@ static json_t *counters(const struct member *m)
 	return j;
 }
 
+static uint64_t share(uint64_t cycles, uint64_t count)
+{
+	return count ? cycles / count : 0;
+}
+
 static json_t *stats(const struct member *m)
 {
 	struct instance_cost c = { 0 };
-	uint64_t cycles;
 	json_t *j;
 
 	instance_cost_sum(m->instance, &c);
-	cycles = c.packets ? c.cycles / c.packets : 0;
 	j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		      "instance", m->name, "switch", m->sw->name, "extension", m->extension,
 		      "calls", (json_int_t)c.calls, "packets", (json_int_t)c.packets,
-		      "cycles_per_packet", (json_int_t)cycles, "judged", (json_int_t)c.judged,
-		      "cycles_per_judgement",
-		      (json_int_t)(c.judged ? c.judge_cycles / c.judged : 0), "drops",
-		      (json_int_t)c.drops, "stolen", (json_int_t)c.stolen, "returned",
-		      (json_int_t)c.returned, "originated", (json_int_t)c.originated, "held",
+		      "cycles_per_packet", (json_int_t)share(c.cycles, c.packets), "judged",
+		      (json_int_t)c.judged, "cycles_per_judgement",
+		      (json_int_t)share(c.judge_cycles, c.judged), "drops", (json_int_t)c.drops,
+		      "stolen", (json_int_t)c.stolen, "returned", (json_int_t)c.returned,
+		      "originated", (json_int_t)c.originated, "held",
 		      (json_int_t)instance_held(m->instance));
 	(void)json_object_set_new(j, "counters", counters(m));
 	return j;
@@ -184,6 +187,33 @@ json_t *world_ext_stats(struct world *w, const char *target)
 
 		if (m && m->instance && (!only || m == only))
 			(void)json_array_append_new(list, stats(m));
+	}
+	return list;
+}
+
+/* ---- by worker -------------------------------------------------------------------------------------- */
+
+static json_t *worker_cost(const struct member *m, uint32_t worker)
+{
+	struct instance_cost c = { 0 };
+
+	instance_cost_of(m->instance, worker, &c);
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "instance", m->name, "switch",
+			 m->sw->name, "packets", (json_int_t)c.packets, "cycles",
+			 (json_int_t)(c.cycles + c.judge_cycles), "cycles_per_packet",
+			 (json_int_t)share(c.cycles, c.packets), "judged", (json_int_t)c.judged,
+			 "cycles_per_judgement", (json_int_t)share(c.judge_cycles, c.judged));
+}
+
+json_t *world_worker_costs(struct world *w, uint32_t worker)
+{
+	json_t *list = json_array();
+
+	for (uint32_t nr = 1; nr < INSTANCES_MAX; nr++) {
+		const struct member *m = w->by_nr[nr];
+
+		if (m && m->instance)
+			(void)json_array_append_new(list, worker_cost(m, worker));
 	}
 	return list;
 }

@@ -35,6 +35,10 @@ json_t *query_port(const struct port *p)
 		(void)json_object_set_new(j, "mac", json_string(mac_print(mac, text)));
 	if (p->spec.backend.device[0])
 		(void)json_object_set_new(j, "device", json_string(p->spec.backend.device));
+	if (p->spec.backend.socket[0])
+		(void)json_object_set_new(j, "socket", json_string(p->spec.backend.socket));
+	if (p->backend && p->backend->warning[0])
+		(void)json_object_set_new(j, "warning", json_string(p->backend->warning));
 	if (p->spec.group[0])
 		(void)json_object_set_new(j, "group", json_string(p->spec.group));
 	return j;
@@ -130,6 +134,20 @@ static json_t *policies(const struct port *p)
 	return all;
 }
 
+/* {"state": "connected", ...} in the order of the backend, of what it has to tell. */
+static json_t *facts_json(const struct backend *b)
+{
+	struct backend_fact facts[BACKEND_FACTS_MAX];
+	json_t *j = json_object();
+	uint32_t count = 0;
+
+	if (b && b->ops->facts)
+		count = b->ops->facts(b, facts, BACKEND_FACTS_MAX);
+	for (uint32_t i = 0; i < count; i++)
+		(void)json_object_set_new(j, facts[i].name, json_string(facts[i].value));
+	return j;
+}
+
 json_t *world_port_show(struct world *w, const char *target)
 {
 	static const struct chain none;
@@ -147,6 +165,7 @@ json_t *world_port_show(struct world *w, const char *target)
 	(void)json_object_set_new(j, "uuid", json_string(uuid_print(p->uuid, uuid)));
 	(void)json_object_set_new(j, "mtu", json_integer(facts.mtu));
 	(void)json_object_set_new(j, "speed_mbps", json_integer(facts.speed_mbps));
+	(void)json_object_set_new(j, "facts", facts_json(p->backend));
 	(void)json_object_set_new(j, "blocked", json_boolean(p->is_blocked));
 	(void)json_object_set_new(j, "requires", requires(p));
 	(void)json_object_set_new(j, "ingress", places(conf ? &conf->ingress : &none));

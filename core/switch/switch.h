@@ -101,6 +101,8 @@ json_t *world_policy_show(struct world *w, const char *target, const char *featu
 json_t *world_ext_list(struct world *w);
 json_t *world_ext_show(struct world *w, const char *id_or_instance);
 json_t *world_ext_stats(struct world *w, const char *target /* NULL: all */);
+/* [{instance, switch, packets, cycles, cycles_per_packet, judged, cycles_per_judgement}] of one. */
+json_t *world_worker_costs(struct world *w, uint32_t worker);
 json_t *world_mac_list(struct world *w, const char *switch_name);
 json_t *world_drops(
 	struct world *w); /* [{port, stage, extension, instance, reason, help, packets, bytes}] */

@@ -77,6 +77,7 @@ struct port {
 	uint32_t static_segment;
 	uint8_t static_mac[6];
 	char problem[PROBLEM_MAX];     /* why it could not be brought up whole; "" */
+	char warned[PROBLEM_MAX];      /* what the backend does worse than asked, as logged */
 	char mac_problem[PROBLEM_MAX]; /* why its address is not in the table; "" */
 	struct xvs_port told;          /* what extensions know of it; 'name' is spec.name */
 	struct reasons *reasons;       /* why it is closed; NULL: no reason */

@@ -113,7 +113,37 @@ static void put_reasons(struct strbuf *out, const json_t *ports)
 			format_value(out, json_array_get(reasons, r));
 			strbuf_add(out, "\n");
 		}
+		if (json_object_get(p, "warning")) {
+			strbuf_add(out, "  warning: %s: ", text_of(p, "name"));
+			format_value(out, json_object_get(p, "warning"));
+			strbuf_add(out, "\n");
+		}
 	}
+}
+
+/* With the socket under "device" where there is no device.  New reference. */
+static json_t *port_rows(const json_t *ports)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < json_array_size(ports); i++) {
+		json_t *row = json_copy(json_array_get(ports, i));
+
+		if (!json_object_get(row, "device"))
+			(void)json_object_set(row, "device", json_object_get(row, "socket"));
+		(void)json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+static void put_ports(struct strbuf *out, const json_t *ports, const struct column *columns,
+		      const char *indent)
+{
+	json_t *rows = port_rows(ports);
+
+	format_table(out, rows, columns, indent);
+	json_decref(rows);
+	put_reasons(out, ports);
 }
 
 static void put_switch(struct strbuf *out, const json_t *sw)
@@ -125,8 +155,7 @@ static void put_switch(struct strbuf *out, const json_t *sw)
 		   number_of(sw, "open"));
 	put_chain(out, json_object_get(sw, "chain"));
 	if (json_array_size(ports) > 0)
-		format_table(out, ports, port_columns, "  ");
-	put_reasons(out, ports);
+		put_ports(out, ports, port_columns, "  ");
 }
 
 void print_status(struct strbuf *out, const json_t *result)
@@ -178,8 +207,7 @@ void print_switch(struct strbuf *out, const json_t *result)
 		   text_of(result, "type"), text_of(result, "uuid"));
 	print_order(out, result);
 	strbuf_add(out, "\n");
-	format_table(out, json_object_get(result, "ports"), port_columns, "");
-	put_reasons(out, json_object_get(result, "ports"));
+	put_ports(out, json_object_get(result, "ports"), port_columns, "");
 }
 
 void print_ports(struct strbuf *out, const json_t *result)
@@ -193,8 +221,7 @@ void print_ports(struct strbuf *out, const json_t *result)
 		{ "OWNER", "owner", false },   { NULL, NULL, false },
 	};
 
-	format_table(out, result, columns, "");
-	put_reasons(out, result);
+	put_ports(out, result, columns, "");
 }
 
 /* ---- policies --------------------------------------------------------------------------------------- */

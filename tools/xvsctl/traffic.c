@@ -207,20 +207,6 @@ void print_accounts(struct strbuf *out, const json_t *result)
 		   left, right);
 }
 
-void print_workers(struct strbuf *out, const json_t *result)
-{
-	static const struct column columns[] = {
-		{ "WORKER", "worker", true },       { "PACKETS", "packets", true },
-		{ "BURSTS", "bursts", true },       { "SLEEPS", "sleeps", true },
-		{ "EXACT", "hits_exact", true },    { "MASKED", "hits_masked", true },
-		{ "MISSES", "misses", true },       { "REJUDGED", "rejudged", true },
-		{ "ENTRIES", "entries", true },     { "MASKS", "masks", true },
-		{ "EVICTIONS", "evictions", true }, { NULL, NULL, false },
-	};
-
-	format_table(out, result, columns, "");
-}
-
 /* ---- files and changes -------------------------------------------------------------------------------- */
 
 void print_changes(struct strbuf *out, const json_t *result)

@@ -18,6 +18,23 @@ struct opened {
 };
 
 static struct opened last;
+static struct backend *newest; /* open for as long as its port */
+static const char *warning = "";
+
+static uint32_t tell_facts(const struct backend *b, struct backend_fact *out, uint32_t max)
+{
+	static const struct backend_fact all[] = {
+		{ "state", "connected" },
+		{ "ring 0", "packed, 256 places" },
+	};
+
+	(void)b;
+	assert_true(max >= 2);
+	memcpy(out, all, sizeof(all));
+	return 2;
+}
+
+static struct backend_ops talkative;
 
 static void note_text(char *to, size_t size, const char *text)
 {
@@ -41,7 +58,14 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 	note_text(last.device, sizeof(last.device), c->device);
 	note_text(last.socket, sizeof(last.socket), c->socket);
 	note_text(last.state_dir, sizeof(last.state_dir), c->state_dir);
-	return backend_null.open(c, loop, out, err);
+	talkative = backend_null;
+	talkative.facts = tell_facts;
+	if (backend_null.open(c, loop, out, err) < 0)
+		return -ENOMEM;
+	newest = *out;
+	newest->ops = &talkative;
+	note_text(newest->warning, sizeof(newest->warning), warning);
+	return 0;
 }
 
 void backend_close(struct backend *b)
@@ -131,6 +155,62 @@ static void opens_a_port_anew_when_its_front_end_must_notice(void **state)
 	assert_true(reopens(f, VHOST(", queues: 2")));
 	assert_true(reopens(f, LAB "ports: [{name: vm1, backend: {kind: vhost-user, "
 				   "socket: /run/other.sock}}]\n"));
+}
+
+static void shows_what_a_backend_tells_of_itself(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_has(f, VHOST(""));
+	EXPECT(world_port_show(f->world, "vm1"), "facts|state", "connected");
+	EXPECT(world_port_show(f->world, "vm1"), "facts|ring 0", "packed, 256 places");
+	EXPECT(world_port_show(f->world, "vm1"), "socket", "/run/vm1.sock");
+	EXPECT(world_port_show(f->world, "vm1"), "warning", "");
+}
+
+static void shows_what_works_worse_than_asked_in_every_list(void **state)
+{
+	struct fixture *f = *state;
+
+	warning = "packets are copied";
+	fixture_has(f, VHOST(""));
+	warning = "";
+	EXPECT(world_port_show(f->world, "vm1"), "warning", "packets are copied");
+	EXPECT(world_port_list(f->world, NULL), "0|warning", "packets are copied");
+	EXPECT(world_status(f->world), "switches|0|ports|0|warning", "packets are copied");
+	EXPECT(world_status(f->world), "health", "ok");
+}
+
+/* The link as the backend's control thread would change it, and what followed of it. */
+static void set_link(struct fixture *f, bool is_up)
+{
+	struct answer a = { 0 };
+
+	newest->up = is_up;
+	newest->link(newest->link_arg, newest);
+	world_port_block(f->world, "vm1", false, fixture_answer, &a); /* in order behind it */
+	fixture_wait(f, &a.is_there);
+}
+
+static void keeps_a_port_and_its_policies_when_its_front_end_goes(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_has(f, LAB "chain: [{instance: rec, extension: test.recorder}]\n"
+			   "  ports:\n"
+			   "  - name: vm1\n"
+			   "    backend: {kind: vhost-user, socket: /run/vm1.sock}\n"
+			   "    policies: {test.recorder.limit/1: {rate: 5}}\n");
+	free(fixture_record(f));
+	set_link(f, false);
+	fixture_expect(f, "rec: port_event vm1 DOWN segment 0\n");
+	EXPECT(world_port_show(f->world, "vm1"), "link", "down");
+	EXPECT(world_port_show(f->world, "vm1"), "state", "open");
+	EXPECT(world_port_show(f->world, "vm1"), "policies|test.recorder.limit/1|rate", "5");
+	set_link(f, true);
+	fixture_expect(f, "rec: port_event vm1 UP segment 0\n");
+	EXPECT(world_port_show(f->world, "vm1"), "link", "up");
+	assert_int_equal(last.count, 1);
 }
 
 static const char other[] =
@@ -239,6 +319,7 @@ static int stop(void **state)
 	const struct fixture *f = *state;
 	char lab[sizeof(f->run_dir) + 16];
 
+	last = (struct opened){ .count = 0 };
 	(void)snprintf(lab, sizeof(lab), "%s/lab", f->run_dir);
 	(void)rmdir(lab);
 	(void)rmdir(f->run_dir);
@@ -253,6 +334,9 @@ int main(void)
 		CASE(gives_each_switch_a_folder_to_keep_ring_positions),
 		CASE(asks_a_driver_for_zero_copy_unless_told_not_to),
 		CASE(opens_a_port_anew_when_its_front_end_must_notice),
+		CASE(shows_what_a_backend_tells_of_itself),
+		CASE(shows_what_works_worse_than_asked_in_every_list),
+		CASE(keeps_a_port_and_its_policies_when_its_front_end_goes),
 		CASE(gives_a_socket_from_one_port_to_another),
 		CASE(refuses_a_socket_that_a_port_of_another_owner_has),
 		CASE(remembers_a_port_of_the_api),

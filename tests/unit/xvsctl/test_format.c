@@ -82,6 +82,18 @@ static void shows_flows(void **state)
 	compare("flows", print_flows);
 }
 
+static void shows_where_the_cycles_of_workers_went(void **state)
+{
+	(void)state;
+	compare("workers", print_workers);
+}
+
+static void shows_what_connects_a_port_and_what_works_worse_than_asked(void **state)
+{
+	(void)state;
+	compare("ports", print_ports);
+}
+
 static void shows_effective_policies_with_their_sources(void **state)
 {
 	(void)state;
@@ -124,6 +136,8 @@ int main(void)
 		cmocka_unit_test(shows_drops_largest_first_with_their_meaning),
 		cmocka_unit_test(shows_connections),
 		cmocka_unit_test(shows_flows),
+		cmocka_unit_test(shows_where_the_cycles_of_workers_went),
+		cmocka_unit_test(shows_what_connects_a_port_and_what_works_worse_than_asked),
 		cmocka_unit_test(shows_effective_policies_with_their_sources),
 		cmocka_unit_test(shows_the_order_of_a_chain_and_why),
 		cmocka_unit_test(shows_anything_as_a_tree),
