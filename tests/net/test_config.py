@@ -190,3 +190,28 @@ def test_the_schema_knows_features_of_extensions(lab):
     daemon, _, _ = lab
     text = daemon.do("config", "schema")
     assert "org.xvs.guard/1" in text and "dhcp_guard" in text and "xvs.vlan/1" in text
+
+
+def test_what_waits_for_the_next_start_is_said(lab):
+    daemon, vm1, _ = lab
+    daemon.write("daemon: {polling: interrupt, flows: 2048}\n" + GOOD)
+    assert "daemon.polling, daemon.flows count from the next start on" in daemon.do(
+        "config", "reload")
+    daemon.write("daemon: {flows: 2048}\n" + GOOD)
+    assert "note: daemon.flows counts from the next start on" in daemon.do("config", "reload")
+    daemon.write(GOOD)
+    assert daemon.do("config", "reload") == ""
+    assert vm1.ping("10.77.0.2")
+
+
+def test_a_socket_belongs_to_one_port(check):
+    done = check("""\
+        switches:
+          - name: lab
+            ports: [{name: vm1, backend: {kind: vhost-user, socket: /run/xvs/vm1.sock}}]
+          - name: other
+            ports: [{name: vm9, backend: {kind: vhost-user, socket: /run/xvs/vm1.sock}}]
+    """)
+    assert done.returncode == 1
+    assert ":5:13: switch other: port vm9: socket /run/xvs/vm1.sock is taken already by port vm1 " \
+           "of switch lab, on line 3" in done.stderr
