@@ -246,7 +246,7 @@ static int by_place(const void *a, const void *b)
 }
 
 /* A person reads a file from its top; this file was read by tables. */
-static void sort_errors(struct diags *d, size_t before)
+void document_sort(struct diags *d, size_t before)
 {
 	size_t end = d->count < DIAG_MAX ? d->count : DIAG_MAX;
 
@@ -254,7 +254,7 @@ static void sort_errors(struct diags *d, size_t before)
 		qsort(&d->items[before], end - before, sizeof(d->items[0]), by_place);
 }
 
-struct config_spec *document_read(const struct node *root, struct diags *d)
+struct config_spec *document_read_partly(const struct node *root, struct diags *d)
 {
 	struct config_spec *spec = calloc(1, sizeof(*spec));
 	struct reading r = { .diags = d };
@@ -270,9 +270,17 @@ struct config_spec *document_read(const struct node *root, struct diags *d)
 	for (size_t i = 0; i < spec->switch_count; i++)
 		complete_switch(&spec->switches[i]);
 	check_config(spec, d);
+	document_sort(d, before);
+	return spec;
+}
+
+struct config_spec *document_read(const struct node *root, struct diags *d)
+{
+	size_t before = d->count;
+	struct config_spec *spec = document_read_partly(root, d);
+
 	if (d->count == before)
 		return spec;
-	sort_errors(d, before);
 	config_spec_destroy(spec);
 	return NULL;
 }

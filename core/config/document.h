@@ -16,6 +16,15 @@
  */
 struct config_spec *document_read(const struct node *root, struct diags *d);
 
+/*
+ * [control] What could be read, also where there are errors: to look for more of them, not to be
+ * applied.  NULL: out of memory.
+ */
+struct config_spec *document_read_partly(const struct node *root, struct diags *d);
+
+/* [control] Diagnoses from 'before' on, in the order of the file. */
+void document_sort(struct diags *d, size_t before);
+
 /* [control] yaml_read_file() and document_read(); sets d->file to 'path', which is borrowed. */
 struct config_spec *document_load(const char *path, struct diags *d);
 

@@ -95,7 +95,7 @@ bool control_last_good(const struct control *c, char **text, char **name)
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-struct config_spec *control_read(const struct config_text *t, struct diags *d)
+struct config_spec *control_read_partly(const struct config_text *t, struct diags *d)
 {
 	struct config_spec *spec;
 	struct node *root;
@@ -112,9 +112,27 @@ struct config_spec *control_read(const struct config_text *t, struct diags *d)
 	root = yaml_read(t->text, t->len, d);
 	if (!root)
 		return NULL;
-	spec = document_read(root, d);
+	spec = document_read_partly(root, d);
 	node_destroy(root);
 	return spec;
+}
+
+void control_check_rest(struct world *w, const struct config_spec *spec, struct diags *d)
+{
+	world_check_documents(w, spec, d);
+	document_sort(d, 0);
+}
+
+struct config_spec *control_read(const struct config_text *t, struct world *w, struct diags *d)
+{
+	struct config_spec *spec = control_read_partly(t, d);
+
+	if (d->count == 0)
+		return spec;
+	if (spec && w)
+		control_check_rest(w, spec, d);
+	config_spec_destroy(spec);
+	return NULL;
 }
 
 /* NULL: *why says it. */
@@ -246,7 +264,7 @@ void control_apply(struct control *c, const struct config_text *t, bool drop_ove
 		   outcome_fn done, void *arg)
 {
 	struct diags d = { .count = 0 };
-	struct config_spec *spec = control_read(t, &d);
+	struct config_spec *spec = control_read(t, c->world, &d);
 	struct applying *a = spec ? applying_create(c, t) : NULL;
 
 	if (!spec) {

@@ -48,8 +48,14 @@ struct config_text {
 	const char *name;
 };
 
-/* NULL: errors in 'd', whose file is set to the name. */
-struct config_spec *control_read(const struct config_text *t, struct diags *d);
+/*
+ * NULL: errors in 'd', whose file is set to the name.  With 'w' also those of policies, by the
+ * extensions that it finds.
+ */
+struct config_spec *control_read(const struct config_text *t, struct world *w, struct diags *d);
+/* As far as it can be read, with errors in 'd': for control_check_rest().  NULL: not at all. */
+struct config_spec *control_read_partly(const struct config_text *t, struct diags *d);
+void control_check_rest(struct world *w, const struct config_spec *spec, struct diags *d);
 
 /* A whole file, for free(), with a NUL behind it; bounded.  NULL: one error in 'd'. */
 char *control_load(const char *path, size_t *len, struct diags *d);

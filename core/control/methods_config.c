@@ -83,7 +83,7 @@ static struct config_spec *spec_of(struct rpc_call *call, struct diags *d)
 {
 	struct config_text t = { .len = 0 };
 	char *text = text_of(call, &t, d);
-	struct config_spec *spec = text ? control_read(&t, d) : NULL;
+	struct config_spec *spec = text ? control_read(&t, world_of(call), d) : NULL;
 
 	free(text);
 	return spec;

@@ -27,21 +27,34 @@ static void on_gone(void *arg)
 	loop_stop(d->loop);
 }
 
+/* What could not be read must not be missed by the parts. */
+static void daemon_defaults(struct config_spec *spec, bool is_whole)
+{
+	/* No packet will come. */
+	spec->daemon.workers = 1;
+	spec->daemon.flows = FLOWS_MIN;
+	spec->daemon.polling = POLLING_INTERRUPT;
+	if (is_whole)
+		return;
+	free(spec->daemon.cores);
+	spec->daemon.cores = NULL;
+}
+
 /* With the features of the extensions that can be found. */
 static void check_wanted(const struct options *options, struct config_spec *spec,
 			 struct diags *diags)
 {
 	struct daemon d = { .options = options };
 	struct xvs_error err = ERROR_INIT;
+	bool is_whole = diags->count == 0;
 
-	/* No packet will come. */
-	spec->daemon.workers = 1;
-	spec->daemon.flows = FLOWS_MIN;
-	spec->daemon.polling = POLLING_INTERRUPT;
+	daemon_defaults(spec, is_whole);
 	if (parts_start(&d, spec, NULL, &err))
 		diag_add(diags, NULL, "%s", err.text);
-	else
+	else if (is_whole)
 		(void)world_check(d.world, spec, diags);
+	else
+		control_check_rest(d.world, spec, diags);
 	if (d.world) {
 		world_destroy(d.world, on_gone, &d);
 		loop_run(d.loop);
@@ -58,7 +71,7 @@ int check_run(const struct options *options)
 
 	t.text = text;
 	if (text)
-		spec = control_read(&t, &diags);
+		spec = control_read_partly(&t, &diags);
 	if (spec)
 		check_wanted(options, spec, &diags);
 	diags_print(&diags);

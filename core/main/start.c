@@ -56,7 +56,7 @@ static struct config_spec *read_text(const struct daemon *d, struct diags *diags
 {
 	struct config_text t = text_of(d);
 
-	return control_read(&t, diags);
+	return control_read(&t, NULL, diags);
 }
 
 /* What was in force before.  NULL: nothing, or not even that can be used. */

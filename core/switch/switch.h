@@ -60,6 +60,12 @@ void world_apply(struct world *w, struct config_spec *spec, bool drop_overlays, 
  * an instance runs already.  Errors go to 'd'.  Synchronous; 0 or -EINVAL. */
 int world_check(struct world *w, const struct config_spec *spec, struct diags *d);
 
+/*
+ * For a configuration with other errors, which are in 'd' already: what is wrong with its policies,
+ * as far as that can be said without a plan.
+ */
+void world_check_documents(struct world *w, const struct config_spec *spec, struct diags *d);
+
 /* What world_apply() would do, as lines "+ port lab/vm1", "- ...", "~ policy lab/vm1 org.xvs.guard/1: ...". */
 json_t *world_diff(struct world *w, const struct config_spec *spec);
 

@@ -75,6 +75,20 @@ def test_every_error_is_listed_with_its_place_and_the_nearest_key(check):
             f"{place}{text} is not in\n{done.stderr}"
 
 
+def test_errors_of_form_hide_none_of_policies(lab, check):
+    daemon, _, _ = lab
+    wrong = GOOD.replace("type: private", "typ: private").replace(
+        "dhcp_guard: true", "dhcp_gard: true, storm_pps: 10000001")
+    daemon.write(wrong)
+    for message in (check(wrong).stderr, daemon.refuses("config", "check"),
+                    daemon.refuses("config", "apply")):
+        lines = message.splitlines()
+        assert len(lines) == 3, message
+        assert ":3:5: " in lines[0] and "typ is not known, the nearest key is type" in lines[0]
+        assert ":11:29: " in lines[1] and "dhcp_gard" in lines[1] and "dhcp_guard" in lines[1]
+        assert ":11:" in lines[2] and "storm_pps" in lines[2]
+
+
 def test_a_wrong_file_changes_nothing(lab):
     daemon, vm1, _ = lab
     before = picture(daemon)
