@@ -7,7 +7,7 @@ find_package(Threads REQUIRED)
 
 set(XVS_PACKAGES
 	liburcu-qsbr liburcu-cds libevent libevent_pthreads jansson yaml-0.1 libmnl libelf libpcap
-	openssl cmocka)
+	libbpf libxdp openssl cmocka)
 
 foreach(package IN LISTS XVS_PACKAGES)
 	pkg_check_modules(${package} REQUIRED QUIET IMPORTED_TARGET GLOBAL ${package})

@@ -9,7 +9,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <linux/if_arp.h>
 #include <linux/if_packet.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -146,45 +145,6 @@ static void af_packet_stats(const struct backend *b, struct backend_stats *out)
 		out->tx_errors += device_counted(&a->senders[i].tx_errors);
 }
 
-/* ---- the device -------------------------------------------------------------------------------- */
-
-static int check_device(struct netlink *nl, const struct link_facts *facts, struct xvs_error *err)
-{
-	char address[LINK_ADDRESS_TEXT];
-	int found;
-
-	if (facts->type != ARPHRD_ETHER)
-		return error_set(err, -EINVAL, "device",
-				 "device %s is not Ethernet: choose a device that is", facts->name);
-	found = link_find_address(nl, facts->index, address, err);
-	if (found <= 0)
-		return found;
-	return error_set(err, -EADDRINUSE, "device",
-			 "device %s carries the host's address %s: move it to a host port of the "
-			 "switch first (host_ports:) or remove it with ip address del %s dev %s",
-			 facts->name, address, address, facts->name);
-}
-
-static int prepare_device(const char *name, struct link_facts *out, struct xvs_error *err)
-{
-	const struct link_change up = { .state = LINK_UP };
-	struct link_facts facts;
-	struct netlink nl;
-	int code = netlink_open(&nl, err);
-
-	if (code)
-		return code;
-	code = link_by_name(&nl, name, &facts, err);
-	if (code == 0)
-		code = check_device(&nl, &facts, err);
-	if (code == 0 && !facts.admin_up)
-		code = link_change(&nl, facts.index, name, &up, err);
-	netlink_close(&nl);
-	if (code == 0)
-		*out = facts;
-	return code;
-}
-
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 static int open_rings(struct af_packet *a, uint32_t mtu, struct xvs_error *err)
@@ -269,7 +229,7 @@ static int af_packet_start(struct af_packet *a, const struct backend_config *c, 
 			   struct xvs_error *err)
 {
 	struct link_facts facts;
-	int code = prepare_device(c->device, &facts, err);
+	int code = device_prepare(c->device, &facts, err);
 
 	if (code)
 		return code;

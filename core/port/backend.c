@@ -12,10 +12,7 @@
 #include "base/str.h"
 
 static const struct backend_ops *const kinds[] = {
-	&backend_tap,
-	&backend_af_packet,
-	&backend_pcap,
-	&backend_null,
+	&backend_tap, &backend_af_packet, &backend_af_xdp, &backend_pcap, &backend_null,
 };
 
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };

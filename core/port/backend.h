@@ -73,6 +73,13 @@ struct backend_fact {
 };
 enum { BACKEND_FACTS_MAX = 64 };
 
+/* Packets with such a source are dropped before they are ours; see path/shed.c. */
+struct backend_source {
+	struct xvs_ip prefix;
+	uint64_t until_ns; /* CLOCK_MONOTONIC: no longer, even if nobody takes it away */
+};
+enum { BACKEND_SHED_MAX = 4096 };
+
 struct backend_stats {
 	uint64_t rx_errors, tx_errors, rx_truncated, kernel_drops;
 };
@@ -99,6 +106,15 @@ struct backend_ops {
 	void (*disarm)(struct backend *b, unsigned queue); /* [worker]; NULL with arm */
 	/* [control]; for "port show"; how many; NULL: nothing to tell */
 	uint32_t (*facts)(const struct backend *b, struct backend_fact *out, uint32_t max);
+	/*
+	 * [control] Sheds this source, or does so from now on with another slot or end; what it drops
+	 * is counted in 'slot', below BACKEND_SHED_MAX.  NULL (all three): the backend cannot.
+	 */
+	int (*shed)(struct backend *b, uint32_t slot, const struct backend_source *s);
+	void (*unshed)(struct backend *b, const struct backend_source *s);
+	/* Since open(), of all sources that had this slot. */
+	void (*shed_counts)(const struct backend *b, uint32_t slot, uint64_t *packets,
+			    uint64_t *bytes);
 };
 
 /* Embedded first in each backend's own structure.  Constant after open() but the link facts. */
@@ -125,6 +141,7 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 		 struct xvs_error *err);
 void backend_close(struct backend *b); /* NULL is fine */
 
-extern const struct backend_ops backend_tap, backend_af_packet, backend_pcap, backend_null;
+extern const struct backend_ops backend_tap, backend_af_packet, backend_af_xdp, backend_pcap,
+	backend_null;
 
 #endif /* XVS_PORT_BACKEND_H */

@@ -1,10 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * port/device.c - from link facts of the kernel to those of a backend.
+ * port/device.c - taking a device of the host's, and following its link.
  */
 #include "port/device.h"
 
+#include <errno.h>
+#include <linux/if_arp.h>
 #include <string.h>
+
+#include "base/error.h"
+
+/* ---- taking it ---- */
+
+static int check_device(struct netlink *nl, const struct link_facts *facts, struct xvs_error *err)
+{
+	char address[LINK_ADDRESS_TEXT];
+	int found;
+
+	if (facts->type != ARPHRD_ETHER)
+		return error_set(err, -EINVAL, "device",
+				 "device %s is not Ethernet: choose a device that is", facts->name);
+	found = link_find_address(nl, facts->index, address, err);
+	if (found <= 0)
+		return found;
+	return error_set(err, -EADDRINUSE, "device",
+			 "device %s carries the host's address %s: move it to a host port of the "
+			 "switch first (host_ports:) or remove it with ip address del %s dev %s",
+			 facts->name, address, address, facts->name);
+}
+
+int device_prepare(const char *name, struct link_facts *out, struct xvs_error *err)
+{
+	const struct link_change up = { .state = LINK_UP };
+	struct link_facts facts;
+	struct netlink nl;
+	int code = netlink_open(&nl, err);
+
+	if (code)
+		return code;
+	code = link_by_name(&nl, name, &facts, err);
+	if (code == 0)
+		code = check_device(&nl, &facts, err);
+	if (code == 0 && !facts.admin_up)
+		code = link_change(&nl, facts.index, name, &up, err);
+	netlink_close(&nl);
+	if (code == 0)
+		*out = facts;
+	return code;
+}
+
+/* ---- its link ---- */
 
 static bool is_same(const struct backend *b, const struct link_facts *facts)
 {
