@@ -23,7 +23,7 @@ static void reads_every_key(void **state)
 	assert_int_equal(spec->daemon.polling, POLLING_INTERRUPT);
 	assert_int_equal(spec->daemon.flows, 1048576);
 	assert_string_equal(spec->extensions.path[1], "/opt/with space");
-	assert_int_equal(spec->switch_count, 3);
+	assert_int_equal(spec->switch_count, 6);
 	lab = &spec->switches[0];
 	assert_int_equal(lab->type, SWITCH_EXTERNAL);
 	assert_int_equal(lab->at.line, 11);
@@ -195,18 +195,21 @@ static void takes_a_socket_that_the_kernel_takes(void **state)
 static void reads_an_uplink_of_af_xdp_in_either_form(void **state)
 {
 	struct config_spec *spec = accepted_config(
-		SWITCH "uplinks:\n"
-		       "  - {name: a, device: eth1, backend: af_xdp}\n"
-		       "  - {name: b, backend: {kind: af_xdp, device: eth2, zero_copy: false}}\n");
-	const struct port_spec *p;
+		"switches:\n"
+		"- {name: one, uplinks: [{name: a, device: eth1, backend: af_xdp}]}\n"
+		"- name: two\n"
+		"  uplinks: [{name: b, backend: {kind: af_xdp, device: eth2, zero_copy: false}}]\n");
+	const struct backend_spec *a;
+	const struct backend_spec *b;
 
 	(void)state;
-	p = spec->switches[0].ports;
-	assert_string_equal(p[0].backend.kind, "af_xdp");
-	assert_string_equal(p[0].backend.device, "eth1");
-	assert_true(p[0].backend.zero_copy);
-	assert_string_equal(p[1].backend.device, "eth2");
-	assert_false(p[1].backend.zero_copy);
+	a = &spec->switches[0].ports[0].backend;
+	b = &spec->switches[1].ports[0].backend;
+	assert_string_equal(a->kind, "af_xdp");
+	assert_string_equal(a->device, "eth1");
+	assert_true(a->zero_copy);
+	assert_string_equal(b->device, "eth2");
+	assert_false(b->zero_copy);
 	config_spec_destroy(spec);
 }
 
