@@ -63,16 +63,16 @@ static void burst_run(struct burst *b)
 	cycles_spent(w, CYCLES_OUTPUT);
 }
 
-uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t queue)
+uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t queue, uint32_t max)
 {
 	struct burst *b = &w->ingress;
 	const struct backend_ops *ops = port->backend->ops;
 	struct port_conf *conf;
 
-	b->count = (uint16_t)ops->rx(port->backend, queue, w->pool, b->pkts, XVS_BATCH_MAX);
-	cycles_spent(w, b->count ? CYCLES_RX : CYCLES_IDLE);
+	b->count = (uint16_t)ops->rx(port->backend, queue, w->pool, b->pkts, max);
 	if (b->count == 0)
 		return 0;
+	cycles_spent(w, CYCLES_RX);
 	/* in this order: an entry never looks newer than the configuration it was judged on */
 	w->epoch = epoch_now();
 	conf = rcu_read(&port->conf);
@@ -86,8 +86,8 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	burst_run(b);
 	if (ops->rx_done)
 		ops->rx_done(port->backend, queue);
-	cycles_spent(w, CYCLES_RX);
 	flow_reclaim(w->cache);
+	cycles_spent(w, CYCLES_RX);
 	return b->count;
 }
 

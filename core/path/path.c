@@ -52,7 +52,7 @@ static void worker_finish(struct path_worker *w)
 
 static bool worker_open(struct path_worker *w)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = WAKE_TAG };
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
 
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->w.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -125,7 +125,7 @@ static int path_start(struct path *path, const struct path_config *c, struct xvs
 	if (e)
 		return e;
 	path->refill = loop_timer_create(c->loop, refill, path);
-	if (!path->refill)
+	if (!path->refill || !balance_start(path))
 		return error_set(err, -ENOMEM, "", "packet path: out of memory");
 	for (uint32_t i = 0; i < c->workers; i++) {
 		path->workers[i] = worker_create(path, i, c->flows ? c->flows : FLOWS_DEFAULT);
@@ -151,6 +151,7 @@ int path_create(const struct path_config *c, struct path **out, struct xvs_error
 		return error_set(err, -ENOMEM, "", "packet path: out of memory");
 	path->loop = c->loop;
 	path->counters = c->counters;
+	path->polling = c->polling;
 	path->env = (struct instance_env){
 		.loop = c->loop,
 		.workers = path->worker_list,
@@ -187,6 +188,7 @@ void path_destroy(struct path *path)
 			(void)pthread_join(path->workers[i]->thread, NULL);
 	}
 	/* letters on their way home may name a worker, or be part of one */
+	balance_stop(path);
 	loop_drain(path->loop);
 	loop_timer_destroy(path->refill);
 	conn_table_destroy(path->conns);

@@ -21,6 +21,7 @@
 
 struct path;
 struct port_conf;
+struct rx_queue;
 
 /* When a worker sleeps: after a while without packets, never, or whenever there is none. */
 enum path_polling { PATH_ADAPTIVE = 0, PATH_BUSY = 1, PATH_INTERRUPT = 2 };
@@ -140,7 +141,8 @@ struct path_port {
 	struct path *path;
 	struct path_switch *sw;
 	struct backend *backend;
-	char name[64]; /* for logs */
+	struct rx_queue *queues; /* backend->rx_queues of them, each some worker's */
+	char name[64];           /* for logs */
 };
 
 enum { PORT_HELD_MAX = 1024 }; /* packets of one entry port that may outlive their batch */

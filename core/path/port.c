@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/str.h"
 #include "path/control.h"
@@ -69,63 +68,21 @@ static void list_replace(struct path_switch *sw, struct port_list *list)
 
 /* ---- receive queues ------------------------------------------------------------------------------ */
 
-struct queue_letter {
-	struct letter letter;
-	struct path_port *port;
-	uint32_t queue;
-};
-
-static void queue_take(struct letter *letter)
+/* A queue in memory is polled; what has neither a descriptor nor arm() cannot be waited for. */
+static struct rx_queue *queues_create(struct path_port *port, const struct backend *backend)
 {
-	struct queue_letter *l = (struct queue_letter *)letter;
-	struct path_worker *w = path_worker_self();
-	int fd = l->port->backend->kick[l->queue];
-	struct epoll_event ev = { .events = EPOLLIN };
+	uint32_t count = backend->rx_queues;
+	struct rx_queue *queues =
+		aligned_alloc(_Alignof(struct rx_queue), (count ? count : 1) * sizeof(*queues));
 
-	ev.data.u32 = w->rx_count;
-	if (w->rx_count < RX_MAX) {
-		w->rx[w->rx_count++] = (struct rx_queue){ l->port, l->queue, fd < 0 };
-		w->polled += fd < 0;
-		w->kernel_queues += l->port->backend->is_kernel != 0;
-		if (fd >= 0)
-			(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev);
+	for (uint32_t i = 0; queues && i < count; i++) {
+		queues[i] = (struct rx_queue){ .port = port,
+					       .nr = i,
+					       .fd = backend->kick[i],
+					       .is_kernel = backend->is_kernel != 0 };
+		queues[i].is_polled = backend->kick[i] < 0 || backend->ops->arm;
 	}
-	free(l);
-}
-
-/* The last queue takes the place of one that goes, and its tag in epoll. */
-static void queue_leave(struct path_worker *w, uint32_t i)
-{
-	struct rx_queue *last = &w->rx[--w->rx_count];
-	int fd = w->rx[i].port->backend->kick[w->rx[i].queue];
-	struct epoll_event ev = { .events = EPOLLIN };
-
-	w->polled -= fd < 0;
-	w->kernel_queues -= w->rx[i].port->backend->is_kernel != 0;
-	if (fd >= 0)
-		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
-	if (i == w->rx_count)
-		return;
-	w->rx[i] = *last;
-	fd = last->port->backend->kick[last->queue];
-	ev.data.u32 = i;
-	if (fd >= 0)
-		(void)epoll_ctl(w->epoll, EPOLL_CTL_MOD, fd, &ev);
-}
-
-static int assign_queues(struct path *path, struct path_port *port)
-{
-	for (uint32_t q = 0; q < port->backend->rx_queues; q++) {
-		struct queue_letter *l = calloc(1, sizeof(*l));
-
-		if (!l)
-			return -ENOMEM;
-		l->port = port;
-		l->queue = q;
-		worker_post(path->worker_list[path->next_worker++ % path->worker_count], &l->letter,
-			    queue_take);
-	}
-	return 0;
+	return queues;
 }
 
 /* ---- coming -------------------------------------------------------------------------------------- */
@@ -146,10 +103,12 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 {
 	struct path_port *port = calloc(1, sizeof(*port));
 	struct port_list *list = list_create(conf->sw->ports, port, NULL);
+	struct rx_queue *queues = queues_create(port, backend);
 
-	if (!port || !list || id == 0 || id >= PORTS_MAX || path->ports[id]) {
+	if (!port || !list || !queues || id == 0 || id >= PORTS_MAX || path->ports[id]) {
 		free(port);
 		free(list);
+		free(queues);
 		free(conf);
 		return error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers",
 				 name);
@@ -159,6 +118,7 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	port->path = path;
 	port->sw = conf->sw;
 	port->backend = backend;
+	port->queues = queues;
 	(void)str_copy(port->name, sizeof(port->name), name);
 	conf->port = port;
 	conf->backend = backend;
@@ -169,7 +129,9 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	rcu_publish(&path->ports[id], port);
 	list_replace(conf->sw, list);
 	*out = port;
-	return assign_queues(path, port);
+	for (uint32_t i = 0; i < backend->rx_queues; i++)
+		balance_add(path, &queues[i]);
+	return 0;
 }
 
 /* ---- being reconfigured --------------------------------------------------------------------------- */
@@ -242,10 +204,7 @@ static void leave_worker(struct path_worker *w, void *arg)
 	struct path_port *port = ((struct removal *)arg)->port;
 	struct retiring r = { w, port->id };
 
-	for (uint32_t i = w->rx_count; i-- > 0;) {
-		if (w->rx[i].port == port)
-			queue_leave(w, i);
-	}
+	poll_remove_port(w, port);
 	later_drop_port(w, port->id);
 	flow_each(w->cache, retire_touching, &r);
 	flow_reclaim(w->cache);
@@ -256,6 +215,7 @@ static void removed(struct rcu_node *node)
 	struct removal *r = (struct removal *)node;
 
 	free(r->port->conf);
+	free(r->port->queues);
 	free(r->port);
 	r->done(r->arg);
 	free(r);
@@ -296,6 +256,7 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	conf->learns = false; /* a letter under way would bring its address back */
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
+	balance_remove(port->path, port);
 	l2_forget_port(&port->sw->l2, port, address_gone, port->sw);
 	path_port_publish(port, conf);
 	list_replace(port->sw, list);

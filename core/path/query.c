@@ -140,7 +140,7 @@ void path_worker_stats(const struct path *path, uint32_t worker, struct worker_s
 		.moves = counter_read(&w->moves),
 		.queues = __atomic_load_n(&w->rx_count, __ATOMIC_RELAXED),
 		.kernel_queues = __atomic_load_n(&w->kernel_queues, __ATOMIC_RELAXED),
-		.load_permille = atomic_load_explicit(&w->load_permille, memory_order_relaxed),
+		.load_permille = w->load_permille,
 		.core = w->core,
 	};
 	for (uint32_t i = 0; i < CYCLES_KINDS; i++) {

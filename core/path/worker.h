@@ -14,11 +14,9 @@
 #include "path/tap.h"
 
 enum {
-	EXITS_MAX = 64,    /* exit ports with packets waiting for their egress chain */
-	RX_MAX = 256,      /* receive queues of one worker */
-	LATER_MAX = 4096,  /* packets that wait for the next burst */
-	LEARN_MAX = 64,    /* addresses on the way to the control thread */
-	WAKE_TAG = RX_MAX, /* in epoll: the wake-up descriptor; else the index of a queue */
+	EXITS_MAX = 64,   /* exit ports with packets waiting for their egress chain */
+	LATER_MAX = 4096, /* packets that wait for the next burst */
+	LEARN_MAX = 64,   /* addresses on the way to the control thread */
 };
 
 /*
@@ -50,11 +48,31 @@ struct exit {
 	struct burst burst;
 };
 
+/*
+ * One receive queue of a port.  The control thread makes it and says which worker serves it; from
+ * then until it is taken away the rest is that worker's.
+ */
 struct rx_queue {
-	struct path_port *port;
-	uint32_t queue;
-	bool ready; /* epoll said so, or there is nothing to ask */
-};
+	struct path_port *port; /* these are constant */
+	uint32_t nr;            /* of the port's */
+	int fd;                 /* -1: nothing can wake its worker */
+	bool is_polled;         /* looked at in each turn while its worker is awake: see poll.c */
+	bool is_kernel;         /* its packets cost system calls */
+	/* the worker's */
+	bool is_ready;                /* worth a look: polled, or epoll said so */
+	bool is_armed;                /* polled, and its kicks are on */
+	uint32_t empties;             /* looked at in vain since it last gave packets */
+	uint32_t cost;                /* of a packet all the way, in cycles: see share.c */
+	int64_t share;                /* cycles that it may still take; negative: took too many */
+	uint64_t cycles;              /* it has taken ever; the control thread reads */
+	struct rx_queue *next, *prev; /* in the worker's ring */
+	/* the control thread's */
+	struct letter letter;
+	struct path_worker *home;
+	struct rx_queue *next_queue; /* of all the path's */
+	uint64_t cycles_seen;
+	uint32_t load; /* permille of a core */
+} __attribute__((aligned(64)));
 
 struct packet_queue {
 	struct packet *head, **tail;
@@ -79,10 +97,20 @@ struct path_worker {
 	struct burst *inside_burst; /* with which batch: for inject() at its port */
 	uint32_t tap_inside;        /* at whose place, where that is captured; 0: elsewhere */
 	struct packet_queue later;  /* resumed, injected, delivered: run in the next burst */
+	/* receive queues: poll.c, share.c */
+	struct rx_queue *rx; /* a ring, NULL: none; who is served first goes round */
 	uint32_t rx_count;
-	uint32_t rx_next; /* round robin */
-	struct rx_queue rx[RX_MAX];
-	uint32_t polled; /* of them that have no descriptor to sleep on */
+	uint32_t kernel_queues; /* of them: their packets cost system calls */
+	uint32_t polled_queues; /* of them: looked at in each turn */
+	uint32_t deaf_queues;   /* of them: polled ones that cannot wake anybody */
+	uint32_t turns;
+	uint32_t busy_queues; /* had packets in the last turn */
+	uint32_t cheapest;    /* cycles a packet of the cheapest of those */
+	bool has_more;        /* after a turn: some queue is known or likely to have packets */
+	uint64_t look_due_ns; /* when to ask epoll although there is work */
+	uint64_t memory_ns;   /* when a polled queue last gave packets */
+	uint64_t asleep_ns;   /* when it fell asleep; 0: it has had packets since */
+	uint64_t patience_ns; /* how much longer than the least to poll in vain */
 	int epoll;
 	uint32_t exit_count;
 	uint16_t exit_of[PORTS_MAX]; /* index into exits + 1 */
@@ -99,11 +127,11 @@ struct path_worker {
 	uint64_t bursts, packets, sleeps, stale, rejudged;
 	uint64_t cycles[CYCLES_KINDS]; /* what they went to, and the time up to which: */
 	uint64_t cycles_until;
-	uint64_t moves;                 /* queues that came from other workers */
-	uint32_t kernel_queues;         /* of rx[]: those whose backend makes system calls */
-	int32_t core;                   /* -1: not pinned */
-	_Atomic uint32_t load_permille; /* over the last second; the control thread writes */
-	_Atomic uint64_t progress;      /* odd: in a burst; the control thread watches it */
+	uint64_t moves; /* queues that came from other workers */
+	int32_t core;   /* -1: not pinned */
+	/* the control thread's: load over the last second, and from when and what it was measured */
+	uint32_t load_permille;
+	uint64_t busy_seen;
 	_Atomic uint32_t stop;
 	pthread_t thread;
 	bool started;
@@ -124,7 +152,12 @@ struct path {
 	struct instance *instances[INSTANCES_MAX]; /* bound ones; published */
 	struct path_switch *instance_switch[INSTANCES_MAX];
 	struct loop_timer *refill;
-	uint32_t next_worker;            /* for queues */
+	enum path_polling polling;
+	struct rx_queue *queues; /* of all ports: [control] */
+	struct queue_move *move; /* under way: balance.c */
+	struct loop_timer *balance;
+	uint64_t balanced_cycles;        /* when loads were last measured */
+	uint64_t move_due_ns;            /* the next one, at the earliest */
 	_Atomic uint64_t fragments_held; /* by the tracker, all workers */
 };
 
@@ -293,12 +326,35 @@ void hostcalls_fill(struct instance_env *env);
 int path_collect(const struct xvs_host *h, void (*done)(void *arg),
 		 void *arg); /* collect.c, [control] */
 
-/* ---- thread.c ---- */
+/* ---- each.c ---- */
 /* A letter to each worker, then one back to the control thread: done(arg). */
 int path_each_worker(struct path *path, void (*fn)(struct path_worker *w, void *arg),
 		     void (*done)(void *arg), void *arg);
+
+/* ---- thread.c ---- */
 void *worker_main(void *arg);
 /* One turn: letters, timers, held packets, all queues that are ready.  How much there was to do. */
 uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_timer);
+
+/* ---- poll.c: which queues are looked at, and when a worker sleeps ---- */
+void poll_add(struct path_worker *w, struct rx_queue *q);
+void poll_remove(struct path_worker *w, struct rx_queue *q);
+void poll_remove_port(struct path_worker *w, const struct path_port *port);
+/* A visit to each queue that is ready; how many packets came. */
+uint32_t poll_queues(struct path_worker *w);
+/* After a turn that did 'done' things: is there nothing to stay awake for? */
+bool poll_may_sleep(const struct path_worker *w, uint32_t done);
+/* Asks the kernel what is ready where that is due, without waiting. */
+void poll_look(struct path_worker *w);
+/* Waits at most so long, offline for RCU, unless packets came meanwhile. */
+void poll_sleep(struct path_worker *w, int timeout_ms);
+
+/* ---- share.c: deficit round robin in cycles ---- */
+void share_open(struct rx_queue *q);
+/* What each busy queue may take in this turn, from what the last one cost. */
+uint32_t share_of_turn(const struct path_worker *w);
+/* How many packets this visit may take; 0: the queue is in debt. */
+uint32_t share_visit(struct rx_queue *q, uint32_t share);
+void share_pay(struct rx_queue *q, uint64_t cycles, uint32_t packets);
 
 #endif /* XVS_PATH_WORKER_H */

@@ -15,9 +15,11 @@
  * KICK   poll descriptor of a receive queue for epoll (level-triggered), -1: must be polled.  Constant
  *        from open() on: a backend whose descriptors come and go gives an epoll descriptor of its
  *        own, in which they come and go.
- * SLEEP  a queue in memory (is_kernel == 0) is polled while its worker is awake and asks nobody to be
- *        woken.  Before the worker sleeps it calls arm() for each such queue; arm() says true when
- *        packets are there already, and then nobody sleeps.  After sleep it calls disarm().
+ * SLEEP  a queue with arm(), or without a descriptor, is polled while its worker is awake; others when
+ *        epoll says so.  Before the worker sleeps it calls arm(): the far end is to kick.  True:
+ *        packets are there already, and then nobody sleeps.  disarm() is called when it polls the
+ *        queue again, once packets or a kick came: no more kicks, those up to now are cleared.  A
+ *        far end may kick whenever it likes, armed or not.
  * LATE   what a backend can do (offloads, link, queues that give packets) may change while it is
  *        open, as a guest's driver comes and goes: the control thread changes it while no packet of
  *        the queue concerned is under way, workers read it once a burst.

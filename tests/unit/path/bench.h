@@ -75,6 +75,8 @@ struct bench {
 };
 
 static struct bench bench;
+static int bench_kick_fd = -1; /* of ports to come */
+static bool bench_is_kernel;
 static char bench_trace[256]; /* a letter for each call, in order */
 
 /* Workers of their own leave no trace: its order would mean nothing. */
@@ -294,6 +296,8 @@ static inline struct port_conf *bench_port(uint32_t id)
 	memory_init(p->memory);
 	if (bench.next_ops)
 		p->memory->base.ops = bench.next_ops;
+	p->memory->base.kick[0] = bench_kick_fd;
+	p->memory->base.is_kernel = bench_is_kernel;
 	p->read = 0;
 	p->conf = (struct port_conf){ .sw = bench.sw, .is_open = true };
 	p->conf.ingress.conn_place = CHAIN_MAX;

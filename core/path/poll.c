@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * poll.c - which receive queues a worker looks at, and when it sleeps.
+ *
+ * Two kinds of queue.  One in memory (a guest's ring) is polled in each turn, and as long as its
+ * worker is awake nobody needs to wake it: its kicks are off.  One behind system calls (a tap) is
+ * looked at when epoll says that it has something, because asking it in vain costs as much as a
+ * packet.
+ *
+ * When no polled queue has given packets for a while, the worker arms them all, looks once more,
+ * and sleeps in epoll, offline for RCU.  How long that while is adapts: packets that come soon after
+ * it fell asleep make it more patient, a long sleep makes it less so.
+ */
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "path/burst.h"
+#include "path/worker.h"
+
+enum {
+	PATIENCE_MIN_NS = 20 * NS_PER_US,
+	PATIENCE_STEP_NS = 20 * NS_PER_US,
+	PATIENCE_MAX_NS = 80 * NS_PER_US, /* more than the least */
+	LONG_SLEEP_NS = NS_PER_MS,
+	/* under load, kernel queues wait at most so long; without any, kicks that came late do */
+	LOOK_NS = 50 * NS_PER_US,
+	LOOK_RARELY_NS = 10 * NS_PER_MS,
+	EVENTS_MAX = 64,
+	/* so many polled queues cost nothing to speak of; beyond, silent ones get every eighth turn */
+	POLLED_MANY = 16,
+	EMPTIES_MANY = 64,
+	SILENT_TURNS = 8,
+};
+
+/* ---- one queue ------------------------------------------------------------------------------- */
+
+/* True: packets are there already, or what wakes us later is not certain. */
+static bool queue_arm(struct rx_queue *q)
+{
+	struct backend *b = q->port->backend;
+
+	if (q->is_armed || !b->ops->arm)
+		return false;
+	q->is_armed = !b->ops->arm(b, q->nr);
+	return !q->is_armed;
+}
+
+static void queue_disarm(struct rx_queue *q)
+{
+	struct backend *b = q->port->backend;
+
+	if (b->ops->disarm)
+		b->ops->disarm(b, q->nr);
+	q->is_armed = false;
+}
+
+static void count_queue(struct path_worker *w, const struct rx_queue *q, int by)
+{
+	/* read by the control thread */
+	__atomic_store_n(&w->rx_count, w->rx_count + (uint32_t)by, __ATOMIC_RELAXED);
+	if (q->is_kernel)
+		__atomic_store_n(&w->kernel_queues, w->kernel_queues + (uint32_t)by,
+				 __ATOMIC_RELAXED);
+	w->polled_queues += q->is_polled ? (uint32_t)by : 0;
+	w->deaf_queues += q->fd < 0 ? (uint32_t)by : 0;
+}
+
+void poll_add(struct path_worker *w, struct rx_queue *q)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = q };
+	struct rx_queue *first = w->rx ? w->rx : q;
+
+	q->next = first;
+	q->prev = w->rx ? first->prev : q;
+	q->prev->next = q;
+	first->prev = q;
+	w->rx = first;
+	q->is_ready = q->is_polled;
+	q->empties = 0;
+	share_open(q);
+	count_queue(w, q, 1);
+	if (q->is_polled)
+		queue_disarm(q);
+	if (q->fd >= 0)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, q->fd, &ev);
+}
+
+void poll_remove(struct path_worker *w, struct rx_queue *q)
+{
+	if (q->fd >= 0)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, q->fd, NULL);
+	if (w->rx == q)
+		w->rx = q->next == q ? NULL : q->next;
+	q->prev->next = q->next;
+	q->next->prev = q->prev;
+	count_queue(w, q, -1);
+}
+
+void poll_remove_port(struct path_worker *w, const struct path_port *port)
+{
+	struct rx_queue *q = w->rx;
+
+	for (uint32_t n = w->rx_count; n > 0; n--) {
+		struct rx_queue *next = q->next;
+
+		if (q->port == port)
+			poll_remove(w, q);
+		q = next;
+	}
+}
+
+/* ---- a turn ---------------------------------------------------------------------------------- */
+
+static bool is_worth_a_look(const struct path_worker *w, const struct rx_queue *q)
+{
+	if (!q->is_ready)
+		return false;
+	return w->polled_queues <= POLLED_MANY || q->empties < EMPTIES_MANY || !w->busy_queues ||
+	       (w->turns + q->port->id) % SILENT_TURNS == 0;
+}
+
+/* Packets that came soon after it fell asleep were worth waiting for. */
+static void adapt_patience(struct path_worker *w)
+{
+	uint64_t slept = w->w.now_ns - w->asleep_ns;
+
+	if (slept < PATIENCE_MAX_NS && w->patience_ns < PATIENCE_MAX_NS)
+		w->patience_ns += PATIENCE_STEP_NS;
+	else if (slept > LONG_SLEEP_NS)
+		w->patience_ns /= 2;
+	w->asleep_ns = 0;
+}
+
+static void note_polled(struct path_worker *w, struct rx_queue *q)
+{
+	w->memory_ns = w->w.now_ns;
+	if (w->asleep_ns)
+		adapt_patience(w);
+	if (q->is_armed)
+		queue_disarm(q);
+}
+
+static uint32_t visit(struct path_worker *w, struct rx_queue *q, uint32_t packets)
+{
+	uint64_t start = w->cycles_until;
+	uint32_t got = burst_receive(w, q->port, q->nr, packets);
+
+	/* less than was asked for: its backend met the end, and epoll tells what comes later */
+	if (got < packets)
+		q->is_ready = q->is_polled;
+	q->empties = got ? 0 : q->empties + 1;
+	if (!got)
+		return 0;
+	share_pay(q, w->cycles_until - start, got);
+	if (q->is_polled)
+		note_polled(w, q);
+	return got;
+}
+
+/* Queues that had packets in a turn, or have and are in debt. */
+struct busy {
+	uint32_t count;
+	uint32_t cheapest;
+};
+
+static uint32_t serve(struct path_worker *w, struct rx_queue *q, uint32_t share, struct busy *busy)
+{
+	uint32_t packets = share_visit(q, share);
+	uint32_t got = packets ? visit(w, q, packets) : 0;
+
+	if (packets && !got)
+		return 0;
+	busy->count++;
+	if (q->cost < busy->cheapest)
+		busy->cheapest = q->cost;
+	w->has_more |= q->is_ready;
+	return got;
+}
+
+uint32_t poll_queues(struct path_worker *w)
+{
+	struct busy busy = { .cheapest = UINT32_MAX };
+	uint32_t share = share_of_turn(w);
+	struct rx_queue *q = w->rx;
+	uint32_t packets = 0;
+
+	w->has_more = false;
+	for (uint32_t n = 0; n < w->rx_count; n++, q = q->next) {
+		if (is_worth_a_look(w, q))
+			packets += serve(w, q, share, &busy);
+	}
+	w->turns++;
+	w->busy_queues = busy.count;
+	w->cheapest = busy.cheapest;
+	if (w->rx)
+		w->rx = w->rx->next;
+	return packets;
+}
+
+/* ---- between turns --------------------------------------------------------------------------- */
+
+bool poll_may_sleep(const struct path_worker *w, uint32_t done)
+{
+	if (done || w->has_more)
+		return false;
+	if (w->path->polling == PATH_BUSY)
+		return w->rx_count == 0;
+	return w->path->polling == PATH_INTERRUPT ||
+	       w->w.now_ns - w->memory_ns >= PATIENCE_MIN_NS + w->patience_ns;
+}
+
+static void read_wake(struct path_worker *w)
+{
+	uint64_t count;
+
+	/* before the letters are taken, or a wake-up would be lost */
+	if (read(w->w.wake_fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* A polled queue is ready anyway: what its descriptor says is that its kicks are on. */
+static void mark_ready(struct path_worker *w, const struct epoll_event *events, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct rx_queue *q = events[i].data.ptr;
+
+		if (!q)
+			read_wake(w);
+		else if (q->is_polled)
+			queue_disarm(q);
+		else
+			q->is_ready = true;
+	}
+}
+
+void poll_look(struct path_worker *w)
+{
+	bool all_polled = w->polled_queues == w->rx_count;
+	struct epoll_event events[EVENTS_MAX];
+
+	if ((all_polled || w->has_more) && w->w.now_ns < w->look_due_ns)
+		return;
+	w->look_due_ns = w->w.now_ns + (uint64_t)(all_polled ? LOOK_RARELY_NS : LOOK_NS);
+	mark_ready(w, events, epoll_wait(w->epoll, events, EVENTS_MAX, 0));
+}
+
+static bool arm_all(struct path_worker *w)
+{
+	struct rx_queue *q = w->rx;
+	bool found = false;
+
+	for (uint32_t n = 0; n < w->rx_count; n++, q = q->next)
+		found |= q->is_polled && queue_arm(q);
+	return found;
+}
+
+void poll_sleep(struct path_worker *w, int timeout_ms)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count;
+
+	if (arm_all(w)) {
+		rcu_quiescent();
+		return;
+	}
+	if (!w->asleep_ns)
+		w->asleep_ns = w->w.now_ns;
+	counter_add(&w->sleeps, 1);
+	rcu_offline();
+	count = epoll_wait(w->epoll, events, EVENTS_MAX, timeout_ms);
+	rcu_online();
+	w->cycles_until = clock_cycles();
+	mark_ready(w, events, count);
+}

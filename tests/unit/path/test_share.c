@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A queue whose packets are dear takes small turns; cycles are the test's, not the clock's. */
+#include "bench.h"
+
+struct source {
+	struct rx_queue queue;
+	uint64_t cost;    /* of a packet, really */
+	uint64_t packets; /* given */
+	uint64_t waiting;
+};
+
+/* One turn over sources, as poll.c makes it. */
+static void turn(struct path_worker *w, struct source *sources, uint32_t count)
+{
+	uint32_t share = share_of_turn(w);
+	uint32_t cheapest = UINT32_MAX;
+	uint32_t busy = 0;
+
+	for (struct source *s = sources; s < sources + count; s++) {
+		uint32_t may = share_visit(&s->queue, share);
+		uint64_t got = may < s->waiting ? may : s->waiting;
+
+		assert_true(may <= XVS_BATCH_MAX);
+		if (may && !got)
+			continue;
+		busy++;
+		if (got)
+			share_pay(&s->queue, got * s->cost, (uint32_t)got);
+		if (s->queue.cost < cheapest)
+			cheapest = s->queue.cost;
+		s->packets += got;
+		s->waiting -= got;
+	}
+	w->busy_queues = busy;
+	w->cheapest = cheapest;
+}
+
+static void source_open(struct source *s, bool is_kernel, uint64_t cost)
+{
+	*s = (struct source){ .cost = cost, .waiting = UINT64_MAX };
+	s->queue.is_kernel = is_kernel;
+	share_open(&s->queue);
+}
+
+static void equal_queues_get_full_bursts(void **state)
+{
+	struct source s[2];
+	struct path_worker w = { .path = NULL };
+
+	(void)state;
+	source_open(&s[0], false, 150);
+	source_open(&s[1], false, 150);
+	for (int i = 0; i < 1000; i++)
+		turn(&w, s, 2);
+	/* but for the first turns, in which costs are found out */
+	assert_in_range(s[0].packets, 63 * 1000, 64 * 1000);
+	assert_in_range(s[1].packets, 63 * 1000, 64 * 1000);
+}
+
+static void a_dear_queue_gets_its_cycles_and_not_its_packets(void **state)
+{
+	struct source s[2];
+	struct path_worker w = { .path = NULL };
+	uint64_t fast, slow;
+
+	(void)state;
+	source_open(&s[0], false, 200);
+	source_open(&s[1], true, 40000);
+	for (int i = 0; i < 10000; i++)
+		turn(&w, s, 2);
+	fast = s[0].packets * 200;
+	slow = s[1].packets * 40000;
+	assert_true(s[0].packets >= (uint64_t)10000 * 60);
+	assert_true(s[1].packets > 0);
+	assert_in_range(fast * 100 / (fast + slow), 45, 60);
+}
+
+static void three_kinds_share_alike(void **state)
+{
+	static const uint64_t costs[] = { 180, 900, 25000 };
+	struct source s[3];
+	struct path_worker w = { .path = NULL };
+	uint64_t all = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		source_open(&s[i], i == 2, costs[i]);
+	for (int i = 0; i < 10000; i++)
+		turn(&w, s, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		all += s[i].packets * costs[i];
+	for (uint32_t i = 0; i < 3; i++)
+		assert_in_range(s[i].packets * costs[i] * 100 / all, 25, 42);
+}
+
+static void who_is_alone_takes_all(void **state)
+{
+	struct source s;
+	struct path_worker w = { .path = NULL };
+
+	(void)state;
+	source_open(&s, true, 40000);
+	for (int i = 0; i < 100; i++)
+		turn(&w, &s, 1);
+	assert_int_equal(s.packets, 100 * XVS_BATCH_MAX);
+}
+
+static void what_was_not_taken_is_not_saved_up(void **state)
+{
+	struct source s[2];
+	struct path_worker w = { .path = NULL };
+
+	(void)state;
+	source_open(&s[0], false, 200);
+	source_open(&s[1], true, 20000);
+	s[1].waiting = 1;
+	for (int i = 0; i < 1000; i++) {
+		s[1].waiting = 1;
+		turn(&w, s, 2);
+	}
+	s[1].packets = 0;
+	s[1].waiting = UINT64_MAX;
+	turn(&w, s, 2);
+	assert_in_range(s[1].packets, 0, 2);
+}
+
+/* A packet that took a second (a debugger, a page fault) does not shut its queue for ever. */
+static void a_debt_has_an_end(void **state)
+{
+	struct source s[2];
+	struct path_worker w = { .path = NULL };
+	uint64_t before;
+	int turns = 0;
+
+	(void)state;
+	source_open(&s[0], false, 200);
+	source_open(&s[1], false, 200);
+	for (int i = 0; i < 10; i++)
+		turn(&w, s, 2);
+	share_pay(&s[1].queue, UINT64_C(2000000000), 1);
+	before = s[1].packets;
+	while (s[1].packets == before && turns++ < 1000)
+		turn(&w, s, 2);
+	assert_true(turns < 1000);
+	/* and its packets are believed to be cheap again */
+	for (int i = 0; i < 1000; i++)
+		turn(&w, s, 2);
+	before = s[1].packets;
+	turn(&w, s, 2);
+	assert_in_range(s[1].packets - before, 60, 64);
+}
+
+/* ---- the same with queues of a switch ---------------------------------------------------------- */
+
+enum { SLOW_CYCLES = 200000 };
+
+/* As a tap: the receiver's stack runs within our write. */
+static uint32_t slow_tx(struct backend *b, unsigned worker, struct packet *const *pkts,
+			uint32_t count)
+{
+	uint64_t until = clock_cycles() + (uint64_t)SLOW_CYCLES * count;
+
+	(void)b;
+	(void)worker;
+	(void)pkts;
+	while (clock_cycles() < until)
+		;
+	return count;
+}
+
+static const struct backend_ops slow_ops = {
+	.kind = "slow",
+	.rx = memory_rx,
+	.rx_done = memory_rx_done,
+	.tx = slow_tx,
+};
+
+static void fill(uint32_t from, uint32_t to)
+{
+	struct memory_frame f = udp(from, to, 7, 40);
+
+	while (memory_push(bench.ports[from].memory, &f))
+		;
+}
+
+static void a_slow_exit_holds_up_nobody_but_who_sends_there(void **state)
+{
+	(void)state;
+	bench_ports(3);
+	bench.next_ops = &slow_ops;
+	(void)bench_port(4);
+	for (int i = 0; i < 200; i++) {
+		fill(1, 3);
+		fill(2, 4);
+		bench_turn();
+	}
+	/* packet by packet the two would be equal */
+	assert_true(bench.ports[2].memory->in_done > 0);
+	assert_true(bench.ports[1].memory->in_done > 8 * bench.ports[2].memory->in_done);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(equal_queues_get_full_bursts),
+		cmocka_unit_test(a_dear_queue_gets_its_cycles_and_not_its_packets),
+		cmocka_unit_test(three_kinds_share_alike),
+		cmocka_unit_test(who_is_alone_takes_all),
+		cmocka_unit_test(what_was_not_taken_is_not_saved_up),
+		cmocka_unit_test(a_debt_has_an_end),
+		BENCH_TEST(a_slow_exit_holds_up_nobody_but_who_sends_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
