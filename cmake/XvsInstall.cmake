@@ -15,6 +15,17 @@ configure_file(${PROJECT_SOURCE_DIR}/cmake/xvs-extension.pc.in
 install(FILES ${PROJECT_BINARY_DIR}/xvs-extension.pc
 	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+include(CMakePackageConfigHelpers)
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/xvs-extension)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/xvs-extensionConfig.cmake.in
+	${PROJECT_BINARY_DIR}/xvs-extensionConfig.cmake INSTALL_DESTINATION ${package}
+	PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/xvs-extensionConfigVersion.cmake
+	COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/xvs-extensionConfig.cmake
+	${PROJECT_BINARY_DIR}/xvs-extensionConfigVersion.cmake
+	${PROJECT_SOURCE_DIR}/cmake/extension.map DESTINATION ${package})
+
 # docs/man/NAME.SECTION; the section decides the folder.
 file(GLOB manuals CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.[1-8])
 foreach(manual IN LISTS manuals)

@@ -37,11 +37,15 @@ def installed(tmp_path_factory):
     return root
 
 
+def copy_from_guide(language, file):
+    text, = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"),
+                       re.MULTILINE | re.DOTALL)
+    file.write_text(text, encoding="utf-8")
+
+
 def built(compiler, installed, folder):
     """The C of the guide as a shared object in 'folder', by pkg-config."""
-    source, = re.findall(r"^```c\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"),
-                         re.MULTILINE | re.DOTALL)
-    (folder / "notelnet.c").write_text(source, encoding="utf-8")
+    copy_from_guide("c", folder / "notelnet.c")
     package, = installed.rglob("xvs-extension.pc")
     flags = subprocess.run(
         ["pkg-config", "--cflags", "xvs-extension"], text=True, capture_output=True, check=True,
@@ -72,6 +76,25 @@ def test_it_keeps_telnet_out_until_it_is_allowed(hosts, xvsd, tmp_path, tool, in
     daemon.do("policy", "set", "lab/vm2", f"{ID}/1", "allow=true")
     assert vm1.connects("10.77.0.2", 23)
     listener.close()
+
+
+def test_the_package_of_cmake_makes_the_same_module(tmp_path, tool, installed):
+    package = next(installed.rglob("xvs-extensionConfig.cmake")).parent
+    copy_from_guide("c", tmp_path / "notelnet.c")
+    copy_from_guide("cmake", tmp_path / "CMakeLists.txt")
+    for command in (
+            ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_C_COMPILER={tool('gcc')}",
+             "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror", f"-Dxvs-extension_DIR={package}"],
+            ["cmake", "--build", tmp_path / "build"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    module = tmp_path / "build" / "notelnet.so"
+    symbols = subprocess.run(["nm", "-D", "--defined-only", module], capture_output=True,
+                             text=True, check=True).stdout.split()
+    assert symbols[2::3] == ["xvs_module_1"]
+    shown = subprocess.run([str(BUILD / "bin" / "xvsctl"), "ext", "show", module],
+                           capture_output=True, text=True, check=True).stdout
+    assert ID in shown
 
 
 @pytest.mark.parametrize("header", ["capture", "counters", "protocol"])
