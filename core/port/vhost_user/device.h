@@ -188,9 +188,10 @@ struct vhost_device {
 	uint32_t workers;
 	struct loop *loop;
 	char port_name[64];
-	struct vhost_mirror *mirror;   /* NULL: no state directory */
-	struct vhost_scratch *scratch; /* tx.c: one a worker */
-	struct session *session;       /* [control] */
+	struct vhost_mirror *mirror;         /* NULL: no state directory */
+	struct vhost_mirror *private_mirror; /* ring.c: then this one, which nobody takes up */
+	struct vhost_scratch *scratch;       /* tx.c: one a worker */
+	struct session *session;             /* [control] */
 	_Atomic uint32_t is_broken; /* set once by whoever sees it; cleared with a new front end */
 	char broken_why[120]; /* written by the one who set is_broken, before 'broken' is sent */
 	struct letter broken; /* under way while is_sent */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user/chain.c - chains of any shape: several descriptors, a table of them elsewhere
+ * (indirect, one level deep, at the end of a chain), pieces of no length.
+ *
+ * Every step is paid from a budget, so a chain that bites its own tail ends as one that is too
+ * long.  Sources: virtio 1.2, 2.7.5.3 (split) and 2.8.7 (packed) for tables.
+ */
+#include "port/vhost_user/vring.h"
+
+struct gathering {
+	struct vring *vr;
+	struct vring_stage *st;
+	struct vring_chain chain;
+	bool is_writable;
+	uint32_t steps_left;
+};
+
+uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len)
+{
+	for (uint32_t i = 0; i < vr->view->region_count; i++) {
+		const struct vhost_region *r = &vr->view->regions[i];
+		uint64_t off = guest - r->guest;
+
+		if (off < r->size && len <= r->size - off) {
+			vr->region = i;
+			return r->host + off;
+		}
+	}
+	return NULL;
+}
+
+static bool refuse(const struct vring *vr, const char *why)
+{
+	vhost_break(vr->device, why);
+	return false;
+}
+
+static bool add(struct gathering *g, const struct vring_desc *d)
+{
+	struct vring_segment *s = &g->st->segments[g->chain.first + g->chain.count];
+	uint8_t *at;
+
+	if (g->steps_left-- == 0)
+		return refuse(g->vr, "a chain of descriptors does not end");
+	if (((d->flags & DESC_WRITE) != 0) != g->is_writable)
+		return refuse(g->vr, g->is_writable ? "a buffer to receive into is read-only"
+						    : "a buffer to send from is write-only");
+	if (d->len == 0)
+		return true;
+	at = vring_address(g->vr, d->addr, d->len);
+	if (!at)
+		return refuse(g->vr, "a buffer is outside of the guest's memory");
+	*s = (struct vring_segment){ at, d->addr, d->len };
+	g->chain.count++;
+	g->chain.bytes += d->len;
+	return true;
+}
+
+/* A split ring's table is linked like the ring itself; a packed ring's is read from end to end. */
+static bool add_table(struct gathering *g, const uint8_t *table, uint32_t entries)
+{
+	bool is_packed = g->vr->is_packed;
+	uint32_t nr = 0;
+
+	for (;;) {
+		struct vring_desc d = desc_read(table, nr);
+		bool goes_on = is_packed ? nr + 1 < entries : (d.flags & DESC_NEXT) != 0;
+
+		if (!is_packed && d.flags & DESC_INDIRECT)
+			return refuse(g->vr, "a table of descriptors leads to another");
+		if (!add(g, &d))
+			return false;
+		if (!goes_on)
+			return true;
+		nr = is_packed ? nr + 1 : d.next;
+		if (nr >= entries)
+			return refuse(g->vr, "a descriptor leads out of its table");
+	}
+}
+
+static bool add_indirect(struct gathering *g, const struct vring_desc *d)
+{
+	uint32_t entries = d->len / DESC_BYTES;
+	uint8_t *table;
+
+	if (!vhost_has(g->vr->view->features, VHOST_RING_INDIRECT))
+		return refuse(g->vr, "a table of descriptors, which were not agreed on");
+	if (d->flags & DESC_NEXT)
+		return refuse(g->vr, "a chain goes on behind a table of descriptors");
+	if (d->len % DESC_BYTES || entries == 0 || entries > VHOST_SIZE_MAX)
+		return refuse(g->vr, "a table of descriptors has a length that cannot be");
+	table = vring_address(g->vr, d->addr, d->len);
+	if (!table)
+		return refuse(g->vr, "a table of descriptors is outside of the guest's memory");
+	return add_table(g, table, entries);
+}
+
+static uint32_t next_slot(const struct vring *vr, uint32_t slot, const struct vring_desc *d)
+{
+	if (!vr->is_packed)
+		return d->next;
+	return slot + 1u < vr->at->size ? slot + 1u : 0;
+}
+
+/* Slots of the ring that the chain takes; *d ends as its last descriptor. */
+static uint32_t add_chain(struct gathering *g, struct vring_desc *d, uint32_t slot)
+{
+	const struct vring *vr = g->vr;
+	uint32_t slots = 1;
+
+	for (;;) {
+		if (d->flags & DESC_INDIRECT)
+			return add_indirect(g, d) ? slots : 0;
+		if (!add(g, d))
+			return 0;
+		if (!(d->flags & DESC_NEXT))
+			return slots;
+		slot = next_slot(vr, slot, d);
+		if (slot >= vr->at->size || ++slots > vr->at->size) {
+			(void)refuse(vr, "a chain of descriptors leads out of its ring");
+			return 0;
+		}
+		*d = desc_read(vr->at->desc, slot);
+	}
+}
+
+uint32_t chain_gather(struct vring *vr, struct vring_stage *st, struct vring_desc d, uint32_t slot,
+		      bool is_writable)
+{
+	struct gathering g = {
+		.vr = vr,
+		.st = st,
+		.chain = { .first = st->segment_count },
+		.is_writable = is_writable,
+		.steps_left = VHOST_SIZE_MAX,
+	};
+	uint32_t slots = add_chain(&g, &d, slot);
+	uint16_t id = vr->is_packed ? d.next : (uint16_t)slot;
+
+	if (!slots)
+		return 0;
+	st->segment_count += g.chain.count;
+	st->chains[st->chain_count] = g.chain;
+	st->used[st->chain_count++] =
+		(struct vhost_used){ id, (uint16_t)(vr->is_packed ? slots : 1), 0 };
+	return slots;
+}

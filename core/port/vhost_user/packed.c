@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user/packed.c - the packed ring (virtio 1.2, 2.8).
+ *
+ * One table of descriptors that both sides write: address (8), length (4), id (2), flags (2).  A
+ * used element takes the place of the first descriptor of a chain given back, not always the same
+ * chain, and as many places are skipped as that one had descriptors.
+ */
+#include "port/vhost_user/vring.h"
+
+enum { REST_AT = 8, FLAGS_SHIFT = 48, ID_SHIFT = 32 };
+/* Event suppression: off_wrap (2), flags (2) (2.8.10). */
+enum { EVENT_ENABLE = 0, EVENT_DISABLE = 1, EVENT_DESC = 2 };
+
+static uint32_t slot_of(uint16_t position)
+{
+	return position & POSITION_SLOT;
+}
+
+/* Length, id and flags.  Acquire: the guest writes the flags last. */
+static uint64_t read_rest(const struct vring *vr, uint32_t slot)
+{
+	const uint8_t *at = vr->at->desc + (size_t)slot * DESC_BYTES + REST_AT;
+
+	return __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_ACQUIRE);
+}
+
+static void write_rest(const struct vring *vr, uint32_t slot, uint64_t rest, int order)
+{
+	uint8_t *at = vr->at->desc + (size_t)slot * DESC_BYTES + REST_AT;
+
+	__atomic_store_n((uint64_t *)(void *)at, rest, order);
+}
+
+/* Available in this lap: the avail bit is the wrap counter, the used bit is not. */
+static bool is_available(uint16_t position, uint64_t rest)
+{
+	const uint32_t both = DESC_AVAIL | DESC_USED;
+	uint32_t expected = position & POSITION_WRAP ? DESC_AVAIL : DESC_USED;
+
+	return (rest >> FLAGS_SHIFT & both) == expected;
+}
+
+bool packed_has(const struct vring *vr, uint16_t position)
+{
+	return is_available(position, read_rest(vr, slot_of(position)));
+}
+
+bool packed_used_bit(const struct vring *vr, uint16_t position)
+{
+	return (read_rest(vr, slot_of(position)) >> FLAGS_SHIFT & DESC_USED) != 0;
+}
+
+static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
+							    struct vring_stage *st, uint32_t want,
+							    bool is_writable)
+{
+	uint32_t size = vr->at->size;
+	uint16_t position = st->position;
+	uint32_t done = 0;
+
+	for (; done < want && st->segment_count < STAGE_SEGMENTS; done++) {
+		uint32_t slot = slot_of(position);
+		uint64_t rest = read_rest(vr, slot);
+		struct vring_desc d;
+		uint32_t slots = 1;
+
+		if (!is_available(position, rest))
+			break;
+		d = desc_of(guest_read64(vr->at->desc + (size_t)slot * DESC_BYTES), rest);
+		if (!chain_single(vr, st, d, d.next, is_writable))
+			slots = chain_gather(vr, st, d, slot, is_writable);
+		if (!slots)
+			break;
+		position = packed_forward(position, slots, size);
+	}
+	st->position = position;
+	return done;
+}
+
+/* More than the ring has cannot be available: used elements are not written in between. */
+uint32_t packed_stage(struct vring *vr, struct vring_stage *st, uint32_t want, bool is_writable)
+{
+	if (want > STAGE_CHAINS)
+		want = STAGE_CHAINS;
+	return is_writable ? stage(vr, st, want, true) : stage(vr, st, want, false);
+}
+
+/* ---- giving back ---------------------------------------------------------------------------------- */
+
+static void log_descriptor(const struct vring *vr, uint32_t slot)
+{
+	if (vr->logs_ring)
+		vhost_log(vr->view, vr->at->desc_guest + (uint64_t)slot * DESC_BYTES + REST_AT, 8);
+}
+
+static uint64_t used_rest(const struct vhost_used *u, uint16_t position, bool is_writable)
+{
+	uint64_t flags = position & POSITION_WRAP ? DESC_AVAIL | DESC_USED : 0;
+
+	if (is_writable)
+		flags |= DESC_WRITE;
+	return u->len | (uint64_t)u->id << ID_SHIFT | flags << FLAGS_SHIFT;
+}
+
+/* The first element last: the driver looks at them in order, so it sees all of them or none. */
+uint16_t packed_publish(const struct vring *vr, uint16_t position, const struct vhost_used *used,
+			uint32_t count, bool is_writable)
+{
+	uint32_t size = vr->at->size;
+	uint16_t at = position;
+
+	if (count == 0)
+		return position;
+	for (uint32_t i = 0; i < count; i++) {
+		if (i > 0) {
+			write_rest(vr, slot_of(at), used_rest(&used[i], at, is_writable),
+				   __ATOMIC_RELAXED);
+			log_descriptor(vr, slot_of(at));
+		}
+		at = packed_forward(at, used[i].slots, size);
+	}
+	/* release: all the others, and the bytes in the buffers; pairs with the driver's acquire */
+	write_rest(vr, slot_of(position), used_rest(&used[0], position, is_writable),
+		   __ATOMIC_RELEASE);
+	log_descriptor(vr, slot_of(position));
+	return at;
+}
+
+/* ---- notification (2.8.10, 2.8.21.3) ---------------------------------------------------------------- */
+
+bool packed_wants_call(const struct vring *vr, uint16_t from, uint16_t to)
+{
+	const void *at = vr->at->driver;
+	uint32_t word = __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED);
+	uint32_t flags = word >> 16 & 3;
+	uint32_t event = slot_of((uint16_t)word);
+	uint32_t start = slot_of(from);
+	uint32_t end = slot_of(to);
+
+	if (flags != EVENT_DESC || !vr->has_event)
+		return flags != EVENT_DISABLE;
+	/* all as distances back from 'to', in the lap that it is in */
+	if ((from ^ to) & POSITION_WRAP)
+		start -= vr->at->size;
+	if ((word ^ to) & POSITION_WRAP)
+		event -= vr->at->size;
+	return (uint16_t)(end - event - 1) < (uint16_t)(end - start);
+}
+
+void packed_ask(const struct vring *vr, uint16_t position, bool wanted)
+{
+	uint32_t flags = EVENT_DISABLE;
+	uint32_t word;
+
+	if (wanted)
+		flags = vr->has_event ? EVENT_DESC : EVENT_ENABLE;
+	word = position | flags << 16;
+	__atomic_store_n((uint32_t *)(void *)vr->at->device, word, __ATOMIC_RELAXED);
+	if (vr->logs_ring)
+		vhost_log(vr->view, vr->at->device_guest, 4);
+}

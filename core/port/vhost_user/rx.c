@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user/rx.c - packets out of a guest's transmit ring.
+ *
+ * The first bytes are copied into the packet, where the guest cannot change them any more; the
+ * payload stays where it is and is lent to the path until rx_done(), which gives the batch back.
+ * Positions move only then: a daemon that dies in between reads the same packets again.
+ */
+#include <assert.h>
+
+#include "base/bytes.h"
+#include "base/copy.h"
+#include "port/vhost_user/batch.h"
+
+enum { FRAME_MIN = 14, NET_PLAIN = 0xffff }; /* flags and gso_type of a header: nothing to do */
+
+/* ---- the announcement of a guest that has moved ------------------------------------------------- */
+
+enum { RARP_BYTES = 60, ETHERTYPE_RARP = 0x8035, RARP_REQUEST = 3 };
+
+/* RFC 903, a request for the guest's own address, as QEMU sends it: switches learn where it is. */
+static struct packet *make_rarp(const uint8_t mac[6], struct pool *pool)
+{
+	static const uint8_t ether_ipv4[6] = { 0, 1, 8, 0, 6, 4 };
+	struct packet *p = packet_new(pool);
+	uint8_t *b;
+
+	if (!p)
+		return NULL;
+	b = p->x.data;
+	memset(b, 0, RARP_BYTES);
+	memset(b, 0xff, 6);
+	memcpy(b + 6, mac, 6);
+	put_be16(b + 12, ETHERTYPE_RARP);
+	memcpy(b + 14, ether_ipv4, sizeof(ether_ipv4));
+	put_be16(b + 20, RARP_REQUEST);
+	memcpy(b + 22, mac, 6);
+	memcpy(b + 32, mac, 6);
+	p->x.len = RARP_BYTES;
+	p->x.linear = RARP_BYTES;
+	return p;
+}
+
+static bool is_rarp_due(const struct vhost_device *d, unsigned queue)
+{
+	return queue == 0 && atomic_load_explicit(&d->rarp_due, memory_order_relaxed);
+}
+
+/* Acquire: pairs with the control thread's release behind the address. */
+static uint32_t take_rarp(struct vhost_device *d, struct pool *pool, struct packet **out)
+{
+	if (!atomic_exchange_explicit(&d->rarp_due, 0, memory_order_acquire))
+		return 0;
+	*out = make_rarp(d->rarp_mac, pool);
+	return *out != NULL;
+}
+
+/* ---- one packet ------------------------------------------------------------------------------------ */
+
+/* Where in a chain we are. */
+struct reading {
+	const struct vring_segment *s;
+	uint32_t left; /* segments, this one included */
+	uint32_t off;  /* in this one */
+};
+
+static void read_bytes(struct reading *r, uint8_t *to, uint32_t len)
+{
+	while (len > 0 && r->left > 0) {
+		uint32_t here = r->s->len - r->off;
+		uint32_t some = here < len ? here : len;
+
+		memcpy(to, r->s->at + r->off, some);
+		to += some;
+		len -= some;
+		r->off += some;
+		if (r->off == r->s->len) {
+			r->s++;
+			r->left--;
+			r->off = 0;
+		}
+	}
+}
+
+/* What is left of the chain stays where it is. */
+static void lend(struct reading *r, struct packet *p, struct iovec *runs)
+{
+	p->tail = runs;
+	for (; r->left > 0; r->left--, r->s++) {
+		*runs++ = (struct iovec){ r->s->at + r->off, r->s->len - r->off };
+		r->off = 0;
+	}
+	p->tail_count = (uint16_t)(runs - p->tail);
+}
+
+static bool take_header(struct packet *p, const uint8_t header[VNET_BYTES], uint32_t size)
+{
+	uint16_t kind;
+
+	memcpy(&kind, header, sizeof(kind));
+	return (kind & NET_PLAIN) == 0 || vnet_read(p, header, size);
+}
+
+/* In one descriptor, header in front: nearly all there are. */
+static bool fill_single(struct packet *p, const struct vring_segment *s, uint32_t header_bytes,
+			struct iovec *run)
+{
+	const uint8_t *from = s->at + header_bytes;
+	uint32_t len = s->len - header_bytes;
+	uint64_t header[2];
+
+	header[0] = guest_read64(s->at);
+	header[1] = guest_read64(s->at + 8); /* some of it the first of the frame */
+	if (!take_header(p, (const uint8_t *)header, header_bytes))
+		return false;
+	p->x.len = len;
+	if (len <= PACKET_HEAD) {
+		copy_short(p->x.data, from, len);
+		p->x.linear = len;
+		return true;
+	}
+	memcpy(p->x.data, from, PACKET_HEAD);
+	p->x.linear = PACKET_HEAD;
+	*run = (struct iovec){ s->at + header_bytes + PACKET_HEAD, len - PACKET_HEAD };
+	p->tail = run;
+	p->tail_count = 1;
+	return true;
+}
+
+/* So many pieces that they are put into one: a packet of another shape takes the place of *p. */
+static bool put_together(struct packet **p, struct reading *r, uint32_t len)
+{
+	struct packet *whole = packet_new_linear((*p)->pool, len);
+
+	if (!whole)
+		return false;
+	whole->x.flags = (*p)->x.flags;
+	whole->x.gso_type = (*p)->x.gso_type;
+	whole->x.gso_size = (*p)->x.gso_size;
+	whole->x.csum_start = (*p)->x.csum_start;
+	whole->x.csum_off = (*p)->x.csum_off;
+	read_bytes(r, whole->x.data, len);
+	packet_free(*p);
+	*p = whole;
+	return true;
+}
+
+static bool fill_any(struct packet **p, const struct vring_chain *c, const struct vring_segment *s,
+		     uint32_t header_bytes, struct iovec *runs)
+{
+	struct reading r = { s, c->count, 0 };
+	uint32_t len = (uint32_t)c->bytes - header_bytes;
+	uint32_t linear = len < PACKET_HEAD ? len : PACKET_HEAD;
+	uint8_t header[VNET_BYTES] = { 0 };
+
+	read_bytes(&r, header, header_bytes);
+	if (!take_header(*p, header, header_bytes))
+		return false;
+	if (r.left > RUNS_MAX)
+		return put_together(p, &r, len);
+	read_bytes(&r, (*p)->x.data, linear);
+	(*p)->x.len = len;
+	(*p)->x.linear = linear;
+	lend(&r, *p, runs);
+	return true;
+}
+
+/* ---- a batch ----------------------------------------------------------------------------------------- */
+
+struct receiving {
+	struct vring vr;
+	struct vring_stage st;
+	struct vhost_batch *batch;
+	uint32_t header_bytes;
+	uint32_t run_count;
+	uint64_t bytes;
+};
+
+/* False: not a packet that can be; the descriptors go back all the same. */
+static bool fill(struct receiving *rx, const struct vring_chain *c, struct packet **p)
+{
+	const struct vring_segment *s = &rx->st.segments[c->first];
+	struct iovec *runs = &rx->batch->runs[rx->run_count];
+	uint64_t min = rx->header_bytes + (uint64_t)FRAME_MIN;
+	uint64_t max = rx->header_bytes + (uint64_t)PACKET_MAX;
+
+	if (c->bytes < min || c->bytes > max)
+		return false;
+	if (c->count == 1 ? !fill_single(*p, s, rx->header_bytes, runs)
+			  : !fill_any(p, c, s, rx->header_bytes, runs))
+		return false;
+	rx->run_count += (*p)->tail_count;
+	rx->bytes += (*p)->x.len;
+	return true;
+}
+
+static void count_batch(struct vhost_ring *r, uint32_t packets, uint64_t bytes, uint32_t bad)
+{
+	ring_count(&r->packets, packets);
+	ring_count(&r->bytes, bytes);
+	if (bad)
+		ring_count(&r->bad, bad);
+}
+
+/* Turns the chains that were staged into packets, as far as the pool has any. */
+static uint32_t receive(struct receiving *rx, struct pool *pool, struct packet **out)
+{
+	uint32_t got = packet_new_burst(pool, out, rx->st.chain_count);
+	uint32_t good = 0;
+
+	for (uint32_t i = 0; i < got; i++) {
+		struct packet *p = out[i];
+
+		if (fill(rx, &rx->st.chains[i], &p))
+			out[good++] = p;
+		else
+			packet_free(p);
+	}
+	rx->batch->count = got;
+	count_batch(rx->vr.ring, good, rx->bytes, got - good);
+	return good;
+}
+
+static void stop_kicks(struct receiving *rx)
+{
+	vring_ask(&rx->vr, rx->vr.ring->at.next_avail, false);
+	rx->batch->is_asked = false;
+}
+
+static uint32_t receive_from(struct receiving *rx, struct pool *pool, struct packet **out,
+			     uint32_t max)
+{
+	struct vhost_ring *r = rx->vr.ring;
+
+	rx->batch = r->batch;
+	assert(rx->batch->count == 0);
+	rx->st.position = r->at.next_avail;
+	rx->st.chains = rx->batch->chains;
+	rx->st.segments = rx->batch->segments;
+	rx->st.used = r->mark->taken[0].used;
+	rx->header_bytes = vring_header_bytes(rx->vr.view->features);
+	if (!vring_stage(&rx->vr, &rx->st, max, false))
+		return 0;
+	if (rx->batch->is_asked)
+		stop_kicks(rx);
+	rx->batch->view = rx->vr.view;
+	return receive(rx, pool, out);
+}
+
+uint32_t vhost_rx(struct backend *b, unsigned queue, struct pool *pool, struct packet **out,
+		  uint32_t max)
+{
+	struct vhost_device *d = (struct vhost_device *)b;
+	const struct vhost_view *v = rcu_read(&d->view);
+	struct receiving rx = { .run_count = 0 };
+	uint32_t count;
+
+	if (vhost_is_broken(d))
+		return 0;
+	if (is_rarp_due(d, queue))
+		return take_rarp(d, pool, out);
+	if (!v || !vring_open(&rx.vr, d, v, 2 * queue + 1))
+		return 0;
+	count = receive_from(&rx, pool, out, max);
+	/* nothing for the path: it will not say that it is done */
+	if (count == 0)
+		vhost_rx_done(b, queue);
+	return count;
+}
+
+void vhost_rx_done(struct backend *b, unsigned queue)
+{
+	struct vhost_device *d = (struct vhost_device *)b;
+	struct vhost_ring *r = &d->rings[2 * queue + 1];
+	struct vring vr;
+	uint16_t from;
+
+	if (r->batch->count == 0 || !vring_open(&vr, d, r->batch->view, r->nr))
+		return;
+	from = vring_publish(&vr, &r->mark->taken[0], r->batch->count);
+	r->batch->count = 0;
+	vring_notify(&vr, from, r->at.next_used);
+}
+
+/* ---- sleep --------------------------------------------------------------------------------------------- */
+
+/*
+ * The fence is between our wish and the look: the driver has one between its index and its look
+ * at the wish, so one of us sees the other's.
+ */
+bool vhost_arm(struct backend *b, unsigned queue)
+{
+	struct vhost_device *d = (struct vhost_device *)b;
+	const struct vhost_view *v = rcu_read(&d->view);
+	struct vhost_ring *r = &d->rings[2 * queue + 1];
+	struct vring vr;
+
+	if (vhost_is_broken(d))
+		return false;
+	if (is_rarp_due(d, queue))
+		return true;
+	if (!v || !vring_open(&vr, d, v, r->nr))
+		return false;
+	vring_ask(&vr, r->at.next_avail, true);
+	r->batch->is_asked = true;
+	atomic_thread_fence(memory_order_seq_cst);
+	return vring_has(&vr, r->at.next_avail);
+}
+
+void vhost_disarm(struct backend *b, unsigned queue)
+{
+	struct vhost_device *d = (struct vhost_device *)b;
+	const struct vhost_view *v = rcu_read(&d->view);
+	struct vhost_ring *r = &d->rings[2 * queue + 1];
+	struct vring vr;
+	bool is_there = v && vring_open(&vr, d, v, r->nr);
+
+	vhost_kick_clear(d, queue, is_there ? vr.at : NULL);
+	if (!is_there || !r->batch->is_asked)
+		return;
+	vring_ask(&vr, r->at.next_avail, false);
+	r->batch->is_asked = false;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user/split.c - the split ring (virtio 1.2, 2.7).
+ *
+ *      descriptor table   16 bytes each
+ *      available ring     flags, idx, ring[size] (heads), used_event
+ *      used ring          flags, idx, ring[size] (head, bytes written), avail_event
+ */
+#include "port/vhost_user/vring.h"
+
+enum { FLAGS_AT = 0, IDX_AT = 2, RING_AT = 4, USED_BYTES = 8 };
+enum { NO_INTERRUPT = 1, NO_NOTIFY = 1 };
+enum { AHEAD = 8 }; /* descriptors that are fetched while one is looked at */
+
+/* How many chains the guest has put behind 'position', at most 'want'. */
+static uint32_t available(const struct vring *vr, uint16_t position, uint32_t want)
+{
+	/* acquire: what the guest wrote before it moved its index */
+	uint16_t idx = ring_read16(vr->at->driver + IDX_AT, __ATOMIC_ACQUIRE);
+	uint32_t count = (uint16_t)(idx - position);
+
+	if (count > vr->at->size) {
+		vhost_break(vr->device, "the index of available buffers jumped");
+		return 0;
+	}
+	return count < want ? count : want;
+}
+
+bool split_has(const struct vring *vr, uint16_t position)
+{
+	return ring_read16(vr->at->driver + IDX_AT, __ATOMIC_ACQUIRE) != position;
+}
+
+uint16_t split_used(const struct vring *vr)
+{
+	return ring_read16(vr->at->device + IDX_AT, __ATOMIC_RELAXED);
+}
+
+static bool read_heads(const struct vring *vr, uint16_t position, uint16_t *heads, uint32_t count)
+{
+	const uint8_t *ring = vr->at->driver + RING_AT;
+	uint32_t mask = vr->at->size - 1u;
+	uint32_t all = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		heads[i] = ring_read16(ring + 2 * ((position + i) & mask), __ATOMIC_RELAXED);
+		all |= heads[i];
+	}
+	/* a size is a power of two, so any head that is too large shows in 'all' */
+	if (all <= mask)
+		return true;
+	vhost_break(vr->device, "a head is no descriptor of its ring");
+	return false;
+}
+
+static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
+							    struct vring_stage *st,
+							    const uint16_t *heads, uint32_t count,
+							    bool is_writable)
+{
+	const uint8_t *table = vr->at->desc;
+	uint32_t done = 0;
+
+	for (; done < count && st->segment_count < STAGE_SEGMENTS; done++) {
+		struct vring_desc d = desc_read(table, heads[done]);
+
+		if (done + AHEAD < count)
+			__builtin_prefetch(table + (size_t)heads[done + AHEAD] * DESC_BYTES);
+		if (!chain_single(vr, st, d, heads[done], is_writable) &&
+		    !chain_gather(vr, st, d, heads[done], is_writable))
+			break;
+	}
+	st->position = (uint16_t)(st->position + done);
+	return done;
+}
+
+uint32_t split_stage(struct vring *vr, struct vring_stage *st, uint32_t want, bool is_writable)
+{
+	uint16_t heads[STAGE_CHAINS];
+	uint32_t count;
+
+	count = available(vr, st->position, want < STAGE_CHAINS ? want : STAGE_CHAINS);
+	if (count == 0 || !read_heads(vr, st->position, heads, count))
+		return 0;
+	for (uint32_t i = 0; i < AHEAD && i < count; i++)
+		__builtin_prefetch(vr->at->desc + (size_t)heads[i] * DESC_BYTES);
+	return is_writable ? stage(vr, st, heads, count, true) : stage(vr, st, heads, count, false);
+}
+
+/* ---- giving back ---------------------------------------------------------------------------------- */
+
+static void log_used(const struct vring *vr, uint16_t position, uint32_t count)
+{
+	uint64_t at = vr->at->device_guest;
+	uint32_t size = vr->at->size;
+	uint32_t from = position & (size - 1u);
+	uint32_t first = count < size - from ? count : size - from;
+
+	vhost_log(vr->view, at + RING_AT + (uint64_t)from * USED_BYTES,
+		  (uint64_t)first * USED_BYTES);
+	vhost_log(vr->view, at + RING_AT, (uint64_t)(count - first) * USED_BYTES);
+}
+
+uint16_t split_publish(const struct vring *vr, uint16_t position, const struct vhost_used *used,
+		       uint32_t count)
+{
+	uint8_t *ring = vr->at->device + RING_AT;
+	uint32_t mask = vr->at->size - 1u;
+	uint16_t next = (uint16_t)(position + count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t element = used[i].id | (uint64_t)used[i].len << 32;
+
+		memcpy(ring + (size_t)((position + i) & mask) * USED_BYTES, &element,
+		       sizeof(element));
+	}
+	if (vr->logs_ring)
+		log_used(vr, position, count);
+	/* release: the elements, and the bytes in the buffers; pairs with the driver's acquire */
+	ring_write16(vr->at->device + IDX_AT, next, __ATOMIC_RELEASE);
+	if (vr->logs_ring)
+		vhost_log(vr->view, vr->at->device_guest + IDX_AT, 2);
+	return next;
+}
+
+/* ---- notification (2.7.7, 2.7.10) ------------------------------------------------------------------ */
+
+bool split_wants_call(const struct vring *vr, uint16_t from, uint16_t to)
+{
+	uint16_t event;
+
+	if (!vr->has_event)
+		return !(ring_read16(vr->at->driver + FLAGS_AT, __ATOMIC_RELAXED) & NO_INTERRUPT);
+	event = ring_read16(vr->at->driver + RING_AT + 2u * vr->at->size, __ATOMIC_RELAXED);
+	return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
+}
+
+/* With events there is no way to say "never": an old position is as good for 65,535 buffers. */
+void split_ask(const struct vring *vr, uint16_t position, bool wanted)
+{
+	uint32_t at = vr->has_event ? RING_AT + (uint32_t)USED_BYTES * vr->at->size : FLAGS_AT;
+	uint16_t word = wanted ? 0 : NO_NOTIFY;
+
+	if (vr->has_event)
+		word = wanted ? position : (uint16_t)(position - 1);
+	ring_write16(vr->at->device + at, word, __ATOMIC_RELAXED);
+	if (vr->logs_ring)
+		vhost_log(vr->view, vr->at->device_guest + at, 2);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vhost_user/tx.c - packets into a guest's receive rings.
+ *
+ *      plan      under the rings' locks: chains for each packet, in the packets' order, until one
+ *                has no room; what was planned up to there becomes ours
+ *      copy      no lock: header and bytes straight to where the guest wants them
+ *      publish   under the lock: used elements; one decision about an interrupt
+ *
+ * A flow stays in one ring, chosen by its hash.  The packets taken are the first so many of the
+ * burst, whatever ring each was for: where one has no room, all rings stop at that packet.  Locks
+ * are taken in the order of rings, so two workers never wait for each other.
+ */
+#include "base/copy.h"
+#include "port/vhost_user/batch.h"
+
+enum { TAG_BYTES = 4, ADDRESS_BYTES = 12 };
+
+static uint32_t tag_bytes(const struct packet *p)
+{
+	return p->x.flags & XVS_PKT_VLAN ? TAG_BYTES : 0;
+}
+
+/* ---- planning ---------------------------------------------------------------------------------------- */
+
+static bool has_stage_room(const struct tx_job *j)
+{
+	return j->st.chain_count + STAGE_CHAINS <= j->chain_room &&
+	       j->st.segment_count < STAGE_SEGMENTS;
+}
+
+/* Chain 'nr' of the stage, looked up with as many others as will be wanted soon. */
+static bool has_chain(struct tx_job *j, uint32_t nr)
+{
+	if (nr < j->st.chain_count)
+		return true;
+	if (!has_stage_room(j))
+		return false;
+	j->is_full = !vring_stage(&j->vr, &j->st, j->count - j->planned, true);
+	return !j->is_full;
+}
+
+/* False: no room for it now. */
+static bool plan_packet(struct tx_job *j, uint64_t need, struct tx_plan *plan)
+{
+	uint64_t room = 0;
+	uint32_t count = 0;
+
+	while (room < need && (count == 0 || j->is_mergeable)) {
+		if (!has_chain(j, j->chains_used + count)) {
+			/* more than we ever take at a time, and nothing else in hand: it never fits */
+			*plan = (struct tx_plan){ 0, 0 };
+			return !j->is_full && j->chains_used == 0 &&
+			       j->chain_room == VHOST_TAKEN_MAX;
+		}
+		room += j->st.chains[j->chains_used + count++].bytes;
+	}
+	*plan = (struct tx_plan){ j->chains_used, room < need ? 0 : count };
+	return true;
+}
+
+static void plan(struct tx_job *j, struct packet *const *pkts)
+{
+	while (j->planned < j->count) {
+		const struct packet *p = pkts[j->packets[j->planned]];
+		uint64_t need = (uint64_t)j->header_bytes + p->x.len + tag_bytes(p);
+		struct tx_plan *to = &j->plans[j->planned];
+
+		if (!plan_packet(j, need, to))
+			return;
+		j->chains_used += to->count;
+		j->planned++;
+	}
+}
+
+/* Only packets before 'end' of the burst. */
+static void cut(struct tx_job *j, uint32_t end)
+{
+	while (j->planned > 0 && j->packets[j->planned - 1] >= end)
+		j->chains_used -= j->plans[--j->planned].count;
+}
+
+static void commit(struct tx_job *j)
+{
+	uint16_t next = j->st.position;
+
+	if (j->chains_used == 0)
+		return;
+	if (j->chains_used < j->st.chain_count)
+		next = vring_behind(&j->vr, j->vr.ring->at.next_avail, j->st.used, j->chains_used);
+	vring_commit(&j->vr, j->taken, j->chains_used, next);
+}
+
+/* ---- copying ------------------------------------------------------------------------------------------- */
+
+static bool is_plain(const struct packet *p)
+{
+	return p->x.gso_type == 0 && !(p->x.flags & XVS_PKT_CSUM_TODO);
+}
+
+/* num_buffers is ours alone; legacy headers end before it. */
+static void make_header(const struct tx_job *j, const struct packet *p, uint32_t buffers,
+			uint8_t header[VNET_BYTES])
+{
+	const uint16_t merged = (uint16_t)buffers;
+
+	if (is_plain(p)) {
+		memset(header, 0, VNET_BYTES);
+		header[0] = p->x.flags & XVS_PKT_CSUM_OK ? 2 : 0;
+	} else {
+		vnet_write(p, header, VNET_BYTES, tag_bytes(p));
+	}
+	/* virtio 1.2, 5.1.6.4.1: no flag at all */
+	if (!j->takes_sums)
+		header[0] = 0;
+	memcpy(header + 10, &merged, sizeof(merged));
+}
+
+static void put_header(const struct tx_job *j, const struct packet *p, uint8_t *to)
+{
+	uint8_t header[VNET_BYTES];
+
+	make_header(j, p, 1, header);
+	if (j->header_bytes == VNET_BYTES)
+		memcpy(to, header, VNET_BYTES);
+	else
+		memcpy(to, header, VNET_BYTES_LEGACY);
+}
+
+static uint8_t *put_run(uint8_t *to, const uint8_t *from, size_t len)
+{
+	copy_bytes(to, from, len);
+	return to + len;
+}
+
+/* Into one piece of memory that is known to be large enough. */
+static void put_packet(uint8_t *to, const struct packet *p)
+{
+	to = put_run(to, p->x.data, p->x.linear);
+	if (p->x.linear == p->x.len)
+		return;
+	to = put_run(to, p->rest.iov_base, p->rest.iov_len);
+	for (uint32_t i = 0; i < p->tail_count; i++)
+		to = put_run(to, p->tail[i].iov_base, p->tail[i].iov_len);
+}
+
+/* Where in the chains of one packet we are. */
+struct writing {
+	struct tx_job *job;
+	uint32_t chain;   /* of the stage */
+	uint32_t segment; /* of the chain */
+	uint32_t off;
+};
+
+static struct vring_segment *writing_at(struct writing *w)
+{
+	for (;;) {
+		const struct vring_chain *c = &w->job->st.chains[w->chain];
+		struct vring_segment *s = &w->job->st.segments[c->first + w->segment];
+
+		if (w->segment < c->count && w->off < s->len)
+			return s;
+		w->off = 0;
+		w->segment = w->segment + 1 < c->count ? w->segment + 1 : 0;
+		if (w->segment == 0)
+			w->chain++;
+	}
+}
+
+/* The plan saw to it that there is room for all of it. */
+static void write_bytes(struct writing *w, const uint8_t *from, size_t len)
+{
+	while (len > 0) {
+		const struct vring_segment *s = writing_at(w);
+		uint32_t room = s->len - w->off;
+		uint32_t some = len < room ? (uint32_t)len : room;
+
+		copy_bytes(s->at + w->off, from, some);
+		if (w->job->vr.logs)
+			vhost_log(w->job->vr.view, s->guest + w->off, some);
+		w->job->st.used[w->chain].len += some;
+		w->off += some;
+		from += some;
+		len -= some;
+	}
+}
+
+static void write_frame(struct writing *w, const struct packet *p)
+{
+	uint32_t skip = 0;
+
+	if (p->x.flags & XVS_PKT_VLAN) {
+		uint16_t type = p->x.flags & XVS_PKT_SVLAN ? 0x88a8 : 0x8100;
+		const uint8_t tag[TAG_BYTES] = { (uint8_t)(type >> 8), (uint8_t)type,
+						 (uint8_t)(p->x.vlan_tci >> 8),
+						 (uint8_t)p->x.vlan_tci };
+
+		write_bytes(w, p->x.data, ADDRESS_BYTES);
+		write_bytes(w, tag, TAG_BYTES);
+		skip = ADDRESS_BYTES;
+	}
+	write_bytes(w, p->x.data + skip, p->x.linear - skip);
+	write_bytes(w, p->rest.iov_base, p->rest.iov_len);
+	for (uint32_t i = 0; i < p->tail_count; i++)
+		write_bytes(w, p->tail[i].iov_base, p->tail[i].iov_len);
+}
+
+static void copy_any(struct tx_job *j, const struct packet *p, const struct tx_plan *to)
+{
+	struct writing w = { .job = j, .chain = to->first };
+	uint8_t header[VNET_BYTES];
+
+	make_header(j, p, to->count, header);
+	write_bytes(&w, header, j->header_bytes);
+	write_frame(&w, p);
+}
+
+/* One chain of one piece, and no tag to put in: nearly all there are. */
+static void copy_packet(struct tx_job *j, const struct packet *p, const struct tx_plan *to)
+{
+	const struct vring_chain *c = &j->st.chains[to->first];
+	const struct vring_segment *s = &j->st.segments[c->first];
+	uint32_t len = j->header_bytes + p->x.len;
+
+	if (to->count != 1 || c->count != 1 || p->x.flags & XVS_PKT_VLAN) {
+		copy_any(j, p, to);
+		return;
+	}
+	put_header(j, p, s->at);
+	put_packet(s->at + j->header_bytes, p);
+	j->st.used[to->first].len = len;
+	if (j->vr.logs)
+		vhost_log(j->vr.view, s->guest, len);
+}
+
+static void copy_planned(struct tx_job *j, struct packet *const *pkts)
+{
+	for (uint32_t i = 0; i < j->planned; i++) {
+		if (j->plans[i].count)
+			copy_packet(j, pkts[j->packets[i]], &j->plans[i]);
+	}
+}
+
+/* ---- publishing ------------------------------------------------------------------------------------------ */
+
+static void count_sent(struct tx_job *j, struct packet *const *pkts)
+{
+	struct vhost_ring *r = j->vr.ring;
+	uint64_t bytes = 0;
+	uint32_t sent = 0;
+
+	for (uint32_t i = 0; i < j->planned; i++) {
+		if (!j->plans[i].count)
+			continue;
+		bytes += pkts[j->packets[i]]->x.len;
+		sent++;
+	}
+	ring_count(&r->packets, sent);
+	ring_count(&r->bytes, bytes);
+	if (sent < j->planned)
+		ring_count(&r->bad, j->planned - sent);
+	if (j->is_full)
+		ring_count(&r->full, 1);
+}
+
+static void publish(struct tx_job *j, struct packet *const *pkts)
+{
+	struct vhost_ring *r = j->vr.ring;
+	uint16_t from;
+	uint16_t to;
+
+	vring_lock(r);
+	from = r->at.next_used;
+	if (j->chains_used)
+		(void)vring_publish(&j->vr, j->taken, j->chains_used);
+	to = r->at.next_used;
+	count_sent(j, pkts);
+	vring_unlock(r);
+	vring_notify(&j->vr, from, to);
+}
+
+/* ---- a burst ----------------------------------------------------------------------------------------------- */
+
+static void job_open(struct tx_job *j, struct vhost_device *d, uint32_t worker)
+{
+	const uint64_t features = j->vr.view->features;
+
+	j->taken = &j->vr.ring->mark->taken[worker];
+	j->header_bytes = vring_header_bytes(features);
+	j->is_mergeable = vhost_has(features, VHOST_NET_MRG_RXBUF);
+	j->takes_sums = vhost_has(features, VHOST_NET_GUEST_CSUM);
+	j->is_full = false;
+	j->count = 0;
+	j->st.segments = d->scratch[worker].segments;
+	j->st.used = j->taken->used;
+}
+
+/* The job's chains and segments go behind those of the job before it. */
+static void job_plan(struct tx_job *j, struct vhost_scratch *room, const struct tx_job *before,
+		     struct packet *const *pkts)
+{
+	uint32_t chains = before ? before->st.chain_count : 0;
+
+	j->st.chains = before ? before->st.chains + chains : room->chains;
+	j->st.chain_count = 0;
+	j->st.segment_count = before ? before->st.segment_count : 0;
+	j->st.position = j->vr.ring->at.next_avail;
+	j->chain_room = before ? before->chain_room - chains : VHOST_TAKEN_MAX;
+	j->planned = 0;
+	j->chains_used = 0;
+	plan(j, pkts);
+}
+
+/* The rings that run, in order; how many. */
+static uint32_t open_jobs(struct vhost_device *d, const struct vhost_view *v, uint32_t worker)
+{
+	struct tx_job *jobs = d->scratch[worker].jobs;
+	uint32_t count = 0;
+
+	for (uint32_t nr = 0; nr < d->ring_count; nr += 2) {
+		if (!vring_open(&jobs[count].vr, d, v, nr))
+			continue;
+		job_open(&jobs[count], d, worker);
+		count++;
+	}
+	return count;
+}
+
+static void share_out(struct tx_job *jobs, uint32_t job_count, struct packet *const *pkts,
+		      uint32_t count)
+{
+	for (uint32_t i = 0; i < job_count; i++)
+		jobs[i].count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct tx_job *j = &jobs[(uint64_t)pkts[i]->x.hash * job_count >> 32];
+
+		j->packets[j->count++] = (uint8_t)i;
+	}
+}
+
+/* Locks, plans and takes; the first packet of the burst that has no room, or 'count'. */
+static uint32_t reserve(struct tx_job *jobs, uint32_t job_count, struct vhost_scratch *room,
+			struct packet *const *pkts, uint32_t count)
+{
+	const struct tx_job *before = NULL;
+	uint32_t end = count;
+
+	for (uint32_t i = 0; i < job_count; i++) {
+		struct tx_job *j = &jobs[i];
+
+		if (j->count == 0)
+			continue;
+		vring_lock(j->vr.ring);
+		job_plan(j, room, before, pkts);
+		before = j;
+		if (j->planned < j->count && j->packets[j->planned] < end)
+			end = j->packets[j->planned];
+	}
+	for (uint32_t i = 0; i < job_count; i++) {
+		if (jobs[i].count == 0)
+			continue;
+		cut(&jobs[i], end);
+		commit(&jobs[i]);
+		vring_unlock(jobs[i].vr.ring);
+	}
+	return end;
+}
+
+/* As many of the packets as have room, and fit into what one worker takes at a time. */
+static uint32_t send_some(struct tx_job *jobs, uint32_t job_count, struct vhost_scratch *room,
+			  struct packet *const *pkts, uint32_t count)
+{
+	uint32_t sent;
+
+	share_out(jobs, job_count, pkts, count);
+	sent = reserve(jobs, job_count, room, pkts, count);
+	for (uint32_t i = 0; i < job_count; i++) {
+		if (jobs[i].count)
+			copy_planned(&jobs[i], pkts);
+	}
+	for (uint32_t i = 0; i < job_count; i++) {
+		if (jobs[i].count)
+			publish(&jobs[i], pkts);
+	}
+	return sent;
+}
+
+uint32_t vhost_tx(struct backend *b, unsigned worker, struct packet *const *pkts, uint32_t count)
+{
+	struct vhost_device *d = (struct vhost_device *)b;
+	const struct vhost_view *v = rcu_read(&d->view);
+	struct vhost_scratch *room = &d->scratch[worker];
+	uint32_t job_count;
+	uint32_t sent = 0;
+
+	if (!v || vhost_is_broken(d))
+		return 0;
+	job_count = open_jobs(d, v, worker);
+	while (job_count > 0 && sent < count) {
+		uint32_t left = count - sent < XVS_BATCH_MAX ? count - sent : XVS_BATCH_MAX;
+		uint32_t some = send_some(room->jobs, job_count, room, pkts + sent, left);
+
+		/* other rings may have had the room that the first packet needed */
+		if (some == 0 && job_count > 1)
+			some = send_some(room->jobs, job_count, room, pkts + sent, 1);
+		if (some == 0)
+			break;
+		sent += some;
+	}
+	return sent;
+}
