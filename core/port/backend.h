@@ -144,6 +144,7 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 void backend_close(struct backend *b); /* NULL is fine */
 
 extern const struct backend_ops backend_tap, backend_af_packet, backend_af_xdp, backend_pcap,
+	backend_vhost_user,
 	backend_null;
 
 #endif /* XVS_PORT_BACKEND_H */
