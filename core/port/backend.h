@@ -128,7 +128,7 @@ struct backend {
 	int kick[BACKEND_QUEUES_MAX]; /* by receive queue */
 	char device[32];              /* Linux device, or "" */
 	char warning[256]; /* what works worse than was asked for, and why; "": nothing */
-	uint32_t ifindex;             /* 0: none (moved away, or no device) */
+	uint32_t ifindex;  /* 0: none (moved away, or no device) */
 	/* Link facts: the control thread writes, tells 'link' about changes. */
 	uint8_t mac[6];
 	bool up;
@@ -144,7 +144,6 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 void backend_close(struct backend *b); /* NULL is fine */
 
 extern const struct backend_ops backend_tap, backend_af_packet, backend_af_xdp, backend_pcap,
-	backend_vhost_user,
-	backend_null;
+	backend_vhost_user, backend_null;
 
 #endif /* XVS_PORT_BACKEND_H */

@@ -420,7 +420,8 @@ static void refuses_with_the_remedy(void **state)
 	assert_int_equal(if_nametoindex("fine0"), 0);
 	c = (struct backend_config){ .kind = "tapp", .port_name = "p1" };
 	refuse(&c, -EINVAL,
-	       "port p1: backend tapp is not known, but tap, af_packet, pcap, null are");
+	       "port p1: backend tapp is not known, but vhost-user, tap, af_packet, "
+	       "af_xdp, pcap, null are");
 	netlab_add_netns("busy");
 	c = (struct backend_config){
 		.kind = "tap", .port_name = "p1", .device = "lo", .netns = "busy"
