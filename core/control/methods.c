@@ -214,8 +214,9 @@ static const struct rpc_method methods[] = {
 	{ "config.reload", RPC_ADMIN, "Applies the daemon's own file.", done, on_config_reload,
 	  NOTHING },
 	{ "config.export", RPC_ADMIN,
-	  "The file in force, and what others own. It may hold secrets.", "{name, text, state}",
-	  on_config_export, NOTHING },
+	  "All that is in force as one configuration, the file that it came from, and what others "
+	  "own. It may hold secrets.",
+	  "{merged, name, text, state}", on_config_export, NOTHING },
 	{ "config.schema", RPC_READ_ONLY, "JSON Schema of what this daemon accepts.",
 	  "a JSON Schema", on_config_schema, NOTHING },
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/print.h"
 #include "config/schema.h"
 #include "control/methods.h"
 
@@ -138,18 +139,31 @@ void on_config_reload(struct rpc_call *call)
 	control_reload(rpc_context(call), false, answer_outcome, call);
 }
 
+/* NULL: out of memory. */
+static char *merged_text(struct world *w)
+{
+	struct config_spec *spec = world_export(w);
+	struct node *document = spec ? print_config(spec) : NULL;
+	char *text = document ? print_yaml(document) : NULL;
+
+	node_destroy(document);
+	config_spec_destroy(spec);
+	return text;
+}
+
 void on_config_export(struct rpc_call *call)
 {
 	const struct control *c = rpc_context(call);
+	char *merged = merged_text(c->world);
 	char *text = NULL;
 	char *name = NULL;
 
-	if (control_last_good(c, &text, &name))
-		rpc_answer(call, json_pack("{s:s, s:s, s:o}", "name", name, "text", text, "state",
-					   world_snapshot(c->world)));
-	else
-		rpc_answer(call, json_pack("{s:n, s:s, s:o}", "name", "text", "", "state",
-					   world_snapshot(c->world)));
+	(void)control_last_good(c, &text, &name);
+	rpc_answer(call,
+		   merged ? json_pack("{s:s, s:s?, s:s, s:o}", "merged", merged, "name", name,
+				      "text", text ? text : "", "state", world_snapshot(c->world))
+			  : NULL);
+	free(merged);
 	free(text);
 	free(name);
 }

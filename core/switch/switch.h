@@ -129,6 +129,12 @@ const struct xvs_feature *world_feature(struct world *w, const char *id, const c
 /* All features that this daemon, with the extensions in its search path, knows.  Array to free(). */
 const struct xvs_feature **world_features(struct world *w, size_t *count);
 
+/*
+ * All that is wanted, the file's and others' with what was set over it, as one configuration; NULL:
+ * out of memory.
+ */
+struct config_spec *world_export(struct world *w);
+
 /* What is there and who owns it, for export, journal and diff: file-owned as the last applied spec; API-owned; overlays. */
 json_t *world_snapshot(struct world *w);
 /* At start, before world_apply(): UUIDs, API objects and overlays of a snapshot. */

@@ -100,3 +100,20 @@ def test_blocking_is_an_overlay_by_nature(daemon):
 def test_a_name_that_is_taken_is_refused(daemon):
     message = daemon.refuses("port", "add", "lab", "vm2", "backend.kind=null")
     assert "vm2" in message and "file" in message
+
+
+def test_an_export_holds_what_every_owner_wants(daemon, check):
+    daemon.rpc("port.add", switch="lab", port=API1)
+    daemon.do("policy", "set", "lab/api1", GUARD, "router_guard=true")
+    daemon.do("policy", "set", "--override", "lab/vm1", GUARD, "dhcp_guard=false")
+    text = daemon.do("config", "export")
+    assert check(text).returncode == 0
+    before = {port: guards(daemon, port) for port in ("lab/vm1", "lab/api1")}
+    uuids = {port: daemon.port(port)["uuid"] for port in before}
+    daemon.do("port", "remove", "lab/api1")
+    daemon.write(text)
+    daemon.do("config", "apply", "--no-overrides")
+    assert {port: guards(daemon, port) for port in before} == before
+    assert {port: daemon.port(port)["uuid"] for port in before} == uuids
+    assert daemon.port("lab/api1")["owner"] == "file" and not daemon.rpc("status")["overlays"]
+    assert daemon.do("config", "export") == text

@@ -109,7 +109,7 @@ const struct verb verbs[] = {
 	  OPTION_NO_OVERRIDES, "config.apply", { NULL }, print_done, run_config_text },
 	{ "config", "reload", "", "apply the daemon's own file", 0, 0, 0, "config.reload",
 	  { NULL }, print_done, NULL },
-	{ "config", "export", "", "the file in force", 0, 0, 0, "config.export", { NULL },
+	{ "config", "export", "", "all that is in force as one file", 0, 0, 0, "config.export", { NULL },
 	  print_export, NULL },
 	{ "config", "schema", "", "JSON Schema of what this daemon accepts", 0, 0, 0,
 	  "config.schema", { NULL }, NULL, NULL },

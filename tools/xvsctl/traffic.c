@@ -223,7 +223,7 @@ void print_changes(struct strbuf *out, const json_t *result)
 
 void print_export(struct strbuf *out, const json_t *result)
 {
-	const char *text = json_string_value(json_object_get(result, "text"));
+	const char *text = json_string_value(json_object_get(result, "merged"));
 
 	/* As it is: it is a file, not a line. */
 	strbuf_add(out, "%s", text ? text : "");
