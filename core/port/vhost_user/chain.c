@@ -64,7 +64,7 @@ static bool add_table(struct gathering *g, const uint8_t *table, uint32_t entrie
 	uint32_t nr = 0;
 
 	for (;;) {
-		struct vring_desc d = desc_read(table, nr);
+		struct vring_desc d = desc_read(table, nr, is_packed);
 		bool goes_on = is_packed ? nr + 1 < entries : (d.flags & DESC_NEXT) != 0;
 
 		if (!is_packed && d.flags & DESC_INDIRECT)
@@ -121,7 +121,7 @@ static uint32_t add_chain(struct gathering *g, struct vring_desc *d, uint32_t sl
 			(void)refuse(vr, "a chain of descriptors leads out of its ring");
 			return 0;
 		}
-		*d = desc_read(vr->at->desc, slot);
+		*d = desc_read(vr->at->desc, slot, vr->is_packed);
 	}
 }
 

@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
 
 		if (!is_available(position, rest))
 			break;
-		d = desc_of(guest_read64(vr->at->desc + (size_t)slot * DESC_BYTES), rest);
+		d = desc_of(guest_read64(vr->at->desc + (size_t)slot * DESC_BYTES), rest, true);
 		if (!chain_single(vr, st, d, d.next, is_writable))
 			slots = chain_gather(vr, st, d, slot, is_writable);
 		if (!slots)

@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
 	uint32_t done = 0;
 
 	for (; done < count && st->segment_count < STAGE_SEGMENTS; done++) {
-		struct vring_desc d = desc_read(table, heads[done]);
+		struct vring_desc d = desc_read(table, heads[done], false);
 
 		if (done + AHEAD < count)
 			__builtin_prefetch(table + (size_t)heads[done + AHEAD] * DESC_BYTES);

@@ -100,17 +100,22 @@ static inline void ring_write16(uint8_t *at, uint16_t v, int order)
 	__atomic_store_n((uint16_t *)(void *)at, v, order);
 }
 
-static inline struct vring_desc desc_of(uint64_t addr, uint64_t rest)
+/* Split: flags, next.  Packed: id, flags. */
+static inline struct vring_desc desc_of(uint64_t addr, uint64_t rest, bool is_packed)
 {
-	return (struct vring_desc){ addr, (uint32_t)rest, (uint16_t)(rest >> 32),
-				    (uint16_t)(rest >> 48) };
+	uint16_t third = (uint16_t)(rest >> 32);
+	uint16_t fourth = (uint16_t)(rest >> 48);
+
+	if (is_packed)
+		return (struct vring_desc){ addr, (uint32_t)rest, fourth, third };
+	return (struct vring_desc){ addr, (uint32_t)rest, third, fourth };
 }
 
-static inline struct vring_desc desc_read(const uint8_t *table, uint32_t nr)
+static inline struct vring_desc desc_read(const uint8_t *table, uint32_t nr, bool is_packed)
 {
 	const uint8_t *d = table + (size_t)nr * DESC_BYTES;
 
-	return desc_of(guest_read64(d), guest_read64(d + 8));
+	return desc_of(guest_read64(d), guest_read64(d + 8), is_packed);
 }
 
 uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len); /* chain.c: any region */
