@@ -385,6 +385,15 @@ static uint32_t send_some(struct tx_job *jobs, uint32_t job_count, struct vhost_
 	return sent;
 }
 
+static bool is_any_full(const struct tx_job *jobs, uint32_t job_count)
+{
+	for (uint32_t i = 0; i < job_count; i++) {
+		if (jobs[i].is_full)
+			return true;
+	}
+	return false;
+}
+
 uint32_t vhost_tx(struct backend *b, unsigned worker, struct packet *const *pkts, uint32_t count)
 {
 	struct vhost_device *d = (struct vhost_device *)b;
@@ -396,12 +405,12 @@ uint32_t vhost_tx(struct backend *b, unsigned worker, struct packet *const *pkts
 	if (!v || vhost_is_broken(d))
 		return 0;
 	job_count = open_jobs(d, v, worker);
-	while (job_count > 0 && sent < count) {
+	while (job_count > 0 && sent < count && !is_any_full(room->jobs, job_count)) {
 		uint32_t left = count - sent < XVS_BATCH_MAX ? count - sent : XVS_BATCH_MAX;
 		uint32_t some = send_some(room->jobs, job_count, room, pkts + sent, left);
 
-		/* other rings may have had the room that the first packet needed */
-		if (some == 0 && job_count > 1)
+		/* other rings may have had the place that the first packet needed */
+		if (some == 0 && !is_any_full(room->jobs, job_count))
 			some = send_some(room->jobs, job_count, room, pkts + sent, 1);
 		if (some == 0)
 			break;
