@@ -43,9 +43,11 @@ static bool add(struct gathering *g, const struct vring_desc *d)
 
 	if (g->steps_left-- == 0)
 		return refuse(g->vr, "a chain of descriptors does not end");
-	if (((d->flags & DESC_WRITE) != 0) != g->is_writable)
-		return refuse(g->vr, g->is_writable ? "a buffer to receive into is read-only"
-						    : "a buffer to send from is write-only");
+	if (g->is_writable && !(d->flags & DESC_WRITE))
+		return refuse(g->vr, "a buffer to receive into is read-only");
+	/* In packed rings DPDK's driver marks the indirect header of what it sends so: no harm done. */
+	if (!g->is_writable && (d->flags & DESC_WRITE) && !g->vr->is_packed)
+		return refuse(g->vr, "a buffer to send from is write-only");
 	if (d->len == 0)
 		return true;
 	at = vring_address(g->vr, d->addr, d->len);
