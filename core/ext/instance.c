@@ -42,8 +42,9 @@ int services_open(struct instance *i)
 		return -ENOMEM;
 	i->services->control = pthread_self();
 	i->services->sayings = sayings_create(i);
-	if (i->services->sayings)
+	if (i->services->sayings && shed_open(i) == 0)
 		return 0;
+	sayings_destroy(i->services->sayings);
 	free(i->services);
 	return -ENOMEM;
 }
@@ -56,6 +57,7 @@ void services_silence(struct instance *i)
 	collections_silence(i);
 	mailbox_silence(i);
 	tasks_silence(i);
+	shed_silence(i);
 }
 
 void services_close(struct instance *i)
@@ -63,6 +65,7 @@ void services_close(struct instance *i)
 	timers_close(i);
 	mailbox_close(i);
 	tasks_close(i);
+	shed_close(i);
 	sayings_destroy(i->services->sayings);
 	free(i->services);
 }

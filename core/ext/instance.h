@@ -14,6 +14,7 @@
 #include "ext/module.h"
 
 struct instance;
+struct xvs_shed_source;
 
 /* What upper floors lend to all instances; filled once at start by core/path. */
 struct instance_env {
@@ -36,6 +37,11 @@ struct instance_env {
 				      const struct xvs_flow_key *mask);
 	int (*flow_collect)(const struct xvs_host *h, void (*done)(void *arg), void *arg);
 	void (*conn_invalidate)(const struct xvs_host *h);
+	/* "xvs.shed/1"; NULL: no backend can.  shed_can() from any thread, the others [control]. */
+	bool (*shed_can)(const struct instance_env *env, uint32_t port);
+	int (*shed_add)(struct instance *i, const struct xvs_shed_source *s);
+	int (*shed_remove)(struct instance *i, uint32_t port, const struct xvs_ip *prefix);
+	void (*shed_forget)(struct instance *i); /* all of them */
 	/* A line that an extension logged; default: base/log.h.  [any] */
 	void (*log)(struct instance *i, int level, const char *text);
 };
@@ -161,8 +167,8 @@ uint32_t instance_held(const struct instance *i);
 const char *instance_reason(const struct instance *i, uint32_t reason);
 
 /*
- * [any] True for "xvs.flow-host/1", "xvs.conn-host/1", "xvs.timer/1", "xvs.mailbox/1" and
- * "xvs.task/1".
+ * [any] True for "xvs.flow-host/1", "xvs.conn-host/1", "xvs.timer/1", "xvs.mailbox/1",
+ * "xvs.task/1" and "xvs.shed/1".
  */
 bool interface_is_offered(const char *id);
 

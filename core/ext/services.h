@@ -14,6 +14,7 @@
 #define XVS_USE_DRAFT /* the optional interfaces that this host offers are drafts */
 #include "ext/instance.h"
 #include "xvs/ext/mailbox.h"
+#include "xvs/ext/shed.h"
 #include "xvs/ext/task.h"
 #include "xvs/ext/timer.h"
 
@@ -22,6 +23,7 @@ struct deferral;
 struct collection;
 struct mailbox;
 struct mail_call;
+struct shed_box;
 struct tasks;
 struct xvs_timer;
 
@@ -40,6 +42,7 @@ struct instance_services {
 	struct mail_call *calls; /* in order */
 	uint32_t call_count;
 	struct tasks *tasks; /* made with the first task */
+	struct shed_box *shed;
 };
 
 int services_open(struct instance *i);
@@ -85,6 +88,13 @@ void mailbox_close(struct instance *i);
 extern const struct xvs_task_host task_host;
 void tasks_silence(struct instance *i);
 void tasks_close(struct instance *i);
+
+/* ---- shed.c ---- */
+extern const struct xvs_shed_host shed_host;
+int shed_open(struct instance *i);
+void shed_silence(struct instance *i);
+void shed_close(struct instance *i);
+void shed_box_free(struct shed_box *box);
 
 /* ---- calls.c ---- */
 /*

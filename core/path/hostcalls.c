@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "path/shed.h"
 #include "path/worker.h"
 
 /* The packet, if this instance owns it on this worker. */
@@ -299,4 +300,5 @@ void hostcalls_fill(struct instance_env *env)
 	env->flow_invalidate_match = host_flow_invalidate_match;
 	env->flow_collect = path_collect;
 	env->conn_invalidate = host_conn_invalidate;
+	shed_fill(env);
 }

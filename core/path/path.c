@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "path/control.h"
+#include "path/shed.h"
 #include "path/walk.h"
 
 enum {
@@ -125,7 +126,8 @@ static int path_start(struct path *path, const struct path_config *c, struct xvs
 	if (e)
 		return e;
 	path->refill = loop_timer_create(c->loop, refill, path);
-	if (!path->refill || !balance_start(path))
+	path->shed = shed_create(path);
+	if (!path->refill || !path->shed || !balance_start(path))
 		return error_set(err, -ENOMEM, "", "packet path: out of memory");
 	for (uint32_t i = 0; i < c->workers; i++) {
 		path->workers[i] = worker_create(path, i, c->flows ? c->flows : FLOWS_DEFAULT);
@@ -191,6 +193,7 @@ void path_destroy(struct path *path)
 	balance_stop(path);
 	loop_drain(path->loop);
 	loop_timer_destroy(path->refill);
+	shed_destroy(path->shed);
 	conn_table_destroy(path->conns);
 	for (uint32_t i = 0; i < path->worker_count; i++)
 		worker_finish(path->workers[i]);

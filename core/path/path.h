@@ -137,7 +137,7 @@ struct path_port {
 	_Atomic uint64_t hard;  /* epoch: entries older are judged again; control thread writes */
 	struct xvs_meter new_flows; /* budget of judgements, any worker */
 	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
-	uint32_t reserved;
+	bool is_leaving;            /* path_port_remove() was called; control thread */
 	struct path *path;
 	struct path_switch *sw;
 	struct backend *backend;

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "path/control.h"
+#include "path/shed.h"
 
 void conf_number(struct port_conf *conf)
 {
@@ -257,6 +258,8 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
 	balance_remove(port->path, port);
+	port->is_leaving = true;
+	shed_forget_port(port->path->shed, port->id);
 	l2_forget_port(&port->sw->l2, port, address_gone, port->sw);
 	path_port_publish(port, conf);
 	list_replace(port->sw, list);

@@ -152,6 +152,7 @@ struct path {
 	struct instance *instances[INSTANCES_MAX]; /* bound ones; published */
 	struct path_switch *instance_switch[INSTANCES_MAX];
 	struct loop_timer *refill;
+	struct shed *shed;
 	enum path_polling polling;
 	struct rx_queue *queues; /* of all ports: [control] */
 	struct queue_move *move; /* under way: balance.c */

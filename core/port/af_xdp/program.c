@@ -84,38 +84,44 @@ static struct bpf_object *open_object(void)
 	return bpf_object__open_mem(kernel_bytes, sizeof(kernel_bytes), &options);
 }
 
-static int map_counts(struct program *p)
-{
-	const int fd = bpf_object__find_map_fd_by_name(p->object, "xvs_counts");
-	const size_t size = sizeof(*p->counts) * KERNEL_LANES * KERNEL_SHED;
-	void *map = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+enum {
+	WORD_BYTES = sizeof(uint32_t),
+	COUNTS_BYTES = sizeof(struct kernel_count) * KERNEL_LANES * KERNEL_SHED,
+};
 
-	if (map == MAP_FAILED)
-		return -errno;
-	p->counts = map;
-	return 0;
+/* A map's values in our memory, as the program has them; NULL: it cannot be. */
+static void *map_values(const struct bpf_map *map, size_t size, int rights)
+{
+	void *values = map ? mmap(NULL, size, rights, MAP_SHARED, bpf_map__fd(map), 0) : MAP_FAILED;
+
+	return values == MAP_FAILED ? NULL : values;
+}
+
+static void unmap_values(volatile void *values, size_t size)
+{
+	if (values)
+		(void)munmap((void *)(uintptr_t)values, size);
 }
 
 static int find_maps(struct program *p)
 {
-	struct bpf_map *words = bpf_object__find_map_by_name(p->object, ".bss");
-	size_t size = 0;
-
 	p->sockets = bpf_object__find_map_fd_by_name(p->object, "xvs_sockets");
 	p->shed4 = bpf_object__find_map_fd_by_name(p->object, "xvs_shed4");
 	p->shed6 = bpf_object__find_map_fd_by_name(p->object, "xvs_shed6");
-	/* libbpf maps it for us, with the object's life; the type is that of the kernel's side */
-	p->shed_entries =
-		words ? (volatile uint32_t *)(uintptr_t)bpf_map__initial_value(words, &size) : NULL;
-	if (p->sockets < 0 || p->shed4 < 0 || p->shed6 < 0 || size < sizeof(uint32_t))
-		return -EINVAL;
-	return map_counts(p);
+	p->counts = map_values(bpf_object__find_map_by_name(p->object, "xvs_counts"), COUNTS_BYTES,
+			       PROT_READ);
+	/* the program's variables: there is one */
+	p->shed_entries = map_values(bpf_object__find_map_by_name(p->object, ".bss"), WORD_BYTES,
+				     PROT_READ | PROT_WRITE);
+	return p->sockets < 0 || p->shed4 < 0 || p->shed6 < 0 || !p->counts || !p->shed_entries
+		       ? -EINVAL
+		       : 0;
 }
 
 static void unload(struct program *p)
 {
-	if (p->counts)
-		(void)munmap(p->counts, sizeof(*p->counts) * KERNEL_LANES * KERNEL_SHED);
+	unmap_values(p->counts, COUNTS_BYTES);
+	unmap_values(p->shed_entries, WORD_BYTES);
 	p->counts = NULL;
 	p->shed_entries = NULL;
 	bpf_object__close(p->object);
