@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "base/hash.h"
+#include "packet/hash.h"
 #include "packet/headers.h"
 #include "packet/reason.h"
 
@@ -350,57 +350,6 @@ static uint16_t parse_l3(struct packet *p)
 
 /* ---- the hash -------------------------------------------------------------------------------- */
 
-/* One side of a conversation as one number: below 2^48 for MACs and for IPv4 with port. */
-static uint32_t hash_sides(uint64_t a, uint64_t b, uint64_t what)
-{
-	uint64_t words[2] = { a < b ? a : b, a < b ? b : a };
-
-	words[0] |= what << 48;
-	return (uint32_t)hash_words(words, 2, 0);
-}
-
-static uint32_t hash_ether(const uint8_t *data, uint16_t ethertype)
-{
-	uint64_t dst = (uint64_t)get_be16(data) << 32 | get_be32(data + 2);
-	uint64_t src = (uint64_t)get_be16(data + 6) << 32 | get_be32(data + 8);
-
-	return hash_sides(dst, src, ethertype);
-}
-
-struct side6 {
-	uint64_t word[2];
-	uint64_t port;
-};
-
-static bool side6_less(const struct side6 *a, const struct side6 *b)
-{
-	if (a->word[0] != b->word[0])
-		return a->word[0] < b->word[0];
-	if (a->word[1] != b->word[1])
-		return a->word[1] < b->word[1];
-	return a->port < b->port;
-}
-
-static uint32_t hash_ipv6(const uint8_t *ip, uint16_t src_port, uint16_t dst_port, uint8_t proto)
-{
-	struct side6 a = { .port = src_port };
-	struct side6 b = { .port = dst_port };
-	const struct side6 *low;
-	const struct side6 *high;
-	uint64_t words[5];
-
-	memcpy(a.word, ip + 8, 16);
-	memcpy(b.word, ip + 24, 16);
-	low = side6_less(&a, &b) ? &a : &b;
-	high = low == &a ? &b : &a;
-	words[0] = low->word[0];
-	words[1] = low->word[1];
-	words[2] = high->word[0];
-	words[3] = high->word[1];
-	words[4] = low->port << 16 | high->port | (uint64_t)proto << 32;
-	return (uint32_t)hash_words(words, 5, 0);
-}
-
 uint32_t packet_hash(const struct packet *p)
 {
 	const uint8_t *ip = p->x.data + p->x.l3_off;
@@ -414,8 +363,7 @@ uint32_t packet_hash(const struct packet *p)
 		dst_port = get_be16(l4 + 2);
 	}
 	if (p->x.flags & XVS_PKT_IPV4)
-		return hash_sides((uint64_t)get_be32(ip + 12) << 16 | src_port,
-				  (uint64_t)get_be32(ip + 16) << 16 | dst_port, proto);
+		return hash_ipv4(ip, src_port, dst_port, proto);
 	if (p->x.flags & XVS_PKT_IPV6)
 		return hash_ipv6(ip, src_port, dst_port, proto);
 	return p->x.linear < ETHER_BYTES ? 0 : hash_ether(p->x.data, p->x.ethertype);

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "packet/headers.h"
+#include "packet/lane.h"
 #include "packet/reason.h"
 
 enum { PREFIX = 3 + VNET_BYTES, LENT_MAX = 600, TAGGED = 1, CLONED = 2, OWNED = 4 };
@@ -181,6 +182,37 @@ static uint32_t hash_of(const uint8_t *data, size_t size, uint32_t linear, uint3
 	return hash;
 }
 
+/* A lane and the parser, of the same packet: facts, bytes and key are the same. */
+static void race(const uint8_t *data, size_t size, lane_batch lane)
+{
+	struct packet *slow = receive(data + PREFIX, (uint32_t)(size - PREFIX), PACKET_PARSE, 4096);
+	struct packet *fast = packet_new(pool);
+	struct arrivals a = { .port = 1, .count = 1 };
+	struct xvs_flow_key keys[2] __attribute__((aligned(64)));
+	uint16_t bad[2];
+
+	assert(fast);
+	memcpy(fast->x.data, slow->x.data, slow->x.linear);
+	fast->x.linear = slow->x.linear;
+	fast->x.len = slow->x.len;
+	fast->tail = slow->tail;
+	fast->tail_count = slow->tail_count;
+	slow->x.port_in = 1;
+	if (vnet_read(slow, data + 3, VNET_BYTES) && vnet_read(fast, data + 3, VNET_BYTES)) {
+		packet_parse(slow, &bad[0]);
+		lane(&fast, &a, &keys[1], &bad[1]);
+		assert(bad[0] == bad[1]);
+		assert(memcmp(&slow->x.len, &fast->x.len,
+			      offsetof(struct xvs_packet, host) -
+				      offsetof(struct xvs_packet, len)) == 0);
+		assert(memcmp(slow->x.data, fast->x.data, slow->x.linear) == 0);
+		packet_key(slow, 1, &keys[0]);
+		assert(bad[0] || memcmp(&keys[0], &keys[1], sizeof(keys[0])) == 0);
+	}
+	packet_free(slow);
+	packet_free(fast);
+}
+
 static void start(void)
 {
 	struct pool_limits limits = { .packets = 1100, .small = 1100, .large = 1100 };
@@ -204,6 +236,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step = PACKET_MAX / (LENT_MAX - 1) + 1;
 	run(data, size, data[0], step);
 	assert(hash_of(data, size, data[0], step) == hash_of(data, size, 0, step));
+	race(data, size, lane_plain);
+	if (lane_has_avx512())
+		race(data, size, lane_avx512);
 	assert(pool_packets_left(pool) == 1100 && pool_small_left(pool) == 1100 &&
 	       pool_large_left(pool) == 1100);
 	return 0;

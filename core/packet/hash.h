@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * packet/hash.h - x.hash: the same for both directions of a conversation, another one each boot.
+ *
+ * Private to core/packet; the parser and its fast lanes share it, so that both give the same.
+ */
+#ifndef XVS_PACKET_HASH_H
+#define XVS_PACKET_HASH_H
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+/* One side of a conversation as one number: below 2^48 for MACs and for IPv4 with port. */
+static inline uint32_t hash_sides(uint64_t a, uint64_t b, uint64_t what)
+{
+	uint64_t low = a < b ? a : b;
+	uint64_t high = low ^ a ^ b; /* the other one, without a second choice */
+	uint64_t words[2] = { low | what << 48, high };
+
+	return (uint32_t)hash_words(words, 2, 0);
+}
+
+static inline uint32_t hash_ether(const uint8_t *data, uint16_t ethertype)
+{
+	uint64_t dst = (uint64_t)get_be16(data) << 32 | get_be32(data + 2);
+	uint64_t src = (uint64_t)get_be16(data + 6) << 32 | get_be32(data + 8);
+
+	return hash_sides(dst, src, ethertype);
+}
+
+static inline uint32_t hash_ipv4(const uint8_t *ip, uint16_t src_port, uint16_t dst_port,
+				 uint8_t proto)
+{
+	return hash_sides((uint64_t)get_be32(ip + 12) << 16 | src_port,
+			  (uint64_t)get_be32(ip + 16) << 16 | dst_port, proto);
+}
+
+static inline uint64_t hash_side6(const uint8_t address[16], uint64_t port)
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return hash_mix(words[0] ^ hash_secret[1],
+			words[1] ^ port * UINT64_C(0x9e3779b97f4a7c15) ^ hash_secret[2]);
+}
+
+/* A sum does not tell which side was first, and needs no comparison that nobody can predict. */
+static inline uint32_t hash_ipv6(const uint8_t *ip, uint16_t src_port, uint16_t dst_port,
+				 uint8_t proto)
+{
+	uint64_t sides = hash_side6(ip + 8, src_port) + hash_side6(ip + 24, dst_port);
+
+	return (uint32_t)hash_mix(sides ^ hash_secret[3], proto ^ hash_secret[1]);
+}
+
+#endif /* XVS_PACKET_HASH_H */
