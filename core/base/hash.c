@@ -14,9 +14,17 @@ uint64_t hash_secret[4] = {
 	UINT64_C(0x589965cc75374cc3),
 };
 
+/* Until then the digits of pi. */
+uint32_t hash_stream[HASH_STREAM] __attribute__((aligned(64))) = {
+	0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0x082efa98,
+	0xec4e6c89, 0x452821e6, 0x38d01377, 0xbe5466cf, 0x34e90c6c, 0xc0ac29b7, 0xc97c50dd,
+	0x3f84d5b5, 0xb5470917, 0x9216d5d9, 0x8979fb1b, 0xd1310ba6, 0x98dfb5ac,
+};
+
 void hash_start(void)
 {
 	random_fill(hash_secret, sizeof(hash_secret));
+	random_fill(hash_stream, sizeof(hash_stream));
 }
 
 uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed)

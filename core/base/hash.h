@@ -12,6 +12,10 @@
 void hash_start(void);
 extern uint64_t hash_secret[4]; /* constant after hash_start() */
 
+/* The key of a universal hash: one number for each 32 bits of what is hashed. */
+enum { HASH_STREAM = 20 };
+extern uint32_t hash_stream[HASH_STREAM] __attribute__((aligned(64)));
+
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {
 	__uint128_t m = (__uint128_t)a * b;

@@ -2,16 +2,17 @@
 /*
  * flow/cache.h - the flow table of one worker: exact places first, then masked tables.
  *
- *      key -> exact cache      a hash of the whole key leads to an entry; the entry's own mask
- *                              verifies, so a place may be stale or foreign and does no harm
- *          -> masked index     once for each mask in use, those with most hits first
+ *      key -> exact cache      a hash of all bits that any mask at this port has leads to an
+ *                              entry; the entry's own mask verifies, so a place may be out of
+ *                              date or foreign and does no harm
+ *          -> masked index     once for each mask in use at this port, those with most hits first
  *          -> judge            (core/path/judge.c)
  *
- * Bounded: entries, steps, masks.  When full, the entry of the two index buckets that was idle
- * longest goes.  Memory is mapped at creation and touched when used; nothing is allocated later.
- * One worker owns it all.  An entry that leaves stays readable until flow_reclaim(), so legs in
- * the hands of the current burst stay good, and what the burst still adds to it is in its last
- * account.
+ * Bounded: entries, steps, masks.  When full, entries of ports that have more than their share go
+ * first, and among equals those that were never hit again, then those idle longest.  Memory is
+ * mapped at creation and touched when used; nothing is allocated later.  One worker owns it all.
+ * An entry that leaves stays readable until flow_reclaim(), so legs in the hands of the current
+ * burst stay good, and what the burst still adds to it is in its last account.
  */
 #ifndef XVS_FLOW_CACHE_H
 #define XVS_FLOW_CACHE_H
@@ -29,11 +30,26 @@ enum { FLOW_MASKS_MAX = 128 };
 struct flow_cache *flow_cache_create(uint32_t entries, flow_retire_fn retire, void *arg);
 void flow_cache_destroy(struct flow_cache *c); /* retires all */
 
-/* [worker] Start of a look-up: hides the latency of the exact bucket. */
-void flow_prefetch(const struct flow_cache *c, uint64_t hash);
+/* Where a packet is: the words of its key that are behind the public part, in their order. */
+struct flow_spot {
+	uint64_t where; /* flow_where() */
+	uint64_t other;
+};
 
-/* [worker] hash = flow_hash(key, 0).  NULL: not there. */
-struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key, uint64_t hash);
+/* Keys of packets at one port and place; where 'live' has bit i. */
+struct flow_batch {
+	const struct xvs_flow_key *keys; /* aligned to 64 bytes */
+	const struct flow_spot *spots;
+	uint64_t live;
+	uint32_t port;
+	uint32_t place;
+};
+
+/* [worker] found[i] for each live packet; NULL: not there. */
+void flow_find_batch(struct flow_cache *c, const struct flow_batch *b, struct flow_entry **found);
+
+/* [worker] NULL: not there. */
+struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key);
 
 /*
  * [worker] An empty entry, not in the index yet.  Where entries or their parts run short, old ones
@@ -47,7 +63,7 @@ struct flow_entry *flow_new(struct flow_cache *c);
  * entry is temporary then.
  */
 bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_key *key,
-		 const struct flow_key *mask, uint64_t hash);
+		 const struct flow_key *mask);
 
 /* [worker] Used for this burst only: goes at flow_reclaim(). */
 void flow_temporary(struct flow_cache *c, struct flow_entry *e);

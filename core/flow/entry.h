@@ -18,6 +18,8 @@
 #ifndef XVS_FLOW_ENTRY_H
 #define XVS_FLOW_ENTRY_H
 
+#include <stddef.h>
+
 #include "flow/key.h"
 
 enum { FLOW_OUTS = 8 };
@@ -91,35 +93,57 @@ enum flow_exit {
 	FLOW_EXIT_DEST = 2, /* 'dest' is resolved for each packet, copies are looked up at egress */
 };
 
+/* No mask: the entry is not in the index (not yet, or not any more), and no key equals it. */
+enum { FLOW_NO_MASK = 0xff };
+
+/*
+ * Lines in the order in which they are needed.  A hit whose program does nothing on the way reads
+ * and writes the first two alone.
+ */
 struct flow_entry {
-	/* match: verified at every hit */
-	struct flow_key key; /* masked */
-	const struct flow_key
-		*mask;     /* in the cache's list of masks; NULL: free or not in the index */
-	uint64_t epoch;    /* hard epoch before judging began */
-	uint64_t log_seen; /* soft records taken into account */
-	/* program */
-	struct flow_leg leg;
-	struct flow_leg out;   /* the first exit: most have one */
-	struct flow_leg *more; /* FLOW_OUTS - 1 further ones, or NULL */
-	uint32_t out_count;
-	uint32_t dest;
-	uint16_t exit; /* enum flow_exit */
-	uint16_t is_retired;
-	uint32_t idle_ms;
-	/* counted at each hit */
+	/* line 0, and 16 bytes of line 1: compared at every hit */
+	struct flow_key key; /* masked; 'zero' is 1 while the entry is not in the index */
+	/* line 1: written at each hit */
+	uint64_t verified; /* the state of the world in which it was last found to be true: stale.c */
 	uint64_t packets, bytes;
-	uint64_t first_ns, last_ns;
+	uint64_t last_ns;
+	uint32_t expires_tick; /* by flow_tick(): to be looked at again from then on */
+	uint16_t tcp_flags;    /* since steps were last accounted */
+	uint8_t mask_nr;
+	uint8_t is_retired : 1;
+	uint8_t is_temporary : 1; /* never in the index: ends with its burst */
+	uint8_t is_plain : 1;     /* one exit, and nothing happens on the way there */
+	uint8_t has_accounts : 1; /* some step wants account() while packets come */
+	uint32_t out_port;        /* of a plain one */
+	uint32_t out_serial;      /* of the configuration of that port that it was judged on */
+	/* line 2 */
+	struct flow_leg leg;
+	/* line 3: the first exit; most have one */
+	struct flow_leg out;
+	/* line 4: judging, accounting, ending */
+	const struct flow_key *mask; /* in the cache's list of masks; NULL: not in the index */
+	struct flow_leg *more;       /* FLOW_OUTS - 1 further exits, or NULL */
+	struct flow_entry *next;     /* free list, or retired in this burst */
+	uint64_t epoch;              /* hard epoch before judging began */
+	uint64_t first_ns;
 	uint64_t expires_ns; /* max_ms; UINT64_MAX: never */
-	uint16_t tcp_flags;  /* since steps were last accounted */
-	uint16_t tcp_seen;   /* ever */
-	uint16_t mask_nr;
-	uint32_t hash_low; /* of the masked key: its two places in the index */
-	uint32_t hash_high;
-	uint16_t is_temporary;   /* never in the index: ends with its burst */
-	uint16_t has_accounts;   /* some step wants account() while packets come */
-	struct flow_entry *next; /* free list, or retired in this burst */
+	uint32_t log_seen;   /* soft records taken into account, modulo 2^32 */
+	uint32_t dest;
+	uint32_t idle_ms;
+	uint16_t tcp_seen; /* before those in tcp_flags */
+	uint8_t out_count;
+	uint8_t exit; /* enum flow_exit */
 } __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct flow_leg) == 64, "one line");
+_Static_assert(offsetof(struct flow_entry, leg) == 128, "two lines for a hit");
+_Static_assert(sizeof(struct flow_entry) == 320, "five lines");
+
+/* Coarse time for the hot line: about a millisecond, wraps after 52 days. */
+static inline uint32_t flow_tick(uint64_t ns)
+{
+	return (uint32_t)(ns >> 20);
+}
 
 static inline struct flow_leg *flow_out(struct flow_entry *e, uint32_t i)
 {

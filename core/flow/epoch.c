@@ -12,6 +12,7 @@
 #include <string.h>
 
 static _Atomic uint64_t epoch_count = 1;
+static _Atomic uint64_t change_count = 1;
 
 uint64_t epoch_now(void)
 {
@@ -23,7 +24,17 @@ uint64_t epoch_bump(void)
 	return atomic_fetch_add_explicit(&epoch_count, 1, memory_order_acq_rel) + 1;
 }
 
-void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
+uint64_t epoch_changes(void)
+{
+	return atomic_load_explicit(&change_count, memory_order_acquire);
+}
+
+void epoch_told(void)
+{
+	atomic_fetch_add_explicit(&change_count, 1, memory_order_acq_rel);
+}
+
+static void log_write(struct epoch_log *log, const struct epoch_change *change)
 {
 	uint64_t words[EPOCH_CHANGE_WORDS];
 	uint64_t number = atomic_fetch_add_explicit(&log->written, 1, memory_order_acq_rel);
@@ -40,6 +51,12 @@ void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
 	for (unsigned i = 0; i < EPOCH_CHANGE_WORDS; i++)
 		atomic_store_explicit(&r->words[i], words[i], memory_order_relaxed);
 	atomic_store_explicit(&r->sequence, 2 * number + 2, memory_order_release);
+}
+
+void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
+{
+	log_write(log, change);
+	epoch_told();
 }
 
 bool epoch_log_read(const struct epoch_log *log, uint64_t number, struct epoch_change *out)

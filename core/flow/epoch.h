@@ -26,6 +26,14 @@ uint64_t epoch_now(void);
 /* [any] Moves the count, after the change was published; returns the new one. */
 uint64_t epoch_bump(void);
 
+/*
+ * [any] A number that moves after each change, hard or soft, has been told wherever it matters: what
+ * was found to be true since it was read is true as long as it stands still.  Never 0.
+ */
+uint64_t epoch_changes(void);
+/* [any] A hard change is where workers look for it: every port concerned has its new epoch. */
+void epoch_told(void);
+
 enum { EPOCH_RECORDS = 64 };
 
 /* What changed: the verdicts of one instance (0: the host's own forwarding). */

@@ -9,6 +9,7 @@
 #define XVS_FLOW_KEY_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "xvs/extension.h"
@@ -40,11 +41,6 @@ static inline const flow_word *flow_words(const struct flow_key *k)
 static inline flow_word *flow_words_of(struct flow_key *k)
 {
 	return (flow_word *)(void *)k;
-}
-
-static inline uint64_t flow_hash(const struct flow_key *k, uint64_t seed)
-{
-	return hash_words((const hash_word *)(const void *)k, FLOW_WORDS, seed);
 }
 
 static inline void flow_key_and(struct flow_key *out, const struct flow_key *a,

@@ -16,6 +16,7 @@ static void share_flags(struct flow_entry *e)
 		for (struct flow_step *s = flow_out(e, i)->steps; s; s = s->next)
 			s->tcp_flags |= e->tcp_flags;
 	}
+	e->tcp_seen |= e->tcp_flags;
 	e->tcp_flags = 0;
 }
 

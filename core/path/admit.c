@@ -31,40 +31,28 @@ bool segment_is_carried(const struct port_conf *conf, uint32_t segment)
 	return segment == conf->segment || tag_is_allowed(conf, segment);
 }
 
-static void count_casts(struct burst *b)
+static void admit_one(struct burst *b, uint32_t i)
 {
-	struct port_counters *c = &b->worker->w.shard->ports[b->conf->port->id];
-	uint64_t multicast = 0;
-	uint64_t broadcast = 0;
+	const struct port_conf *conf = b->conf;
 
-	for (uint32_t i = 0; i < b->count; i++) {
-		const struct packet *p = b->pkts[i];
-
-		if (p->x.linear < 6 || !(p->x.data[0] & 1))
-			continue;
-		if (p->x.data[0] == 0xff && p->x.data[1] == 0xff)
-			broadcast++;
-		else
-			multicast++;
-	}
-	if (multicast)
-		counter_add(&c->rx_multicast, multicast);
-	if (broadcast)
-		counter_add(&c->rx_broadcast, broadcast);
+	if (!conf->is_open)
+		burst_drop(b, i, 0, conf->is_blocked ? REASON_PORT_BLOCKED : REASON_PORT_CLOSED);
+	else if (!admit_tag(conf, b->pkts[i]))
+		burst_drop(b, i, 0, REASON_VLAN);
+	else if (b->pkts[i]->x.flags & XVS_PKT_BAD && b->pkts[i]->x.linear < 14)
+		burst_drop(b, i, 0, b->reason[i]);
 }
 
 void burst_admit(struct burst *b)
 {
-	const struct port_conf *conf = b->conf;
+	uint32_t odd = b->conf->is_open ? XVS_PKT_VLAN | XVS_PKT_BAD : UINT32_MAX;
+	uint32_t segment = b->conf->segment;
 
-	count_casts(b);
 	for (uint32_t i = 0; i < b->count; i++) {
-		if (!conf->is_open)
-			burst_drop(b, i, 0,
-				   conf->is_blocked ? REASON_PORT_BLOCKED : REASON_PORT_CLOSED);
-		else if (!admit_tag(conf, b->pkts[i]))
-			burst_drop(b, i, 0, REASON_VLAN);
-		else if (b->pkts[i]->x.flags & XVS_PKT_BAD && b->pkts[i]->x.linear < 14)
-			burst_drop(b, i, 0, b->reason[i]);
+		struct packet *p = b->pkts[i];
+
+		p->segment = segment;
+		if (__builtin_expect(p->x.flags & odd || odd == UINT32_MAX, 0))
+			admit_one(b, i);
 	}
 }

@@ -23,27 +23,36 @@ static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf
 	b->first_place = place;
 	b->fresh = 0;
 	b->dynamic = 0;
+	b->keyed = 0;
+	/* an entry that is verified now is asked again after any change told from now on */
+	w->changes = epoch_changes();
+}
+
+static void count_casts(const struct burst *b, struct port_counters *c, uint64_t casts)
+{
+	uint64_t broadcast = 0;
+
+	for (XVS_EACH(i, casts)) {
+		const uint8_t *dst = b->pkts[i]->x.data;
+
+		broadcast += dst[0] == 0xff && dst[1] == 0xff;
+	}
+	counter_add(&c->rx_multicast, (uint64_t)__builtin_popcountll(casts) - broadcast);
+	counter_add(&c->rx_broadcast, broadcast);
 }
 
 static void burst_parse(struct burst *b)
 {
-	struct port_counters *c = &b->worker->w.shard->ports[b->conf->port->id];
-	uint64_t bytes = 0;
+	struct path_worker *w = b->worker;
+	struct port_counters *c = &w->w.shard->ports[b->conf->port->id];
+	struct arrivals a = { .port = b->conf->port->id, .count = b->count, .now_ns = w->w.now_ns };
 
-	for (uint32_t i = 0; i < b->count; i++) {
-		struct packet *p = b->pkts[i];
-		uint16_t bad = REASON_NONE;
-
-		if (i + 1u < b->count)
-			__builtin_prefetch(b->pkts[i + 1]->x.data);
-		p->x.port_in = b->conf->port->id;
-		p->x.rx_ns = b->worker->w.now_ns;
-		bytes += p->x.len;
-		packet_parse(p, &bad);
-		b->reason[i] = bad;
-	}
+	packet_parse_batch(b->pkts, &a, w->keys, b->reason);
+	b->keyed = ~a.bad;
 	counter_add(&c->rx_packets, b->count);
-	counter_add(&c->rx_bytes, bytes);
+	counter_add(&c->rx_bytes, a.bytes);
+	if (a.casts)
+		count_casts(b, c, a.casts);
 }
 
 /* From a place of the chain to the way out; what each stage cost is noted once a burst. */

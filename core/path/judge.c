@@ -43,7 +43,7 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	if (!k->entry)
 		return;
 	k->entry->epoch = w->epoch;
-	k->entry->log_seen = epoch_log_count(&b->conf->sw->log);
+	k->entry->log_seen = (uint32_t)epoch_log_count(&b->conf->sw->log);
 	k->entry->expires_ns = UINT64_MAX;
 	k->entry->first_ns = old ? old->first_ns : w->w.now_ns;
 	if (!is_partial)
@@ -192,7 +192,7 @@ static void walk_to(struct walk *k, struct targets *t)
 	e->exit = FLOW_EXIT_LEGS;
 	k->stage = XVS_STAGE_EGRESS;
 	for (uint32_t i = 0; i < t->count; i++) {
-		e->out_count = i + 1;
+		e->out_count = (uint8_t)(i + 1);
 		walk_exit(k, flow_out(e, i), t->confs[i]);
 	}
 }
@@ -241,13 +241,13 @@ static void walk_run(struct walk *k)
 		walk_exits(k);
 }
 
-static void walk_store(struct walk *k, const struct flow_key *key, uint64_t hash)
+static void walk_store(struct walk *k, const struct flow_key *key)
 {
 	struct flow_cache *cache = k->worker->cache;
 
 	if (k->old)
 		flow_retire(cache, k->old);
-	if (!k->is_cacheable || !flow_insert(cache, k->entry, key, &k->mask, hash))
+	if (!k->is_cacheable || !flow_insert(cache, k->entry, key, &k->mask))
 		flow_temporary(cache, k->entry);
 }
 
@@ -276,8 +276,7 @@ static void walk_learns(struct walk *k)
 }
 
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
-			      const struct flow_key *key, uint64_t hash, struct flow_entry *old,
-			      bool is_partial)
+			      const struct flow_key *key, struct flow_entry *old, bool is_partial)
 {
 	struct path_worker *w = b->worker;
 	struct walk *k = slab_get(&w->walks);
@@ -305,7 +304,7 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 	if (!k->entry->idle_ms)
 		k->entry->idle_ms = IDLE_DEFAULT_MS;
 	b->fresh |= UINT64_C(1) << i;
-	walk_store(k, key, hash);
+	walk_store(k, key);
 	e = k->entry;
 	walk_finish(k);
 	return e;

@@ -2,9 +2,9 @@
 /*
  * lookup.c - from packets to verdicts: the cache first, the walk where it has none.
  *
- * All keys of a batch are made and their places in the cache prefetched before the first is looked
- * up.  Misses are judged in order with a look-up before each, so 64 packets of one new flow are
- * judged once (architecture 16.1k).
+ * The cache is asked for all packets of a batch at once, since it is memory that takes the time.
+ * Misses are judged in order with a look-up before each, so 64 packets of one new flow are judged
+ * once (architecture 16.1k).
  */
 #include <string.h>
 
@@ -23,8 +23,8 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 	key->zero = 0;
 }
 
-static void entry_credit(struct flow_entry *e, const struct flow_key *key, const struct packet *p,
-			 uint64_t now_ns)
+static inline void entry_credit(struct flow_entry *e, uint16_t tcp_flags, const struct packet *p,
+				uint64_t now_ns)
 {
 	if (__builtin_expect(p->x.gso_type != 0, 0)) {
 		e->packets += xvs_wire_packets(&p->x);
@@ -33,8 +33,7 @@ static void entry_credit(struct flow_entry *e, const struct flow_key *key, const
 		e->packets++;
 		e->bytes += p->x.len + (p->x.flags & XVS_PKT_VLAN ? 4u : 0u);
 	}
-	e->tcp_flags |= key->k.tcp_flags;
-	e->tcp_seen |= key->k.tcp_flags;
+	e->tcp_flags |= tcp_flags;
 	e->last_ns = now_ns;
 }
 
@@ -49,33 +48,40 @@ static bool budget_take(const struct burst *b)
 	return xvs_meter_take(&conf->port->new_flows, &rate, b->worker->w.now_ns, 1, 0) == 0;
 }
 
-static bool packet_use(struct burst *b, uint32_t i, struct flow_entry *e,
-		       const struct flow_key *key)
+static inline void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16_t tcp_flags)
 {
-	if (!e)
-		return false;
-	entry_credit(e, key, b->pkts[i], b->worker->w.now_ns);
+	entry_credit(e, tcp_flags, b->pkts[i], b->worker->w.now_ns);
 	b->entries[i] = e;
 	b->legs[i] = &e->leg;
-	return true;
 }
 
-static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
-			uint64_t hash)
+static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
+			struct flow_entry *old, bool is_partial)
+{
+	struct flow_entry *e = walk_judge(b, i, place, key, old, is_partial);
+
+	if (e)
+		packet_use(b, i, e, key->k.tcp_flags);
+	return e != NULL;
+}
+
+static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key)
 {
 	struct path_worker *w = b->worker;
-	struct flow_entry *e = flow_find(w->cache, key, hash);
-	enum staleness stale = e ? entry_staleness(w, b->conf, e) : STALE_NO;
+	struct flow_entry *e = flow_find(w->cache, key);
+	enum staleness stale = e ? entry_staleness(b, e) : STALE_NO;
 
-	if (e && stale == STALE_NO)
-		return packet_use(b, i, e, key);
+	if (e && stale == STALE_NO) {
+		packet_use(b, i, e, key->k.tcp_flags);
+		return true;
+	}
 	if (!e && !budget_take(b)) {
 		burst_drop(b, i, 0, REASON_NEW_FLOWS);
 		return false;
 	}
 	if (e)
 		counter_add(&w->stale, 1);
-	return packet_use(b, i, walk_judge(b, i, place, key, hash, e, stale == STALE_PARTLY), key);
+	return packet_walk(b, i, place, key, e, stale == STALE_PARTLY);
 }
 
 bool packet_lookup(struct burst *b, uint32_t i, uint32_t place)
@@ -83,17 +89,15 @@ bool packet_lookup(struct burst *b, uint32_t i, uint32_t place)
 	struct flow_key key;
 
 	burst_key(b, i, place, &key);
-	return packet_find(b, i, place, &key, flow_hash(&key, 0));
+	return packet_find(b, i, place, &key);
 }
 
 bool packet_judge(struct burst *b, uint32_t i, uint32_t place)
 {
 	struct flow_key key;
-	uint64_t hash;
 
 	burst_key(b, i, place, &key);
-	hash = flow_hash(&key, 0);
-	return packet_use(b, i, walk_judge(b, i, place, &key, hash, NULL, false), &key);
+	return packet_walk(b, i, place, &key, NULL, false);
 }
 
 /* Malformed packets are shown to inspectors on ingress and end here; no key could describe them. */
@@ -110,23 +114,65 @@ static void drop_bad(struct burst *b, uint64_t bad)
 		burst_drop(b, (uint32_t)i, 0, b->reason[i] ? b->reason[i] : REASON_BAD_HEADER);
 }
 
-void burst_lookup(struct burst *b, uint32_t place)
+/* Keys of those that have none yet.  Which packets are malformed. */
+static uint64_t fill_keys(struct burst *b)
 {
-	struct flow_key keys[XVS_BATCH_MAX];
-	uint64_t hashes[XVS_BATCH_MAX];
+	struct path_worker *w = b->worker;
 	uint64_t bad = 0;
 
-	for (XVS_EACH(i, b->live)) {
+	for (XVS_EACH(i, b->live & ~b->keyed)) {
 		if (b->pkts[i]->x.flags & XVS_PKT_BAD) {
 			bad |= UINT64_C(1) << i;
 			b->legs[i] = NULL;
-			continue;
+		} else {
+			packet_key(b->pkts[i], b->conf->port->id, &w->keys[i]);
 		}
-		burst_key(b, (uint32_t)i, place, &keys[i]);
-		hashes[i] = flow_hash(&keys[i], 0);
-		flow_prefetch(b->worker->cache, hashes[i]);
 	}
-	drop_bad(b, bad);
-	for (XVS_EACH(i, b->live))
-		(void)packet_find(b, (uint32_t)i, place, &keys[i], hashes[i]);
+	b->keyed = 0;
+	return bad;
+}
+
+static void fill_spots(struct burst *b, uint32_t place)
+{
+	struct flow_spot *spots = b->worker->spots;
+	uint64_t at = flow_where(0, flow_place(b->stage, place));
+	bool is_egress = b->stage == XVS_STAGE_EGRESS;
+
+	for (XVS_EACH(i, b->live)) {
+		spots[i].where = at | b->pkts[i]->segment;
+		spots[i].other = is_egress ? b->pkts[i]->x.port_in : 0;
+	}
+}
+
+/* Judged, or found to be true again; an earlier packet of the burst may have seen to it meanwhile. */
+static void packet_miss(struct burst *b, uint32_t i, uint32_t place)
+{
+	const struct path_worker *w = b->worker;
+	struct flow_key key = { .k = w->keys[i] };
+
+	memcpy(&key.segment, &w->spots[i], sizeof(w->spots[i]));
+	(void)packet_find(b, i, place, &key);
+}
+
+void burst_lookup(struct burst *b, uint32_t place)
+{
+	struct path_worker *w = b->worker;
+	uint64_t world = burst_world(b);
+	uint32_t tick = flow_tick(w->w.now_ns);
+	struct flow_entry *found[XVS_BATCH_MAX];
+	struct flow_batch batch = { .keys = w->keys,
+				    .spots = w->spots,
+				    .port = b->conf->port->id,
+				    .place = flow_place(b->stage, place) };
+
+	drop_bad(b, fill_keys(b));
+	fill_spots(b, place);
+	batch.live = b->live;
+	flow_find_batch(w->cache, &batch, found);
+	for (XVS_EACH(i, batch.live)) {
+		if (found[i] && entry_is_verified(found[i], world, tick))
+			packet_use(b, (uint32_t)i, found[i], w->keys[i].tcp_flags);
+		else
+			packet_miss(b, (uint32_t)i, place);
+	}
 }

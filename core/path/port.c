@@ -22,6 +22,7 @@ void conf_number(struct port_conf *conf)
 void port_move_epoch(struct path_port *port)
 {
 	atomic_store_explicit(&port->hard, epoch_bump(), memory_order_release);
+	epoch_told();
 }
 
 void switch_move_epoch(struct path_switch *sw)
@@ -31,6 +32,7 @@ void switch_move_epoch(struct path_switch *sw)
 
 	for (uint32_t i = 0; list && i < list->count; i++)
 		atomic_store_explicit(&list->ports[i]->hard, epoch, memory_order_release);
+	epoch_told();
 }
 
 void path_port_invalidate(struct path_port *port)

@@ -37,7 +37,7 @@ static void describe(const struct path_worker *w, struct flow_entry *e, struct f
 		.bytes = e->bytes,
 		.age_ns = w->w.now_ns - e->first_ns,
 		.idle_ns = w->w.now_ns > e->last_ns ? w->w.now_ns - e->last_ns : 0,
-		.tcp_flags = e->tcp_seen,
+		.tcp_flags = e->tcp_seen | e->tcp_flags,
 		.watchers = (uint16_t)__builtin_popcountll(leg->calls),
 		.out_count = e->out_count,
 	};

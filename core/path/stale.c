@@ -5,6 +5,9 @@
  * Hard: one compare with the entry port's epoch and one with each exit port's.  Soft: the entry is
  * tested against the records written since it was judged; if none concerns any of its steps, it
  * takes note of them and goes on.
+ *
+ * All that is asked once for each entry and change: what was found to be true stays true while
+ * nothing is told to have changed (epoch_changes()), which a hit sees by one compare.
  */
 #include "path/worker.h"
 
@@ -43,12 +46,21 @@ static bool change_concerns(const struct flow_entry *e, const struct flow_step *
 	return s->tags == 0 || (s->tags & c->tags) != 0;
 }
 
+/* How many records the entry has not been tested against. */
+static uint32_t log_behind(const struct flow_entry *e, uint64_t count)
+{
+	return (uint32_t)count - e->log_seen;
+}
+
 bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
 		       const struct epoch_log *log, const struct xvs_flow_key *rewritten)
 {
 	uint64_t count = epoch_log_count(log);
+	uint64_t n = count - log_behind(e, count);
 
-	for (uint64_t n = e->log_seen; n < count; n++) {
+	if (e->is_retired) /* its mask may be another's by now */
+		return true;
+	for (; n < count; n++) {
 		struct epoch_change c;
 
 		if (!epoch_log_read(log, n, &c) || change_concerns(e, s, &c, rewritten))
@@ -101,9 +113,22 @@ static bool port_is_newer(const struct path_worker *w, uint32_t id, uint64_t epo
 	return !port || atomic_load_explicit(&port->hard, memory_order_acquire) > epoch;
 }
 
-enum staleness entry_staleness(const struct path_worker *w, const struct port_conf *conf,
-			       struct flow_entry *e)
+/* Nothing has changed so far: until something does, or this time has come, nobody need ask again. */
+static void verify(const struct burst *b, struct flow_entry *e)
 {
+	enum { LOOK_AGAIN = 1 << 30 }; /* far enough, and far from where ticks wrap */
+	uint64_t now = b->worker->w.now_ns;
+
+	e->verified = burst_world(b);
+	e->expires_tick = flow_tick(now) + LOOK_AGAIN;
+	if (e->expires_ns - now < (uint64_t)LOOK_AGAIN << 20)
+		e->expires_tick = flow_tick(e->expires_ns);
+}
+
+enum staleness entry_staleness(const struct burst *b, struct flow_entry *e)
+{
+	const struct path_worker *w = b->worker;
+	const struct port_conf *conf = b->conf;
 	const struct epoch_log *log = &conf->sw->log;
 	uint64_t count = epoch_log_count(log);
 
@@ -114,12 +139,11 @@ enum staleness entry_staleness(const struct path_worker *w, const struct port_co
 		if (port_is_newer(w, flow_out(e, i)->port, e->epoch))
 			return STALE_WHOLLY;
 	}
-	if (e->log_seen == count)
-		return STALE_NO;
-	if (count - e->log_seen > EPOCH_RECORDS)
+	if (log_behind(e, count) > EPOCH_RECORDS)
 		return STALE_WHOLLY;
-	if (is_concerned(e, log))
+	if (log_behind(e, count) > 0 && is_concerned(e, log))
 		return STALE_PARTLY;
-	e->log_seen = count;
+	e->log_seen = (uint32_t)count;
+	verify(b, e);
 	return STALE_NO;
 }

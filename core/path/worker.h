@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "flow/cache.h"
+#include "flow/hash.h"
 #include "flow/slab.h"
 #include "path/path.h"
 #include "path/tap.h"
@@ -40,6 +41,7 @@ struct burst {
 	uint32_t dest[XVS_BATCH_MAX];
 	uint16_t reason[XVS_BATCH_MAX];
 	uint64_t cookie[XVS_BATCH_MAX];
+	uint64_t keyed; /* ingress: the worker's keys[i] is that of pkts[i] */
 };
 
 /* Packets on their way out of one port. */
@@ -117,6 +119,9 @@ struct path_worker {
 	struct exit *exits;          /* EXITS_MAX */
 	struct targets *targets;     /* scratch of forward_resolve() */
 	struct burst ingress;        /* the burst in hand */
+	/* of the burst that is being looked up: public keys and what is behind them */
+	struct xvs_flow_key keys[XVS_BATCH_MAX] __attribute__((aligned(64)));
+	struct flow_spot spots[XVS_BATCH_MAX];
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
 	uint64_t random;          /* sampling */
@@ -124,6 +129,7 @@ struct path_worker {
 	uint64_t sweep_due_ns;
 	struct slab walks; /* judgements under way */
 	uint64_t epoch;    /* hard epoch read before the configuration of this burst */
+	uint64_t changes;  /* epoch_changes(), read before that */
 	uint64_t bursts, packets, sleeps, stale, rejudged;
 	uint64_t cycles[CYCLES_KINDS]; /* what they went to, and the time up to which: */
 	uint64_t cycles_until;
@@ -208,13 +214,28 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 
 /* ---- judge.c: the walk ---- */
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
-			      const struct flow_key *key, uint64_t hash, struct flow_entry *old,
-			      bool is_partial);
+			      const struct flow_key *key, struct flow_entry *old, bool is_partial);
 
 /* ---- stale.c: is an entry still true ---- */
 enum staleness { STALE_NO = 0, STALE_PARTLY = 1, STALE_WHOLLY = 2 };
-enum staleness entry_staleness(const struct path_worker *w, const struct port_conf *conf,
-			       struct flow_entry *e);
+enum staleness entry_staleness(const struct burst *b, struct flow_entry *e);
+/*
+ * The state of the world as this burst sees it, in one number: every change moves it, and so does
+ * another configuration of the port.  An entry that was verified in this state is true until the
+ * time that it names.
+ */
+static inline uint64_t burst_world(const struct burst *b)
+{
+	enum { SERIAL_BITS = 24 };
+
+	return b->worker->changes << SERIAL_BITS |
+	       (b->conf->serial & ((UINT64_C(1) << SERIAL_BITS) - 1));
+}
+
+static inline bool entry_is_verified(const struct flow_entry *e, uint64_t world, uint32_t tick)
+{
+	return e->verified == world && (int32_t)(tick - e->expires_tick) < 0 && !e->is_retired;
+}
 /* Does any record since the entry was judged concern this step?  'rewritten': bits replaced before it. */
 bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
 		       const struct epoch_log *log, const struct xvs_flow_key *rewritten);
