@@ -13,6 +13,7 @@ struct gathering {
 	struct vring_stage *st;
 	struct vring_chain chain;
 	bool is_writable;
+	bool is_in_table;
 	uint32_t steps_left;
 };
 
@@ -45,8 +46,8 @@ static bool add(struct gathering *g, const struct vring_desc *d)
 		return refuse(g->vr, "a chain of descriptors does not end");
 	if (g->is_writable && !(d->flags & DESC_WRITE))
 		return refuse(g->vr, "a buffer to receive into is read-only");
-	/* In packed rings DPDK's driver marks the indirect header of what it sends so: no harm done. */
-	if (!g->is_writable && (d->flags & DESC_WRITE) && !g->vr->is_packed)
+	/* DPDK's driver marks the header of what it sends so, in a table of a packed ring: no harm */
+	if (!g->is_writable && d->flags & DESC_WRITE && !(g->is_in_table && g->vr->is_packed))
 		return refuse(g->vr, "a buffer to send from is write-only");
 	if (d->len == 0)
 		return true;
@@ -95,6 +96,7 @@ static bool add_indirect(struct gathering *g, const struct vring_desc *d)
 	table = vring_address(g->vr, d->addr, d->len);
 	if (!table)
 		return refuse(g->vr, "a table of descriptors is outside of the guest's memory");
+	g->is_in_table = true;
 	return add_table(g, table, entries);
 }
 

@@ -13,7 +13,6 @@
 enum { HEADER = 12, SPLIT_SIZE = 256, PACKED_SIZE = 200 };
 
 static const uint64_t kinds[] = { 0, UINT64_C(1) << VHOST_RING_PACKED };
-#define EACH_KIND(k) (uint32_t k = 0; k < 2; k++)
 
 static struct guest *guest_of_kind(uint32_t k, uint64_t features)
 {
@@ -66,28 +65,25 @@ static void assert_given_back(struct guest_ring *r, int nr)
 static void takes_every_length(void **state)
 {
 	(void)state;
-	for
-		EACH_KIND(k)
-		{
-			struct guest *g = guest_of_kind(k, 0);
-			uint64_t memory = g->mark;
+	for (uint32_t k = 0; k < 2; k++) {
+		struct guest *g = guest_of_kind(k, 0);
+		uint64_t memory = g->mark;
 
-			for (uint32_t len = 14; len <= PACKET_MAX;
-			     len += len < 300 ? 1 : 1 + some(700)) {
-				const struct guest_piece one = { make_packet(g, HEADER, len),
-								 HEADER + len };
-				int nr = guest_post(g->rings[1], &one, 1, 0);
-				struct packet *p;
+		for (uint32_t len = 14; len <= PACKET_MAX; len += len < 300 ? 1 : 1 + some(700)) {
+			const struct guest_piece one = { make_packet(g, HEADER, len),
+							 HEADER + len };
+			int nr = guest_post(g->rings[1], &one, 1, 0);
+			struct packet *p;
 
-				assert_int_equal(guest_rx(g, 0, &p, 64), 1);
-				assert_bytes(p, guest_at(g, one.at) + HEADER, len);
-				guest_rx_done(g, 0, &p, 1);
-				assert_given_back(g->rings[1], nr);
-				g->mark = memory;
-			}
-			assert_int_equal(pool_packets_left(g->pool), 1024);
-			guest_destroy(g);
+			assert_int_equal(guest_rx(g, 0, &p, 64), 1);
+			assert_bytes(p, guest_at(g, one.at) + HEADER, len);
+			guest_rx_done(g, 0, &p, 1);
+			assert_given_back(g->rings[1], nr);
+			g->mark = memory;
 		}
+		assert_int_equal(pool_packets_left(g->pool), 1024);
+		guest_destroy(g);
+	}
 }
 
 static void gives_back_what_is_no_packet(void **state)
@@ -97,23 +93,21 @@ static void gives_back_what_is_no_packet(void **state)
 					    1000000 };
 
 	(void)state;
-	for
-		EACH_KIND(k)
-		{
-			struct guest *g = guest_of_kind(k, 0);
+	for (uint32_t k = 0; k < 2; k++) {
+		struct guest *g = guest_of_kind(k, 0);
 
-			for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-				const struct guest_piece one = { GUEST_HIGH, lengths[i] };
-				int nr = guest_post(g->rings[1], &one, 1, 0);
-				struct packet *p;
+		for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+			const struct guest_piece one = { GUEST_HIGH, lengths[i] };
+			int nr = guest_post(g->rings[1], &one, 1, 0);
+			struct packet *p;
 
-				assert_int_equal(guest_rx(g, 0, &p, 64), 0);
-				assert_given_back(g->rings[1], nr);
-				assert_int_equal(g->d.rings[1].bad, i + 1);
-			}
-			assert_false(vhost_is_broken(&g->d));
-			guest_destroy(g);
+			assert_int_equal(guest_rx(g, 0, &p, 64), 0);
+			assert_given_back(g->rings[1], nr);
+			assert_int_equal(g->d.rings[1].bad, i + 1);
 		}
+		assert_false(vhost_is_broken(&g->d));
+		guest_destroy(g);
+	}
 }
 
 /* Cuts [at, at + len) into pieces, a few of them of no length. */
@@ -188,18 +182,16 @@ static void round_of_shapes(struct guest *g, uint32_t header, uint32_t count)
 static void takes_every_shape(void **state)
 {
 	(void)state;
-	for
-		EACH_KIND(k)
-		{
-			struct guest *g = guest_of_kind(k, 0);
+	for (uint32_t k = 0; k < 2; k++) {
+		struct guest *g = guest_of_kind(k, 0);
 
-			for (uint32_t i = 0; i < 1000; i++)
-				round_of_shapes(g, HEADER, 1 + some(64));
-			assert_false(vhost_is_broken(&g->d));
-			assert_int_equal(g->d.rings[1].bad, 0);
-			assert_int_equal(pool_packets_left(g->pool), 1024);
-			guest_destroy(g);
-		}
+		for (uint32_t i = 0; i < 1000; i++)
+			round_of_shapes(g, HEADER, 1 + some(64));
+		assert_false(vhost_is_broken(&g->d));
+		assert_int_equal(g->d.rings[1].bad, 0);
+		assert_int_equal(pool_packets_left(g->pool), 1024);
+		guest_destroy(g);
+	}
 }
 
 static void takes_short_headers_of_old_drivers(void **state)
@@ -217,56 +209,50 @@ static void takes_short_headers_of_old_drivers(void **state)
 static void reads_the_offload_header(void **state)
 {
 	(void)state;
-	for
-		EACH_KIND(k)
-		{
-			struct guest *g = guest_of_kind(k, 0);
-			static const uint8_t header[HEADER] = { 1,  1, 66, 0, 0xb4, 5,
-								34, 0, 16, 0, 0,    0 };
-			uint64_t at = make_packet(g, HEADER, 3000);
-			const struct guest_piece pieces[] = { { at, 5 },
-							      { at + 5, 7 },
-							      { at + HEADER, 3000 } };
-			struct packet *p;
+	for (uint32_t k = 0; k < 2; k++) {
+		struct guest *g = guest_of_kind(k, 0);
+		static const uint8_t header[HEADER] = { 1, 1, 66, 0, 0xb4, 5, 34, 0, 16, 0, 0, 0 };
+		uint64_t at = make_packet(g, HEADER, 3000);
+		const struct guest_piece pieces[] = { { at, 5 },
+						      { at + 5, 7 },
+						      { at + HEADER, 3000 } };
+		struct packet *p;
 
-			memcpy(guest_at(g, at), header, HEADER);
-			(void)guest_post(g->rings[1], pieces, 3, 0);
-			assert_int_equal(guest_rx(g, 0, &p, 64), 1);
-			assert_int_equal(p->x.gso_type, 1);
-			assert_int_equal(p->x.gso_size, 1460);
-			assert_true(p->x.flags & XVS_PKT_CSUM_TODO);
-			assert_int_equal(p->x.csum_start, 34);
-			assert_int_equal(p->x.csum_off, 16);
-			assert_bytes(p, guest_at(g, at) + HEADER, 3000);
-			guest_rx_done(g, 0, &p, 1);
-			guest_destroy(g);
-		}
+		memcpy(guest_at(g, at), header, HEADER);
+		(void)guest_post(g->rings[1], pieces, 3, 0);
+		assert_int_equal(guest_rx(g, 0, &p, 64), 1);
+		assert_int_equal(p->x.gso_type, 1);
+		assert_int_equal(p->x.gso_size, 1460);
+		assert_true(p->x.flags & XVS_PKT_CSUM_TODO);
+		assert_int_equal(p->x.csum_start, 34);
+		assert_int_equal(p->x.csum_off, 16);
+		assert_bytes(p, guest_at(g, at) + HEADER, 3000);
+		guest_rx_done(g, 0, &p, 1);
+		guest_destroy(g);
+	}
 }
 
 static void leaves_packets_that_the_pool_has_no_room_for(void **state)
 {
 	(void)state;
-	for
-		EACH_KIND(k)
-		{
-			struct guest *g = guest_of_kind(k, 0);
-			const struct guest_piece one = { make_packet(g, HEADER, 100),
-							 HEADER + 100 };
-			struct packet *held[1024];
-			struct packet *pkts[64];
+	for (uint32_t k = 0; k < 2; k++) {
+		struct guest *g = guest_of_kind(k, 0);
+		const struct guest_piece one = { make_packet(g, HEADER, 100), HEADER + 100 };
+		struct packet *held[1024];
+		struct packet *pkts[64];
 
-			for (uint32_t i = 0; i < 1000; i++)
-				held[i] = packet_new(g->pool);
-			for (uint32_t i = 0; i < 64; i++)
-				(void)guest_post(g->rings[1], &one, 1, 0);
-			assert_int_equal(guest_rx(g, 0, pkts, 64), 24);
-			vhost_rx_done(&g->d.backend, 0);
-			assert_int_equal(guest_rx(g, 0, held, 64), 0);
-			packet_free_burst(g->pool, pkts, 24);
-			assert_int_equal(guest_rx(g, 0, pkts, 64), 24);
-			guest_rx_done(g, 0, pkts, 24);
-			guest_destroy(g);
-		}
+		for (uint32_t i = 0; i < 1000; i++)
+			held[i] = packet_new(g->pool);
+		for (uint32_t i = 0; i < 64; i++)
+			(void)guest_post(g->rings[1], &one, 1, 0);
+		assert_int_equal(guest_rx(g, 0, pkts, 64), 24);
+		vhost_rx_done(&g->d.backend, 0);
+		assert_int_equal(guest_rx(g, 0, held, 64), 0);
+		packet_free_burst(g->pool, pkts, 24);
+		assert_int_equal(guest_rx(g, 0, pkts, 64), 24);
+		guest_rx_done(g, 0, pkts, 24);
+		guest_destroy(g);
+	}
 }
 
 static bool wants_kick(const struct guest *g, uint16_t before)
