@@ -215,6 +215,7 @@ static int agree_protocol(struct front *f)
 
 static int agree_features(struct front *f, struct xvs_error *err)
 {
+	struct message owner = { .request = SET_OWNER };
 	uint64_t required = required_features(f);
 	uint64_t offered;
 	int rc;
@@ -232,7 +233,7 @@ static int agree_features(struct front *f, struct xvs_error *err)
 	if (f->features >> FRONT_PROTOCOL & 1)
 		rc = agree_protocol(f);
 	if (rc == 0)
-		rc = say_number(f, SET_OWNER, 0, -1);
+		rc = say(f, &owner, -1);
 	if (rc == 0)
 		rc = say_number(f, SET_FEATURES, f->features, -1);
 	return rc ? refuse(f, err, rc, "features") : 0;

@@ -35,7 +35,7 @@ static void send_stamp(struct port *p, const struct flow_head *head)
 {
 	uint64_t now;
 
-	if (port_room(p, 1, true) == 0)
+	if (!head || port_room(p, 1, true) == 0)
 		return;
 	memcpy(port_frame(p, 0), head->bytes, FLOW_HEAD);
 	now = clock_cycles();

@@ -131,7 +131,7 @@ static uint16_t direction(const struct ring *r)
 
 static void split_describe(struct ring *r, uint16_t buffer, uint32_t len)
 {
-	struct split_descriptor *d = &split_descriptors(r)[buffer * r->shape.parts];
+	struct split_descriptor *d = &split_descriptors(r)[(size_t)buffer * r->shape.parts];
 
 	d->address = buffer_guest(r, buffer);
 	d->len = len;

@@ -446,7 +446,7 @@ int vgen_verify(struct vgen *g, struct xvs_error *err)
 	if (rc == 0)
 		rc = lane_init(g, &v.lanes[1], true);
 	rc = rc ? error_set(err, rc, "", "out of memory")
-		: run(&v, (uint64_t)(v.size_max - v.size_min + 1) * g->o.samples);
+		: run(&v, ((uint64_t)v.size_max - v.size_min + 1) * g->o.samples);
 	if (rc == 0)
 		print(&v);
 	lane_finish(&v.lanes[0]);
