@@ -90,7 +90,7 @@ static void add_ring(struct list *l, const struct session *s, uint32_t nr)
 	(void)snprintf(name, sizeof(name), "ring %u", nr);
 	value = add(l, name);
 	if (value)
-		(void)snprintf(value, VALUE, "%s %s %u, %llu packets, %llu full, %llu kicks",
+		(void)snprintf(value, VALUE, "%s %s %u, %llu packets, %llu full, %llu interrupts",
 			       runs ? "runs" : "stopped", kind(s), wanted->size,
 			       counted(&r->packets), counted(&r->full), counted(&r->kicks));
 }
