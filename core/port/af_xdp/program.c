@@ -48,7 +48,7 @@ struct way {
 /* The first complaint since it was emptied; libraries print from our calls only. */
 static char complaint[LINE_BYTES];
 
-static void keep_complaint(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void keep_complaint(const char *format, va_list args)
 {
 	char line[LINE_BYTES];
 
@@ -79,7 +79,7 @@ __attribute__((format(printf, 2, 0))) static int on_xdp_line(enum libxdp_print_l
 
 static struct bpf_object *open_object(void)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "xvs");
+	const struct bpf_object_open_opts options = { .sz = sizeof(options), .object_name = "xvs" };
 
 	return bpf_object__open_mem(kernel_bytes, sizeof(kernel_bytes), &options);
 }
@@ -190,8 +190,10 @@ static int attach_shared(struct program *p, const struct way *way)
 
 static int attach_direct(struct program *p, const struct way *way)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options,
-		    .flags = way->is_native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+	const struct bpf_link_create_opts options = {
+		.sz = sizeof(options),
+		.flags = way->is_native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE,
+	};
 	struct bpf_program *with_tags;
 	struct bpf_program *plain;
 	int code;

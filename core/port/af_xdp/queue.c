@@ -23,6 +23,8 @@ enum {
 	SEND_BUDGET_OPTION = 9, /* XDP_MAX_TX_SKB_BUDGET: Linux 6.17; newer than Debian's headers */
 	SEND_BUDGET = 512,
 	SEND_BYTES = 8 << 20,
+	BUSY_TRIES = 100,
+	BUSY_PAUSE_US = 2000,
 	AHEAD = 8, /* frames whose first line is asked for before it is read */
 };
 
@@ -41,6 +43,21 @@ static int make_socket(struct queue *q, const struct umem *u, const struct queue
 	return xsk_socket__create_shared(&q->socket, place->device, place->nr, u->handle, &q->rx,
 					 place->sends ? &q->tx : NULL, &q->fill, &q->completion,
 					 &config);
+}
+
+/*
+ * The kernel lets go of a queue a moment after its socket was closed, in a thread of its own; who
+ * opens a device again right after closing it, or after a daemon that was killed, comes too early.
+ */
+static int make_socket_soon(struct queue *q, const struct umem *u, const struct queue_place *place)
+{
+	int code = make_socket(q, u, place);
+
+	for (int i = 0; i < BUSY_TRIES && code == -EBUSY; i++) {
+		(void)usleep(BUSY_PAUSE_US);
+		code = make_socket(q, u, place);
+	}
+	return code;
 }
 
 /* A socket may send much at a time, and have much under way. */
@@ -86,7 +103,7 @@ bool queue_is_zero_copy(const struct queue *q)
 int queue_open(struct queue *q, struct umem *u, const struct queue_place *place,
 	       struct xvs_error *err)
 {
-	int code = make_socket(q, u, place);
+	const int code = make_socket_soon(q, u, place);
 
 	if (code) {
 		q->socket = NULL;
