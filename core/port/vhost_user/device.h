@@ -226,7 +226,7 @@ static inline bool vhost_is_broken(const struct vhost_device *d)
 void vhost_kick_clear(struct vhost_device *d, unsigned queue, const struct vhost_ring_view *ring);
 /* [control] Wakes the worker of that queue as if the guest had kicked. */
 void vhost_kick_self(struct vhost_device *d, unsigned queue);
-/* [worker] Interrupts the guest.  -1 is fine. */
+/* [any] interrupt.c: interrupts the guest, and never waits.  -1 is fine. */
 void vhost_call(int call);
 
 /* ---- rx.c, tx.c ------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vhost_user/kick.c - reading the guest's kicks and writing its interrupts.
+ * vhost_user/kick.c - reading the guest's kicks, and kicking ourselves.
  *
  * Eventfds of the front end share their flags with it, so O_NONBLOCK that we set may be gone the
  * next moment.  A read says itself that it does not wait (RWF_NOWAIT).
@@ -31,21 +31,10 @@ void vhost_kick_clear(struct vhost_device *d, unsigned queue, const struct vhost
 		clear(ring->kick);
 }
 
-static void signal_event(int fd)
+/* Ours alone, so it is what we made it: EAGAIN means that it is readable anyway. */
+void vhost_kick_self(struct vhost_device *d, unsigned queue)
 {
 	static const uint64_t one = 1;
 
-	/* EAGAIN: so many are there that one more would not be noticed. */
-	(void)!write(fd, &one, sizeof(one));
-}
-
-void vhost_kick_self(struct vhost_device *d, unsigned queue)
-{
-	signal_event(d->wake[queue]);
-}
-
-void vhost_call(int call)
-{
-	if (call >= 0)
-		signal_event(call);
+	(void)!write(d->wake[queue], &one, sizeof(one));
 }

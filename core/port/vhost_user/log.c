@@ -7,6 +7,9 @@
 
 #include "port/vhost_user/session.h"
 
+/* A bit for each page of as many addresses as any processor has: 52 bits. */
+#define LOG_MAX (UINT64_C(1) << (52 - 12 - 3))
+
 void log_clear(struct session *s)
 {
 	vhost_mapping_put(s->log);
@@ -35,7 +38,7 @@ int request_set_log_base(struct session *s, struct message *m, struct xvs_error 
 	uint64_t end;
 
 	message_read(m, &wire, sizeof(wire));
-	if (wire.size < bytes_needed(s) || wire.size == 0 ||
+	if (wire.size < bytes_needed(s) || wire.size == 0 || wire.size > LOG_MAX ||
 	    __builtin_add_overflow(wire.size, wire.offset, &end) || end > INT64_MAX)
 		return error_set(err, -EINVAL, "",
 				 "SET_LOG_BASE: a log of %llu bytes, memory needs %llu",

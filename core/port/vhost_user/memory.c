@@ -43,6 +43,27 @@ static int refuse(const struct vhost_device *d, struct xvs_error *err, int code,
 			 d->port_name, why);
 }
 
+/*
+ * Whose pages come from another program or another machine: a worker that touches one waits for as
+ * long as they please, and no signal gets it out.
+ */
+static bool is_remote(int fd)
+{
+	static const long kinds[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
+				      CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
+				      CEPH_SUPER_MAGIC, CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,
+				      AFS_FS_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if ((uint32_t)fs.f_type == (uint32_t)kinds[i])
+			return true;
+	}
+	return false;
+}
+
 static int check_file(const struct vhost_device *d, int fd, uint64_t size, uint64_t offset,
 		      struct stat *st, struct xvs_error *err)
 {
@@ -53,6 +74,10 @@ static int check_file(const struct vhost_device *d, int fd, uint64_t size, uint6
 	if (!S_ISREG(st->st_mode))
 		return refuse(d, err, -EINVAL,
 			      "it is no file; use memory that is shared (share=on)");
+	if (is_remote(fd))
+		return refuse(d, err, -EINVAL,
+			      "its file is not on this machine (NFS, FUSE or the like); use memory "
+			      "or a local disk");
 	if (size == 0 || __builtin_add_overflow(size, offset, &end) || end > INT64_MAX)
 		return refuse(d, err, -EINVAL, "its size or offset is out of range");
 	if ((uint64_t)st->st_size < end)

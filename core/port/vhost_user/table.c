@@ -10,6 +10,9 @@
 
 #include "port/vhost_user/session.h"
 
+/* Our addresses are for all ports: one must not take them away from the others. */
+#define MEMORY_MAX (UINT64_C(16) << 40)
+
 static bool is_sound(const struct wire_region *w)
 {
 	uint64_t end;
@@ -27,6 +30,8 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 static int check_region(const struct vhost_region *regions, uint32_t count,
 			const struct wire_region *w, struct xvs_error *err)
 {
+	uint64_t all = w->size;
+
 	if (!is_sound(w))
 		return error_set(err, -EINVAL, "",
 				 "a memory region at 0x%llx of 0x%llx bytes cannot be",
@@ -34,6 +39,7 @@ static int check_region(const struct vhost_region *regions, uint32_t count,
 	for (uint32_t i = 0; i < count; i++) {
 		const struct vhost_region *r = &regions[i];
 
+		all += r->size;
 		if (overlaps(w->guest, w->size, r->guest, r->size) ||
 		    overlaps(w->user, w->size, r->user, r->size))
 			return error_set(err, -EINVAL, "",
@@ -41,6 +47,11 @@ static int check_region(const struct vhost_region *regions, uint32_t count,
 					 (unsigned long long)w->guest,
 					 (unsigned long long)r->guest);
 	}
+	if (all > MEMORY_MAX)
+		return error_set(err, -ENOSPC, "",
+				 "the guest's memory has %llu TiB, a port takes %llu at most",
+				 (unsigned long long)(all >> 40),
+				 (unsigned long long)(MEMORY_MAX >> 40));
 	return 0;
 }
 
