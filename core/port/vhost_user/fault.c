@@ -36,7 +36,6 @@ struct guard_block {
 
 static struct guard_block first_block;
 static struct sigaction previous;
-static bool is_installed;
 
 /* ---- in the handler: no lock, no allocation --------------------------------------------------- */
 
@@ -121,14 +120,18 @@ static struct fault_guard *free_guard(void)
 	return next ? &next->guards[0] : NULL;
 }
 
+/* Each time: somebody may have put a handler of his own in front of ours. */
 static void install(void)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction now;
 
-	if (is_installed)
+	if (sigaction(SIGBUS, NULL, &now) ||
+	    (now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_fault))
 		return;
+	previous = now;
 	(void)sigemptyset(&action.sa_mask);
-	is_installed = sigaction(SIGBUS, &action, &previous) == 0;
+	(void)sigaction(SIGBUS, &action, NULL);
 }
 
 struct fault_guard *fault_guard(struct vhost_device *d, void *start, size_t size, size_t page)
