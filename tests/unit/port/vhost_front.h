@@ -145,7 +145,7 @@ static inline void front_leave(struct front_lab *lab)
 static inline void front_lab_close(struct front_lab *lab)
 {
 	front_leave(lab);
-	backend_close(lab->b);
+	backend_close(lab->b); /* NULL is fine */
 	loop_drain(lab->loop);
 	for (int i = 0; i < RINGS; i++) {
 		(void)close(lab->kick[i]);
