@@ -66,7 +66,10 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 	return world_create(&config, &d->world, err);
 }
 
-/* Signals are for the control thread: none interrupts a worker. */
+/*
+ * Signals are for the control thread: none interrupts a worker.  But SIGBUS is the worker's own,
+ * where a guest's memory was cut under it; blocked, it would end the process.
+ */
 static int threads_start(struct daemon *d, const struct path_config *config, struct xvs_error *err)
 {
 	sigset_t all;
@@ -74,6 +77,7 @@ static int threads_start(struct daemon *d, const struct path_config *config, str
 	int code;
 
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGBUS);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	code = rcu_start(d->loop, err);
 	if (code == 0)
@@ -220,9 +224,8 @@ static void capabilities_check(void)
 	const uint32_t needed = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
 
 	if (syscall(SYS_capget, &head, data) == 0 && (data[0].effective & needed) != needed)
-		log_warn(
-			"xvsd needs CAP_NET_ADMIN and CAP_NET_RAW for tap and af_packet ports: run "
-			"it as root or by the systemd unit");
+		log_warn("xvsd needs CAP_NET_ADMIN and CAP_NET_RAW for tap, af_packet and af_xdp "
+			 "ports: run it as root or by the systemd unit");
 }
 
 /* Beside the socket, in memory: a file on disk would be written back all the time. */
