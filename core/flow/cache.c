@@ -5,27 +5,12 @@
 #include "flow/table.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum { STEPS_PER_ENTRY = 4, LEGS_SHARE = 16, REWRITE_SHARE = 2 };
 
 static void store(uint32_t *word, uint32_t n)
 {
 	__atomic_store_n(word, n, __ATOMIC_RELAXED);
-}
-
-static void *map_zeroed(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static void unmap(void *p, size_t bytes)
-{
-	if (p)
-		(void)munmap(p, bytes);
 }
 
 static size_t bucket_bytes(const struct flow_cache *c)
@@ -41,10 +26,10 @@ static size_t entry_bytes(const struct flow_cache *c)
 
 static void cache_free(struct flow_cache *c)
 {
-	unmap(c->entries, entry_bytes(c));
-	unmap(c->exact, bucket_bytes(c));
-	unmap(c->index, bucket_bytes(c));
-	unmap(c->groups, GROUPS * sizeof(*c->groups));
+	slab_unmap(c->entries, entry_bytes(c));
+	slab_unmap(c->exact, bucket_bytes(c));
+	slab_unmap(c->index, bucket_bytes(c));
+	slab_unmap(c->groups, GROUPS * sizeof(*c->groups));
 	slab_finish(&c->steps);
 	slab_finish(&c->rewrites);
 	slab_finish(&c->legs);
@@ -64,10 +49,10 @@ struct flow_cache *flow_cache_create(uint32_t entries, flow_retire_fn retire, vo
 	c->bucket_mask = c->max / PLACES * 2 - 1;
 	c->retire = retire;
 	c->retire_arg = arg;
-	c->entries = map_zeroed(entry_bytes(c));
-	c->exact = map_zeroed(bucket_bytes(c));
-	c->index = map_zeroed(bucket_bytes(c));
-	c->groups = map_zeroed(GROUPS * sizeof(*c->groups));
+	c->entries = slab_map(entry_bytes(c));
+	c->exact = slab_map(bucket_bytes(c));
+	c->index = slab_map(bucket_bytes(c));
+	c->groups = slab_map(GROUPS * sizeof(*c->groups));
 	ok = slab_init(&c->steps, c->max * STEPS_PER_ENTRY, sizeof(struct flow_step)) &&
 	     slab_init(&c->rewrites, c->max / REWRITE_SHARE, sizeof(struct flow_rewrite)) &&
 	     slab_init(&c->legs, c->max / LEGS_SHARE, (FLOW_OUTS - 1) * sizeof(struct flow_leg));
