@@ -14,39 +14,51 @@
 
 #include "flow/table.h"
 
+#define BATCH_INLINE static inline __attribute__((always_inline))
+
 /* What the stages leave for each other. */
 struct flow_stages {
 	struct flow_way way;
 	uint64_t hash[XVS_BATCH_MAX];
 };
 
-static inline __attribute__((always_inline)) void stage_hash(const struct flow_cache *c,
-							     const struct flow_batch *b,
-							     struct flow_stages *s)
+BATCH_INLINE struct flow_spot batch_spot(const struct flow_batch *b, uint64_t i, bool has_spots)
 {
-	struct flow_spot last = { 0, 0 };
-	uint64_t sum = nh_where(0, 0);
+	return has_spots ? b->spots[i] : b->spot;
+}
+
+BATCH_INLINE void stage_hash(const struct flow_cache *c, const struct flow_batch *b,
+			     struct flow_stages *s, bool has_spots)
+{
+	const struct flow_bucket *table = s->way.table;
+	const struct xvs_flow_key *bits = s->way.bits;
+	uint64_t bucket_mask = c->bucket_mask;
+	uint64_t seed = s->way.seed;
+	uint64_t sum = nh_where(b->spot.where, (uint32_t)b->spot.other);
 
 	for (XVS_EACH(i, b->live)) {
-		struct flow_spot spot = b->spots[i];
+		struct flow_spot spot = batch_spot(b, i, has_spots);
+		uint64_t hash;
 
-		if (spot.where != last.where || spot.other != last.other)
+		if (has_spots)
 			sum = nh_where(spot.where, (uint32_t)spot.other);
-		last = spot;
-		s->hash[i] = flow_hash_end(sum + nh_key(&b->keys[i], s->way.bits), s->way.seed);
-		__builtin_prefetch(&s->way.table[s->hash[i] & c->bucket_mask]);
+		hash = flow_hash_end(sum + nh_key(&b->keys[i], bits), seed);
+		s->hash[i] = hash;
+		__builtin_prefetch(&table[hash & bucket_mask]);
 	}
 }
 
-static inline __attribute__((always_inline)) void stage_bucket(const struct flow_cache *c,
-							       const struct flow_batch *b,
-							       const struct flow_stages *s,
-							       struct flow_entry **found)
+BATCH_INLINE void stage_bucket(const struct flow_cache *c, const struct flow_batch *b,
+			       const struct flow_stages *s, struct flow_entry **found)
 {
+	const struct flow_bucket *table = s->way.table;
+	struct flow_entry *entries = c->entries;
+	uint64_t bucket_mask = c->bucket_mask;
+
 	for (XVS_EACH(i, b->live)) {
-		const struct flow_bucket *bucket = &s->way.table[s->hash[i] & c->bucket_mask];
+		const struct flow_bucket *bucket = &table[s->hash[i] & bucket_mask];
 		uint32_t match = flow_bucket_match(bucket, flow_signature(s->hash[i]));
-		struct flow_entry *e = c->entries;
+		struct flow_entry *e = entries;
 
 		if (__builtin_expect(match != 0, 1))
 			e += bucket->number[__builtin_ctz(match)];
@@ -57,27 +69,37 @@ static inline __attribute__((always_inline)) void stage_bucket(const struct flow
 }
 
 /* Not where it was looked for first: perhaps elsewhere. */
-static inline struct flow_entry *batch_rest(struct flow_cache *c, const struct flow_batch *b,
-					    struct flow_group *g, uint64_t i)
+static struct flow_entry *batch_rest(struct flow_cache *c, const struct flow_batch *b,
+				     struct flow_group *g, uint64_t i)
 {
 	struct flow_key key = { .k = b->keys[i] };
 
-	memcpy(&key.segment, &b->spots[i], sizeof(b->spots[i]));
+	memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
 	return flow_find_rest(c, g, &key);
 }
 
-static inline __attribute__((always_inline)) uint32_t stage_compare(struct flow_cache *c,
-								    const struct flow_batch *b,
-								    struct flow_group *g,
-								    struct flow_entry **found)
+/* The mask of the index is at hand; entries that the exact cache leads to have one each. */
+BATCH_INLINE bool batch_is(const struct flow_cache *c, const struct flow_stages *s,
+			   const struct flow_entry *e, const struct xvs_flow_key *key,
+			   struct flow_spot spot)
 {
+	if (s->way.mask_nr != FLOW_NO_MASK)
+		return e->mask_nr == s->way.mask_nr &&
+		       flow_entry_equals(e, key, s->way.bits, spot.where, spot.other);
+	return flow_entry_is(c, e, key, spot.where, spot.other);
+}
+
+BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batch *b,
+				    const struct flow_stages *s, struct flow_entry **found,
+				    bool has_spots)
+{
+	struct flow_group *g = flow_group_of(c, b->port, b->place);
 	uint32_t hits = 0;
 
 	for (XVS_EACH(i, b->live)) {
 		struct flow_entry *e = found[i];
 
-		if (__builtin_expect(flow_entry_is(c, e, &b->keys[i], b->spots[i].where,
-						   (uint32_t)b->spots[i].other),
+		if (__builtin_expect(batch_is(c, s, e, &b->keys[i], batch_spot(b, i, has_spots)),
 				     1)) {
 			hits++;
 		} else {
@@ -95,18 +117,21 @@ static inline __attribute__((always_inline)) uint32_t stage_compare(struct flow_
 	return hits;
 }
 
-static inline __attribute__((always_inline)) void flow_batch_run(struct flow_cache *c,
-								 const struct flow_batch *b,
-								 struct flow_entry **found)
+BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *b,
+				 struct flow_entry **found)
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
 	struct flow_stages s;
 	uint32_t hits;
 
 	s.way = flow_way_of(c, g);
-	stage_hash(c, b, &s);
+	if (b->spots)
+		stage_hash(c, b, &s, true);
+	else
+		stage_hash(c, b, &s, false);
 	stage_bucket(c, b, &s, found);
-	hits = stage_compare(c, b, g, found);
+	hits = b->spots ? stage_compare(c, b, &s, found, true)
+			: stage_compare(c, b, &s, found, false);
 	flow_count(&c->exact_hits, hits);
 	g->lookups += (uint32_t)__builtin_popcountll(b->live);
 	if (g->lookups >= GROUP_PERIOD)

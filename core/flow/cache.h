@@ -39,7 +39,8 @@ struct flow_spot {
 /* Keys of packets at one port and place; where 'live' has bit i. */
 struct flow_batch {
 	const struct xvs_flow_key *keys; /* aligned to 64 bytes */
-	const struct flow_spot *spots;
+	const struct flow_spot *spots;   /* NULL: all are at 'spot' */
+	struct flow_spot spot;
 	uint64_t live;
 	uint32_t port;
 	uint32_t place;

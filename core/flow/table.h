@@ -104,6 +104,7 @@ struct flow_way {
 	const struct flow_bucket *table;
 	const struct xvs_flow_key *bits;
 	uint64_t seed;
+	uint32_t mask_nr; /* that entries found there have; FLOW_NO_MASK: each its own */
 };
 
 static inline struct flow_way flow_way_of(const struct flow_cache *c, const struct flow_group *g)
@@ -111,8 +112,8 @@ static inline struct flow_way flow_way_of(const struct flow_cache *c, const stru
 	const struct flow_mask *m = &c->masks[g->order[0]];
 
 	if (g->uses_exact)
-		return (struct flow_way){ c->exact, &g->bits, 0 };
-	return (struct flow_way){ c->index, &m->bits.k, m->seed };
+		return (struct flow_way){ c->exact, &g->bits, 0, FLOW_NO_MASK };
+	return (struct flow_way){ c->index, &m->bits.k, m->seed, g->order[0] };
 }
 
 static inline uint32_t flow_signature(uint64_t hash)
@@ -148,17 +149,16 @@ static inline uint32_t flow_bucket_match(const struct flow_bucket *b, uint32_t s
 #endif
 }
 
-/* An entry that stands for this key, under its own mask. */
-static inline bool flow_entry_is(const struct flow_cache *c, const struct flow_entry *e,
-				 const struct xvs_flow_key *key, uint64_t where, uint32_t other)
+/* The key equals the entry's in these bits, and is at the same spot. */
+static inline bool flow_entry_equals(const struct flow_entry *e, const struct xvs_flow_key *key,
+				     const struct xvs_flow_key *bits, uint64_t where,
+				     uint64_t other)
 {
-	/* cut, because a retired entry has none: the comparison with 'zero' fails then */
-	uint32_t nr = e->mask_nr < FLOW_MASKS_MAX ? e->mask_nr : FLOW_MASKS_MAX;
-	const struct xvs_flow_key *bits = &c->masks[nr].bits.k;
 	uint64_t tail[2];
 
+	/* 'zero' too, which is 1 in an entry that has left */
 	memcpy(tail, &e->key.segment, sizeof(tail));
-	if (tail[0] != where || tail[1] != other)
+	if ((tail[0] ^ where) | (tail[1] ^ other))
 		return false;
 #if defined(__AVX512F__)
 	__m512i differs = _mm512_xor_si512(_mm512_loadu_si512(key), _mm512_load_si512(&e->key.k));
@@ -186,6 +186,16 @@ static inline bool flow_entry_is(const struct flow_cache *c, const struct flow_e
 		differs |= (a[i] ^ b[i]) & m[i];
 	return differs == 0;
 #endif
+}
+
+/* The entry stands for this key, under its own mask. */
+static inline bool flow_entry_is(const struct flow_cache *c, const struct flow_entry *e,
+				 const struct xvs_flow_key *key, uint64_t where, uint64_t other)
+{
+	/* cut, because an entry that has left has none: the comparison with 'zero' fails then */
+	uint32_t nr = e->mask_nr < FLOW_MASKS_MAX ? e->mask_nr : FLOW_MASKS_MAX;
+
+	return flow_entry_equals(e, key, &c->masks[nr].bits.k, where, other);
 }
 
 /* find.c: the index alone, under one mask. */

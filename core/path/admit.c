@@ -45,14 +45,17 @@ static void admit_one(struct burst *b, uint32_t i)
 
 void burst_admit(struct burst *b)
 {
-	uint32_t odd = b->conf->is_open ? XVS_PKT_VLAN | XVS_PKT_BAD : UINT32_MAX;
+	bool is_open = b->conf->is_open;
 	uint32_t segment = b->conf->segment;
+	uint64_t odd = is_open ? 0 : b->live;
 
 	for (uint32_t i = 0; i < b->count; i++) {
 		struct packet *p = b->pkts[i];
 
 		p->segment = segment;
-		if (__builtin_expect(p->x.flags & odd || odd == UINT32_MAX, 0))
-			admit_one(b, i);
+		odd |= (uint64_t)((p->x.flags & (XVS_PKT_VLAN | XVS_PKT_BAD)) != 0) << i;
 	}
+	b->segments = odd;
+	for (XVS_EACH(i, odd))
+		admit_one(b, (uint32_t)i);
 }

@@ -24,6 +24,7 @@ static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf
 	b->fresh = 0;
 	b->dynamic = 0;
 	b->keyed = 0;
+	b->segments = UINT64_MAX;
 	/* an entry that is verified now is asked again after any change told from now on */
 	w->changes = epoch_changes();
 }

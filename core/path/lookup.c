@@ -132,25 +132,28 @@ static uint64_t fill_keys(struct burst *b)
 	return bad;
 }
 
-static void fill_spots(struct burst *b, uint32_t place)
+/* Most batches are of one segment and came in at one port, so all packets are at one spot. */
+static void fill_spots(struct burst *b, struct flow_batch *batch)
 {
 	struct flow_spot *spots = b->worker->spots;
-	uint64_t at = flow_where(0, flow_place(b->stage, place));
-	bool is_egress = b->stage == XVS_STAGE_EGRESS;
+	uint64_t at = flow_where(0, batch->place);
 
+	batch->spot.where = flow_where(b->conf->segment, batch->place);
+	if (b->stage == XVS_STAGE_INGRESS && !b->segments)
+		return;
 	for (XVS_EACH(i, b->live)) {
 		spots[i].where = at | b->pkts[i]->segment;
-		spots[i].other = is_egress ? b->pkts[i]->x.port_in : 0;
+		spots[i].other = b->stage == XVS_STAGE_EGRESS ? b->pkts[i]->x.port_in : 0;
 	}
+	batch->spots = spots;
 }
 
 /* Judged, or found to be true again; an earlier packet of the burst may have seen to it meanwhile. */
-static void packet_miss(struct burst *b, uint32_t i, uint32_t place)
+static void packet_miss(struct burst *b, uint32_t i, uint32_t place, const struct flow_batch *batch)
 {
-	const struct path_worker *w = b->worker;
-	struct flow_key key = { .k = w->keys[i] };
+	struct flow_key key = { .k = b->worker->keys[i] };
 
-	memcpy(&key.segment, &w->spots[i], sizeof(w->spots[i]));
+	memcpy(&key.segment, batch->spots ? &batch->spots[i] : &batch->spot, sizeof(batch->spot));
 	(void)packet_find(b, i, place, &key);
 }
 
@@ -161,18 +164,17 @@ void burst_lookup(struct burst *b, uint32_t place)
 	uint32_t tick = flow_tick(w->w.now_ns);
 	struct flow_entry *found[XVS_BATCH_MAX];
 	struct flow_batch batch = { .keys = w->keys,
-				    .spots = w->spots,
 				    .port = b->conf->port->id,
 				    .place = flow_place(b->stage, place) };
 
 	drop_bad(b, fill_keys(b));
-	fill_spots(b, place);
+	fill_spots(b, &batch);
 	batch.live = b->live;
 	flow_find_batch(w->cache, &batch, found);
 	for (XVS_EACH(i, batch.live)) {
-		if (found[i] && entry_is_verified(found[i], world, tick))
+		if (__builtin_expect(found[i] && entry_is_verified(found[i], world, tick), 1))
 			packet_use(b, (uint32_t)i, found[i], w->keys[i].tcp_flags);
 		else
-			packet_miss(b, (uint32_t)i, place);
+			packet_miss(b, (uint32_t)i, place, &batch);
 	}
 }

@@ -41,7 +41,8 @@ struct burst {
 	uint32_t dest[XVS_BATCH_MAX];
 	uint16_t reason[XVS_BATCH_MAX];
 	uint64_t cookie[XVS_BATCH_MAX];
-	uint64_t keyed; /* ingress: the worker's keys[i] is that of pkts[i] */
+	uint64_t keyed;    /* ingress: the worker's keys[i] is that of pkts[i] */
+	uint64_t segments; /* packets that may be in another segment than the port's own */
 };
 
 /* Packets on their way out of one port. */
