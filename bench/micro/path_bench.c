@@ -35,6 +35,7 @@ struct options {
 	int core;
 	bool json;
 	const char *only; /* name of a case, NULL: all */
+	uint32_t table;   /* entries of the flow cache; 0: as usual */
 	uint32_t flows[FLOW_COUNTS_MAX];
 	uint32_t flow_counts;
 };
@@ -44,6 +45,8 @@ struct figure {
 	double median;
 	double least;  /* the round that was disturbed least */
 	double misses; /* a packet, over all rounds: how far the flows were established */
+	double evictions;
+	double cycles[CYCLES_KINDS][ROUNDS_MAX]; /* a packet, by stage */
 };
 
 /* ---- frames ----------------------------------------------------------------------------------- */
@@ -201,6 +204,11 @@ static int measure_all(struct rig *rig, const struct options *o, uint32_t flows,
 						     flows);
 			figures[c].ns[round] = (double)run.cpu_ns / (double)run.packets;
 			figures[c].misses += (double)run.misses / (double)(run.packets * o->rounds);
+			figures[c].evictions +=
+				(double)run.evictions / (double)(run.packets * o->rounds);
+			for (int k = 0; k < CYCLES_KINDS; k++)
+				figures[c].cycles[k][round] =
+					(double)run.cycles[k] / (double)run.packets;
 		}
 	}
 	for (uint32_t c = 0; c < CASES; c++) {
@@ -221,6 +229,27 @@ static double cycles_per_ns(void)
 	return (double)(clock_cycles() - cycles) / (double)(clock_ns() - ns);
 }
 
+/* What stages cost where they were disturbed least: other people's work comes in lumps. */
+static const char *const stages[CYCLES_IDLE] = { "rx",     "parse", "lookup", "apply",
+						 "output", "tx",    "other" };
+
+static void tell_stages_json(const struct options *o, const struct figure *f)
+{
+	for (int k = 0; k < CYCLES_IDLE; k++)
+		printf("%s\"%s\": %.1f", k ? ", " : "", stages[k], least(f->cycles[k], o->rounds));
+}
+
+static void tell_stages(const struct options *o, const struct figure *f)
+{
+	printf("  %-10s", "");
+	for (int k = 0; k < CYCLES_IDLE; k++)
+		printf(" %s %.0f", stages[k], least(f->cycles[k], o->rounds));
+	printf(" cycles");
+	if (f->misses > 0)
+		printf("; %.4f misses, %.4f evictions a packet", f->misses, f->evictions);
+	printf("\n");
+}
+
 /* ---- telling ---------------------------------------------------------------------------------- */
 
 static void tell_json(const struct options *o, uint32_t flows, double generator, double rate,
@@ -230,10 +259,14 @@ static void tell_json(const struct options *o, uint32_t flows, double generator,
 	       "\"generator_ns\": %.2f, \"cases\": {",
 	       flows, (unsigned long long)o->packets, o->rounds, rate, generator);
 	for (uint32_t c = 0, told = 0; c < CASES; c++)
-		if (is_wanted(o, &cases[c]))
-			printf("%s\"%s\": {\"ns\": %.2f, \"least_ns\": %.2f, \"misses\": %.6f}",
+		if (is_wanted(o, &cases[c])) {
+			printf("%s\"%s\": {\"ns\": %.2f, \"least_ns\": %.2f, \"misses\": %.6f, "
+			       "\"evictions\": %.6f, \"cycles\": {",
 			       told++ ? ", " : "", cases[c].name, figures[c].median,
-			       figures[c].least, figures[c].misses);
+			       figures[c].least, figures[c].misses, figures[c].evictions);
+			tell_stages_json(o, &figures[c]);
+			printf("}}");
+		}
 	printf("}}\n");
 }
 
@@ -245,10 +278,12 @@ static void tell_text(const struct options *o, uint32_t flows, double generator,
 	printf("%u flows; generator and counter alone: %.1f ns a packet\n", flows, generator);
 	printf("  %-10s %8s %8s %14s %8s\n", "chain", "ns", "cycles", "rate to none", "least ns");
 	for (uint32_t c = 0; c < CASES; c++)
-		if (is_wanted(o, &cases[c]))
+		if (is_wanted(o, &cases[c])) {
 			printf("  %-10s %8.1f %8.1f %14.3f %8.1f\n", cases[c].name,
 			       figures[c].median, figures[c].median * rate,
 			       none / figures[c].median, figures[c].least);
+			tell_stages(o, &figures[c]);
+		}
 }
 
 static int run_flows(struct rig *rig, const struct options *o, uint32_t flows, double rate,
@@ -274,7 +309,7 @@ static int run_flows(struct rig *rig, const struct options *o, uint32_t flows, d
 /* ---- command line ----------------------------------------------------------------------------- */
 
 static const char usage[] =
-	"usage: path_bench [--packets N] [--rounds N] [--flows N]... [--case NAME] [--core N] [--json]\n";
+	"usage: path_bench [--packets N] [--rounds N] [--flows N]... [--table N] [--case NAME] [--core N] [--json]\n";
 
 static bool number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
@@ -312,6 +347,11 @@ static bool option(struct options *o, int letter, const char *value)
 			return false;
 		o->flows[o->flow_counts++] = (uint32_t)n;
 		return true;
+	case 't':
+		if (!number(value, 1, 1u << 22, &n))
+			return false;
+		o->table = (uint32_t)n;
+		return true;
 	case 'k':
 		if (!number(value, 0, 1023, &n))
 			return false;
@@ -334,6 +374,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
 		{ "packets", required_argument, NULL, 'p' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "flows", required_argument, NULL, 'f' },
+		{ "table", required_argument, NULL, 't' },
 		{ "case", required_argument, NULL, 'c' },
 		{ "core", required_argument, NULL, 'k' },
 		{ "json", no_argument, NULL, 'j' },
@@ -366,7 +407,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	rate = cycles_per_ns();
-	result = rig_create(o.core, &rig, &err);
+	result = rig_create(o.core, o.table, &rig, &err);
 	for (uint32_t i = 0; i < o.flow_counts && result == 0; i++)
 		result = run_flows(rig, &o, o.flows[i], rate, &err);
 	if (result < 0)

@@ -204,10 +204,12 @@ static void end_port(struct rig *rig, uint32_t n)
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
-static int start_path(struct rig *rig, int core, struct xvs_error *err)
+static int start_path(struct rig *rig, int core, uint32_t flows, struct xvs_error *err)
 {
 	const uint32_t cores[] = { core < 0 ? 0 : (uint32_t)core };
-	struct path_config config = { .workers = 1, .cores = core < 0 ? NULL : cores };
+	struct path_config config = { .workers = 1,
+				      .flows = flows,
+				      .cores = core < 0 ? NULL : cores };
 	int result = loop_create(&rig->loop, err);
 
 	if (result == 0)
@@ -236,14 +238,14 @@ static int start_switch(struct rig *rig, struct xvs_error *err)
 	return result < 0 ? result : add_address(rig, err);
 }
 
-int rig_create(int core, struct rig **out, struct xvs_error *err)
+int rig_create(int core, uint32_t flows, struct rig **out, struct xvs_error *err)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	int result;
 
 	if (!rig)
 		return error_set(err, -ENOMEM, "", "out of memory");
-	result = start_path(rig, core, err);
+	result = start_path(rig, core, flows, err);
 	if (result == 0)
 		result = start_switch(rig, err);
 	if (result < 0) {
@@ -376,6 +378,9 @@ int rig_run(struct rig *rig, uint64_t packets, struct rig_run *out, struct xvs_e
 		.hits_exact = after.hits_exact - before.hits_exact,
 		.hits_masked = after.hits_masked - before.hits_masked,
 		.misses = after.misses - before.misses,
+		.evictions = after.evictions - before.evictions,
 	};
+	for (int i = 0; i < CYCLES_KINDS; i++)
+		out->cycles[i] = after.cycles[i] - before.cycles[i];
 	return 0;
 }

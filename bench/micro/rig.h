@@ -7,6 +7,7 @@
 #define XVS_BENCH_MICRO_RIG_H
 
 #include "micro/gen.h"
+#include "path/path.h"
 
 enum { RIG_CHAIN_MAX = 16 };
 
@@ -16,15 +17,16 @@ enum rig_kind { RIG_JUDGE = 0, RIG_NOOP = 1, RIG_KINDS = 2 };
 struct rig_run {
 	uint64_t packets;
 	uint64_t cpu_ns; /* processor time of the worker: waiting its turn does not count */
-	uint64_t hits_exact, hits_masked, misses;
+	uint64_t hits_exact, hits_masked, misses, evictions;
+	uint64_t cycles[CYCLES_KINDS]; /* of the worker, by what they went to */
 };
 
 struct rig;
 
 extern const uint8_t rig_destination[6]; /* address behind the second port */
 
-/* [control] Below: this thread is the control thread.  core -1: not pinned. */
-int rig_create(int core, struct rig **out, struct xvs_error *err);
+/* [control] Below: this thread is the control thread.  core -1: not pinned; flows 0: as usual. */
+int rig_create(int core, uint32_t flows, struct rig **out, struct xvs_error *err);
 void rig_destroy(struct rig *rig);
 
 /* Frames as for gen_load(). */
