@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
-from harness import callgrind, chain, idle, iperf_tap, report
+from harness import callgrind, chain, idle, iperf_tap, report, vhost_rates
 from harness.lab import BenchError, Lab, run
 
-SCENARIOS = {module.NAME: module for module in (iperf_tap, chain, idle, callgrind)}
+SCENARIOS = {module.NAME: module
+             for module in (*vhost_rates.SCENARIOS, iperf_tap, chain, idle, callgrind)}
 INSIDE = "XVS_BENCH_INSIDE"  # set in the namespaces
 
 
@@ -21,13 +23,18 @@ def parse(description):
         prog="tools/bench", description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="scenarios:\n" + "".join(
-            f"  {name:10} {module.SUMMARY}\n" for name, module in SCENARIOS.items()))
+            f"  {name:14} {module.SUMMARY}\n" for name, module in SCENARIOS.items()))
     parser.add_argument("--only", metavar="NAME", action="append", choices=SCENARIOS,
                         help="run this scenario (may be given several times)")
     parser.add_argument("--rounds", metavar="N", type=int, default=3,
                         help="rounds of which the median is taken; 3 or more say something")
     parser.add_argument("--seconds", metavar="N", type=int, default=3,
-                        help="measured seconds of one run of iperf3")
+                        help="measured seconds of one run")
+    parser.add_argument("--quick", action="store_true",
+                        help="one round of one second each: to see that all of it runs")
+    parser.add_argument("--hugepages", action="store_true",
+                        help="reserve huge pages for peers built on DPDK while it runs; xvs needs "
+                        "none, and without this option they have none either")
     parser.add_argument("--json", metavar="FILE", nargs="?", const="-", type=str,
                         help="write the figures to FILE; without FILE: to standard output, and "
                              "no table")
@@ -35,6 +42,8 @@ def parse(description):
     parser.add_argument("--build-dir", metavar="DIR", type=pathlib.Path,
                         help="use what is built there, build nothing")
     args = parser.parse_args()
+    if args.quick:
+        args.rounds = args.seconds = 1
     if args.rounds < 1 or args.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
     return args
@@ -80,20 +89,35 @@ def measure(scenarios, lab, args):
     results = []
     for module in scenarios:
         print(f"bench: {module.NAME}", file=sys.stderr)
-        results.append(module.measure(lab, args))
+        results.append(measure_one(module, lab, args))
         if args.json != "-":
             report.print_result(results[-1])
     return results
 
 
+def measure_one(module, lab, args):
+    """A scenario that fails is told in its place; the others go on."""
+    started = time.monotonic()
+    try:
+        result = module.measure(lab, args)
+    except BenchError as error:
+        why = str(error).splitlines()[0][:300]
+        result = {"scenario": module.NAME, "title": module.SUMMARY, "columns": ["not measured"],
+                  "rows": [[why]], "notes": [], "data": None, "missing": {"all": why}}
+    result["took_s"] = time.monotonic() - started
+    print(f"bench: {module.NAME} took {result['took_s']:.0f} s", file=sys.stderr)
+    return result
+
+
 def run_inside(root, args, scenarios):
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
-    with Lab(root, pathlib.Path(os.environ[INSIDE])) as lab:
+    with Lab(root, pathlib.Path(os.environ[INSIDE]), args.hugepages) as lab:
         results = measure(scenarios, lab, args)
     if args.json:
         report.write_json(results, args.json)
     if args.json != "-":
+        report.print_goals(results)
         report.print_note()
 
 

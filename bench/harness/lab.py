@@ -14,6 +14,8 @@ import tempfile
 import time
 
 PATIENCE_S = 20
+HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+HUGEPAGES_WANTED = 1024  # of 2 MiB: for four programs with 512 MiB each
 
 
 class BenchError(Exception):
@@ -53,6 +55,10 @@ class Process:
     def pid(self):
         return self.child.pid
 
+    def signal(self, number):
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+
     def check(self):
         if self.child.poll() is not None:
             raise BenchError(f"{self.name} ended: {self.said()[-2000:]}")
@@ -79,21 +85,51 @@ class Process:
 class Lab:
     """Names of places, and what scenarios do in them."""
 
-    def __init__(self, root, build):
+    def __init__(self, root, build, wants_hugepages=False):
         self.root = root
         self.build = build
         self.cores = sorted(os.sched_getaffinity(0))
         self.switch_core = self.cores[0]
+        self.generator_core = self.cores[1 % len(self.cores)]
+        self.wants_hugepages = wants_hugepages
+        self.hugepages_before = None
         self.dir = None
 
     def __enter__(self):
         run("mount", "-t", "tmpfs", "tmpfs", "/run")
         run("ip", "link", "set", "lo", "up")
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="xvs-bench-", dir="/run"))
+        if self.wants_hugepages:
+            self.reserve_hugepages()
         return self
 
     def __exit__(self, *_):
         shutil.rmtree(self.dir, ignore_errors=True)
+        if self.hugepages_before is not None:
+            HUGEPAGES.write_text(self.hugepages_before, encoding="ascii")
+
+    def reserve_hugepages(self):
+        """They are the machine's, so they are given back at the end."""
+        before = HUGEPAGES.read_text(encoding="ascii")
+        self.hugepages_before = before
+        HUGEPAGES.write_text(str(max(int(before), HUGEPAGES_WANTED)), encoding="ascii")
+        if int(HUGEPAGES.read_text(encoding="ascii")) < HUGEPAGES_WANTED:
+            raise BenchError(f"the kernel has no {HUGEPAGES_WANTED} huge pages free")
+        (self.dir / "huge").mkdir()
+        run("mount", "-t", "hugetlbfs", "none", self.dir / "huge")
+
+    def dpdk_memory(self, megabytes):
+        """Options of a program built on DPDK."""
+        if self.wants_hugepages:
+            return ["--huge-dir", str(self.dir / "huge"), "-m", str(megabytes)]
+        return ["--no-huge", "--legacy-mem", "-m", str(megabytes)]
+
+    @staticmethod
+    def patience_s(options):
+        """What a run of the generator takes by its own options."""
+        words = [str(option) for option in options]
+        return sum(float(words[words.index(word) + 1]) for word in ("--seconds", "--warm-up")
+                   if word in words)
 
     def start(self, *command, core=None, env=None):
         """A process in the background, on one core if that is given."""

@@ -31,23 +31,53 @@ def ratio(value, base):
     return value / base if base else None
 
 
+def goal(what, value, floor=None, limit=None):
+    """A figure that is to be at least 'floor', or at most 'limit'; None: it was not measured."""
+    reached = None
+    if value is not None:
+        reached = value >= floor if limit is None else value <= limit
+    return {"what": what, "value": value, "floor": floor, "limit": limit, "reached": reached}
+
+
+def goal_row(one):
+    bound = f">= {one['floor']:g}" if one["limit"] is None else f"<= {one['limit']:g}"
+    word = {True: "reached", False: "below" if one["limit"] is None else "above",
+            None: "not measured"}[one["reached"]]
+    return [one["what"], cell(one["value"]), bound, word]
+
+
 def cell(value):
     if value is None:
         return "-"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def print_result(result):
-    rows = [result["columns"], *[[cell(value) for value in row] for row in result["rows"]]]
+def print_table(columns, rows):
+    rows = [columns, *[[cell(value) for value in row] for row in rows]]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    print(f"\n{result['scenario']}: {result['title']}\n")
     for row in rows:
         first, *rest = zip(row, widths)
         print("  " + first[0].ljust(first[1]), *[text.rjust(width) for text, width in rest],
               sep="  ")
+
+
+def print_result(result):
+    print(f"\n{result['scenario']}: {result['title']}\n")
+    print_table(result["columns"], result["rows"])
     for note in result["notes"]:
         print(f"  {note}")
     sys.stdout.flush()
+
+
+def print_goals(results):
+    """What the whole run says, in one table."""
+    rows = [goal_row(one) for result in results for one in result.get("goals", ())]
+    if rows:
+        print("\nAll together:\n")
+        print_table(["figure", "value", "wanted", ""], rows)
+    for result in results:
+        for name, why in result.get("missing", {}).items():
+            print(f"  not measured in {result['scenario']}, {name}: {why}")
 
 
 def print_note():
@@ -65,6 +95,9 @@ def machine():
 
 def write_json(results, file):
     text = json.dumps({"machine": machine(), "note": NOTE,
+                       "goals": [one for result in results for one in result.get("goals", ())],
+                       "missing": {result["scenario"]: result["missing"] for result in results
+                                   if result.get("missing")},
                        "scenarios": {result["scenario"]: result["data"] for result in results}},
                       indent="\t")
     if file == "-":
