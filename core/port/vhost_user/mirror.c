@@ -3,12 +3,13 @@
  * vhost_user/mirror.c - the file that ring positions are in.
  *
  * It is sparse: there is room for every worker there may ever be, so that another number of
- * workers finds what the last daemon left, and only what was used takes memory.
+ * workers finds what the last daemon left, and only what those workers use takes memory.
  */
 #include "port/vhost_user/mirror.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,18 @@ static bool is_ours(const struct mirror_file *f)
 	       f->mark_bytes == sizeof(struct vhost_mark);
 }
 
+/* What will be written: a full /run is an error here, not a SIGBUS of a worker. */
+static int allocate(int fd, const struct vhost_mirror *m, uint32_t workers)
+{
+	const size_t bytes =
+		offsetof(struct vhost_mark, taken) + workers * sizeof(struct vhost_taken);
+	int code = 0;
+
+	for (uint32_t i = 0; i < m->rings && !code; i++)
+		code = posix_fallocate(fd, (off_t)size_for(i), (off_t)bytes);
+	return -code;
+}
+
 /* Cutting it to nothing first leaves zeros everywhere. */
 static int begin_anew(int fd, struct vhost_mirror *m)
 {
@@ -72,7 +85,7 @@ static int grow(int fd, size_t size)
 	return 0;
 }
 
-static int map_file(int fd, struct vhost_mirror *m)
+static int map_file(int fd, struct vhost_mirror *m, uint32_t workers)
 {
 	int code = grow(fd, m->size);
 
@@ -82,19 +95,21 @@ static int map_file(int fd, struct vhost_mirror *m)
 	if (m->file == MAP_FAILED)
 		return -errno;
 	code = is_ours(m->file) ? 0 : begin_anew(fd, m);
+	if (!code)
+		code = allocate(fd, m, workers);
 	if (code)
 		(void)munmap(m->file, m->size);
 	return code;
 }
 
-static int open_file(const char *path, struct vhost_mirror *m)
+static int open_file(const char *path, struct vhost_mirror *m, uint32_t workers)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int code;
 
 	if (fd < 0)
 		return -errno;
-	code = map_file(fd, m);
+	code = map_file(fd, m, workers);
 	(void)close(fd);
 	return code;
 }
@@ -120,7 +135,8 @@ static int make_path(const char *state_dir, const char *port, char path[PATH_BYT
 	return len < 0 || len >= PATH_BYTES ? -ENAMETOOLONG : 0;
 }
 
-static int mirror_map(const char *state_dir, const char *port, struct vhost_mirror *m)
+static int mirror_map(const char *state_dir, const char *port, uint32_t workers,
+		      struct vhost_mirror *m)
 {
 	char path[PATH_BYTES];
 	int code;
@@ -128,7 +144,7 @@ static int mirror_map(const char *state_dir, const char *port, struct vhost_mirr
 	if (!state_dir)
 		return map_private(m);
 	code = make_path(state_dir, port, path);
-	return code ? code : open_file(path, m);
+	return code ? code : open_file(path, m, workers);
 }
 
 int vhost_mirror_open(const char *state_dir, const char *port, uint32_t rings, uint32_t workers,
@@ -144,7 +160,7 @@ int vhost_mirror_open(const char *state_dir, const char *port, uint32_t rings, u
 		return error_set(err, -ENOMEM, "", "port %s: no memory left", port);
 	m->rings = rings;
 	m->size = size_for(rings);
-	code = mirror_map(state_dir, port, m);
+	code = mirror_map(state_dir, port, workers, m);
 	if (code) {
 		free(m);
 		return error_set(err, code, "",

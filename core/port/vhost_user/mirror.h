@@ -45,11 +45,13 @@ struct vhost_mark_key {
 	uint32_t is_packed;
 };
 
+enum { LAST_NONE = 1 << 16 };
+
 /* position: next_avail, next_used << 16, seq << 32 */
 struct vhost_mark {
 	_Atomic uint64_t position;
 	_Atomic uint32_t is_valid;
-	uint32_t last_used; /* packed: position of the newest used element */
+	uint32_t last_used; /* packed: position of the newest used element, or LAST_NONE */
 	uint32_t workers;   /* whose batches may be here */
 	struct vhost_mark_key key;
 	uint8_t reserved[52];

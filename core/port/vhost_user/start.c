@@ -102,6 +102,11 @@ static struct vhost_taken *find_publishing(const struct vring *vr)
 	return NULL;
 }
 
+static bool is_wrapped(uint32_t position)
+{
+	return (position & POSITION_WRAP) != 0;
+}
+
 /*
  * A guest that was reset while nobody looked has begun its rings anew, in the same place perhaps.
  * Split: the used index, which we alone write, tells.
@@ -125,15 +130,15 @@ static bool split_goes_on(const struct vring *vr)
  */
 static bool packed_goes_on(const struct vring *vr)
 {
-	const struct vhost_ring *r = vr->ring;
-	uint16_t last = (uint16_t)r->mark->last_used;
+	uint32_t last = vr->ring->mark->last_used;
+	uint16_t next = vr->ring->at.next_avail;
 
-	if ((last & POSITION_SLOT) >= vr->at->size)
-		return false;
 	if (find_publishing(vr))
 		return true;
-	return packed_used_bit(vr, last) == ((last & POSITION_WRAP) != 0) &&
-	       packed_used_bit(vr, r->at.next_avail) != ((r->at.next_avail & POSITION_WRAP) != 0);
+	if (last != LAST_NONE && ((last & POSITION_SLOT) >= vr->at->size ||
+				  packed_used_bit(vr, (uint16_t)last) != is_wrapped(last)))
+		return false;
+	return packed_used_bit(vr, next) != is_wrapped(next);
 }
 
 static bool goes_on(const struct vring *vr)
@@ -224,7 +229,7 @@ static void begin_at(struct vring *vr, const struct vhost_mark_key *key, uint32_
 	for (uint32_t i = 0; i < mark_workers(mark); i++)
 		atomic_store_explicit(&mark->taken[i].state, 0, memory_order_relaxed);
 	mark->key = *key;
-	mark->last_used = UINT16_MAX; /* none yet */
+	mark->last_used = LAST_NONE;
 	ring_move(vr->ring, position_of_base(vr, base), 0);
 	atomic_store_explicit(&mark->is_valid, 1, memory_order_release);
 }
