@@ -117,9 +117,11 @@ static int shed_add(const struct xvs_host *h, const struct xvs_shed_source *from
 	code = check(i, &s);
 	if (code)
 		return code;
-	if (is_on_control(i))
-		return i->services->is_silent ? -ENOENT : i->env->shed_add(i, &s);
-	return worker_here(i, &worker) ? post(i, worker->nr, &s) : -EPERM;
+	if (worker_here(i, &worker))
+		return post(i, worker->nr, &s);
+	if (!is_on_control(i))
+		return -EPERM;
+	return i->services->is_silent ? -ENOENT : i->env->shed_add(i, &s);
 }
 
 static int shed_remove(const struct xvs_host *h, uint32_t port, const struct xvs_ip *prefix)
