@@ -47,20 +47,17 @@ static uint32_t gen_rx(struct backend *b, unsigned queue, struct pool *pool, str
 {
 	struct gen *g = gen_of(b);
 	uint64_t left = packets_left(g);
-	uint32_t count = 0;
+	uint32_t count = packet_new_burst(pool, out, left < max ? (uint32_t)left : max);
 
 	(void)queue;
-	for (; count < max && count < left; count++) {
-		struct packet *p = packet_new(pool);
+	for (uint32_t i = 0; i < count; i++) {
+		struct packet *p = out[i];
 
-		if (!p)
-			break;
 		memcpy(p->x.data, g->frames + (size_t)g->next * GEN_STRIDE, GEN_FRAME);
 		p->x.len = GEN_FRAME;
 		p->x.linear = GEN_FRAME;
 		if (++g->next == g->frame_count)
 			g->next = 0;
-		out[count] = p;
 	}
 	g->given += count;
 	return count;

@@ -141,8 +141,7 @@ static double generator_once(struct gen *g, struct pool *pool, uint64_t packets)
 	while ((count = gen_backend(g)->ops->rx(gen_backend(g), 0, pool, batch, XVS_BATCH_MAX)) >
 	       0) {
 		gen_backend(g)->ops->tx(gen_backend(g), 0, batch, count);
-		while (count > 0)
-			packet_free(batch[--count]);
+		packet_free_burst(pool, batch, count);
 	}
 	return (double)(cpu_ns() - start) / (double)packets;
 }
