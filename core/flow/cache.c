@@ -235,12 +235,6 @@ struct flow_entry *flow_new(struct flow_cache *c)
 	return e;
 }
 
-/* What a hit may take for granted: one exit, reached without any work on the way. */
-static bool is_plain(const struct flow_entry *e)
-{
-	return e->exit == FLOW_EXIT_LEGS && e->out_count == 1 && !e->leg.events && !e->out.events;
-}
-
 static void index_add(struct flow_cache *c, struct flow_entry *e, uint64_t hash)
 {
 	uint32_t number = (uint32_t)(e - c->entries);
@@ -272,8 +266,6 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 		flow_retire(c, same);
 	flow_key_and(&e->key, key, mask);
 	e->mask = &m->bits;
-	e->is_plain = is_plain(e);
-	e->out_port = e->out.port;
 	if ((uint64_t)e->idle_ms * 1000000 < c->idle_least_ns)
 		c->idle_least_ns = (uint64_t)e->idle_ms * 1000000;
 	index_add(c, e, flow_hash(&e->key, &m->bits.k, m->seed));

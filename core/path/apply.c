@@ -20,8 +20,8 @@ struct work {
 
 static void gather(const struct burst *b, struct work *k)
 {
-	*k = (struct work){ .all_calls = UINT64_MAX };
-	for (XVS_EACH(i, b->live)) {
+	*k = (struct work){ .all_calls = b->live & b->plain ? 0 : UINT64_MAX };
+	for (XVS_EACH(i, b->live & ~b->plain)) {
 		const struct flow_leg *leg = b->legs[i];
 
 		k->events |= leg->events;
@@ -154,6 +154,7 @@ void burst_apply(struct burst *b)
 		taps = tap_places(b);
 	gather(b, &k);
 	b->has_relooked = false;
+	b->worker->call_until = 0;
 	while ((k.events | taps) & behind) {
 		uint32_t place = (uint32_t)__builtin_ctzll((k.events | taps) & behind);
 

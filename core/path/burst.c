@@ -25,6 +25,8 @@ static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf
 	b->dynamic = 0;
 	b->keyed = 0;
 	b->segments = UINT64_MAX;
+	b->plain = 0;
+	w->call_until = 0;
 	/* an entry that is verified now is asked again after any change told from now on */
 	w->changes = epoch_changes();
 }
@@ -97,7 +99,7 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	if (ops->rx_done)
 		ops->rx_done(port->backend, queue);
 	flow_reclaim(w->cache);
-	cycles_spent(w, CYCLES_RX);
+	*(w->is_timed ? &w->told[CYCLES_RX] : &w->untold) += cycles_passed(w);
 	return b->count;
 }
 

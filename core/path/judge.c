@@ -241,12 +241,26 @@ static void walk_run(struct walk *k)
 		walk_exits(k);
 }
 
+/* What a hit may take for granted without a look at the legs. */
+static void walk_mark(struct flow_entry *e)
+{
+	const struct port_conf *conf = e->out.conf;
+
+	e->is_single = e->exit == FLOW_EXIT_LEGS && e->out_count == 1;
+	e->is_plain = e->is_single && !(e->leg.events | e->out.events);
+	if (!e->is_single)
+		return;
+	e->out_port = e->out.port;
+	e->out_serial = (uint32_t)conf->serial;
+}
+
 static void walk_store(struct walk *k, const struct flow_key *key)
 {
 	struct flow_cache *cache = k->worker->cache;
 
 	if (k->old)
 		flow_retire(cache, k->old);
+	walk_mark(k->entry);
 	if (!k->is_cacheable || !flow_insert(cache, k->entry, key, &k->mask))
 		flow_temporary(cache, k->entry);
 }

@@ -34,6 +34,7 @@ static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *c
 	x->burst.count = 0;
 	x->burst.fresh = 0;
 	x->burst.dynamic = 0;
+	x->burst.plain = 0;
 }
 
 static struct exit *exit_for(struct path_worker *w, struct port_conf *conf)
@@ -57,6 +58,15 @@ static struct exit *exit_for(struct path_worker *w, struct port_conf *conf)
 	return x;
 }
 
+/* Room for one more: what waits goes first. */
+static void exit_room(struct path_worker *w, struct exit *x)
+{
+	if (x->burst.count < XVS_BATCH_MAX)
+		return;
+	output_flush_exit(w, x);
+	exit_open(w, x, x->conf);
+}
+
 /* Legs that were not judged on this very configuration are looked up at the egress place. */
 static void push(struct path_worker *w, struct packet *p, struct port_conf *conf,
 		 struct flow_leg *leg, struct flow_entry *e, bool is_fresh)
@@ -64,10 +74,7 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 	struct exit *x = exit_for(w, conf);
 	struct burst *b = &x->burst;
 
-	if (b->count == XVS_BATCH_MAX) {
-		output_flush_exit(w, x);
-		exit_open(w, x, conf);
-	}
+	exit_room(w, x);
 	output_tag(conf, p);
 	b->pkts[b->count] = p;
 	if (leg && leg->conf != conf) {
@@ -89,10 +96,10 @@ void output_flush_exit(struct path_worker *w, struct exit *x)
 		return;
 	cycles_spent(w, CYCLES_OUTPUT);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
-	for (XVS_EACH(i, b->live)) {
-		if (!b->conf->is_open)
-			burst_lose(b, (uint32_t)i, 0, 0, REASON_EXIT_CLOSED);
-		else if (!b->legs[i])
+	for (XVS_EACH(n, b->conf->is_open ? 0 : b->live))
+		burst_lose(b, (uint32_t)n, 0, 0, REASON_EXIT_CLOSED);
+	for (XVS_EACH(i, b->live & ~b->plain)) {
+		if (!b->legs[i])
 			(void)packet_lookup(b, (uint32_t)i, 0);
 	}
 	burst_apply(b);
@@ -172,23 +179,93 @@ void output_packet(struct path_worker *w, struct packet *p, const struct path_sw
 	}
 }
 
+/* ---- a burst ----------------------------------------------------------------------------------- */
+
+static void output_one(struct burst *b, uint32_t i)
+{
+	struct flow_entry *e = b->entries[i];
+	uint32_t port = b->conf->port->id;
+
+	if (b->dynamic >> i & 1) {
+		account_missed_exits(b, i);
+		output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i], port);
+	} else if (e->exit == FLOW_EXIT_LEGS) {
+		output_legs(b, i);
+	} else {
+		output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, e->dest, port);
+	}
+}
+
+/* The exit of a single entry, if its port is still what the entry was judged on. */
+static struct exit *exit_of_single(struct path_worker *w, const struct flow_entry *e)
+{
+	const struct path_port *port = path_port_of(w->path, e->out_port);
+	struct port_conf *conf = port ? rcu_read(&port->conf) : NULL;
+
+	return conf && (uint32_t)conf->serial == e->out_serial ? exit_for(w, conf) : NULL;
+}
+
+static void push_single(struct exit *x, const struct burst *from, uint32_t i)
+{
+	struct burst *b = &x->burst;
+	struct packet *p = from->pkts[i];
+	struct flow_entry *e = from->entries[i];
+
+	/* without a tag in and none wanted, as nearly always, there is nothing to write */
+	if (p->x.flags & (XVS_PKT_VLAN | XVS_PKT_SVLAN) ||
+	    (b->conf->is_trunk && p->segment != b->conf->segment))
+		output_tag(b->conf, p);
+	b->pkts[b->count] = p;
+	b->entries[b->count] = e;
+	b->legs[b->count] = &e->out;
+	b->plain |= (from->plain >> i & 1) << b->count;
+	b->fresh |= (from->fresh >> i & 1) << b->count;
+	b->count++;
+}
+
+static bool is_single(const struct burst *b, uint32_t i)
+{
+	return b->entries[i]->is_single && !(b->dynamic >> i & 1);
+}
+
+/* A run of packets that leave by one and the same port; returns those of 'rest' that are behind it. */
+static uint64_t output_run(struct burst *b, uint64_t rest)
+{
+	uint32_t i = (uint32_t)__builtin_ctzll(rest);
+	const struct flow_entry *first = b->entries[i];
+	struct exit *x = exit_of_single(b->worker, first);
+
+	if (!x) {
+		output_one(b, i);
+		return rest & (rest - 1);
+	}
+	while (rest) {
+		i = (uint32_t)__builtin_ctzll(rest);
+		if (!is_single(b, i) || b->entries[i]->out_port != first->out_port ||
+		    b->entries[i]->out_serial != first->out_serial)
+			break;
+		exit_room(b->worker, x);
+		push_single(x, b, i);
+		rest &= rest - 1;
+	}
+	return rest;
+}
+
 void burst_output(struct burst *b)
 {
-	for (XVS_EACH(i, b->live)) {
-		struct flow_entry *e = b->entries[i];
-		uint32_t port = b->conf->port->id;
+	uint64_t rest = b->live;
 
-		/* here, so that what the chain drops teaches nothing */
-		if (b->conf->learns && b->fresh >> i & 1)
-			forward_learn(b, (uint32_t)i);
-		if (b->dynamic >> i & 1) {
-			account_missed_exits(b, (uint32_t)i);
-			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i],
-				      port);
-		} else if (e->exit == FLOW_EXIT_LEGS) {
-			output_legs(b, (uint32_t)i);
+	/* here, so that what the chain drops teaches nothing */
+	for (XVS_EACH(n, b->conf->learns ? b->live & b->fresh : 0))
+		forward_learn(b, (uint32_t)n);
+	while (rest) {
+		uint32_t i = (uint32_t)__builtin_ctzll(rest);
+
+		if (is_single(b, i)) {
+			rest = output_run(b, rest);
 		} else {
-			output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, e->dest, port);
+			output_one(b, i);
+			rest &= rest - 1;
 		}
 	}
 }

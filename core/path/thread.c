@@ -9,6 +9,7 @@
 
 enum {
 	SWEEP_PERIOD_MS = 100,
+	TIMED_TURNS = 8,
 	POLL_PERIOD_MS = 1, /* for queues that cannot wake anybody */
 	SWEEP_SHARE = 10,   /* rounds in which all entries are looked at */
 };
@@ -39,18 +40,41 @@ static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 	return (int)ms;
 }
 
+/* The end of a turn: the stages of this one stand for those before it. */
+static void cycles_end(struct path_worker *w, bool did_something)
+{
+	uint64_t sum = 0;
+
+	if (!did_something)
+		counter_add(&w->cycles[CYCLES_IDLE], cycles_passed(w));
+	else
+		cycles_spent(w, CYCLES_OTHER);
+	for (uint32_t i = 0; w->is_timed && i < CYCLES_KINDS; i++)
+		sum += w->told[i];
+	if (sum == 0)
+		return;
+	for (uint32_t i = 0; i < CYCLES_KINDS; i++) {
+		double part = (double)w->told[i] / (double)sum;
+
+		counter_add(&w->cycles[i], w->told[i] + (uint64_t)(part * (double)w->untold));
+		w->told[i] = 0;
+	}
+	w->untold = 0;
+}
+
 uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_timer)
 {
 	uint32_t done;
 
 	w->w.now_ns = now_ns;
+	w->is_timed = w->turns % TIMED_TURNS == 0;
 	done = inbox_run(&w->w.inbox);
 	*next_timer = timers_run(&w->w.timers, w->w.now_ns);
 	cycles_spent(w, done || w->has_more ? CYCLES_OTHER : CYCLES_IDLE);
 	done += later_run(w);
 	done += poll_queues(w);
 	sweep(w);
-	cycles_spent(w, done ? CYCLES_OTHER : CYCLES_IDLE);
+	cycles_end(w, done != 0);
 	if (done) {
 		counter_add(&w->bursts, 1);
 		counter_add(&w->packets, done);

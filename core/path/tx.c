@@ -11,6 +11,7 @@
 #include "path/worker.h"
 #include "xvs/ext/sdk.h"
 
+enum { ETHERNET_BYTES = 14 };
 enum { GSO_TYPE_MASK = 0x7f, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_UDP_L4 = 5 };
 
 static bool takes_gso(const struct backend *out, const struct packet *p)
@@ -37,29 +38,43 @@ static bool fits_mtu(const struct port_conf *conf, const struct packet *p)
 	return conf->mtu == 0 || l3 <= conf->mtu;
 }
 
-static void count_sent(struct port_counters *c, struct packet *const *pkts, uint32_t count)
+static void count_casts(struct port_counters *c, struct packet *const *pkts, uint32_t count)
 {
-	uint64_t bytes = 0;
 	uint64_t multicast = 0;
 	uint64_t broadcast = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *dst = pkts[i]->x.data;
 
-		bytes += pkts[i]->x.len;
-		if (!(dst[0] & 1))
-			continue;
 		if (dst[0] == 0xff && dst[1] == 0xff)
 			broadcast++;
 		else
-			multicast++;
+			multicast += dst[0] & 1;
+	}
+	counter_add(&c->tx_multicast, multicast);
+	counter_add(&c->tx_broadcast, broadcast);
+}
+
+/* Counted and given back. */
+static void finish_sent(struct path_worker *w, struct port_counters *c, struct packet *const *pkts,
+			uint32_t count)
+{
+	uint64_t bytes = 0;
+	uint32_t casts = 0;
+	uint32_t charged = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		bytes += pkts[i]->x.len;
+		casts |= pkts[i]->x.data[0] & 1u;
+		charged |= pkts[i]->charged;
 	}
 	counter_add(&c->tx_packets, count);
 	counter_add(&c->tx_bytes, bytes);
-	if (multicast)
-		counter_add(&c->tx_multicast, multicast);
-	if (broadcast)
-		counter_add(&c->tx_broadcast, broadcast);
+	if (casts)
+		count_casts(c, pkts, count);
+	for (uint32_t i = 0; charged && i < count; i++)
+		packet_uncharge(w, pkts[i]);
+	packet_free_burst(w->pool, pkts, count);
 }
 
 static void send_all(struct burst *b, struct packet **pkts, uint32_t count)
@@ -70,13 +85,9 @@ static void send_all(struct burst *b, struct packet **pkts, uint32_t count)
 
 	if (sent < count)
 		sent += out->ops->tx(out, w->w.nr, pkts + sent, count - sent);
-	count_sent(&w->w.shard->ports[b->conf->port->id], pkts, sent);
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, pkts, sent);
-	for (uint32_t i = 0; i < sent; i++) {
-		packet_uncharge(w, pkts[i]);
-		packet_free(pkts[i]);
-	}
+	finish_sent(w, &w->w.shard->ports[b->conf->port->id], pkts, sent);
 	for (uint32_t i = sent; i < count; i++)
 		packet_drop(w, pkts[i], b->conf->port->id, XVS_STAGE_EGRESS, 0, REASON_RING_FULL);
 }
@@ -127,7 +138,27 @@ static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 	return false;
 }
 
-void burst_tx(struct burst *b)
+/* May all packets of the burst be sent as they are, for all that a quick look can tell? */
+static bool all_are_ready(const struct burst *b)
+{
+	const struct port_conf *conf = b->conf;
+	uint32_t longest =
+		conf->mtu && conf->mtu < UINT16_MAX ? conf->mtu + ETHERNET_BYTES : UINT32_MAX;
+	uint32_t todo = conf->backend->offloads & OFFLOAD_CSUM ? 0 : XVS_PKT_CSUM_TODO;
+	uint32_t odd = 0;
+
+	if (b->live != UINT64_MAX >> (XVS_BATCH_MAX - b->count))
+		return false;
+	for (uint32_t i = 0; i < b->count; i++) {
+		const struct packet *p = b->pkts[i];
+
+		odd |= p->x.gso_type | (p->x.len > longest) | (p->x.flags & todo);
+	}
+	return !odd;
+}
+
+/* Packet by packet. */
+static void send_one_by_one(struct burst *b)
 {
 	struct packet *ready[XVS_BATCH_MAX];
 	uint32_t count = 0;
@@ -147,6 +178,14 @@ void burst_tx(struct burst *b)
 	}
 	if (count)
 		send_all(b, ready, count);
+}
+
+void burst_tx(struct burst *b)
+{
+	if (all_are_ready(b))
+		send_all(b, b->pkts, b->count);
+	else
+		send_one_by_one(b);
 	b->live = 0;
 	cycles_spent(b->worker, CYCLES_TX);
 }

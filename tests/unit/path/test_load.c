@@ -263,8 +263,9 @@ static void a_port_leaves_and_comes_under_traffic(void **state)
 		bench_turns(3);
 		(void)bench_port(EXIT);
 	}
+	while (__atomic_load_n(&bench.ports[EXIT].memory->out_count, __ATOMIC_ACQUIRE) == 0)
+		bench_turn();
 	senders_stop(NULL);
-	assert_true(got(EXIT) > 0);
 }
 
 static void cookie_of_nothing(struct probe *p, const struct xvs_batch *b,
