@@ -111,6 +111,7 @@ BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batc
 		if (!e->is_plain) {
 			__builtin_prefetch(&e->leg);
 			__builtin_prefetch(&e->out);
+			__builtin_prefetch(&e->mask);
 		}
 		g->uses[e->mask_nr].hits++;
 	}

@@ -53,7 +53,7 @@ static inline void packet_use(struct burst *b, uint32_t i, struct flow_entry *e,
 	entry_credit(e, tcp_flags, b->pkts[i], b->worker->w.now_ns);
 	b->entries[i] = e;
 	b->legs[i] = &e->leg;
-	b->plain |= (uint64_t)e->is_plain << i;
+	b->plain = (b->plain & ~(UINT64_C(1) << i)) | (uint64_t)e->is_plain << i;
 }
 
 static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,

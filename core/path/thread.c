@@ -8,22 +8,28 @@
 #include "path/worker.h"
 
 enum {
-	SWEEP_PERIOD_MS = 100,
+	SWEEP_PERIOD_MS = 100, /* at least so often; awake, each millisecond a little */
+	SWEEP_STEP_MS = 1,
 	TIMED_TURNS = 8,
 	POLL_PERIOD_MS = 1, /* for queues that cannot wake anybody */
-	SWEEP_SHARE = 10,   /* rounds in which all entries are looked at */
 };
 
+/* All entries within a second, in steps so small that no ring overflows meanwhile. */
 static void sweep(struct path_worker *w)
 {
+	uint64_t step = (uint64_t)SWEEP_STEP_MS * NS_PER_MS;
+	uint64_t most = (uint64_t)SWEEP_PERIOD_MS * NS_PER_MS;
+	uint64_t since = w->w.now_ns - w->sweep_due_ns + step;
 	struct flow_cache_stats s;
 
 	firewall_sweep(w);
 	if (w->w.now_ns < w->sweep_due_ns)
 		return;
-	w->sweep_due_ns = w->w.now_ns + (uint64_t)SWEEP_PERIOD_MS * NS_PER_MS;
+	w->sweep_due_ns = w->w.now_ns + step;
+	since = since < most ? since : most;
 	flow_cache_stats(w->cache, &s);
-	(void)flow_sweep(w->cache, s.entries / SWEEP_SHARE + 64, w->w.now_ns, account_due, w);
+	(void)flow_sweep(w->cache, (uint32_t)((s.entries + 640) * since / NS_PER_S) + 1,
+			 w->w.now_ns, account_due, w);
 	flow_reclaim(w->cache);
 }
 
