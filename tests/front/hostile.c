@@ -2,7 +2,7 @@
 /*
  * hostile.c - a front end that misbehaves for some seconds: hostile ATTACK SECONDS SEED SOCKET.
  * It says how many rounds there were, and how many of them the switch ended.  "hostile list" names
- * the attacks.
+ * the attacks; one of them, "none", is honest, and for it the frames are counted that were taken.
  */
 #include "hostile.h"
 
@@ -17,15 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct attack attacks[] = {
-	{ "noise", attack_noise },     { "requests", attack_requests }, { "halves", attack_halves },
-	{ "flood", attack_flood },     { "numbers", attack_numbers },   { "jump", attack_jump },
-	{ "outside", attack_outside }, { "loops", attack_loops },       { "frames", attack_frames },
-	{ "kicks", attack_kicks },     { "stall", attack_stall },       { "flip", attack_flip },
-	{ "trample", attack_trample }, { "truncate", attack_truncate }, { "remap", attack_remap },
-	{ "tables", attack_tables },
-};
-enum { ATTACKS = sizeof(attacks) / sizeof(attacks[0]) };
+enum { HONEST_FRAMES = 8 };
 
 /* ---- what the attacks share -------------------------------------------------------------------- */
 
@@ -92,6 +84,7 @@ static void write_frame(struct attacker *a, uint64_t at)
 void hostile_traffic(struct attacker *a, uint32_t count)
 {
 	struct front *f = &a->front;
+	bool has_tables = f->features >> 28 & 1;
 	uint16_t token;
 	uint32_t len;
 
@@ -104,16 +97,34 @@ void hostile_traffic(struct attacker *a, uint32_t count)
 			uint64_t at = buffer_place(a, (uint32_t)ring * 512 + i % 512);
 			struct piece pieces[2] = {
 				{ FRONT_GUEST + at, 12 + random_below(&a->random, 60) },
-				{ FRONT_GUEST + at + 72, 2000 },
+				{ FRONT_GUEST + at + 72, 1400 },
 			};
 
 			if (is_ours)
 				write_frame(a, at);
-			if (!ring_put(&f->rings[ring], pieces, 2, !is_ours, i & 1, 0))
+			if (!ring_put(&f->rings[ring], pieces, 2, !is_ours, has_tables && i & 1, 0))
 				break;
 		}
 		ring_kick(&f->rings[ring]);
 	}
+}
+
+/* No attack: eight frames, each of which the switch takes and gives back. */
+static void attack_none(struct attacker *a)
+{
+	uint32_t taken = 0, len;
+	uint16_t token;
+
+	if (!hostile_open(a))
+		return;
+	hostile_traffic(a, HONEST_FRAMES);
+	while (taken < HONEST_FRAMES && !hostile_is_refused(a)) {
+		if (ring_take(&a->front.rings[1], &token, &len) == RING_TAKEN)
+			taken++;
+		else
+			nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	}
+	a->frames += taken;
 }
 
 int hostile_descriptor(struct random *r)
@@ -141,6 +152,16 @@ int hostile_descriptor(struct random *r)
 		return memfd_create("hostile", MFD_CLOEXEC);
 	}
 }
+
+static const struct attack attacks[] = {
+	{ "none", attack_none },     { "noise", attack_noise },     { "requests", attack_requests },
+	{ "halves", attack_halves }, { "flood", attack_flood },     { "numbers", attack_numbers },
+	{ "jump", attack_jump },     { "outside", attack_outside }, { "loops", attack_loops },
+	{ "frames", attack_frames }, { "kicks", attack_kicks },     { "stall", attack_stall },
+	{ "flip", attack_flip },     { "trample", attack_trample }, { "truncate", attack_truncate },
+	{ "remap", attack_remap },   { "tables", attack_tables },
+};
+enum { ATTACKS = sizeof(attacks) / sizeof(attacks[0]) };
 
 /* ---- the program ------------------------------------------------------------------------------- */
 
@@ -182,7 +203,7 @@ int main(int argc, char **argv)
 		a.refused += a.front.sock >= 0 && hostile_is_refused(&a);
 		front_close(&a.front);
 	} while (time(NULL) < end);
-	printf("rounds %llu refused %llu\n", (unsigned long long)a.rounds,
-	       (unsigned long long)a.refused);
+	printf("rounds %llu refused %llu frames %llu\n", (unsigned long long)a.rounds,
+	       (unsigned long long)a.refused, (unsigned long long)a.frames);
 	return 0;
 }

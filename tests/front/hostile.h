@@ -19,6 +19,7 @@ struct attacker {
 	struct front front;
 	uint64_t rounds;
 	uint64_t refused; /* rounds that ended because the switch hung up */
+	uint64_t frames;  /* that the switch took and gave back, where somebody counted */
 };
 
 /* One round: connects, misbehaves, closes. */
