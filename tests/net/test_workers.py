@@ -34,10 +34,18 @@ def lab(hosts, xvsd):
     return start
 
 
-@pytest.mark.parametrize("polling", ["adaptive", "busy", "interrupt"])
-def test_packets_flow_however_workers_wait(lab, polling):
+def sleeps(daemon):
+    return sum(worker["sleeps"] for worker in daemon.rpc("workers"))
+
+
+@pytest.mark.parametrize("polling, may_sleep", [("adaptive", True), ("busy", False),
+                                                ("interrupt", True)])
+def test_packets_flow_however_workers_wait(lab, polling, may_sleep):
     daemon, vm1, _ = lab(f"daemon: {{polling: {polling}}}\n")
     assert vm1.reaches("10.77.0.2")
+    before = sleeps(daemon)
+    assert vm1.ping("10.77.0.2")
+    assert (sleeps(daemon) > before) == may_sleep
     assert all(worker["packets"] for worker in daemon.rpc("workers"))
 
 
