@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 
-from harness import callgrind, chain, idle, iperf_tap, report, vhost_rates
+from harness import (callgrind, chain, footprint, idle, iperf_tap, latency, report,
+                     vhost_rates)
 from harness.lab import BenchError, Lab, run
 
 SCENARIOS = {module.NAME: module
-             for module in (*vhost_rates.SCENARIOS, iperf_tap, chain, idle, callgrind)}
+             for module in (*vhost_rates.SCENARIOS, *latency.SCENARIOS,
+                            *footprint.SCENARIOS, iperf_tap, chain, idle, callgrind)}
 INSIDE = "XVS_BENCH_INSIDE"  # set in the namespaces
 
 

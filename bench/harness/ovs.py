@@ -22,6 +22,7 @@ class Ovs(VhostPeer):
     tools = ("ovsdb-tool", "ovsdb-server", "ovs-vsctl", "ovs-ofctl", "ovs-appctl", DAEMON)
     connects = True
     other_config = {}
+    wrap = ("unshare", "--net")  # its own devices: each has an ovs-netdev
 
     def env(self):
         home = str(self.home)
@@ -57,7 +58,7 @@ class Ovs(VhostPeer):
         self.start_database()
         self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".",
                    *[f'other_config:{key}="{value}"' for key, value in self.settings().items()])
-        process = self.spawn(DAEMON, f"unix:{self.home}/db.sock",
+        process = self.spawn(*self.wrap, DAEMON, f"unix:{self.home}/db.sock",
                              f"--unixctl={self.home}/switch.ctl", env=self.env())
         process.wait_until("control socket", (self.home / "switch.ctl").exists)
         self.vsctl("add-br", "br", "--", "set", "bridge", "br", "datapath_type=netdev")
@@ -66,8 +67,8 @@ class Ovs(VhostPeer):
 
     def add_ports(self):
         for port, socket in zip(self.ports, self.sockets()):
-            self.vsctl("add-port", "br", f"vhost-{port}", "--", "set", "interface",
-                       f"vhost-{port}", "type=dpdkvhostuserclient",
+            self.vsctl("add-port", "br", port_name(port), "--", "set", "interface",
+                       port_name(port), "type=dpdkvhostuserclient",
                        f"options:vhost-server-path={socket}")
 
     def flows(self):
@@ -91,6 +92,10 @@ class Ovs(VhostPeer):
         was, now = (parse_pmd_stats(counters["pmd"]) for counters in (before, after))
         packets = max(now["packets"] - was["packets"], 1)
         return {"cycles": {"total": (now["processing"] - was["processing"]) / packets}}
+
+
+def port_name(port):
+    return f"vhost-{port}"
 
 
 def parse_pmd_stats(text):
@@ -157,6 +162,13 @@ class OvsMirror(Ovs):
 
     def add_ports(self):
         super().add_ports()
-        self.vsctl("--", "--id=@m", "get", "port", "vhost-m", "--", "--id=@x", "create", "mirror",
+        self.vsctl("--", "--id=@m", "get", "port", port_name("m"), "--", "--id=@x", "create", "mirror",
                    "name=all", "select-all=true", "output-port=@m", "--", "set", "bridge", "br",
                    "mirrors=@x")
+
+
+class OvsEight(Ovs):
+    """Eight ports, all connected."""
+
+    name = "OVS-DPDK, 8 ports"
+    ports = tuple("abcdefgh")

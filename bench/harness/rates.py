@@ -67,10 +67,14 @@ class Field:
             with contextlib.suppress(BenchError):
                 peer.stop()
 
-    def start(self, kind):
+    def is_absent(self, kind):
         absent = [tool for tool in getattr(kind, "tools", ()) if not shutil.which(tool)]
         if absent:
             self.missing[kind.name] = f"{', '.join(absent)} not installed: run tools/bench --setup"
+        return bool(absent)
+
+    def start(self, kind):
+        if self.is_absent(kind):
             return
         peer = kind(self.lab)
         try:

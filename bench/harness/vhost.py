@@ -14,7 +14,11 @@ import signal
 from harness import peers
 from harness.lab import run
 
-MACS = {"a": "52:54:00:0a:00:00", "b": "52:54:00:0b:00:00", "m": "52:54:00:0c:00:00"}
+
+def mac_of(port):
+    """A and B are the generator's two sides; others are told apart by their letter."""
+    return {"a": "52:54:00:0a:00:00", "b": "52:54:00:0b:00:00"}.get(
+        port, f"52:54:00:0c:00:{ord(port):02x}")
 
 
 class VhostPeer(peers.Peer):
@@ -73,8 +77,6 @@ class Xvs(VhostPeer):
     chain = ()          # extensions
     switch_policies = {}
     port_policies = {}
-    extra_ports = 0     # that nobody uses
-
     def policies(self, port):
         return {"xvs.learning/1": {"limit": 65536},
                 "xvs.new-flows/1": {"per_second": 0},
@@ -86,9 +88,7 @@ class Xvs(VhostPeer):
                 "policies": self.policies(name)}
 
     def config(self):
-        ports = [self.port(name, MACS[name], self.home / f"{name}.sock") for name in self.ports]
-        ports += [self.port(f"x{nr}", f"52:54:00:0d:00:{nr:02x}", self.home / f"x{nr}.sock")
-                  for nr in range(self.extra_ports)]
+        ports = [self.port(name, mac_of(name), self.home / f"{name}.sock") for name in self.ports]
         return {
             "daemon": {"workers": [self.lab.switch_core], "flows": self.flows},
             "extensions": {"path": [str(self.lab.build / "extensions"),
@@ -205,6 +205,13 @@ class XvsJudging(Xvs):
 class XvsBatch(Xvs):
     name = "xvs, 16 batch"
     chain = with_extensions(16, "org.xvs.bench.noop")
+
+
+class XvsEight(Xvs):
+    """Eight ports, all connected."""
+
+    name = "xvs, 8 ports"
+    ports = tuple("abcdefgh")
 
 
 class XvsHub(Xvs):

@@ -68,11 +68,13 @@ static int compile(struct acl *a)
 	return a->list ? 0 : -1;
 }
 
-static bool is_allowed(const struct acl *a, uint32_t source, uint16_t port)
+/* 'seen': the bits of the source that were looked at. */
+static bool is_allowed(const struct acl *a, uint32_t source, uint16_t port, uint32_t *seen)
 {
 	for (uint32_t at = a->begin[port]; at < a->begin[port + 1u]; at++) {
 		const struct rule *r = &a->rules[a->list[at]];
 
+		*seen |= r->mask;
 		if ((source & r->mask) == r->network)
 			return true;
 	}
@@ -82,16 +84,19 @@ static bool is_allowed(const struct acl *a, uint32_t source, uint16_t port)
 static void judge(void *self, const struct xvs_batch *b, uint32_t i, const struct xvs_flow_key *key,
 		  struct xvs_flow_verdict *v)
 {
+	uint32_t seen = 0;
+
 	(void)i;
 	if (b->stage != XVS_STAGE_INGRESS)
 		return;
 	v->examined.ip_proto = 0xff;
 	if (key->ip_proto != PROTO_UDP)
 		return;
-	memset(v->examined.ip_src, 0xff, sizeof(v->examined.ip_src));
-	v->examined.l4_dst = 0xffff;
-	if (!is_allowed(self, xvs_get32(key->ip_src + 12), xvs_ntoh16(key->l4_dst)))
+	if (!is_allowed(self, xvs_get32(key->ip_src + 12), xvs_ntoh16(key->l4_dst), &seen))
 		v->action = XVS_FLOW_DROP;
+	memset(v->examined.ip_src, 0xff, 12);
+	xvs_put32(v->examined.ip_src + 12, seen);
+	v->examined.l4_dst = 0xffff;
 }
 
 static int create(const struct xvs_host *host, const struct xvs_create *args, void **self,

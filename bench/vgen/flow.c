@@ -225,8 +225,9 @@ void flow_renumber(struct flow_head *h, uint64_t serial)
 {
 	uint8_t *f = h->bytes;
 
-	put16(f + L4, PORTS_A + (uint32_t)(serial >> 24 & 0x7fff));
-	put32(f + IP_SRC, 10u << 24 | (serial & 0xffffff));
+	put16(f + L4, PORTS_A + (uint32_t)(serial >> 30 & 0x7fff));
+	put16(f + L4 + 2, PORTS_B + (uint32_t)(serial >> 20 & 0x1ff));
+	put32(f + IP_SRC, 10u << 24 | (serial & 0xfffff));
 	put16(f + IP_SUM, 0);
 	put16(f + IP_SUM, fold(sum_words(f + IP, L4 - IP)));
 }

@@ -9,7 +9,7 @@
 
 #include "vgen/port.h"
 
-enum { VGEN_SINKS_MAX = 4, VGEN_SAMPLES_MAX = 1 << 20 };
+enum { VGEN_SINKS_MAX = 6, VGEN_SAMPLES_MAX = 1 << 20 };
 
 struct options {
 	const char *mode;
