@@ -89,9 +89,12 @@ int request_set_inflight(struct session *s, struct message *m, struct xvs_error 
 	code = check(s, &wire, err);
 	if (code)
 		return code;
+	/* Seals first: they are asked of nobody else, which is not so of other files (memory.c). */
 	if (wire.size < bytes_of(s->features, wire.rings, wire.ring_size) ||
-	    __builtin_add_overflow(wire.size, wire.offset, &end) || fstat(m->fds[0], &st) < 0 ||
+	    __builtin_add_overflow(wire.size, wire.offset, &end) ||
+	    fcntl(m->fds[0], F_GET_SEALS) < 0 || fstat(m->fds[0], &st) < 0 ||
 	    end > (uint64_t)st.st_size)
-		return error_set(err, -EINVAL, "", "SET_INFLIGHT_FD: the file is too short");
+		return error_set(err, -EINVAL, "",
+				 "SET_INFLIGHT_FD: the file is too short, or not in memory");
 	return 0;
 }

@@ -44,24 +44,14 @@ static int refuse(const struct vhost_device *d, struct xvs_error *err, int code,
 }
 
 /*
- * Whose pages come from another program or another machine: a worker that touches one waits for as
- * long as they please, and no signal gets it out.
+ * In memory (tmpfs, memfd, huge pages), and not in a file that a disk, another machine or another
+ * program (FUSE) serves: a worker that touches a page of such a file waits for them, for ever if they
+ * please, and with it all ports.  Files in memory alone have seals; asking for those asks nobody
+ * else, as fstat() would.
  */
-static bool is_remote(int fd)
+static bool is_memory(int fd)
 {
-	static const long kinds[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
-				      CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
-				      CEPH_SUPER_MAGIC, CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,
-				      AFS_FS_MAGIC };
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs))
-		return true;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if ((uint32_t)fs.f_type == (uint32_t)kinds[i])
-			return true;
-	}
-	return false;
+	return fcntl(fd, F_GET_SEALS) >= 0;
 }
 
 static int check_file(const struct vhost_device *d, int fd, uint64_t size, uint64_t offset,
@@ -69,15 +59,13 @@ static int check_file(const struct vhost_device *d, int fd, uint64_t size, uint6
 {
 	uint64_t end;
 
+	if (!is_memory(fd))
+		return refuse(
+			d, err, -EINVAL,
+			"it is no shared memory; use a memfd, huge pages or a file in /dev/shm, "
+			"with share=on");
 	if (fstat(fd, st))
 		return refuse(d, err, -errno, strerror(errno));
-	if (!S_ISREG(st->st_mode))
-		return refuse(d, err, -EINVAL,
-			      "it is no file; use memory that is shared (share=on)");
-	if (is_remote(fd))
-		return refuse(d, err, -EINVAL,
-			      "its file is not on this machine (NFS, FUSE or the like); use memory "
-			      "or a local disk");
 	if (size == 0 || __builtin_add_overflow(size, offset, &end) || end > INT64_MAX)
 		return refuse(d, err, -EINVAL, "its size or offset is out of range");
 	if ((uint64_t)st->st_size < end)
