@@ -41,6 +41,8 @@ struct tx_job {
 	uint32_t count;
 	uint32_t planned;
 	uint32_t chains_used;
+	uint32_t sent;
+	uint64_t sent_bytes;
 	uint8_t packets[XVS_BATCH_MAX]; /* index in the burst */
 	struct tx_plan plans[XVS_BATCH_MAX];
 };

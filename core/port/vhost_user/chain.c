@@ -11,7 +11,9 @@
 struct gathering {
 	struct vring *vr;
 	struct vring_stage *st;
-	struct vring_chain chain;
+	uint32_t first;
+	uint32_t count;
+	uint64_t bytes;
 	bool is_writable;
 	bool is_in_table;
 	uint32_t steps_left;
@@ -24,7 +26,7 @@ uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len)
 		uint64_t off = guest - r->guest;
 
 		if (off < r->size && len <= r->size - off) {
-			vr->region = i;
+			vr->near = *r;
 			return r->host + off;
 		}
 	}
@@ -39,7 +41,7 @@ static bool refuse(const struct vring *vr, const char *why)
 
 static bool add(struct gathering *g, const struct vring_desc *d)
 {
-	struct vring_segment *s = &g->st->segments[g->chain.first + g->chain.count];
+	struct vring_segment *s = &g->st->segments[g->first + g->count];
 	uint8_t *at;
 
 	if (g->steps_left-- == 0)
@@ -55,8 +57,8 @@ static bool add(struct gathering *g, const struct vring_desc *d)
 	if (!at)
 		return refuse(g->vr, "a buffer is outside of the guest's memory");
 	*s = (struct vring_segment){ at, d->addr, d->len };
-	g->chain.count++;
-	g->chain.bytes += d->len;
+	g->count++;
+	g->bytes += d->len;
 	return true;
 }
 
@@ -135,17 +137,23 @@ uint32_t chain_gather(struct vring *vr, struct vring_stage *st, struct vring_des
 	struct gathering g = {
 		.vr = vr,
 		.st = st,
-		.chain = { .first = st->segment_count },
+		.first = st->segment_count,
 		.is_writable = is_writable,
 		.steps_left = VHOST_SIZE_MAX,
 	};
 	uint32_t slots = add_chain(&g, &d, slot);
 	uint16_t id = vr->is_packed ? d.next : (uint16_t)slot;
 
+	struct vring_chain *c = &st->chains[st->chain_count];
+
 	if (!slots)
 		return 0;
-	st->segment_count += g.chain.count;
-	st->chains[st->chain_count] = g.chain;
+	*c = (struct vring_chain){ .count = g.count, .first = g.first };
+	if (g.count == 1)
+		c->one = st->segments[g.first];
+	else
+		c->one.len = g.bytes < UINT32_MAX ? (uint32_t)g.bytes : UINT32_MAX;
+	st->segment_count += g.count;
 	st->used[st->chain_count++] =
 		(struct vhost_used){ id, (uint16_t)(vr->is_packed ? slots : 1), 0 };
 	return slots;

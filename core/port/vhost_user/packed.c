@@ -51,31 +51,68 @@ bool packed_used_bit(const struct vring *vr, uint16_t position)
 	return (read_rest(vr, slot_of(position)) >> FLAGS_SHIFT & DESC_USED) != 0;
 }
 
-static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
-							    struct vring_stage *st, uint32_t want,
-							    bool is_writable)
+enum { LINE_SLOTS = 4, LINES_AHEAD = 3 };
+
+/* In turns: the simple chains in a row, then one that is not.  Moves the position. */
+static inline __attribute__((always_inline)) uint32_t simple(struct vring *vr,
+							     struct vring_stage *st, uint32_t want,
+							     bool is_writable)
 {
+	uint8_t *table = vr->at->desc;
+	struct vring_chain *chains = st->chains + st->chain_count;
+	struct vhost_used *used = st->used + st->chain_count;
 	uint32_t size = vr->at->size;
 	uint16_t position = st->position;
 	uint32_t done = 0;
 
-	for (; done < want && st->segment_count < STAGE_SEGMENTS; done++) {
+	for (; done < want; done++) {
 		uint32_t slot = slot_of(position);
 		uint64_t rest = read_rest(vr, slot);
 		struct vring_desc d;
-		uint32_t slots = 1;
 
 		if (!is_available(position, rest))
 			break;
-		d = desc_of(guest_read64(vr->at->desc + (size_t)slot * DESC_BYTES), rest, true);
-		if (!chain_single(vr, st, d, d.next, is_writable))
-			slots = chain_gather(vr, st, d, slot, is_writable);
-		if (!slots)
+		/* for writing: it is where the used element goes, or near */
+		if (slot % LINE_SLOTS == 0)
+			fetch(table + (size_t)(slot + LINES_AHEAD * LINE_SLOTS) * DESC_BYTES, true);
+		d = desc_of(guest_read64(table + (size_t)slot * DESC_BYTES), rest, true);
+		if (!chain_single(vr, &chains[done], d, is_writable))
 			break;
-		position = packed_forward(position, slots, size);
+		used[done] = (struct vhost_used){ d.next, 1, 0 };
+		position = packed_forward(position, 1, size);
 	}
+	st->chain_count += done;
 	st->position = position;
 	return done;
+}
+
+/* The chain at the position, of any shape; false: there is none, or it cannot be. */
+static bool any(struct vring *vr, struct vring_stage *st, bool is_writable)
+{
+	uint32_t slot = slot_of(st->position);
+	uint64_t rest = read_rest(vr, slot);
+	uint64_t addr = guest_read64(vr->at->desc + (size_t)slot * DESC_BYTES);
+	uint32_t slots;
+
+	if (!is_available(st->position, rest) || st->segment_count >= STAGE_SEGMENTS)
+		return false;
+	slots = chain_gather(vr, st, desc_of(addr, rest, true), slot, is_writable);
+	st->position = packed_forward(st->position, slots, vr->at->size);
+	return slots > 0;
+}
+
+static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
+							    struct vring_stage *st, uint32_t want,
+							    bool is_writable)
+{
+	uint32_t done = 0;
+
+	for (;;) {
+		done += simple(vr, st, want - done, is_writable);
+		if (done == want || !any(vr, st, is_writable))
+			return done;
+		done++;
+	}
 }
 
 /* More than the ring has cannot be available: used elements are not written in between. */
@@ -108,18 +145,16 @@ uint16_t packed_publish(const struct vring *vr, uint16_t position, const struct 
 			uint32_t count, bool is_writable)
 {
 	uint32_t size = vr->at->size;
-	uint16_t at = position;
+	uint16_t last = position;
+	uint16_t at = packed_forward(position, used[0].slots, size);
 
-	if (count == 0)
-		return position;
-	for (uint32_t i = 0; i < count; i++) {
-		if (i > 0) {
-			write_rest(vr, slot_of(at), used_rest(&used[i], at, is_writable),
-				   __ATOMIC_RELAXED);
-			log_descriptor(vr, slot_of(at));
-		}
+	for (uint32_t i = 1; i < count; i++) {
+		write_rest(vr, slot_of(at), used_rest(&used[i], at, is_writable), __ATOMIC_RELAXED);
+		log_descriptor(vr, slot_of(at));
+		last = at;
 		at = packed_forward(at, used[i].slots, size);
 	}
+	vr->ring->mark->last_used = last;
 	/* release: all the others, and the bytes in the buffers; pairs with the driver's acquire */
 	write_rest(vr, slot_of(position), used_rest(&used[0], position, is_writable),
 		   __ATOMIC_RELEASE);

@@ -24,7 +24,7 @@ bool vring_open(struct vring *vr, struct vhost_device *d, const struct vhost_vie
 	vr->ring = &d->rings[nr];
 	vr->view = v;
 	vr->at = at;
-	vr->region = 0;
+	vr->near = v->regions[0];
 	vr->is_packed = vhost_has(v->features, VHOST_RING_PACKED);
 	vr->has_event = vhost_has(v->features, VHOST_RING_EVENT_IDX);
 	vr->logs = v->log && vhost_has(v->features, VHOST_F_LOG_ALL);
@@ -98,14 +98,13 @@ uint16_t vring_write_used(const struct vring *vr, const struct vhost_taken *take
 	return packed_publish(vr, from, taken->used, count, ring_is_to_guest(vr->ring));
 }
 
+/* 'count' is not 0. */
 uint16_t vring_publish(struct vring *vr, struct vhost_taken *taken, uint32_t count)
 {
 	struct vhost_ring *r = vr->ring;
 	uint16_t from = r->at.next_used;
 	uint16_t to;
 
-	if (vr->is_packed && count > 0)
-		r->mark->last_used = vring_behind(vr, from, taken->used, count - 1);
 	atomic_store_explicit(&taken->state, taken_state(PHASE_PUBLISHING, count, from),
 			      memory_order_release);
 	to = vring_write_used(vr, taken, count);

@@ -12,7 +12,7 @@
 #include "base/copy.h"
 #include "port/vhost_user/batch.h"
 
-enum { FRAME_MIN = 14, NET_PLAIN = 0xffff }; /* flags and gso_type of a header: nothing to do */
+enum { FRAME_MIN = 14, NET_PLAIN = 0 }; /* flags and gso_type of a header: nothing to do */
 
 /* ---- the announcement of a guest that has moved ------------------------------------------------- */
 
@@ -98,20 +98,20 @@ static bool take_header(struct packet *p, const uint8_t header[VNET_BYTES], uint
 	uint16_t kind;
 
 	memcpy(&kind, header, sizeof(kind));
-	return (kind & NET_PLAIN) == 0 || vnet_read(p, header, size);
+	return kind == NET_PLAIN || vnet_read(p, header, size);
 }
 
 /* In one descriptor, header in front: nearly all there are. */
-static bool fill_single(struct packet *p, const struct vring_segment *s, uint32_t header_bytes,
-			struct iovec *run)
+static inline bool fill_single(struct packet *p, const struct vring_segment *s,
+			       uint32_t header_bytes, struct iovec *run)
 {
 	const uint8_t *from = s->at + header_bytes;
 	uint32_t len = s->len - header_bytes;
-	uint64_t header[2];
+	/* some of it may be the first of the frame */
+	const uint64_t header[2] = { guest_read64(s->at), guest_read64(s->at + 8) };
 
-	header[0] = guest_read64(s->at);
-	header[1] = guest_read64(s->at + 8); /* some of it the first of the frame */
-	if (!take_header(p, (const uint8_t *)header, header_bytes))
+	if ((uint16_t)header[0] != NET_PLAIN &&
+	    !vnet_read(p, (const uint8_t *)header, header_bytes))
 		return false;
 	p->x.len = len;
 	if (len <= PACKET_HEAD) {
@@ -149,7 +149,7 @@ static bool fill_any(struct packet **p, const struct vring_chain *c, const struc
 		     uint32_t header_bytes, struct iovec *runs)
 {
 	struct reading r = { s, c->count, 0 };
-	uint32_t len = (uint32_t)c->bytes - header_bytes;
+	uint32_t len = c->one.len - header_bytes;
 	uint32_t linear = len < PACKET_HEAD ? len : PACKET_HEAD;
 	uint8_t header[VNET_BYTES] = { 0 };
 
@@ -177,17 +177,14 @@ struct receiving {
 };
 
 /* False: not a packet that can be; the descriptors go back all the same. */
-static bool fill(struct receiving *rx, const struct vring_chain *c, struct packet **p)
+static inline bool fill(struct receiving *rx, const struct vring_chain *c, struct packet **p)
 {
-	const struct vring_segment *s = &rx->st.segments[c->first];
 	struct iovec *runs = &rx->batch->runs[rx->run_count];
-	uint64_t min = rx->header_bytes + (uint64_t)FRAME_MIN;
-	uint64_t max = rx->header_bytes + (uint64_t)PACKET_MAX;
 
-	if (c->bytes < min || c->bytes > max)
+	if (c->one.len - rx->header_bytes - FRAME_MIN > (uint32_t)PACKET_MAX - FRAME_MIN)
 		return false;
-	if (c->count == 1 ? !fill_single(*p, s, rx->header_bytes, runs)
-			  : !fill_any(p, c, s, rx->header_bytes, runs))
+	if (c->count == 1 ? !fill_single(*p, &c->one, rx->header_bytes, runs)
+			  : !fill_any(p, c, &rx->st.segments[c->first], rx->header_bytes, runs))
 		return false;
 	rx->run_count += (*p)->tail_count;
 	rx->bytes += (*p)->x.len;
@@ -313,7 +310,7 @@ void vhost_disarm(struct backend *b, unsigned queue)
 	const struct vhost_view *v = rcu_read(&d->view);
 	struct vhost_ring *r = &d->rings[2 * queue + 1];
 	struct vring vr;
-	bool is_there = v && vring_open(&vr, d, v, r->nr);
+	const bool is_there = v && vring_open(&vr, d, v, r->nr);
 
 	vhost_kick_clear(d, queue, is_there ? vr.at : NULL);
 	if (!is_there || !r->batch->is_asked)

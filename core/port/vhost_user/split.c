@@ -10,7 +10,7 @@
 
 enum { FLAGS_AT = 0, IDX_AT = 2, RING_AT = 4, USED_BYTES = 8 };
 enum { NO_INTERRUPT = 1, NO_NOTIFY = 1 };
-enum { AHEAD = 8 }; /* descriptors that are fetched while one is looked at */
+enum { LINE = 64 };
 
 /* How many chains the guest has put behind 'position', at most 'want'. */
 static uint32_t available(const struct vring *vr, uint16_t position, uint32_t want)
@@ -53,6 +53,38 @@ static bool read_heads(const struct vring *vr, uint16_t position, uint16_t *head
 	return false;
 }
 
+/* Where used elements will be written: the guest has just read these lines. */
+static void fetch_used(const struct vring *vr, uint16_t position, uint32_t count)
+{
+	const uint8_t *ring = vr->at->device + RING_AT;
+	uint32_t mask = vr->at->size - 1u;
+
+	for (uint32_t i = 0; i < count; i += LINE / USED_BYTES)
+		fetch(ring + (size_t)((position + i) & mask) * USED_BYTES, true);
+}
+
+/* In turns: the simple chains in a row, then one that is not. */
+static inline __attribute__((always_inline)) uint32_t simple(struct vring *vr,
+							     struct vring_stage *st,
+							     const uint16_t *heads, uint32_t count,
+							     bool is_writable)
+{
+	const uint8_t *table = vr->at->desc;
+	struct vring_chain *chains = st->chains + st->chain_count;
+	struct vhost_used *used = st->used + st->chain_count;
+	uint32_t done = 0;
+
+	for (; done < count; done++) {
+		struct vring_desc d = desc_read(table, heads[done], false);
+
+		if (!chain_single(vr, &chains[done], d, is_writable))
+			break;
+		used[done] = (struct vhost_used){ heads[done], 1, 0 };
+	}
+	st->chain_count += done;
+	return done;
+}
+
 static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
 							    struct vring_stage *st,
 							    const uint16_t *heads, uint32_t count,
@@ -61,14 +93,13 @@ static inline __attribute__((always_inline)) uint32_t stage(struct vring *vr,
 	const uint8_t *table = vr->at->desc;
 	uint32_t done = 0;
 
-	for (; done < count && st->segment_count < STAGE_SEGMENTS; done++) {
-		struct vring_desc d = desc_read(table, heads[done], false);
-
-		if (done + AHEAD < count)
-			__builtin_prefetch(table + (size_t)heads[done + AHEAD] * DESC_BYTES);
-		if (!chain_single(vr, st, d, heads[done], is_writable) &&
-		    !chain_gather(vr, st, d, heads[done], is_writable))
+	for (;;) {
+		done += simple(vr, st, heads + done, count - done, is_writable);
+		if (done == count || st->segment_count >= STAGE_SEGMENTS ||
+		    !chain_gather(vr, st, desc_read(table, heads[done], false), heads[done],
+				  is_writable))
 			break;
+		done++;
 	}
 	st->position = (uint16_t)(st->position + done);
 	return done;
@@ -82,8 +113,9 @@ uint32_t split_stage(struct vring *vr, struct vring_stage *st, uint32_t want, bo
 	count = available(vr, st->position, want < STAGE_CHAINS ? want : STAGE_CHAINS);
 	if (count == 0 || !read_heads(vr, st->position, heads, count))
 		return 0;
-	for (uint32_t i = 0; i < AHEAD && i < count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		__builtin_prefetch(vr->at->desc + (size_t)heads[i] * DESC_BYTES);
+	fetch_used(vr, vr->ring->at.next_used, count);
 	return is_writable ? stage(vr, st, heads, count, true) : stage(vr, st, heads, count, false);
 }
 

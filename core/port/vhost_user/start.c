@@ -43,7 +43,7 @@ static void finish(struct vring *vr, struct vhost_taken *taken)
 	uint32_t count = count_of(state);
 	uint16_t to;
 
-	if (from_of(state) == r->at.next_used) {
+	if (count > 0 && from_of(state) == r->at.next_used) {
 		to = vring_behind(vr, r->at.next_used, taken->used, count);
 		if (vr->is_packed ? packed_has(vr, r->at.next_used)
 				  : split_used(vr) == r->at.next_used)
@@ -60,7 +60,8 @@ static void give_back_empty(struct vring *vr, struct vhost_taken *taken, uint32_
 {
 	for (uint32_t i = 0; i < count; i++)
 		taken->used[i].len = 0;
-	(void)vring_publish(vr, taken, count);
+	if (count > 0)
+		(void)vring_publish(vr, taken, count);
 }
 
 static void settle_taken(struct vring *vr, struct vhost_taken *taken)

@@ -53,7 +53,7 @@ static bool plan_packet(struct tx_job *j, uint64_t need, struct tx_plan *plan)
 			return !j->is_full && j->chains_used == 0 &&
 			       j->chain_room == VHOST_TAKEN_MAX;
 		}
-		room += j->st.chains[j->chains_used + count++].bytes;
+		room += j->st.chains[j->chains_used + count++].one.len;
 	}
 	*plan = (struct tx_plan){ j->chains_used, room < need ? 0 : count };
 	return true;
@@ -61,15 +61,18 @@ static bool plan_packet(struct tx_job *j, uint64_t need, struct tx_plan *plan)
 
 static void plan(struct tx_job *j, struct packet *const *pkts)
 {
-	while (j->planned < j->count) {
+	for (; j->planned < j->count; j->planned++) {
 		const struct packet *p = pkts[j->packets[j->planned]];
-		uint64_t need = (uint64_t)j->header_bytes + p->x.len + tag_bytes(p);
+		uint32_t need = j->header_bytes + p->x.len + tag_bytes(p);
 		struct tx_plan *to = &j->plans[j->planned];
 
-		if (!plan_packet(j, need, to))
+		/* as nearly always: the next chain is there, and large enough */
+		if (j->chains_used < j->st.chain_count &&
+		    j->st.chains[j->chains_used].one.len >= need)
+			*to = (struct tx_plan){ j->chains_used, 1 };
+		else if (!plan_packet(j, need, to))
 			return;
 		j->chains_used += to->count;
-		j->planned++;
 	}
 }
 
@@ -93,38 +96,38 @@ static void commit(struct tx_job *j)
 
 /* ---- copying ------------------------------------------------------------------------------------------- */
 
-static bool is_plain(const struct packet *p)
-{
-	return p->x.gso_type == 0 && !(p->x.flags & XVS_PKT_CSUM_TODO);
-}
-
 /* num_buffers is ours alone; legacy headers end before it. */
 static void make_header(const struct tx_job *j, const struct packet *p, uint32_t buffers,
 			uint8_t header[VNET_BYTES])
 {
 	const uint16_t merged = (uint16_t)buffers;
 
-	if (is_plain(p)) {
-		memset(header, 0, VNET_BYTES);
-		header[0] = p->x.flags & XVS_PKT_CSUM_OK ? 2 : 0;
-	} else {
-		vnet_write(p, header, VNET_BYTES, tag_bytes(p));
-	}
+	vnet_write(p, header, VNET_BYTES, tag_bytes(p));
 	/* virtio 1.2, 5.1.6.4.1: no flag at all */
 	if (!j->takes_sums)
 		header[0] = 0;
 	memcpy(header + 10, &merged, sizeof(merged));
 }
 
-static void put_header(const struct tx_job *j, const struct packet *p, uint8_t *to)
+static bool is_plain(const struct packet *p)
 {
-	uint8_t header[VNET_BYTES];
+	return p->x.gso_type == 0 && !(p->x.flags & (XVS_PKT_CSUM_TODO | XVS_PKT_CSUM_OK));
+}
 
-	make_header(j, p, 1, header);
+/* In front of a frame that is in one piece with it. */
+static inline void put_header(const struct tx_job *j, const struct packet *p, uint8_t *to)
+{
+	static const uint8_t plain[VNET_BYTES] = { [10] = 1 };
+	uint8_t header[VNET_BYTES];
+	const uint8_t *from = plain;
+
+	if (!is_plain(p)) {
+		make_header(j, p, 1, header);
+		from = header;
+	}
+	memcpy(to, from, VNET_BYTES_LEGACY);
 	if (j->header_bytes == VNET_BYTES)
-		memcpy(to, header, VNET_BYTES);
-	else
-		memcpy(to, header, VNET_BYTES_LEGACY);
+		memcpy(to + VNET_BYTES_LEGACY, from + VNET_BYTES_LEGACY, 2);
 }
 
 static uint8_t *put_run(uint8_t *to, const uint8_t *from, size_t len)
@@ -133,15 +136,19 @@ static uint8_t *put_run(uint8_t *to, const uint8_t *from, size_t len)
 	return to + len;
 }
 
-/* Into one piece of memory that is known to be large enough. */
-static void put_packet(uint8_t *to, const struct packet *p)
+static void put_runs(uint8_t *to, const struct packet *p)
 {
-	to = put_run(to, p->x.data, p->x.linear);
-	if (p->x.linear == p->x.len)
-		return;
 	to = put_run(to, p->rest.iov_base, p->rest.iov_len);
 	for (uint32_t i = 0; i < p->tail_count; i++)
 		to = put_run(to, p->tail[i].iov_base, p->tail[i].iov_len);
+}
+
+/* Into one piece of memory that is known to be large enough. */
+static inline void put_packet(uint8_t *to, const struct packet *p)
+{
+	copy_bytes(to, p->x.data, p->x.linear);
+	if (p->x.linear != p->x.len)
+		put_runs(to + p->x.linear, p);
 }
 
 /* Where in the chains of one packet we are. */
@@ -152,11 +159,11 @@ struct writing {
 	uint32_t off;
 };
 
-static struct vring_segment *writing_at(struct writing *w)
+static const struct vring_segment *writing_at(struct writing *w)
 {
 	for (;;) {
 		const struct vring_chain *c = &w->job->st.chains[w->chain];
-		struct vring_segment *s = &w->job->st.segments[c->first + w->segment];
+		const struct vring_segment *s = chain_segment(&w->job->st, c, w->segment);
 
 		if (w->segment < c->count && w->off < s->len)
 			return s;
@@ -216,54 +223,52 @@ static void copy_any(struct tx_job *j, const struct packet *p, const struct tx_p
 }
 
 /* One chain of one piece, and no tag to put in: nearly all there are. */
-static void copy_packet(struct tx_job *j, const struct packet *p, const struct tx_plan *to)
+static inline void copy_packet(struct tx_job *j, const struct packet *p, const struct tx_plan *to)
 {
 	const struct vring_chain *c = &j->st.chains[to->first];
-	const struct vring_segment *s = &j->st.segments[c->first];
 	uint32_t len = j->header_bytes + p->x.len;
 
 	if (to->count != 1 || c->count != 1 || p->x.flags & XVS_PKT_VLAN) {
 		copy_any(j, p, to);
 		return;
 	}
-	put_header(j, p, s->at);
-	put_packet(s->at + j->header_bytes, p);
+	put_header(j, p, c->one.at);
+	put_packet(c->one.at + j->header_bytes, p);
 	j->st.used[to->first].len = len;
 	if (j->vr.logs)
-		vhost_log(j->vr.view, s->guest, len);
+		vhost_log(j->vr.view, c->one.guest, len);
 }
 
 static void copy_planned(struct tx_job *j, struct packet *const *pkts)
 {
+	j->sent = 0;
+	j->sent_bytes = 0;
 	for (uint32_t i = 0; i < j->planned; i++) {
-		if (j->plans[i].count)
-			copy_packet(j, pkts[j->packets[i]], &j->plans[i]);
+		const struct packet *p = pkts[j->packets[i]];
+
+		if (!j->plans[i].count)
+			continue;
+		copy_packet(j, p, &j->plans[i]);
+		j->sent++;
+		j->sent_bytes += p->x.len;
 	}
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------ */
 
-static void count_sent(struct tx_job *j, struct packet *const *pkts)
+static void count_sent(const struct tx_job *j)
 {
 	struct vhost_ring *r = j->vr.ring;
-	uint64_t bytes = 0;
-	uint32_t sent = 0;
 
-	for (uint32_t i = 0; i < j->planned; i++) {
-		if (!j->plans[i].count)
-			continue;
-		bytes += pkts[j->packets[i]]->x.len;
-		sent++;
-	}
-	ring_count(&r->packets, sent);
-	ring_count(&r->bytes, bytes);
-	if (sent < j->planned)
-		ring_count(&r->bad, j->planned - sent);
+	ring_count(&r->packets, j->sent);
+	ring_count(&r->bytes, j->sent_bytes);
+	if (j->sent < j->planned)
+		ring_count(&r->bad, j->planned - j->sent);
 	if (j->is_full)
 		ring_count(&r->full, 1);
 }
 
-static void publish(struct tx_job *j, struct packet *const *pkts)
+static void publish(struct tx_job *j)
 {
 	struct vhost_ring *r = j->vr.ring;
 	uint16_t from;
@@ -274,7 +279,7 @@ static void publish(struct tx_job *j, struct packet *const *pkts)
 	if (j->chains_used)
 		(void)vring_publish(&j->vr, j->taken, j->chains_used);
 	to = r->at.next_used;
-	count_sent(j, pkts);
+	count_sent(j);
 	vring_unlock(r);
 	vring_notify(&j->vr, from, to);
 }
@@ -326,9 +331,20 @@ static uint32_t open_jobs(struct vhost_device *d, const struct vhost_view *v, ui
 	return count;
 }
 
+static void all_to(struct tx_job *j, uint32_t count)
+{
+	for (uint32_t i = 0; i < XVS_BATCH_MAX; i++)
+		j->packets[i] = (uint8_t)i;
+	j->count = count;
+}
+
 static void share_out(struct tx_job *jobs, uint32_t job_count, struct packet *const *pkts,
 		      uint32_t count)
 {
+	if (job_count == 1) {
+		all_to(&jobs[0], count);
+		return;
+	}
 	for (uint32_t i = 0; i < job_count; i++)
 		jobs[i].count = 0;
 	for (uint32_t i = 0; i < count; i++) {
@@ -380,7 +396,7 @@ static uint32_t send_some(struct tx_job *jobs, uint32_t job_count, struct vhost_
 	}
 	for (uint32_t i = 0; i < job_count; i++) {
 		if (jobs[i].count)
-			publish(&jobs[i], pkts);
+			publish(&jobs[i]);
 	}
 	return sent;
 }

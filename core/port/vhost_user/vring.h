@@ -49,11 +49,12 @@ struct vring_segment {
 	uint32_t len;
 };
 
-/* What one head stands for: so many segments from 'first' on; none of them is empty. */
+/* What one head stands for.  Most are of one piece, which is here; none of the pieces is empty. */
 struct vring_chain {
-	uint32_t first;
+	struct vring_segment
+		one; /* count is 1; else 'len' alone: of all together, as far as it goes */
 	uint32_t count;
-	uint64_t bytes;
+	uint32_t first; /* count is not 1: the segment that it begins with */
 };
 
 struct vring {
@@ -61,7 +62,7 @@ struct vring {
 	struct vhost_ring *ring;
 	const struct vhost_view *view;
 	const struct vhost_ring_view *at;
-	uint32_t region; /* that the last address was in */
+	struct vhost_region near; /* that the last address was in */
 	bool is_packed;
 	bool has_event; /* EVENT_IDX */
 	bool logs;      /* what is written into buffers */
@@ -123,11 +124,10 @@ uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len); /* chain.c:
 /* NULL: not within the guest's memory. */
 static inline uint8_t *vring_address(struct vring *vr, uint64_t guest, uint32_t len)
 {
-	const struct vhost_region *r = &vr->view->regions[vr->region];
-	uint64_t off = guest - r->guest;
+	uint64_t off = guest - vr->near.guest;
 
-	if (off < r->size && len <= r->size - off)
-		return r->host + off;
+	if (off < vr->near.size && len <= vr->near.size - off)
+		return vr->near.host + off;
 	return vring_find(vr, guest, len);
 }
 
@@ -170,11 +170,10 @@ static inline void fetch(const uint8_t *at, bool is_writable)
 }
 
 /* The chain of one descriptor that lies in one piece: nearly all there are.  False: ask gather. */
-static inline bool chain_single(struct vring *vr, struct vring_stage *st, struct vring_desc d,
-				uint16_t id, bool is_writable)
+static inline bool chain_single(struct vring *vr, struct vring_chain *chain, struct vring_desc d,
+				bool is_writable)
 {
 	const uint16_t kind = DESC_NEXT | DESC_WRITE | DESC_INDIRECT;
-	struct vring_segment *s = &st->segments[st->segment_count];
 	uint8_t *at;
 
 	if ((d.flags & kind) != (is_writable ? DESC_WRITE : 0) || d.len == 0)
@@ -184,10 +183,15 @@ static inline bool chain_single(struct vring *vr, struct vring_stage *st, struct
 		return false;
 	fetch(at, is_writable);
 	fetch(at + 64, is_writable);
-	*s = (struct vring_segment){ at, d.addr, d.len };
-	st->chains[st->chain_count] = (struct vring_chain){ st->segment_count++, 1, d.len };
-	st->used[st->chain_count++] = (struct vhost_used){ id, 1, 0 };
+	*chain = (struct vring_chain){ .one = { at, d.addr, d.len }, .count = 1 };
 	return true;
+}
+
+/* Piece 'nr' of a chain, of any shape. */
+static inline const struct vring_segment *chain_segment(const struct vring_stage *st,
+							const struct vring_chain *c, uint32_t nr)
+{
+	return c->count == 1 ? &c->one : &st->segments[c->first + nr];
 }
 
 /*
