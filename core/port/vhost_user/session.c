@@ -67,6 +67,7 @@ static void want_nothing(struct session *s)
 	table_clear(s);
 	log_clear(s);
 	close_fd(&s->requests_fd);
+	memset(s->has_run, 0, sizeof(s->has_run));
 	s->features = 0;
 	s->has_features = false;
 	s->protocol = 0;
@@ -170,13 +171,22 @@ static void answer(struct session *s)
 		session_end(s, &err);
 }
 
-/* The front end has the positions now, or wants none kept. */
+/*
+ * The front end has the position now, or wants none kept.  Of a ring that did not run with it yet
+ * it knows nothing: DPDK's virtio-user stops all rings first when it meets a new daemon, and then
+ * relies on that one to know where they were.
+ */
+static void forget_position(struct session *s, uint32_t nr)
+{
+	if (s->has_run[nr])
+		vhost_ring_forget(&s->device->rings[nr]);
+	s->has_run[nr] = false;
+}
+
 static void forget_positions(struct session *s)
 {
-	for (uint32_t i = 0; i < s->device->ring_count; i++) {
-		if (!s->seen || !s->seen->view.rings[i].desc)
-			vhost_ring_forget(&s->device->rings[i]);
-	}
+	for (uint32_t i = 0; i < s->device->ring_count; i++)
+		forget_position(s, i);
 }
 
 static void answer_request(struct session *s)
@@ -186,7 +196,7 @@ static void answer_request(struct session *s)
 	switch (s->in.request) {
 	case REQUEST_GET_VRING_BASE:
 		base = (struct wire_ring_state){ s->base_of, s->rings[s->base_of].base };
-		vhost_ring_forget(&s->device->rings[s->base_of]);
+		forget_position(s, s->base_of);
 		s->has_reply = true;
 		s->reply.size = sizeof(base);
 		memcpy(s->reply.payload, &base, sizeof(base));

@@ -81,6 +81,7 @@ struct session {
 	struct vhost_mapping *log;
 	uint64_t log_bytes;
 	struct session_ring rings[VHOST_RINGS_MAX];
+	bool has_run[VHOST_RINGS_MAX]; /* with this front end */
 
 	/* From there to the workers. */
 	bool is_dirty;

@@ -232,8 +232,10 @@ static void start_rings(struct session *s, const struct session_view *before,
 			const struct session_view *v)
 {
 	for (uint32_t i = 0; i < s->device->ring_count; i++) {
-		if (is_running(v, i) && !is_running(before, i))
-			vhost_ring_start(&s->device->rings[i], &v->view, s->rings[i].base);
+		if (!is_running(v, i) || is_running(before, i))
+			continue;
+		vhost_ring_start(&s->device->rings[i], &v->view, s->rings[i].base);
+		s->has_run[i] = true;
 	}
 }
 

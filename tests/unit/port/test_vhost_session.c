@@ -80,7 +80,8 @@ static void runs_a_pair_and_says_so(void **state)
 	assert_true(front_flows(&lab));
 	assert_string_equal(front_fact(&lab, "state"), "connected, 1 of 2 queues run");
 	assert_string_equal(front_fact(&lab, "rings"), "mrg-rxbuf version-1");
-	assert_string_equal(front_fact(&lab, "ring 1"), "runs split 8, 1 packets, 0 full, 1 interrupts");
+	assert_string_equal(front_fact(&lab, "ring 1"),
+			    "runs split 8, 1 packets, 0 full, 1 interrupts");
 	front_lab_close(&lab);
 }
 
@@ -233,6 +234,36 @@ static void gives_the_position_of_a_stopped_ring_and_goes_on_there(void **state)
 	assert_int_equal(front_received(&lab, 0), 1);
 	assert_int_equal(front_base(&lab, 0), 0);
 	assert_int_equal(front_base(&lab, 3), 0);
+	front_lab_close(&lab);
+}
+
+/* As DPDK's virtio-user does it: it stops what has not begun, and says that all begins at 0. */
+static void goes_on_where_it_was_when_the_connection_broke(void **state)
+{
+	struct front_lab lab;
+
+	(void)state;
+	front_lab_open(&lab);
+	front_start(&lab, FEATURES_PLAIN);
+	for (int i = 0; i < 3; i++)
+		assert_true(front_flows(&lab));
+	front_leave(&lab);
+	front_turn(&lab);
+	front_connect(&lab);
+	(void)front_base(&lab, 0);
+	(void)front_base(&lab, 1);
+	front_protocol(&lab);
+	front_features(&lab, FEATURES_PLAIN);
+	front_memory(&lab);
+	front_ring(&lab, 0, 0);
+	front_ring(&lab, 1, 0);
+	/* not those three again */
+	assert_int_equal(front_received(&lab, 0), 0);
+	assert_true(front_flows(&lab));
+	/* what it was told counts from now on */
+	assert_int_equal(front_base(&lab, 1), 4);
+	front_ring(&lab, 1, 3);
+	assert_int_equal(front_received(&lab, 0), 1);
 	front_lab_close(&lab);
 }
 
@@ -533,6 +564,7 @@ int main(void)
 		cmocka_unit_test(runs_whatever_the_order),
 		cmocka_unit_test(waits_for_enable_only_with_protocol_features),
 		cmocka_unit_test(gives_the_position_of_a_stopped_ring_and_goes_on_there),
+		cmocka_unit_test(goes_on_where_it_was_when_the_connection_broke),
 		cmocka_unit_test(keeps_rings_running_while_the_log_comes_and_goes),
 		cmocka_unit_test(follows_a_new_memory_table_under_live_rings),
 		cmocka_unit_test(changes_the_interrupt_of_a_live_ring),
