@@ -31,7 +31,8 @@ static uint32_t some(uint32_t below)
 static void remember(const struct guest *g)
 {
 	memcpy(before, g->mem, sizeof(before));
-	memset((void *)log_bits, 0, sizeof(log_bits));
+	for (uint32_t i = 0; i < LOG_BYTES; i++)
+		atomic_store_explicit(&log_bits[i], 0, memory_order_relaxed);
 }
 
 static bool is_logged(uint64_t page)
