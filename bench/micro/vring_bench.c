@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../tests/unit/port/ring_guest.h"
+#include "../../tests/unit/port/ring_guest.h"
 #include "base/clock.h"
 
-enum { HEADER = 12, BURST = 64, STAGES = 3, SAMPLES = 1 << 16 };
+enum { HEADER = 12, BURST = 64, STAGES = 3, SAMPLES = 1 << 16, STRIDE = 2304 };
 
 static const char *const stage_names[STAGES] = { "rx", "tx", "done" };
 
@@ -226,8 +226,8 @@ int main(int argc, char **argv)
 		return usage();
 	rig.from = make_guest(&rig.o);
 	rig.to = make_guest(&rig.o);
-	post_all(rig.from, rig.from->rings[1], rig.o.len + HEADER, 2048);
-	post_all(rig.to, rig.to->rings[0], 2048, 2048);
+	post_all(rig.from, rig.from->rings[1], rig.o.len + HEADER, STRIDE);
+	post_all(rig.to, rig.to->rings[0], 2048, STRIDE);
 	remember_places(rig.from->rings[1], places[0]);
 	remember_places(rig.to->rings[0], places[1]);
 	run(&rig);
