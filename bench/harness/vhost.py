@@ -148,6 +148,10 @@ class Testpmd(VhostPeer):
             words += ["--vdev", device]
         process = self.spawn(*words, "--", "--forward-mode=io", "--nb-cores=1",
                              "--total-num-mbufs=20000", "--stats-period=100000", env=env)
+        self.wait(process)
+
+    def wait(self, process):
+        """Until it listens: what it prints it keeps to itself for long."""
         process.wait_until("sockets", lambda: all(path.exists() for path in self.sockets()))
 
 
