@@ -39,8 +39,10 @@ static uint16_t check_sum(struct packet *p)
 	return packet_checksum(p) ? REASON_POOL : REASON_NONE;
 }
 
-static bool gso_fits(const struct xvs_packet *x)
+static bool gso_fits(const struct packet *p)
 {
+	const struct xvs_packet *x = &p->x;
+
 	if (!(x->flags & XVS_PKT_L4) || x->flags & XVS_PKT_FRAG || x->gso_size == 0)
 		return false;
 	switch (x->gso_type & ~GSO_ECN) {
@@ -48,6 +50,8 @@ static bool gso_fits(const struct xvs_packet *x)
 		return x->flags & XVS_PKT_IPV4 && x->l4_proto == PROTO_TCP;
 	case GSO_TCPV6:
 		return x->flags & XVS_PKT_IPV6 && x->l4_proto == PROTO_TCP;
+	case GSO_UDP:
+		return packet_can_fragment(p);
 	case GSO_UDP_L4:
 		return x->l4_proto == PROTO_UDP;
 	default:
@@ -78,11 +82,11 @@ static uint16_t check_gso(struct packet *p)
 	uint32_t payload;
 	uint32_t segments;
 
-	if (!gso_fits(&p->x))
+	if (!gso_fits(p))
 		return REASON_BAD_OFFLOAD;
 	payload = packet_l3_end(p) - packet_payload_off(p);
 	segments = (payload + p->x.gso_size - 1) / p->x.gso_size;
-	if (segments > SEGMENTS_MAX)
+	if ((p->x.gso_type & ~GSO_ECN) != GSO_UDP && segments > SEGMENTS_MAX)
 		return REASON_BAD_OFFLOAD;
 	return p->x.flags & XVS_PKT_CSUM_TODO ? REASON_NONE : make_partial(p);
 }

@@ -136,6 +136,13 @@ static inline uint32_t packet_l3_end(const struct packet *p)
 /* [worker] check.c: an enum host_reason; REASON_NONE: what CSUM_TODO and gso_type ask can be done. */
 uint16_t packet_check_offload(struct packet *p);
 
+/* [worker] fragment.c: a GSO_UDP packet, as packet_segment() does those of other types. */
+bool packet_can_fragment(const struct packet *p);
+int packet_fragment(const struct packet *p, struct packet **out, int max);
+
+/* [worker] offload.c: for 'len' bytes cut out of p, all linear; NULL: none left. */
+struct packet *packet_new_segment(const struct packet *p, uint32_t len);
+
 /* [worker] parse.c: x.hash from the facts that are there. */
 uint32_t packet_hash(const struct packet *p);
 

@@ -9,16 +9,6 @@
 
 enum { SEQUENCE_AT = 4, TCP_FLAGS_AT = 13 };
 
-/* A UDP checksum of zero would mean "none" (RFC 768). */
-static void store_sum(uint8_t *at, uint64_t sum, bool is_udp)
-{
-	uint16_t field = (uint16_t)~sum_fold(sum);
-
-	if (is_udp && field == 0)
-		field = 0xffff;
-	memcpy(at, &field, sizeof(field));
-}
-
 /* In a tunnel of the guest's the protocol is told by where the sum stands in the header. */
 int packet_checksum(struct packet *p)
 {
@@ -33,7 +23,7 @@ int packet_checksum(struct packet *p)
 		return -EINVAL;
 	if (packet_unshare(p))
 		return -ENOBUFS;
-	store_sum(p->x.data + place, sum_packet(p, p->x.csum_start, end),
+	sum_store(p->x.data + place, sum_packet(p, p->x.csum_start, end),
 		  p->x.csum_off == UDP_SUM_AT);
 	p->x.flags &= ~(uint32_t)XVS_PKT_CSUM_TODO;
 	if (is_outer)
@@ -50,7 +40,7 @@ struct cut {
 	uint32_t count;
 };
 
-static struct packet *new_segment(const struct packet *p, uint32_t len)
+struct packet *packet_new_segment(const struct packet *p, uint32_t len)
 {
 	struct packet *out;
 
@@ -77,7 +67,7 @@ static void finish_ip(struct packet *out, uint32_t nr)
 	put_be16(ip + 2, (uint16_t)len);
 	put_be16(ip + 4, (uint16_t)(get_be16(ip + 4) + nr));
 	put_be16(ip + 10, 0);
-	store_sum(ip + 10, sum_bytes(ip, (size_t)(out->x.l4_off - out->x.l3_off)), false);
+	sum_store(ip + 10, sum_bytes(ip, (size_t)(out->x.l4_off - out->x.l3_off)), false);
 }
 
 /* FIN and PSH belong to the last byte, CWR to the first (RFC 3168, 6.1.2). */
@@ -104,14 +94,14 @@ static void finish_l4(const struct cut *c, struct packet *out, uint32_t nr)
 	else
 		finish_tcp(c, out, nr);
 	put_be16(place, 0);
-	store_sum(place, sum_add(sum_pseudo(out, len), sum_bytes(l4, len)), is_udp);
+	sum_store(place, sum_add(sum_pseudo(out, len), sum_bytes(l4, len)), is_udp);
 }
 
 static struct packet *segment(const struct cut *c, uint32_t nr)
 {
 	uint32_t from = c->header + nr * c->size;
 	uint32_t len = c->end - from < c->size ? c->end - from : c->size;
-	struct packet *out = new_segment(c->p, c->header + len);
+	struct packet *out = packet_new_segment(c->p, c->header + len);
 
 	if (!out)
 		return NULL;
@@ -138,6 +128,7 @@ static bool can_cut(const struct xvs_packet *x)
 	case GSO_TCPV4:
 	case GSO_TCPV6:
 		return x->l4_proto == PROTO_TCP;
+	case GSO_UDP:
 	case GSO_UDP_L4:
 		return x->l4_proto == PROTO_UDP;
 	default:
@@ -151,6 +142,8 @@ int packet_segment(const struct packet *p, struct packet **out, int max)
 
 	if (!can_cut(&p->x))
 		return -EINVAL;
+	if ((p->x.gso_type & ~GSO_ECN) == GSO_UDP)
+		return packet_fragment(p, out, max);
 	c.header = packet_payload_off(p);
 	c.end = packet_l3_end(p);
 	c.count = (c.end - c.header + c.size - 1) / c.size;

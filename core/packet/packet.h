@@ -196,7 +196,8 @@ int packet_rewrite(struct packet *p, const struct xvs_flow_key *set,
 int packet_checksum(struct packet *p);
 
 /*
- * [worker] Cuts a GSO packet (TCPv4, TCPv6, UDP_L4) into packets as on the wire, checksums filled.
+ * [worker] Cuts a GSO packet (TCPv4, TCPv6, UDP_L4; UDP: into IP fragments) into packets as on the
+ * wire, checksums filled.
  * out[0..max) are new; 'p' stays the caller's.  Number written, -ENOSPC, -ENOBUFS, -EINVAL
  * (headers do not fit gso_type).
  */

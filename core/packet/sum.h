@@ -8,6 +8,8 @@
 #ifndef XVS_PACKET_SUM_H
 #define XVS_PACKET_SUM_H
 
+#include <string.h>
+
 #include "packet/packet.h"
 
 /* [any] 16 bits of a sum, carries folded in; not complemented. */
@@ -26,6 +28,16 @@ static inline uint64_t sum_add(uint64_t a, uint64_t b)
 	uint64_t sum = a + b;
 
 	return sum + (sum < b);
+}
+
+/* [any] Writes what makes a sum come out right.  A UDP checksum of zero would mean "none" (RFC 768). */
+static inline void sum_store(uint8_t *at, uint64_t sum, bool is_udp)
+{
+	uint16_t field = (uint16_t)~sum_fold(sum);
+
+	if (is_udp && field == 0)
+		field = 0xffff;
+	memcpy(at, &field, sizeof(field));
 }
 
 /* [any] Sum of bytes of any alignment; an odd last byte counts as if a zero followed. */

@@ -22,7 +22,8 @@ static void put_le16(uint8_t *b, uint32_t v)
 
 static bool is_known_gso(uint8_t type)
 {
-	return type == GSO_NONE || type == GSO_TCPV4 || type == GSO_TCPV6 || type == GSO_UDP_L4;
+	return type == GSO_NONE || type == GSO_TCPV4 || type == GSO_TCPV6 || type == GSO_UDP ||
+	       type == GSO_UDP_L4;
 }
 
 /* hdr_len is a hint that nobody may trust: the parser finds the headers. */

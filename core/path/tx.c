@@ -12,7 +12,7 @@
 #include "xvs/ext/sdk.h"
 
 enum { ETHERNET_BYTES = 14 };
-enum { GSO_TYPE_MASK = 0x7f, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_UDP_L4 = 5 };
+enum { GSO_TYPE_MASK = 0x7f, GSO_TCPV4 = 1, GSO_UDP = 3, GSO_TCPV6 = 4, GSO_UDP_L4 = 5 };
 
 static bool takes_gso(const struct backend *out, const struct packet *p)
 {
@@ -23,6 +23,8 @@ static bool takes_gso(const struct backend *out, const struct packet *p)
 		return (out->offloads & OFFLOAD_TSO4) != 0;
 	case GSO_TCPV6:
 		return (out->offloads & OFFLOAD_TSO6) != 0;
+	case GSO_UDP:
+		return (out->offloads & OFFLOAD_UFO) != 0;
 	case GSO_UDP_L4:
 		return (out->offloads & OFFLOAD_USO) != 0;
 	default:

@@ -66,7 +66,7 @@ static void data_valid_is_a_good_sum(void **state)
 
 static void refuses_what_was_never_offered(void **state)
 {
-	static const uint8_t good[] = { 0, 1, 4, 5, 0x80, 0x81, 0x84, 0x85 };
+	static const uint8_t good[] = { 0, 1, 3, 4, 5, 0x80, 0x81, 0x83, 0x84, 0x85 };
 	uint8_t header[12] = { 0 };
 	struct packet *p = packet_new(pool);
 

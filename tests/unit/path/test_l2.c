@@ -542,6 +542,61 @@ static void a_gso_packet_stays_whole_where_the_exit_takes_it(void **state)
 	assert_true(last(2)->flags & XVS_PKT_CSUM_TODO);
 }
 
+/* A datagram of 3008 bytes, UDP's header among them. */
+static struct memory_frame datagram(uint16_t size)
+{
+	struct memory_frame f = udp(1, 2, 80, 3000);
+
+	f.csum_todo = true;
+	f.csum_start = 34;
+	f.csum_off = 6;
+	f.gso_type = 3;
+	f.gso_size = size;
+	return f;
+}
+
+static void a_datagram_is_cut_where_the_exit_takes_none(void **state)
+{
+	struct memory_frame f = datagram(1480);
+	uint32_t at = 0;
+
+	(void)state;
+	bench_ports(2);
+	bench.ports[2].conf.mtu = 1500;
+	bench_publish(2);
+	pass(1, &f);
+	assert_int_equal(got(2), 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct memory_out *o = &bench.ports[2].memory->out[i];
+
+		assert_int_equal(o->len, i < 2 ? 1514 : 34 + 48);
+		assert_int_equal(get_be16(o->bytes + 20), (at / 8) | (i < 2 ? 0x2000 : 0));
+		if (i > 0)
+			assert_memory_equal(o->bytes + 34, f.bytes + 34 + at, o->len - 34);
+		at += o->len - 34;
+	}
+}
+
+static void a_datagram_stays_whole_where_the_exit_takes_it(void **state)
+{
+	struct memory_frame f = datagram(1480);
+
+	(void)state;
+	bench_ports(2);
+	bench.ports[2].memory->base.offloads = OFFLOAD_CSUM | OFFLOAD_UFO;
+	bench.ports[2].conf.mtu = 1500;
+	bench_publish(2);
+	pass(1, &f);
+	assert_int_equal(got(2), 1);
+	assert_int_equal(last(2)->gso_type, 3);
+	assert_int_equal(last(2)->len, f.len);
+	/* what is longer than the exit may have is not cut twice */
+	f = datagram(1488);
+	pass(1, &f);
+	assert_int_equal(got(2), 0);
+	assert_int_equal(drops_at(2, XVS_STAGE_EGRESS, 0, REASON_TOO_LONG), 1);
+}
+
 static void an_unfinished_checksum_is_filled_where_the_exit_takes_none(void **state)
 {
 	struct memory_frame f = gso(1, 2, 701, 0);
@@ -587,6 +642,8 @@ int main(void)
 		BENCH_TEST(new_flows_are_budgeted_and_known_ones_are_not),
 		BENCH_TEST(a_gso_packet_is_cut_where_the_exit_takes_none),
 		BENCH_TEST(a_gso_packet_stays_whole_where_the_exit_takes_it),
+		BENCH_TEST(a_datagram_is_cut_where_the_exit_takes_none),
+		BENCH_TEST(a_datagram_stays_whole_where_the_exit_takes_it),
 		BENCH_TEST(an_unfinished_checksum_is_filled_where_the_exit_takes_none),
 	};
 
