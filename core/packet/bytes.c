@@ -222,24 +222,56 @@ static int clone_rest(struct packet *clone, struct packet *p, uint32_t keep)
 	return 0;
 }
 
-struct packet *packet_clone(struct packet *p)
+enum { STEP = 64 }; /* bytes that are copied at once, where what is behind them may be copied too */
+
+/* The first 'keep' bytes, at most PACKET_PARSE, for which 'to' has room in its head. */
+static void clone_head(uint8_t *to, struct packet *p, uint32_t keep)
 {
-	struct packet *clone = packet_new(p->pool);
+	uint32_t at = (uint32_t)(p->x.data - storage_start(p));
+
+	if (storage_size(p) - at < PACKET_PARSE) {
+		memcpy(to, p->x.data, keep);
+		return;
+	}
+	for (uint32_t off = 0; off < keep; off += STEP)
+		memcpy(to + off, p->x.data + off, STEP);
+}
+
+static int clone_fill(struct packet *clone, struct packet *p)
+{
 	uint32_t keep = p->x.linear < PACKET_PARSE ? p->x.linear : PACKET_PARSE;
 
-	if (!clone)
-		return NULL;
-	if (clone_rest(clone, p, keep)) {
-		packet_free(clone);
-		return NULL;
-	}
+	if ((p->x.linear > keep || p->rest.iov_len > 0) && clone_rest(clone, p, keep) != 0)
+		return -ENOBUFS;
 	packet_copy_facts(clone, p);
-	memcpy(clone->x.data, p->x.data, keep);
+	clone_head(clone->x.data, p, keep);
 	clone->x.linear = keep;
 	clone->x.len = p->x.len;
 	clone->tail = p->tail;
 	clone->tail_count = p->tail_count;
+	return 0;
+}
+
+struct packet *packet_clone(struct packet *p)
+{
+	struct packet *clone = NULL;
+
+	(void)packet_clone_burst(p->pool, &p, &clone, 1);
 	return clone;
+}
+
+uint32_t packet_clone_burst(struct pool *pool, struct packet *const *pkts, struct packet **out,
+			    uint32_t count)
+{
+	uint32_t got = packet_new_burst(pool, out, count);
+	uint32_t made = 0;
+
+	while (made < got && clone_fill(out[made], pkts[made]) == 0)
+		made++;
+	packet_free_burst(pool, out + made, got - made);
+	for (uint32_t i = made; i < got; i++)
+		out[i] = NULL;
+	return made;
 }
 
 int packet_iov(const struct packet *p, struct iovec *iov, int max)

@@ -140,6 +140,9 @@ int packet_own(struct packet *p);
  * lent stays lent, so packet_own() it too if it outlives the batch.  NULL: none left.
  */
 struct packet *packet_clone(struct packet *p);
+/* [worker] The same for packets of this pool, in order, as far as memory goes; how many. */
+uint32_t packet_clone_burst(struct pool *pool, struct packet *const *pkts, struct packet **out,
+			    uint32_t count);
 
 /* [worker] Runs of the whole packet, in order; returns how many, or -1 if more than 'max'. */
 int packet_iov(const struct packet *p, struct iovec *iov, int max);

@@ -99,7 +99,7 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	if (ops->rx_done)
 		ops->rx_done(port->backend, queue);
 	flow_reclaim(w->cache);
-	*(w->is_timed ? &w->told[CYCLES_RX] : &w->untold) += cycles_passed(w);
+	cycles_visited(w);
 	return b->count;
 }
 

@@ -87,8 +87,6 @@ static void run_forward(struct path_worker *w, struct packet *p)
 
 	p->scratch = NULL;
 	output_packet(w, p, sw, in ? rcu_read(&in->conf) : NULL, dest, p->x.port_in);
-	output_flush(w);
-	flow_reclaim(w->cache);
 }
 
 /* Packets that go on from the same place of the same port run together. */
@@ -134,11 +132,17 @@ uint32_t later_run(struct path_worker *w)
 		struct packet *p = take(&w->later);
 
 		left--;
+		w->changes = epoch_changes();
 		w->epoch = epoch_now();
 		if (p->stage == XVS_STAGE_FORWARD)
 			run_forward(w, p);
 		else
 			run_group(w, p, &left);
+	}
+	/* what was forwarded leaves together: a mirror's copies are as many as its originals */
+	if (count > 0) {
+		output_flush(w);
+		flow_reclaim(w->cache);
 	}
 	return count;
 }

@@ -85,7 +85,24 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 	b->entries[b->count] = e;
 	if (is_fresh && leg)
 		b->fresh |= UINT64_C(1) << b->count;
+	if (leg && !leg->events)
+		b->plain |= UINT64_C(1) << b->count;
 	b->count++;
+}
+
+/* Packets without a verdict for this exit get one. */
+static void exit_lookup(struct burst *b)
+{
+	uint64_t missing = 0;
+
+	for (XVS_EACH(i, b->live & ~b->plain))
+		missing |= (uint64_t)!b->legs[i] << i;
+	if (missing && missing == b->live) {
+		burst_lookup(b, 0);
+		return;
+	}
+	for (XVS_EACH(n, missing))
+		(void)packet_lookup(b, (uint32_t)n, 0);
 }
 
 void output_flush_exit(struct path_worker *w, struct exit *x)
@@ -98,10 +115,7 @@ void output_flush_exit(struct path_worker *w, struct exit *x)
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	for (XVS_EACH(n, b->conf->is_open ? 0 : b->live))
 		burst_lose(b, (uint32_t)n, 0, 0, REASON_EXIT_CLOSED);
-	for (XVS_EACH(i, b->live & ~b->plain)) {
-		if (!b->legs[i])
-			(void)packet_lookup(b, (uint32_t)i, 0);
-	}
+	exit_lookup(b);
 	burst_apply(b);
 	cycles_spent(w, CYCLES_APPLY);
 	burst_tx(b);
@@ -138,29 +152,6 @@ static struct packet *copy(struct path_worker *w, struct packet *p, uint32_t por
 	return NULL;
 }
 
-static void output_legs(struct burst *b, uint32_t i)
-{
-	struct path_worker *w = b->worker;
-	struct flow_entry *e = b->entries[i];
-	bool is_fresh = b->fresh >> i & 1;
-
-	for (uint32_t n = 0; n < e->out_count; n++) {
-		struct flow_leg *leg = flow_out(e, n);
-		struct path_port *port = path_port_of(w->path, leg->port);
-		struct packet *p = b->pkts[i];
-
-		if (n + 1 < e->out_count)
-			p = copy(w, p, b->conf->port->id);
-		if (p && port) {
-			push(w, p, rcu_read(&port->conf), leg, e, is_fresh);
-			continue;
-		}
-		account_missed_leg(leg, b->pkts[i], 0);
-		if (p)
-			packet_drop(w, p, b->conf->port->id, XVS_STAGE_FORWARD, 0, REASON_NO_PORT);
-	}
-}
-
 void output_packet(struct path_worker *w, struct packet *p, const struct path_switch *sw,
 		   const struct port_conf *in, uint32_t dest, uint32_t drop_port)
 {
@@ -181,19 +172,78 @@ void output_packet(struct path_worker *w, struct packet *p, const struct path_sw
 
 /* ---- a burst ----------------------------------------------------------------------------------- */
 
-static void output_one(struct burst *b, uint32_t i)
+/* Packet p, which is packet i or a copy, takes the n-th exit of its entry. */
+static void push_leg(struct burst *b, uint32_t i, struct packet *p, uint32_t n)
 {
-	struct flow_entry *e = b->entries[i];
-	uint32_t port = b->conf->port->id;
+	struct path_worker *w = b->worker;
+	struct flow_leg *leg = flow_out(b->entries[i], n);
+	const struct path_port *port = path_port_of(w->path, leg->port);
 
-	if (b->dynamic >> i & 1) {
-		account_missed_exits(b, i);
-		output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, b->dest[i], port);
-	} else if (e->exit == FLOW_EXIT_LEGS) {
-		output_legs(b, i);
-	} else {
-		output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf, e->dest, port);
+	if (port) {
+		push(w, p, rcu_read(&port->conf), leg, b->entries[i], b->fresh >> i & 1);
+		return;
 	}
+	account_missed_leg(leg, p, 0);
+	packet_drop(w, p, b->conf->port->id, XVS_STAGE_FORWARD, 0, REASON_NO_PORT);
+}
+
+/* Copies of a run take the n-th exit. */
+static void push_copies(struct burst *b, uint64_t run, uint32_t n)
+{
+	struct path_worker *w = b->worker;
+	struct packet *from[XVS_BATCH_MAX] = { NULL };
+	struct packet *copies[XVS_BATCH_MAX];
+	uint32_t port = b->conf->port->id;
+	uint32_t count = 0;
+	uint32_t got;
+	uint32_t at = 0;
+
+	for (XVS_EACH(k, run))
+		from[count++] = b->pkts[k];
+	got = packet_clone_burst(w->pool, from, copies, count);
+	counter_add(&w->w.shard->ports[port].copied, got);
+	for (XVS_EACH(i, run)) {
+		struct packet *c = at < got ? copies[at] : copy(w, b->pkts[i], port);
+
+		at++;
+		if (c)
+			push_leg(b, (uint32_t)i, c, n);
+		else
+			account_missed_leg(flow_out(b->entries[i], n), b->pkts[i], 0);
+	}
+}
+
+/* Packets with as many exits as the first of 'rest': each but the last exit gets a copy. */
+static uint64_t output_copies(struct burst *b, uint64_t rest)
+{
+	uint32_t exits = b->entries[__builtin_ctzll(rest)]->out_count;
+	uint64_t run = 0;
+
+	for (XVS_EACH(k, rest)) {
+		const struct flow_entry *e = b->entries[k];
+
+		if (b->dynamic >> k & 1 || e->exit != FLOW_EXIT_LEGS || e->out_count != exits)
+			break;
+		run |= UINT64_C(1) << k;
+	}
+	for (uint32_t n = 0; n + 1 < exits; n++)
+		push_copies(b, run, n);
+	for (XVS_EACH(i, run))
+		push_leg(b, (uint32_t)i, b->pkts[i], exits - 1);
+	return rest & ~run;
+}
+
+/* To a destination that is found anew for each packet. */
+static uint64_t output_dest(struct burst *b, uint64_t rest)
+{
+	uint32_t i = (uint32_t)__builtin_ctzll(rest);
+	bool is_dynamic = b->dynamic >> i & 1;
+
+	if (is_dynamic)
+		account_missed_exits(b, i);
+	output_packet(b->worker, b->pkts[i], b->conf->sw, b->conf,
+		      is_dynamic ? b->dest[i] : b->entries[i]->dest, b->conf->port->id);
+	return rest & (rest - 1);
 }
 
 /* The exit of a single entry, if its port is still what the entry was judged on. */
@@ -235,10 +285,8 @@ static uint64_t output_run(struct burst *b, uint64_t rest)
 	const struct flow_entry *first = b->entries[i];
 	struct exit *x = exit_of_single(b->worker, first);
 
-	if (!x) {
-		output_one(b, i);
-		return rest & (rest - 1);
-	}
+	if (!x)
+		return output_copies(b, rest);
 	while (rest) {
 		i = (uint32_t)__builtin_ctzll(rest);
 		if (!is_single(b, i) || b->entries[i]->out_port != first->out_port ||
@@ -261,11 +309,11 @@ void burst_output(struct burst *b)
 	while (rest) {
 		uint32_t i = (uint32_t)__builtin_ctzll(rest);
 
-		if (is_single(b, i)) {
+		if (is_single(b, i))
 			rest = output_run(b, rest);
-		} else {
-			output_one(b, i);
-			rest &= rest - 1;
-		}
+		else if (b->dynamic >> i & 1 || b->entries[i]->exit != FLOW_EXIT_LEGS)
+			rest = output_dest(b, rest);
+		else
+			rest = output_copies(b, rest);
 	}
 }

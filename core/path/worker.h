@@ -209,6 +209,17 @@ static inline void cycles_spent(struct path_worker *w, enum worker_cycles kind)
 		w->told[kind] += cycles_passed(w);
 }
 
+/* The end of a visit to a queue: what it cost is known in any turn. */
+static inline void cycles_visited(struct path_worker *w)
+{
+	uint64_t cycles = cycles_passed(w);
+
+	if (w->is_timed)
+		w->told[CYCLES_RX] += cycles;
+	else
+		w->untold += cycles;
+}
+
 /* ---- admit.c: may this packet enter here, and in which segment ---- */
 void burst_admit(struct burst *b);
 /* Sets p->segment from its tag; false: the tag is not allowed here. */

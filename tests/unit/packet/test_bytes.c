@@ -339,6 +339,37 @@ static void an_empty_pool_changes_nothing(void **state)
 	pool_destroy(pool);
 }
 
+static void a_burst_of_clones_ends_where_memory_does(void **state)
+{
+	struct pool *pool =
+		pool_create(&(struct pool_limits){ .packets = 5, .small = 3, .large = 0 });
+	struct packet *from[3];
+	struct packet *clones[3] = { NULL };
+	uint8_t byte;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		from[i] = packet_new_linear(pool, 60 + 70 * i);
+		assert_non_null(from[i]);
+		memset(from[i]->x.data, (int)i, from[i]->x.len);
+		from[i]->segment = i;
+	}
+	assert_int_equal(packet_clone_burst(pool, from, clones, 3), 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(clones[i]->x.len, 60 + 70 * i);
+		assert_int_equal(clones[i]->segment, i);
+		for (uint32_t at = 0; at < clones[i]->x.len; at++) {
+			assert_true(packet_read(clones[i], at, &byte, 1));
+			assert_int_equal(byte, i);
+		}
+	}
+	packet_free_burst(pool, clones, 2);
+	packet_free_burst(pool, from, 3);
+	assert_int_equal(pool_packets_left(pool), 5);
+	assert_int_equal(pool_small_left(pool), 3);
+	pool_destroy(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +379,7 @@ int main(void)
 		cmocka_unit_test(iov_says_when_there_are_too_many_runs),
 		cmocka_unit_test(lies_about_bounds_leave_an_empty_packet),
 		cmocka_unit_test(an_empty_pool_changes_nothing),
+		cmocka_unit_test(a_burst_of_clones_ends_where_memory_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
