@@ -4,6 +4,9 @@
  *
  * Regions neither wrap nor overlap, in the guest's addresses or in the front end's: else the same
  * address could be checked in one and used in another.
+ *
+ * QEMU says each ADD_MEM_REG and REM_MEM_REG once for every pair of queues.  To be told again what
+ * is so already is no error; to be told otherwise is.
  */
 #include <errno.h>
 #include <string.h>
@@ -118,12 +121,47 @@ int request_set_table(struct session *s, struct message *m, struct xvs_error *er
 	return 0;
 }
 
+static struct vhost_region *find_region(struct session *s, const struct wire_region *w)
+{
+	for (uint32_t i = 0; i < s->region_count; i++) {
+		struct vhost_region *r = &s->regions[i];
+
+		if (r->guest == w->guest && r->user == w->user && r->size == w->size)
+			return r;
+	}
+	return NULL;
+}
+
+/* The region is there; is it of the same bytes? */
+static int confirm_region(struct session *s, struct message *m, const struct wire_region *w,
+			  const struct vhost_region *there, struct xvs_error *err)
+{
+	struct vhost_region again = { 0 };
+	uint64_t ids[2][3];
+	int code = map_region(s, m, 0, w, &again, err);
+
+	if (code)
+		return code;
+	vhost_mapping_id(there->mapping, ids[0]);
+	vhost_mapping_id(again.mapping, ids[1]);
+	vhost_mapping_put(again.mapping);
+	if (memcmp(ids[0], ids[1], sizeof(ids[0])) == 0)
+		return 0;
+	return error_set(err, -EEXIST, "",
+			 "ADD_MEM_REG: at 0x%llx there is memory of another file already",
+			 (unsigned long long)w->guest);
+}
+
 int request_add_region(struct session *s, struct message *m, struct xvs_error *err)
 {
 	struct wire_one_region wire;
+	struct vhost_region *there;
 	int code;
 
 	message_read(m, &wire, sizeof(wire));
+	there = find_region(s, &wire.region);
+	if (there)
+		return confirm_region(s, m, &wire.region, there, err);
 	if (s->region_count == VHOST_SLOTS_MAX)
 		return error_set(err, -ENOSPC, "", "ADD_MEM_REG: there are %d regions already",
 				 VHOST_SLOTS_MAX);
@@ -140,21 +178,16 @@ int request_add_region(struct session *s, struct message *m, struct xvs_error *e
 int request_remove_region(struct session *s, struct message *m, struct xvs_error *err)
 {
 	struct wire_one_region wire;
+	struct vhost_region *there;
 
 	message_read(m, &wire, sizeof(wire));
-	for (uint32_t i = 0; i < s->region_count; i++) {
-		struct vhost_region *r = &s->regions[i];
-
-		if (r->guest != wire.region.guest || r->user != wire.region.user ||
-		    r->size != wire.region.size)
-			continue;
-		vhost_mapping_put(r->mapping);
-		*r = s->regions[--s->region_count];
-		s->is_dirty = true;
-		return 0;
-	}
-	return error_set(err, -ENOENT, "", "REM_MEM_REG: there is no region at 0x%llx",
-			 (unsigned long long)wire.region.guest);
+	there = find_region(s, &wire.region);
+	if (!there)
+		return check_region(s->regions, s->region_count, &wire.region, err);
+	vhost_mapping_put(there->mapping);
+	*there = s->regions[--s->region_count];
+	s->is_dirty = true;
+	return 0;
 }
 
 int request_get_slots(struct session *s, struct message *m, struct xvs_error *err)
