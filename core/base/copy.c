@@ -26,13 +26,14 @@ enum { VECTORS_UP_TO = 16384 };
 __attribute__((target("avx2"))) static void copy_avx2(uint8_t *to, const uint8_t *from, size_t len)
 {
 	const size_t lead = 32 - ((uintptr_t)to & 31);
-	uint8_t *end = to + len - 32;
+	uint8_t *end;
 	__m256i last;
 
 	if (len < 64 || len > VECTORS_UP_TO) {
 		memcpy(to, from, len);
 		return;
 	}
+	end = to + len - 32;
 	last = _mm256_loadu_si256((const void *)(from + len - 32));
 	_mm256_storeu_si256((void *)to, _mm256_loadu_si256((const void *)from));
 	from += lead;
@@ -53,13 +54,14 @@ __attribute__((target("avx512f"))) static void copy_avx512(uint8_t *to, const ui
 							   size_t len)
 {
 	const size_t lead = 64 - ((uintptr_t)to & 63);
-	uint8_t *end = to + len - 64;
+	uint8_t *end;
 	__m512i last;
 
 	if (len < 128 || len > VECTORS_UP_TO) {
 		memcpy(to, from, len);
 		return;
 	}
+	end = to + len - 64;
 	last = _mm512_loadu_si512(from + len - 64);
 	_mm512_storeu_si512(to, _mm512_loadu_si512(from));
 	from += lead;
