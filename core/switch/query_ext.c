@@ -196,11 +196,13 @@ json_t *world_ext_stats(struct world *w, const char *target)
 static json_t *worker_cost(const struct member *m, uint32_t worker)
 {
 	struct instance_cost c = { 0 };
+	uint64_t cycles;
 
 	instance_cost_of(m->instance, worker, &c);
+	cycles = c.cycles + c.judge_cycles;
 	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "instance", m->name, "switch",
 			 m->sw->name, "packets", (json_int_t)c.packets, "cycles",
-			 (json_int_t)(c.cycles + c.judge_cycles), "cycles_per_packet",
+			 (json_int_t)cycles, "cycles_per_packet",
 			 (json_int_t)share(c.cycles, c.packets), "judged", (json_int_t)c.judged,
 			 "cycles_per_judgement", (json_int_t)share(c.judge_cycles, c.judged));
 }

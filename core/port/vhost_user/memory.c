@@ -119,7 +119,7 @@ static struct vhost_mapping *map_file(struct vhost_device *d, int fd, uint64_t s
 {
 	struct vhost_mapping *m;
 	struct extent e;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (check_file(d, fd, size, offset, &st, err))
 		return NULL;
