@@ -73,19 +73,19 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 {
 	struct exit *x = exit_for(w, conf);
 	struct burst *b = &x->burst;
+	bool is_judged;
 
 	exit_room(w, x);
 	output_tag(conf, p);
+	is_judged = leg && leg->conf == conf;
 	b->pkts[b->count] = p;
-	if (leg && leg->conf != conf) {
+	if (leg && !is_judged)
 		account_missed_leg(leg, p, 0); /* and seen by the one that is looked up */
-		leg = NULL;
-	}
-	b->legs[b->count] = leg;
+	b->legs[b->count] = is_judged ? leg : NULL;
 	b->entries[b->count] = e;
-	if (is_fresh && leg)
+	if (is_fresh && is_judged)
 		b->fresh |= UINT64_C(1) << b->count;
-	if (leg && !leg->events)
+	if (is_judged && !leg->events)
 		b->plain |= UINT64_C(1) << b->count;
 	b->count++;
 }
