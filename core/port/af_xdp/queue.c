@@ -5,7 +5,7 @@
  *      fill ring: frames for the kernel to write into    rx ring: frames that it has written
  *
  * A frame is ours from the rx ring until the batch it came in was sent; then it goes to the fill
- * ring.  There are as many frames as places in that ring, so it has room for each that is lent.
+ * ring, which has room for each (umem.h says why).
  */
 #include "port/af_xdp/queue.h"
 
@@ -25,7 +25,7 @@ enum {
 	SEND_BYTES = 8 << 20,
 	BUSY_TRIES = 100,
 	BUSY_PAUSE_US = 2000,
-	AHEAD = 8, /* frames whose first line is asked for before it is read */
+	AHEAD = 16, /* frames whose first line is asked for before it is read */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static int make_socket(struct queue *q, const struct umem *u, const struct queue
 {
 	const struct xsk_socket_config config = {
 		.rx_size = u->ring_size,
-		.tx_size = u->ring_size,
+		.tx_size = u->ring_places,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		/* without XDP_COPY the kernel tries zero-copy and does without where it must */
 		.bind_flags = (uint16_t)(XDP_USE_NEED_WAKEUP | (place->copy_mode ? XDP_COPY : 0)),

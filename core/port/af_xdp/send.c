@@ -8,6 +8,7 @@
  * where its receiver is full.  What it has not taken then stays in the ring for the next call; so
  * a call is repeated a few times, and no worker waits for a receiver.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -84,7 +85,7 @@ static void reserve(struct queue *q, struct sending *s, uint32_t count)
 	(void)pthread_mutex_unlock(&q->lock);
 }
 
-/* The ring has as many places as there are frames, so there is one for each. */
+/* The ring has room for every frame (umem.h says why). */
 static void publish(struct queue *q, const struct sending *s)
 {
 	uint32_t ready = 0;
@@ -92,7 +93,10 @@ static void publish(struct queue *q, const struct sending *s)
 
 	(void)pthread_mutex_lock(&q->lock);
 	for (uint32_t i = 0; i < s->count; i++) {
-		if (s->lens[i] && xsk_ring_prod__reserve(&q->tx, 1, &at)) {
+		if (s->lens[i]) {
+			const uint32_t room = xsk_ring_prod__reserve(&q->tx, 1, &at);
+
+			assert(room == 1);
 			*xsk_ring_prod__tx_desc(&q->tx, at) =
 				(struct xdp_desc){ .addr = s->frames[i], .len = s->lens[i] };
 			ready++;

@@ -47,7 +47,7 @@ static int map_file(struct umem *u)
 static int register_memory(struct umem *u)
 {
 	const struct xsk_umem_config config = {
-		.fill_size = u->ring_size,
+		.fill_size = u->ring_places,
 		.comp_size = u->ring_size,
 		.frame_size = u->frame_size,
 	};
@@ -61,6 +61,7 @@ int umem_open(struct umem *u, uint32_t mtu, uint32_t queues, struct xsk_ring_pro
 	int code;
 
 	u->ring_size = choose_ring_size(queues);
+	u->ring_places = 2 * u->ring_size;
 	u->frame_size = choose_frame_size(mtu);
 	u->size = umem_rx_frame(u, queues, 0);
 	u->fill = fill;

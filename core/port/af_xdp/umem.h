@@ -21,6 +21,11 @@ struct umem {
 	uint64_t size;
 	uint32_t frame_size;
 	uint32_t ring_size; /* frames of each direction and queue; a power of two */
+	/*
+	 * Places in the rings that we fill: the kernel tells how far it has read only after we may have
+	 * seen what it did with what it read, so each frame may seem to be there twice.
+	 */
+	uint32_t ring_places;
 	struct xsk_umem *handle;
 	/* libxdp makes the rings of the first socket with the memory: these are queue 0's. */
 	struct xsk_ring_prod *fill;
