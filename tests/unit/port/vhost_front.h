@@ -246,7 +246,7 @@ static inline bool front_read(int fd, struct front_reply *r)
 			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 
-	r->fd = -1;
+	*r = (struct front_reply){ .fd = -1 };
 	if (recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(header))
 		return false;
 	if (h.msg_controllen > 0)
