@@ -37,10 +37,9 @@ struct extent {
 	uint64_t page;
 };
 
-static int refuse(const struct vhost_device *d, struct xvs_error *err, int code, const char *why)
+static int refuse(struct xvs_error *err, int code, const char *why)
 {
-	return error_set(err, code, "", "port %s: memory of the front end cannot be mapped: %s",
-			 d->port_name, why);
+	return error_set(err, code, "", "memory of the front end cannot be mapped: %s", why);
 }
 
 /*
@@ -54,22 +53,22 @@ static bool is_memory(int fd)
 	return fcntl(fd, F_GET_SEALS) >= 0;
 }
 
-static int check_file(const struct vhost_device *d, int fd, uint64_t size, uint64_t offset,
-		      struct stat *st, struct xvs_error *err)
+static int check_file(int fd, uint64_t size, uint64_t offset, struct stat *st,
+		      struct xvs_error *err)
 {
 	uint64_t end;
 
 	if (!is_memory(fd))
 		return refuse(
-			d, err, -EINVAL,
+			err, -EINVAL,
 			"it is no shared memory; use a memfd, huge pages or a file in /dev/shm, "
 			"with share=on");
 	if (fstat(fd, st))
-		return refuse(d, err, -errno, strerror(errno));
+		return refuse(err, -errno, strerror(errno));
 	if (size == 0 || __builtin_add_overflow(size, offset, &end) || end > INT64_MAX)
-		return refuse(d, err, -EINVAL, "its size or offset is out of range");
+		return refuse(err, -EINVAL, "its size or offset is out of range");
 	if ((uint64_t)st->st_size < end)
-		return refuse(d, err, -EINVAL, "the file is shorter than the region");
+		return refuse(err, -EINVAL, "the file is shorter than the region");
 	return 0;
 }
 
@@ -100,7 +99,7 @@ static int map_extent(struct vhost_device *d, int fd, const struct extent *e,
 			   (off_t)e->from);
 
 	if (start == MAP_FAILED)
-		return refuse(d, err, -errno, strerror(errno));
+		return refuse(err, -errno, strerror(errno));
 	m->start = start;
 	m->size = e->size;
 	/* a core dump of the switch is no place for a guest's secrets */
@@ -111,7 +110,7 @@ static int map_extent(struct vhost_device *d, int fd, const struct extent *e,
 	if (m->guard)
 		return 0;
 	(void)munmap(start, e->size);
-	return refuse(d, err, -ENOMEM, "no memory left");
+	return refuse(err, -ENOMEM, "no memory left");
 }
 
 static struct vhost_mapping *map_file(struct vhost_device *d, int fd, uint64_t size,
@@ -121,11 +120,11 @@ static struct vhost_mapping *map_file(struct vhost_device *d, int fd, uint64_t s
 	struct extent e;
 	struct stat st = { 0 };
 
-	if (check_file(d, fd, size, offset, &st, err))
+	if (check_file(fd, size, offset, &st, err))
 		return NULL;
 	m = calloc(1, sizeof(*m));
 	if (!m) {
-		(void)refuse(d, err, -ENOMEM, "no memory left");
+		(void)refuse(err, -ENOMEM, "no memory left");
 		return NULL;
 	}
 	e = extent_of(fd, size, offset);

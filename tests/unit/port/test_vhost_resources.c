@@ -100,7 +100,7 @@ static void refuses_other_files_without_asking_their_server(void **state)
 	(void)state;
 	asked = 0;
 	assert_null(map(open("/proc/self/status", O_RDONLY | O_CLOEXEC), &err));
-	assert_string_equal(err.text, "port p1: memory of the front end cannot be mapped: it is no "
+	assert_string_equal(err.text, "memory of the front end cannot be mapped: it is no "
 				      "shared memory; use a memfd, huge pages or a file in "
 				      "/dev/shm, with share=on");
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
