@@ -102,19 +102,23 @@ BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batc
 		if (__builtin_expect(batch_is(c, s, e, &b->keys[i], batch_spot(b, i, has_spots)),
 				     1)) {
 			hits++;
+			if (s->way.mask_nr == FLOW_NO_MASK)
+				g->uses[e->mask_nr].hits++;
 		} else {
 			e = batch_rest(c, b, g, i);
 			found[i] = e;
 			if (!e)
 				continue;
+			g->uses[e->mask_nr].hits++;
 		}
 		if (!e->is_plain) {
 			__builtin_prefetch(&e->leg);
 			__builtin_prefetch(&e->out);
 			__builtin_prefetch(&e->mask);
 		}
-		g->uses[e->mask_nr].hits++;
 	}
+	if (s->way.mask_nr != FLOW_NO_MASK)
+		g->uses[s->way.mask_nr].hits += hits;
 	return hits;
 }
 

@@ -5,11 +5,12 @@
  */
 #include "flow/batch.h"
 
-#if defined(__AVX512F__) && defined(__BMI2__)
+#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__BMI2__)
 
 bool flow_has_avx512(void)
 {
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("bmi2");
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("bmi2");
 }
 
 void flow_batch_avx512(struct flow_cache *c, const struct flow_batch *b, struct flow_entry **found)

@@ -132,7 +132,11 @@ static inline uint64_t flow_other_bucket(const struct flow_cache *c, uint64_t bu
 /* Bit i: place i has this signature.  Empty places may be among them. */
 static inline uint32_t flow_bucket_match(const struct flow_bucket *b, uint32_t signature)
 {
-#if defined(__SSE2__)
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+	return _mm256_cmpeq_epi32_mask(
+		_mm256_load_si256((const __m256i *)(const void *)b->signature),
+		_mm256_set1_epi32((int)signature));
+#elif defined(__SSE2__)
 	const __m128i want = _mm_set1_epi32((int)signature);
 	const __m128i *have = (const __m128i *)(const void *)b->signature;
 	__m128i low = _mm_cmpeq_epi32(_mm_load_si128(have), want);

@@ -30,27 +30,33 @@ static inline uint32_t hash_ether(const uint8_t *data, uint16_t ethertype)
 	return hash_sides(dst, src, ethertype);
 }
 
-static inline uint32_t hash_ipv4(const uint8_t *ip, uint16_t src_port, uint16_t dst_port,
-				 uint8_t proto)
+static inline uint64_t hash_load(const uint8_t *bytes, size_t size)
 {
-	return hash_sides((uint64_t)get_be32(ip + 12) << 16 | src_port,
-			  (uint64_t)get_be32(ip + 16) << 16 | dst_port, proto);
+	uint64_t word = 0;
+
+	memcpy(&word, bytes, size);
+	return word;
+}
+
+/* 'ports' are the first four bytes of an L4 header, or zeros. */
+static inline uint32_t hash_ipv4(const uint8_t *ip, const uint8_t ports[4], uint8_t proto)
+{
+	return hash_sides(hash_load(ip + 12, 4) << 16 | hash_load(ports, 2),
+			  hash_load(ip + 16, 4) << 16 | hash_load(ports + 2, 2), proto);
 }
 
 static inline uint64_t hash_side6(const uint8_t address[16], uint64_t port)
 {
-	uint64_t words[2];
-
-	memcpy(words, address, sizeof(words));
-	return hash_mix(words[0] ^ hash_secret[1],
-			words[1] ^ port * UINT64_C(0x9e3779b97f4a7c15) ^ hash_secret[2]);
+	return hash_mix(hash_load(address, 8) ^ hash_secret[1],
+			hash_load(address + 8, 8) ^ port * UINT64_C(0x9e3779b97f4a7c15) ^
+				hash_secret[2]);
 }
 
 /* A sum does not tell which side was first, and needs no comparison that nobody can predict. */
-static inline uint32_t hash_ipv6(const uint8_t *ip, uint16_t src_port, uint16_t dst_port,
-				 uint8_t proto)
+static inline uint32_t hash_ipv6(const uint8_t *ip, const uint8_t ports[4], uint8_t proto)
 {
-	uint64_t sides = hash_side6(ip + 8, src_port) + hash_side6(ip + 24, dst_port);
+	uint64_t sides = hash_side6(ip + 8, hash_load(ports, 2)) +
+			 hash_side6(ip + 24, hash_load(ports + 2, 2));
 
 	return (uint32_t)hash_mix(sides ^ hash_secret[3], proto ^ hash_secret[1]);
 }

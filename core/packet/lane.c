@@ -71,13 +71,13 @@ LANE_INLINE void key_store(struct xvs_flow_key *key, const uint64_t words[8])
 		to[i] = words[i];
 }
 
-LANE_INLINE void key_ipv4(const struct packet *p, uint32_t port, struct xvs_flow_key *key)
+LANE_INLINE void key_ipv4(const struct packet *p, const void *kit, struct xvs_flow_key *key)
 {
 	static const uint64_t mapped = UINT64_C(0xffff) << 48;
 	const uint8_t *ip = p->x.data + ETHER_BYTES;
 	uint64_t words[8];
 
-	key_frame(&p->x, port, words);
+	key_frame(&p->x, ((const struct arrivals *)kit)->port, words);
 	words[3] = mapped;
 	words[4] = load32(ip + 12);
 	words[5] = mapped;
@@ -85,13 +85,13 @@ LANE_INLINE void key_ipv4(const struct packet *p, uint32_t port, struct xvs_flow
 	key_store(key, words);
 }
 
-LANE_INLINE void key_ipv6(const struct packet *p, uint32_t port, struct xvs_flow_key *key)
+LANE_INLINE void key_ipv6(const struct packet *p, const void *kit, struct xvs_flow_key *key)
 {
 	const uint8_t *ip = p->x.data + ETHER_BYTES;
 	uint64_t tos = (get_be16(ip) >> 4) & 0xff;
 	uint64_t words[8];
 
-	key_frame(&p->x, port, words);
+	key_frame(&p->x, ((const struct arrivals *)kit)->port, words);
 	words[2] |= load32(ip + 8) << 32;
 	words[3] = load64(ip + 12);
 	words[4] = load64(ip + 20);
@@ -103,7 +103,7 @@ LANE_INLINE void key_ipv6(const struct packet *p, uint32_t port, struct xvs_flow
 void lane_plain(struct packet *const *pkts, struct arrivals *a, struct xvs_flow_key *keys,
 		uint16_t *reasons)
 {
-	lane_run(pkts, a, keys, reasons, key_ipv4, key_ipv6);
+	lane_run(pkts, a, keys, reasons, key_ipv4, key_ipv6, a);
 }
 
 bool lane_untag(struct packet *p)

@@ -32,8 +32,8 @@ enum {
 			XVS_PKT_FRAG | XVS_PKT_OPTIONS,
 };
 
-/* How a lane writes the key of a packet whose facts are known. */
-typedef void (*lane_key)(const struct packet *p, uint32_t port, struct xvs_flow_key *key);
+/* How a lane writes the key of a packet whose facts are known; 'kit' is what it needs beside it. */
+typedef void (*lane_key)(const struct packet *p, const void *kit, struct xvs_flow_key *key);
 
 /* The functions of a lane: many packets, as packet_parse_batch(). */
 typedef void (*lane_batch)(struct packet *const *pkts, struct arrivals *a,
@@ -80,44 +80,60 @@ LANE_INLINE bool lane_l4(const struct xvs_packet *x, uint8_t proto, uint32_t at,
 	return !(x->flags & XVS_PKT_CSUM_TODO) || (x->csum_start == at && x->csum_off == sum_at);
 }
 
-LANE_INLINE void lane_note(struct xvs_packet *x, uint32_t flag, uint16_t ethertype, uint32_t l4_off)
+/* 'flags' are the packet's so far. */
+LANE_INLINE void lane_note(struct xvs_packet *x, uint32_t flags, uint32_t version, uint8_t proto)
 {
-	x->flags = (x->flags & ~(uint32_t)LANE_COMPUTED) | flag | XVS_PKT_L4;
-	if (!(x->flags & XVS_PKT_VLAN))
+	bool is_ipv4 = version == XVS_PKT_IPV4;
+
+	x->flags = (flags & ~(uint32_t)LANE_COMPUTED) | version | XVS_PKT_L4;
+	if (!(flags & XVS_PKT_VLAN))
 		x->vlan_tci = 0;
-	x->ethertype = ethertype;
+	x->ethertype = is_ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
 	x->l3_off = ETHER_BYTES;
-	x->l4_off = (uint16_t)l4_off;
+	x->l4_off = is_ipv4 ? LANE_IPV4_AT : LANE_IPV6_AT;
+	x->l4_proto = proto;
 }
 
-LANE_INLINE bool lane_ipv4(struct xvs_packet *x)
+LANE_INLINE bool lane_ipv4(struct xvs_packet *x, const uint8_t *d, uint32_t flags)
 {
-	const uint8_t *d = x->data;
 	const uint8_t *ip = d + ETHER_BYTES;
 	uint32_t end = ETHER_BYTES + (uint32_t)get_be16(ip + 2);
+	uint8_t proto = ip[9];
+	uint32_t hash;
 
 	if (ip[0] != 0x45 || get_be16(ip + 6) & 0x3fff || end > x->len ||
-	    !lane_l4(x, ip[9], LANE_IPV4_AT, end))
+	    !lane_l4(x, proto, LANE_IPV4_AT, end))
 		return false;
-	lane_note(x, XVS_PKT_IPV4, ETHERTYPE_IPV4, LANE_IPV4_AT);
-	x->l4_proto = ip[9];
-	x->hash = hash_ipv4(ip, get_be16(d + LANE_IPV4_AT), get_be16(d + LANE_IPV4_AT + 2), ip[9]);
+	hash = hash_ipv4(ip, d + LANE_IPV4_AT, proto);
+	lane_note(x, flags, XVS_PKT_IPV4, proto);
+	x->hash = hash;
 	return true;
 }
 
-LANE_INLINE bool lane_ipv6(struct xvs_packet *x)
+LANE_INLINE bool lane_ipv6(struct xvs_packet *x, const uint8_t *d, uint32_t flags)
 {
-	const uint8_t *d = x->data;
 	const uint8_t *ip = d + ETHER_BYTES;
 	uint32_t end = LANE_IPV6_AT + (uint32_t)get_be16(ip + 4);
+	uint8_t proto = ip[6];
+	uint32_t hash;
 
 	if (ip[0] >> 4 != 6 || end > x->len || x->linear < LANE_IPV6_AT + UDP_BYTES ||
-	    !lane_l4(x, ip[6], LANE_IPV6_AT, end))
+	    !lane_l4(x, proto, LANE_IPV6_AT, end))
 		return false;
-	lane_note(x, XVS_PKT_IPV6, ETHERTYPE_IPV6, LANE_IPV6_AT);
-	x->l4_proto = ip[6];
-	x->hash = hash_ipv6(ip, get_be16(d + LANE_IPV6_AT), get_be16(d + LANE_IPV6_AT + 2), ip[6]);
+	hash = hash_ipv6(ip, d + LANE_IPV6_AT, proto);
+	lane_note(x, flags, XVS_PKT_IPV6, proto);
+	x->hash = hash;
 	return true;
+}
+
+/* Whatever is not plain IP may have a tag.  What the type is behind it; 0: refused. */
+LANE_INLINE uint16_t lane_type(struct packet *p)
+{
+	uint16_t type = get_be16(p->x.data + ETHER_TYPE_AT);
+
+	if (__builtin_expect(type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6, 1))
+		return type;
+	return lane_untag(p) ? get_be16(p->x.data + ETHER_TYPE_AT) : 0;
 }
 
 /* The ethertype of the shape that it has; 0: refused. */
@@ -126,52 +142,49 @@ LANE_INLINE uint16_t lane_facts(struct packet *p)
 	struct xvs_packet *x = &p->x;
 	uint16_t type;
 
-	if (__builtin_expect(x->flags & LANE_ODD || x->gso_type || x->linear < LANE_LEAST, 0))
+	if (__builtin_expect((x->flags & LANE_ODD) | x->gso_type || x->linear < LANE_LEAST, 0))
 		return 0;
-	type = get_be16(x->data + ETHER_TYPE_AT);
-	if (__builtin_expect(type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6, 0)) {
-		if (!lane_untag(p))
-			return 0;
-		type = get_be16(x->data + ETHER_TYPE_AT);
-	}
+	type = lane_type(p);
 	if (x->len > PACKET_MAX)
 		return 0;
-	if (type == ETHERTYPE_IPV4)
-		return lane_ipv4(x) ? type : 0;
-	return type == ETHERTYPE_IPV6 && lane_ipv6(x) ? type : 0;
+	if (__builtin_expect(type == ETHERTYPE_IPV4, 1))
+		return lane_ipv4(x, x->data, x->flags) ? type : 0;
+	return type == ETHERTYPE_IPV6 && lane_ipv6(x, x->data, x->flags) ? type : 0;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
-enum { LANE_AHEAD = 4 };
-
 LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct xvs_flow_key *keys,
-			  uint16_t *reasons, lane_key key_ipv4, lane_key key_ipv6)
+			  uint16_t *reasons, lane_key key_ipv4, lane_key key_ipv6, const void *kit)
 {
+	const uint32_t count = a->count;
+	const uint32_t port = a->port;
+	const uint64_t now_ns = a->now_ns;
 	uint64_t bytes = 0;
 	uint64_t bad = 0;
 	uint64_t casts = 0;
 
-	for (uint32_t i = 0; i < a->count; i++) {
+	memset(reasons, 0, count * sizeof(*reasons));
+	for (uint32_t i = 0; i < count; i++) {
 		struct packet *p = pkts[i];
 		uint16_t type;
 
-		if (i + LANE_AHEAD < a->count)
-			__builtin_prefetch(pkts[i + LANE_AHEAD]->x.data);
-		p->x.port_in = a->port;
-		p->x.rx_ns = a->now_ns;
+		p->x.port_in = port;
+		p->x.rx_ns = now_ns;
 		bytes += p->x.len;
-		reasons[i] = REASON_NONE;
 		type = lane_facts(p);
-		if (__builtin_expect(type == ETHERTYPE_IPV4, 1))
-			key_ipv4(p, a->port, &keys[i]);
-		else if (type == ETHERTYPE_IPV6)
-			key_ipv6(p, a->port, &keys[i]);
-		else
-			lane_refused(p, a->port, &keys[i], &reasons[i]);
-		bad |= (uint64_t)(reasons[i] != REASON_NONE) << i;
-		if (p->x.linear >= 6)
-			casts |= (uint64_t)(p->x.data[0] & 1) << i;
+		if (__builtin_expect(type == ETHERTYPE_IPV4, 1)) {
+			key_ipv4(p, kit, &keys[i]);
+		} else if (type == ETHERTYPE_IPV6) {
+			key_ipv6(p, kit, &keys[i]);
+		} else {
+			lane_refused(p, port, &keys[i], &reasons[i]);
+			bad |= (uint64_t)(reasons[i] != REASON_NONE) << i;
+			if (p->x.linear < 6) /* not even an address */
+				continue;
+		}
+		if (__builtin_expect(p->x.data[0] & 1, 0))
+			casts |= UINT64_C(1) << i;
 	}
 	a->bytes = bytes;
 	a->bad = bad;

@@ -352,20 +352,17 @@ static uint16_t parse_l3(struct packet *p)
 
 uint32_t packet_hash(const struct packet *p)
 {
+	static const uint8_t no_ports[4];
 	const uint8_t *ip = p->x.data + p->x.l3_off;
-	const uint8_t *l4 = p->x.data + p->x.l4_off;
-	uint16_t src_port = 0;
-	uint16_t dst_port = 0;
+	const uint8_t *ports = no_ports;
 	uint8_t proto = p->x.flags & XVS_PKT_FRAG ? 0 : p->x.l4_proto;
 
-	if (packet_has_ports(p) && !(p->x.flags & XVS_PKT_FRAG)) {
-		src_port = get_be16(l4);
-		dst_port = get_be16(l4 + 2);
-	}
+	if (packet_has_ports(p) && !(p->x.flags & XVS_PKT_FRAG))
+		ports = p->x.data + p->x.l4_off;
 	if (p->x.flags & XVS_PKT_IPV4)
-		return hash_ipv4(ip, src_port, dst_port, proto);
+		return hash_ipv4(ip, ports, proto);
 	if (p->x.flags & XVS_PKT_IPV6)
-		return hash_ipv6(ip, src_port, dst_port, proto);
+		return hash_ipv6(ip, ports, proto);
 	return p->x.linear < ETHER_BYTES ? 0 : hash_ether(p->x.data, p->x.ethertype);
 }
 
