@@ -98,7 +98,21 @@ uint16_t vring_write_used(const struct vring *vr, const struct vhost_taken *take
 	return packed_publish(vr, from, taken->used, count, ring_is_to_guest(vr->ring));
 }
 
-/* 'count' is not 0. */
+/*
+ * To the guest, next_avail moved when it was taken.  From it, the batch is behind us only now; in a
+ * split ring it may be ahead of next_used by what another switch never gave back.
+ */
+struct vhost_position vring_given_back(const struct vring *vr, uint16_t to)
+{
+	struct vhost_position at = vr->ring->at;
+
+	if (!ring_is_to_guest(vr->ring))
+		at.next_avail =
+			vr->is_packed ? to : (uint16_t)(at.next_avail + (to - at.next_used));
+	at.next_used = to;
+	return at;
+}
+
 uint16_t vring_publish(struct vring *vr, struct vhost_taken *taken, uint32_t count)
 {
 	struct vhost_ring *r = vr->ring;
@@ -108,7 +122,7 @@ uint16_t vring_publish(struct vring *vr, struct vhost_taken *taken, uint32_t cou
 	atomic_store_explicit(&taken->state, taken_state(PHASE_PUBLISHING, count, from),
 			      memory_order_release);
 	to = vring_write_used(vr, taken, count);
-	ring_move(r, (struct vhost_position){ ring_is_to_guest(r) ? r->at.next_avail : to, to }, 0);
+	ring_move(r, vring_given_back(vr, to), 0);
 	atomic_store_explicit(&taken->state, taken_state(PHASE_IDLE, 0, 0), memory_order_release);
 	return from;
 }

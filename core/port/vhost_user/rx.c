@@ -52,7 +52,10 @@ static uint32_t take_rarp(struct vhost_device *d, struct pool *pool, struct pack
 	if (!atomic_exchange_explicit(&d->rarp_due, 0, memory_order_acquire))
 		return 0;
 	*out = make_rarp(d->rarp_mac, pool);
-	return *out != NULL;
+	if (*out)
+		return 1;
+	atomic_store_explicit(&d->rarp_due, 1, memory_order_relaxed); /* when the pool has one */
+	return 0;
 }
 
 /* ---- one packet ------------------------------------------------------------------------------------ */

@@ -48,10 +48,7 @@ static void finish(struct vring *vr, struct vhost_taken *taken)
 		if (vr->is_packed ? packed_has(vr, r->at.next_used)
 				  : split_used(vr) == r->at.next_used)
 			(void)vring_write_used(vr, taken, count);
-		ring_move(r,
-			  (struct vhost_position){ ring_is_to_guest(r) ? r->at.next_avail : to,
-						   to },
-			  0);
+		ring_move(r, vring_given_back(vr, to), 0);
 	}
 	atomic_store_explicit(&taken->state, taken_state(PHASE_IDLE, 0, 0), memory_order_release);
 }

@@ -183,6 +183,9 @@ static inline bool chain_single(struct vring *vr, struct vring_chain *chain, str
 		return false;
 	fetch(at, is_writable);
 	fetch(at + 64, is_writable);
+	/* the header, and what is copied of the packet in any case */
+	if (!is_writable && d.len > 128)
+		fetch(at + 128, false);
 	*chain = (struct vring_chain){ .one = { at, d.addr, d.len }, .count = 1 };
 	return true;
 }
@@ -263,10 +266,12 @@ bool vring_open(struct vring *vr, struct vhost_device *d, const struct vhost_vie
 
 /* Chains of 'taken' are ours; 'next' is the position behind them.  To the guest: under the lock. */
 void vring_commit(struct vring *vr, struct vhost_taken *taken, uint32_t count, uint16_t next);
-/* And given back; returns next_used as it was before.  To the guest: under the lock. */
+/* And given back, 'count' is not 0; next_used as it was before.  To the guest: under the lock. */
 uint16_t vring_publish(struct vring *vr, struct vhost_taken *taken, uint32_t count);
 /* Its middle: the guest's ring alone, at next_used. */
 uint16_t vring_write_used(const struct vring *vr, const struct vhost_taken *taken, uint32_t count);
+/* Its end: where the ring is when all up to 'to' was given back. */
+struct vhost_position vring_given_back(const struct vring *vr, uint16_t to);
 void ring_move(struct vhost_ring *r, struct vhost_position at, uint32_t reservations);
 /* Tells the guest about what was used in [from, to), if it wants to know. */
 void vring_notify(struct vring *vr, uint16_t from, uint16_t to);
