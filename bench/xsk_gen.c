@@ -157,20 +157,32 @@ static void drop_at(const char *device)
 		die(device, -rc);
 }
 
+/* The second number behind "DEVICE:" in a line of /proc/net/dev; false: it is of another device. */
+static bool find_packets(const char *line, const char *device, uint64_t *packets)
+{
+	size_t len = strlen(device);
+	char *rest;
+
+	line += strspn(line, " ");
+	if (strncmp(line, device, len) != 0 || line[len] != ':')
+		return false;
+	(void)strtoull(line + len + 1, &rest, 10);
+	*packets = strtoull(rest, NULL, 10);
+	return true;
+}
+
 /* From /proc/net/dev, which is that of our own network namespace, whatever is mounted at /sys. */
 static uint64_t received_at(const char *device)
 {
-	unsigned long long packets = 0;
-	char name[IF_NAMESIZE + 1];
-	char line[512];
 	FILE *f = fopen("/proc/net/dev", "re");
+	uint64_t packets = 0;
 	bool is_found = false;
+	char line[512];
 
 	if (!f)
 		die("/proc/net/dev", errno);
 	while (!is_found && fgets(line, sizeof(line), f))
-		is_found = sscanf(line, " %16[^: ]: %*u %llu", name, &packets) == 2 &&
-			   strcmp(name, device) == 0;
+		is_found = find_packets(line, device, &packets);
 	(void)fclose(f);
 	if (!is_found)
 		die(device, ENODEV);

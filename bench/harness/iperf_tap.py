@@ -92,8 +92,13 @@ def measure(lab, args):
         for kind in PEERS:
             rounds[kind.name].append(one_round(lab, kind, args.seconds))
     rows, data = summarise(lab, rounds)
+    own = data[peers.Xvsd.name]
     return {
         "scenario": NAME,
+        "goals": [report.goal(f"iperf3, tap to tap: {peers.Xvsd.name} to {what}", own[key], floor=floor)
+                  for what, key, floor in (("Linux bridge", "to_bridge", 0.7),
+                                           ("bare loop", "to_loop", 0.95),
+                                           ("OVS netdev", "to_ovs", 4))],
         "title": f"TCP, one connection, median of {args.rounds} interleaved rounds",
         "columns": COLUMNS, "rows": rows, "data": data,
         "notes": [f"The switch process is held on core {lab.switch_core}; iperf3 may run anywhere.",

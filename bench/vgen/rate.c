@@ -99,7 +99,7 @@ static uint32_t turn(struct run *r, bool sends)
 	for (uint32_t nr = 0; nr < g->o.port_count; nr++)
 		(void)port_take(&g->ports[nr]);
 	for (uint32_t i = 0; i < r->stream_count; i++)
-		if (room[i])
+		if (room[i] && r->streams[i].table)
 			send_some(r, &r->streams[i], room[i]);
 	ring_fence();
 	for (uint32_t nr = 0; nr < g->o.port_count; nr++)

@@ -423,14 +423,16 @@ static void print(const struct verify *v)
 {
 	const struct lane *a = &v->lanes[0];
 	const struct lane *b = &v->lanes[1];
+	unsigned long long frames = a->received + b->received;
+	unsigned long long whole = a->forms[0] + b->forms[0];
+	unsigned long long chains = a->forms[1] + b->forms[1];
+	unsigned long long tables = a->forms[2] + b->forms[2];
 
 	printf("{\"mode\": \"verify\", \"frames\": %llu, \"size_min\": %u, \"size_max\": %u, "
 	       "\"in_one_piece\": %llu, \"chains\": %llu, \"tables\": %llu, \"features\": "
 	       "\"%#llx\"}\n",
-	       (unsigned long long)(a->received + b->received), v->size_min, v->size_max,
-	       (unsigned long long)(a->forms[0] + b->forms[0]),
-	       (unsigned long long)(a->forms[1] + b->forms[1]),
-	       (unsigned long long)(a->forms[2] + b->forms[2]), (unsigned long long)a->features);
+	       frames, v->size_min, v->size_max, whole, chains, tables,
+	       (unsigned long long)a->features);
 }
 
 int vgen_verify(struct vgen *g, struct xvs_error *err)

@@ -136,12 +136,12 @@ void vgen_print_ports(const struct vgen *g)
 	printf("\"ports\": [");
 	for (uint32_t nr = 0; nr < g->o.port_count; nr++) {
 		const struct port *p = &g->ports[nr];
+		unsigned long long kicks = p->tx->kicks + p->rx->kicks;
 
 		printf("%s{\"put\": %llu, \"received\": %llu, \"kicks\": %llu, \"features\": "
 		       "\"%#llx\"}",
 		       nr ? ", " : "", (unsigned long long)p->put, (unsigned long long)p->received,
-		       (unsigned long long)(p->tx->kicks + p->rx->kicks),
-		       (unsigned long long)front_features(g->fronts[nr]));
+		       kicks, (unsigned long long)front_features(g->fronts[nr]));
 	}
 	printf("]");
 }
