@@ -7,6 +7,8 @@
  */
 #include "netlab.h"
 
+#include <pthread.h>
+
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -22,6 +24,7 @@ enum {
 	WORKERS = 2,
 	POOL_PACKETS = 256,
 	IPV4_SOURCE_AT = 26,
+	FLOOD = 100000,
 };
 
 static bool has_lab;
@@ -365,6 +368,60 @@ static void a_burst_stays_in_order(void **state)
 	lab_close(&lab);
 }
 
+static void *flood(void *arg)
+{
+	const struct lab *lab = arg;
+	uint8_t frame[60];
+
+	fill_frame(frame, sizeof(frame), 1);
+	for (uint32_t i = 0; i < FLOOD; i++)
+		(void)!send(lab->raw, frame, sizeof(frame), 0); /* the driver may be full */
+	return NULL;
+}
+
+static uint32_t take_burst(struct lab *lab)
+{
+	struct packet *pkts[XVS_BATCH_MAX];
+	const uint32_t count = lab->b->ops->rx(lab->b, 0, lab->pool, pkts, XVS_BATCH_MAX);
+
+	for (uint32_t i = 0; i < count; i++)
+		packet_free(pkts[i]);
+	if (count)
+		lab->b->ops->rx_done(lab->b, 0);
+	return count;
+}
+
+/* The kernel and we are in the rings at the same time, and they are full again and again. */
+static void a_flood_is_survived(void **state)
+{
+	uint8_t frame[FRAME_MAX];
+	uint32_t received = 0;
+	uint32_t idle = 0;
+	pthread_t sender;
+	struct lab lab;
+
+	(void)state;
+	NEED_LAB();
+	lab_open(&lab);
+	assert_int_equal(pthread_create(&sender, NULL, flood, &lab), 0);
+	while (received < FLOOD && idle < TURNS) {
+		const uint32_t count = take_burst(&lab);
+
+		received += count;
+		idle = count ? 0 : idle + 1;
+		if (count == 0)
+			(void)poll(NULL, 0, 1);
+	}
+	assert_int_equal(pthread_join(sender, NULL), 0);
+	while (take_burst(&lab))
+		;
+	assert_true(received > 0);
+	fill_frame(frame, 60, 9);
+	send_raw(&lab, frame, 60);
+	expect(&lab, frame, 60);
+	lab_close(&lab);
+}
+
 /* What could not be taken stays where it is. */
 static void an_empty_pool_loses_nothing(void **state)
 {
@@ -639,6 +696,7 @@ int main(void)
 		cmocka_unit_test(a_tag_is_put_into_the_frame),
 		cmocka_unit_test(what_no_frame_can_hold_is_an_error),
 		cmocka_unit_test(a_burst_stays_in_order),
+		cmocka_unit_test(a_flood_is_survived),
 		cmocka_unit_test(an_empty_pool_loses_nothing),
 		cmocka_unit_test(its_descriptor_wakes_until_frames_are_read),
 		cmocka_unit_test(facts_say_how_the_device_is_used),
