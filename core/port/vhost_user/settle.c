@@ -214,13 +214,24 @@ static void watch_kicks(const struct vhost_device *d, const struct session_view 
 	}
 }
 
+/*
+ * Least while there is no view: a worker that looked at what the last guest took finds the next one
+ * only after a grace period.
+ */
+static void offloads_follow(struct backend *b, const struct session_view *v)
+{
+	const uint32_t offloads = features_offloads(v ? v->view.features : 0);
+
+	if (b->offloads != offloads)
+		__atomic_store_n(&b->offloads, offloads, __ATOMIC_RELAXED);
+}
+
 static void publish(struct session *s, struct session_view *v)
 {
 	struct vhost_device *d = s->device;
 	struct session_view *before = s->seen;
 
-	if (v)
-		d->backend.offloads = features_offloads(v->view.features);
+	offloads_follow(&d->backend, v);
 	s->seen = v;
 	watch_kicks(d, before, v);
 	rcu_publish(&d->view, v ? &v->view : NULL);

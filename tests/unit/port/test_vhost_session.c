@@ -453,6 +453,7 @@ static void knows_what_the_guest_takes(void **state)
 	assert_string_equal(front_fact(&lab, "guest sends"), "none");
 	front_leave(&lab);
 	front_turn(&lab);
+	assert_int_equal(lab.b->offloads, OFFLOAD_TAG);
 	memset(lab.bytes, 0, MEMORY);
 	/* segments without sums cannot be */
 	front_start(&lab, FEATURES_PLAIN | FEATURE(VHOST_NET_GUEST_TSO6));
