@@ -39,13 +39,10 @@ class Goal:
         self.floor, self.figure = floor, figure
 
     def judge(self, medians):
-        mine = medians.get((self.case, self.ours), {}).get(self.figure)
-        other = medians.get((self.case if isinstance(self.theirs, str) else self.theirs[0],
-                             self.theirs if isinstance(self.theirs, str) else self.theirs[1]),
-                            {}).get(self.figure)
-        what = f"{self.case}: {self.ours} to {self.theirs if isinstance(self.theirs, str) else ', '.join(self.theirs)}"
+        mine, other = (medians.get((self.case, name), {}).get(self.figure)
+                       for name in (self.ours, self.theirs))
         value = None if mine is None or not other else mine / other
-        return report.goal(what, value, floor=self.floor)
+        return report.goal(f"{self.case}: {self.ours} to {self.theirs}", value, floor=self.floor)
 
 
 class Field:
@@ -87,7 +84,7 @@ class Field:
 
     def give_up(self, name, error):
         self.missing[name] = str(error).splitlines()[0][:300]
-        with contextlib.suppress(BenchError):
+        with contextlib.suppress(BenchError, KeyError):
             self.peers.pop(name).stop()
 
 
@@ -106,16 +103,22 @@ def once(lab, peer, case, seconds):
     return said
 
 
-def patiently(lab, peer, case, seconds):
-    """A connection that failed is made again, twice."""
+def patiently(field, kind, case, seconds):
+    """What failed is tried again, twice, with the peer started anew."""
     for left in reversed(range(TRIES)):
+        peer = field.peers[kind.name]
         try:
-            return once(lab, peer, case, seconds)
+            return once(field.lab, peer, case, seconds)
         except BenchError as error:
-            if left == 0:
-                raise BenchError(f"{error}{peer.complaint()}") from error
-            print(f"bench: again: {error}{peer.complaint()}", file=sys.stderr)
-    return None
+            why = f"{error}{peer.complaint()}"
+        if left == 0:
+            break
+        print(f"bench: again: {why}", file=sys.stderr)
+        peer.stop()
+        field.start(kind)
+        if kind.name in field.missing:
+            break
+    raise BenchError(why)
 
 
 def rounds_of(lab, cases, args):
@@ -129,7 +132,7 @@ def rounds_of(lab, cases, args):
                     if kind.name in field.missing:
                         continue
                     try:
-                        said = patiently(lab, field.peers[kind.name], case, args.seconds)
+                        said = patiently(field, kind, case, args.seconds)
                     except BenchError as error:
                         field.give_up(kind.name, f"{case.label}: {error}")
                         continue

@@ -30,7 +30,7 @@ class VhostPeer(peers.Peer):
 
     def __init__(self, lab):
         super().__init__(lab)
-        VhostPeer.nr += 1
+        VhostPeer.nr += 1  # a place of its own, also when it is started anew
         self.home = lab.dir / f"peer{VhostPeer.nr}"
         self.home.mkdir()
 
