@@ -41,21 +41,20 @@ static struct packet *make_rarp(const uint8_t mac[6], struct pool *pool)
 	return p;
 }
 
+/* Acquire: pairs with the control thread's release behind the address. */
 static bool is_rarp_due(const struct vhost_device *d, unsigned queue)
 {
-	return queue == 0 && atomic_load_explicit(&d->rarp_due, memory_order_relaxed);
+	return queue == 0 && atomic_load_explicit(&d->rarp_due, memory_order_acquire);
 }
 
-/* Acquire: pairs with the control thread's release behind the address. */
+/* Release: the address was read, and may be written again; pairs with request_send_rarp(). */
 static uint32_t take_rarp(struct vhost_device *d, struct pool *pool, struct packet **out)
 {
-	if (!atomic_exchange_explicit(&d->rarp_due, 0, memory_order_acquire))
-		return 0;
 	*out = make_rarp(d->rarp_mac, pool);
-	if (*out)
-		return 1;
-	atomic_store_explicit(&d->rarp_due, 1, memory_order_relaxed); /* when the pool has one */
-	return 0;
+	if (!*out)
+		return 0; /* it stays due until the pool has one */
+	atomic_store_explicit(&d->rarp_due, 0, memory_order_release);
+	return 1;
 }
 
 /* ---- one packet ------------------------------------------------------------------------------------ */
