@@ -46,7 +46,10 @@ struct flow_batch {
 	uint32_t place;
 };
 
-/* [worker] found[i] for each live packet; NULL: not there. */
+/*
+ * [worker] found[i] for each live packet; NULL: not there, which is no miss yet: it is asked for again
+ * by flow_find(), since an earlier packet of the batch may be of the same flow.
+ */
 void flow_find_batch(struct flow_cache *c, const struct flow_batch *b, struct flow_entry **found);
 
 /* [worker] NULL: not there. */

@@ -92,13 +92,18 @@ struct flow_entry *flow_find_rest(struct flow_cache *c, struct flow_group *g,
 
 	if (!e)
 		e = find_masked(c, g, key);
-	flow_count(e ? &c->masked_hits : &c->misses, 1);
+	if (e)
+		flow_count(&c->masked_hits, 1);
 	return e;
 }
 
 struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key)
 {
-	return flow_find_rest(c, flow_group_of(c, key->k.port, key->place), key);
+	struct flow_entry *e = flow_find_rest(c, flow_group_of(c, key->k.port, key->place), key);
+
+	if (!e)
+		flow_count(&c->misses, 1);
+	return e;
 }
 
 /* ---- batches ----------------------------------------------------------------------------------- */
