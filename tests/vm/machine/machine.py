@@ -8,7 +8,7 @@ import subprocess
 import time
 
 
-from machine.image import DIGEST_PORT, END_MARK
+from machine.image import DIGEST_PORT, END_MARK, MAKE_PARTS, digest_of_parts
 from support.patience import PATIENCE_S, wait_for
 
 BOOT_PATIENCE_S = 120
@@ -93,13 +93,21 @@ class Machine:
         text, _, self.unread = self.unread.partition(mark)
         return text
 
-    def ask(self, command, patience_s=PATIENCE_S):
-        """(exit code, output) of a shell line in the guest."""
-        self.agent.settimeout(patience_s)
+    def begin(self, command):
+        """A shell line in the guest; the answer is left to end()."""
+        self.agent.settimeout(PATIENCE_S)
         self.agent.sendall(command.encode() + b"\n")
+
+    def end(self, patience_s=PATIENCE_S):
+        """(exit code, output) of what was begun."""
         text = self._read_to(END_MARK, patience_s)
         code = self._read_to(b"\n", patience_s)
         return int(code), text.decode(errors="replace")
+
+    def ask(self, command, patience_s=PATIENCE_S):
+        """(exit code, output) of a shell line in the guest."""
+        self.begin(command)
+        return self.end(patience_s)
 
     def run(self, command, patience_s=PATIENCE_S):
         """Must succeed; its output."""
@@ -122,13 +130,23 @@ class Machine:
         return wait_for(f"ping from {self.name} to {address}", lambda: self.pings(address))
 
     def make_file(self, megabytes=100):
-        """Of that size and a little more, no part like another; its digest."""
-        self.run(f"for i in $(seq {megabytes}); do echo part $i; cat /seed; done > /tmp/file")
-        return self.run("sha256sum < /tmp/file").split()[0]
+        """The digest that it must have."""
+        self.run(f"({MAKE_PARTS.format(count=megabytes)}) > /tmp/file")
+        return digest_of_parts(megabytes)
 
-    def send_file(self, address, patience_s=TRANSFER_PATIENCE_S):
-        """Over TCP; the digest of what arrived there."""
-        return self.run(f"nc {address} {DIGEST_PORT} < /tmp/file", patience_s).split()[0]
+    def begin_file(self, address):
+        """The file goes over TCP to the digest server of another."""
+        self.begin(f"nc {address} {DIGEST_PORT} < /tmp/file")
+
+    def end_file(self):
+        """The digest of what arrived there."""
+        code, text = self.end(TRANSFER_PATIENCE_S)
+        assert code == 0, f"{self.name}: {code}\n{text}"
+        return text.split()[0]
+
+    def send_file(self, address):
+        self.begin_file(address)
+        return self.end_file()
 
     def has_feature(self, bit):
         """Of those that the driver of the adapter took."""
