@@ -15,7 +15,7 @@ import time
 
 PATIENCE_S = 20
 HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
-HUGEPAGES_WANTED = 1024  # of 2 MiB: for four programs with 512 MiB each
+HUGEPAGES_WANTED = 2560  # of 2 MiB: for two of OVS and a testpmd
 
 
 class BenchError(Exception):

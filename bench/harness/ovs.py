@@ -9,7 +9,7 @@ from harness.vhost import VhostPeer, XvsExtensions
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 DAEMON = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
-MEMORY_MB = 512
+MEMORY_MB = 2048  # a pool of buffers, and another while ports are configured anew
 ACL_RULES = 10000
 ACL_GROUPS = 32
 ACL_FIRST_PORT = 4992
