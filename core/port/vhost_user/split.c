@@ -43,7 +43,8 @@ static bool read_heads(const struct vring *vr, uint16_t position, uint16_t *head
 	uint32_t all = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		heads[i] = ring_read16(ring + 2 * ((position + i) & mask), __ATOMIC_RELAXED);
+		heads[i] =
+			ring_read16(ring + 2 * (size_t)((position + i) & mask), __ATOMIC_RELAXED);
 		all |= heads[i];
 	}
 	/* a size is a power of two, so any head that is too large shows in 'all' */
@@ -163,7 +164,7 @@ bool split_wants_call(const struct vring *vr, uint16_t from, uint16_t to)
 
 	if (!vr->has_event)
 		return !(ring_read16(vr->at->driver + FLAGS_AT, __ATOMIC_RELAXED) & NO_INTERRUPT);
-	event = ring_read16(vr->at->driver + RING_AT + 2u * vr->at->size, __ATOMIC_RELAXED);
+	event = ring_read16(vr->at->driver + RING_AT + 2 * (size_t)vr->at->size, __ATOMIC_RELAXED);
 	return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
 }
 
