@@ -154,14 +154,11 @@ static void take_up(struct vring *vr)
 {
 	struct vhost_mark *mark = vr->ring->mark;
 	struct vhost_taken *open = find_publishing(vr);
-	uint16_t from = vr->ring->at.next_used;
 
 	if (open)
 		finish(vr, open);
 	for (uint32_t i = 0; i < mark_workers(mark); i++)
 		settle_taken(vr, &mark->taken[i]);
-	if (vr->ring->at.next_used != from)
-		vhost_call(vr->at->call);
 }
 
 /* ---- starting ------------------------------------------------------------------------------------------ */
@@ -271,6 +268,12 @@ void vhost_ring_start(struct vhost_ring *r, const struct vhost_view *v, uint32_t
 	/* a worker that sleeps waits for packets from the guest; room is looked for, never waited for */
 	vring_ask(&vr, r->at.next_avail, !ring_is_to_guest(r));
 	batch_begin(r);
+	/*
+	 * Who was here before may have died between giving back and interrupting.  With the event
+	 * index no later buffer passes the place the guest waits at, so it would wait for good; one
+	 * interrupt too many does no harm.
+	 */
+	vhost_call(vr.at->call);
 }
 
 uint32_t vhost_ring_stop(struct vhost_ring *r, const struct vhost_view *last)

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -60,14 +61,22 @@ static struct guest *guest_alone(uint32_t k)
 	return g;
 }
 
-/* Another daemon: the same guest, a device that knows what the mirror knows. */
-static struct guest *daemon_of(const struct guest *g, const char *port)
+/* Not started yet. */
+static struct guest *device_of(const struct guest *g, const char *port)
 {
 	struct guest *device = guest_create_with(dup(g->fd), 2, 2, open_mirror(port, 2));
 
 	device->view->features = g->view->features;
 	for (uint32_t i = 0; i < GUEST_RINGS; i++)
 		device->rings[i] = g->rings[i];
+	return device;
+}
+
+/* Another daemon: the same guest, a device that knows what the mirror knows. */
+static struct guest *daemon_of(const struct guest *g, const char *port)
+{
+	struct guest *device = device_of(g, port);
+
 	guest_start(device);
 	return device;
 }
@@ -236,6 +245,51 @@ static void ends_what_was_being_given_back(void **state)
 		assert_no_more(g);
 		daemon_end(device);
 		guest_destroy(g);
+	}
+}
+
+/* The driver sleeps, and wants to hear of the first buffer that comes back. */
+static void want_one_interrupt(struct guest_ring *r)
+{
+	const uint16_t packed[2] = { 1u << 15, 2 /* RING_EVENT_FLAGS_DESC */ };
+	uint16_t split = 0;
+
+	if (r->is_packed)
+		memcpy(r->driver, packed, sizeof(packed));
+	else
+		memcpy(r->driver + 4 + 2 * (size_t)r->size, &split, sizeof(split));
+}
+
+/* Its interrupts would be over for good: what comes later does not pass that place any more. */
+static void interrupts_for_what_was_given_back_in_silence(void **state)
+{
+	const char *const successors[] = { "silent", "unknown" };
+
+	(void)state;
+	for (uint32_t n = 0; n < 4; n++) {
+		uint32_t k = n % 2;
+		struct guest *g = guest_alone(k);
+		struct guest *device;
+		struct vring vr;
+		eventfd_t count;
+		int call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+		g->view->features |= UINT64_C(1) << VHOST_RING_EVENT_IDX;
+		want_one_interrupt(g->rings[0]);
+		device = daemon_of(g, "silent");
+		post_rooms(g, 30);
+		reserve(device, &vr, 1, 7);
+		(void)vring_publish(&vr, &device->d.rings[0].mark->taken[1], 7);
+		daemon_end(device);
+		device = device_of(g, successors[n / 2]);
+		device->view->rings[0].call = call;
+		guest_start(device);
+		assert_int_equal(eventfd_read(call, &count), 0);
+		assert_int_equal(count, 1);
+		assert_used(g, 7, HEADER + FRAME);
+		daemon_end(device);
+		guest_destroy(g);
+		(void)close(call);
 	}
 }
 
@@ -552,6 +606,7 @@ int main(void)
 		cmocka_unit_test(gives_back_empty_what_was_taken),
 		cmocka_unit_test(forgets_what_was_not_taken_yet),
 		cmocka_unit_test(ends_what_was_being_given_back),
+		cmocka_unit_test(interrupts_for_what_was_given_back_in_silence),
 		cmocka_unit_test(reads_a_batch_again_that_was_not_given_back),
 		cmocka_unit_test(believes_the_ring_before_the_mirror),
 		cmocka_unit_test(forgets_when_the_front_end_knows),
