@@ -4,8 +4,8 @@
  *
  * A *guarded* port is one in whose chain a firewall extension with "xvs.conn/1" stands.  Packets
  * that it sends (outbound) and packets bound for it (inbound) belong to its connections, and to no
- * other port's.  The packet path asks conn_judge() on a flow's first packet and conn_update() on
- * every later one; extensions are asked through the callbacks of struct conn_env.
+ * other port's.  The packet path asks conn_judge() on a flow's first packet; later ones are let in
+ * by conn_run(), and those that it leaves by conn_update(); extensions are asked through the callbacks of struct conn_env.
  *
  * THREADS  The table is shared by all workers.  Look-up takes no lock; insertion is
  *          insert-if-absent.  A connection is a shared line (keys, verdict, state) and one half a
@@ -71,6 +71,7 @@ struct conn_limits {
 		other_ms;
 };
 
+struct conn;
 struct conn_table;
 
 /* [control] One a daemon. */
@@ -130,11 +131,24 @@ enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t por
 enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn_ref ref,
 			     const struct packet *p, void *arg, uint16_t *reason);
 
+/* Packets of one burst whose flows are cached, with their handles: 'port' is the guarded one. */
+struct conn_run {
+	uint32_t port;
+	struct packet *const *pkts;
+	struct conn_ref refs[XVS_BATCH_MAX];
+	struct conn *conns[XVS_BATCH_MAX]; /* set by conn_run_begin() */
+};
+
+/* [worker] Once for all packets in 'mask', whose refs are set: asks memory for their connections. */
+void conn_run_begin(const struct conn_table *t, struct conn_run *r, uint64_t mask);
+
 /*
- * [worker] Optional: a packet with this handle comes to conn_update() soon.  Where connections do
- * not fit the caches, some eight packets ahead make it several times as fast.
+ * [worker] Lets them in, in order, as conn_update() would, until one is more than a plain packet of
+ * an established connection: that one, and all behind it, are what is returned.  It is for
+ * conn_update(); then the run may go on.
  */
-void conn_prefetch(const struct conn_table *t, struct conn_ref ref);
+uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct conn_run *r,
+		  uint64_t mask);
 
 /* [worker] A little of the sweep, once a burst: time-outs, reports, waiting fragments. */
 void conn_sweep(struct conn_table *t, struct worker *w, void *arg);

@@ -5,8 +5,6 @@
 #include "conn/tcp.h"
 
 enum {
-	WINDOW_FLOOR = 66000, /* acknowledgements so old are usual whatever window was offered */
-	SCALE_MAX = 14,       /* RFC 7323, 2.3 */
 	OPTION_END = 0,
 	OPTION_NOP = 1,
 	OPTION_SCALE = 3,
@@ -44,7 +42,7 @@ static int8_t read_scale(const uint8_t *options, uint32_t len)
 
 			if (!shift)
 				return -1;
-			return (int8_t)(*shift < SCALE_MAX ? *shift : SCALE_MAX);
+			return (int8_t)(*shift < TCP_SCALE_MAX ? *shift : TCP_SCALE_MAX);
 		}
 		(void)cursor_take(&c, *size - 2u);
 	}
@@ -108,26 +106,12 @@ bool tcp_flags_impossible(uint8_t flags)
 
 /* ---- the check ----------------------------------------------------------------------------- */
 
-/*
- * By how much the windows of 'own' are to be shifted.  Both ends must have offered scaling in
- * their SYN.  Where no SYN was seen the largest is taken, which lets through too much rather than
- * breaking a conversation that began before us.
- */
-static uint32_t scale_of(uint32_t own, uint32_t other)
-{
-	if (!(own & HALF_SYN))
-		return SCALE_MAX;
-	if (!(own & HALF_SCALE) || (other & HALF_SEATED && !(other & HALF_SCALE)))
-		return 0;
-	return own & HALF_SCALE_MASK;
-}
-
 static uint32_t window_of(uint32_t own, uint32_t other, const struct tcp_segment *seg)
 {
 	uint32_t window = seg->window;
 
 	if (!(seg->flags & TCP_SYN)) /* RFC 7323, 2.2: that of a SYN is never scaled */
-		window <<= scale_of(own, other);
+		window <<= tcp_scale(own, other);
 	return window ? window : 1; /* a probe of one octet is allowed always */
 }
 
@@ -153,8 +137,8 @@ uint16_t tcp_check(struct conn *c, unsigned direction, const struct tcp_segment 
 	ahead = r_flags & HALF_SYN ? 0 : back;
 	if (seq_before(r_end + ahead, seg->ack))
 		return REASON_CONN_WINDOW;
-	if (back < WINDOW_FLOOR)
-		back = WINDOW_FLOOR;
+	if (back < TCP_WINDOW_FLOOR)
+		back = TCP_WINDOW_FLOOR;
 	return seq_before(seg->ack, r_end - back - 1) ? REASON_CONN_WINDOW : REASON_NONE;
 }
 

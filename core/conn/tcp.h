@@ -18,7 +18,11 @@
 
 #include "conn/table.h"
 
-enum { TCP_ACK = 0x10 };
+enum {
+	TCP_ACK = 0x10,
+	TCP_WINDOW_FLOOR = 66000, /* acknowledgements so old are usual whatever was offered */
+	TCP_SCALE_MAX = 14,       /* RFC 7323, 2.3 */
+};
 
 struct tcp_segment {
 	uint32_t seq;
@@ -39,6 +43,20 @@ bool tcp_flags_impossible(uint8_t flags);
 static inline bool seq_before(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) < 0;
+}
+
+/*
+ * By how much the windows of 'own' are to be shifted.  Both ends must have offered scaling in
+ * their SYN.  Where no SYN was seen the largest is taken, which lets through too much rather than
+ * breaking a conversation that began before us.
+ */
+static inline uint32_t tcp_scale(uint32_t own, uint32_t other)
+{
+	if (!(own & HALF_SYN))
+		return TCP_SCALE_MAX;
+	if (!(own & HALF_SCALE) || (other & HALF_SEATED && !(other & HALF_SCALE)))
+		return 0;
+	return own & HALF_SCALE_MASK;
 }
 
 /* [worker] The window check alone: REASON_NONE or REASON_CONN_WINDOW. */

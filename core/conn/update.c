@@ -2,9 +2,8 @@
 /*
  * conn/update.c - a packet of a connection that exists.
  *
- * Nearly all packets take the fast way: the state is established, no flag says anything new, and
- * what is read is the connection's shared line and two halves, what is written the own half.  All
- * others take the connection's bit.
+ * Nearly all packets were let in by conn_run() and do not come here.  Of those that do, what says
+ * nothing new goes without the connection's bit; all others take it.
  */
 #include "conn/evict.h"
 #include "conn/judge.h"
@@ -161,16 +160,4 @@ enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn
 	if (is_other_question(c, p))
 		return CONN_AGAIN;
 	return update_conn(&m, reason);
-}
-
-void conn_prefetch(const struct conn_table *t, struct conn_ref ref)
-{
-	const struct conn *c;
-
-	if (ref.index == 0 || ref.index > t->limits.connections)
-		return;
-	c = &t->objects[ref.index - 1];
-	__builtin_prefetch(c);
-	__builtin_prefetch(&c->halves[ref.generation & 1], 1);
-	__builtin_prefetch(&c->halves[~ref.generation & 1]);
 }

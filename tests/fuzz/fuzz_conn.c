@@ -134,7 +134,12 @@ static void play_packet(struct scene *s, const uint8_t b[16])
 		return;
 	s->say = b[14];
 	if (b[15] & 128) {
-		answer = conn_update(s->t, &s->w, *handle, p, s, &reason);
+		struct conn_run r = { .port = PORT, .pkts = &p, .refs = { *handle } };
+
+		conn_run_begin(s->t, &r, 1);
+		answer = CONN_PASS;
+		if (conn_run(s->t, &s->w, &r, 1))
+			answer = conn_update(s->t, &s->w, *handle, p, s, &reason);
 		assert(answer == CONN_PASS || answer == CONN_AGAIN ||
 		       (answer == CONN_DROP && reason > REASON_NONE));
 	} else {

@@ -189,13 +189,23 @@ static inline enum conn_answer judge(struct world *s, const uint8_t *f, uint32_t
 	return judge_flagged(s, f, len, 0);
 }
 
+/* A burst of one: true if it was plain. */
+static inline bool run_alone(struct world *s, struct conn_ref ref, struct packet *p)
+{
+	struct conn_run r = { .port = PORT, .pkts = &p, .refs = { ref } };
+
+	conn_run_begin(s->t, &r, 1);
+	return conn_run(s->t, &s->w, &r, 1) == 0;
+}
+
 static inline enum conn_answer update(struct world *s, struct conn_ref ref, const uint8_t *f,
 				      uint32_t len)
 {
 	struct packet *p = packet_from(s, f, len);
-	enum conn_answer answer;
+	enum conn_answer answer = CONN_PASS;
 
-	answer = conn_update(s->t, &s->w, ref, p, s, &s->reason);
+	if (!run_alone(s, ref, p))
+		answer = conn_update(s->t, &s->w, ref, p, s, &s->reason);
 	packet_free(p);
 	return answer;
 }

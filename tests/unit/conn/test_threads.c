@@ -159,8 +159,13 @@ static void say(struct actor *a, const uint8_t *f, uint32_t len)
 	a->fresh += answer == CONN_PASS && result.is_new;
 	a->passed += answer == CONN_PASS;
 	a->dropped += answer == CONN_DROP;
-	if (answer == CONN_PASS)
-		(void)conn_update(a->arena->t, &a->w, result.ref, p, a, &reason);
+	if (answer == CONN_PASS) {
+		struct conn_run r = { .port = PORT, .pkts = &p, .refs = { result.ref } };
+
+		conn_run_begin(a->arena->t, &r, 1);
+		if (conn_run(a->arena->t, &a->w, &r, 1))
+			(void)conn_update(a->arena->t, &a->w, result.ref, p, a, &reason);
+	}
 	packet_free(p);
 }
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn/run.c - packets of connections that nothing happens to, a burst at a time.
+ *
+ * What nearly all packets are: the connection is established, the segment says nothing but how far
+ * its sender has got, it is in the window, and one worker has this direction alone.  Such a packet
+ * reads the connection's shared line and both halves and writes its own half, by plain stores.  The
+ * first that is not so stops the run, untouched, and is judged by conn_update() in full: what is let
+ * in here it would have let in too, and left the same numbers.
+ */
+#include "conn/tcp.h"
+
+/* The same for all packets of a run. */
+struct run_world {
+	uint32_t epoch; /* of the port */
+	uint32_t owner; /* this worker, as halves say it */
+	uint32_t seen;  /* stamp of now */
+};
+
+/* A segment without SYN, FIN or RST. */
+struct run_segment {
+	uint32_t seq, ack, end, window;
+};
+
+enum {
+	FLAGS_ESTABLISHED = HALF_SEATED | HALF_EDGE, /* all numbers of a half are known */
+	RUN_FLAGS = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK,
+};
+
+static inline uint32_t get(_Atomic uint32_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+void conn_run_begin(const struct conn_table *t, struct conn_run *r, uint64_t mask)
+{
+	for (XVS_EACH(i, mask)) {
+		uint32_t index = r->refs[i].index - 1;
+		struct conn *c = index < t->limits.connections ? &t->objects[index] : NULL;
+
+		r->conns[i] = c;
+		if (!c)
+			continue;
+		__builtin_prefetch(c);
+		__builtin_prefetch(&c->halves[0], 1);
+		__builtin_prefetch(&c->halves[1], 1);
+	}
+}
+
+/* Where the datagram ends; 0: its length says nothing, or more than is there. */
+static inline uint32_t run_end(const struct xvs_packet *x)
+{
+	const uint8_t *l3 = x->data + x->l3_off;
+	uint32_t end;
+
+	if (x->flags & XVS_PKT_IPV4)
+		end = x->l3_off + (uint32_t)get_be16(l3 + 2);
+	else
+		end = x->l3_off + (uint32_t)get_be16(l3 + 4) + IPV6_BYTES;
+	return end <= x->len ? end : 0;
+}
+
+/* False: no plain segment; tcp_read() says what it is. */
+static inline bool run_read(const struct xvs_packet *x, struct run_segment *seg)
+{
+	const uint8_t *l4 = x->data + x->l4_off;
+	uint32_t header, word, end;
+
+	if (!(x->flags & XVS_PKT_L4) || x->linear < (uint32_t)x->l4_off + TCP_BYTES)
+		return false;
+	end = run_end(x);
+	word = get_be32(l4 + 12); /* header length, flags, window */
+	header = word >> 28 << 2;
+	if ((word >> 16 & RUN_FLAGS) != TCP_ACK || header < TCP_BYTES)
+		return false;
+	header += x->l4_off;
+	if (header > x->linear || header > end)
+		return false;
+	seg->seq = get_be32(l4 + 4);
+	seg->ack = get_be32(l4 + 8);
+	seg->end = seg->seq + (end - header);
+	seg->window = word & 0xffff;
+	return true;
+}
+
+static inline void run_raise(_Atomic uint32_t *word, uint32_t value)
+{
+	if (seq_before(get(word), value))
+		atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/* As tcp_check() and tcp_grow() with both halves complete; false: not in the window, nothing was written. */
+static inline bool run_window(struct half *s, struct half *r, uint32_t s_flags, uint32_t r_flags,
+			      const struct run_segment *seg)
+{
+	uint32_t window = seg->window << tcp_scale(s_flags, r_flags);
+	uint32_t r_end = get(&r->end);
+	uint32_t back = get(&s->window);
+	uint32_t ahead = r_flags & HALF_SYN ? 0 : back;
+	uint32_t past = back < TCP_WINDOW_FLOOR ? TCP_WINDOW_FLOOR : back;
+
+	if (seq_before(get(&r->edge) + 1, seg->end) ||
+	    seq_before(seg->end, get(&s->end) - get(&r->window) - 1) ||
+	    seq_before(r_end + ahead, seg->ack) || seq_before(seg->ack, r_end - past - 1))
+		return false;
+	window += !window;
+	run_raise(&s->end, seg->end);
+	run_raise(&s->window, window);
+	run_raise(&s->edge, seg->ack + window);
+	run_raise(&s->ack, seg->ack);
+	return true;
+}
+
+static inline bool run_tcp(struct conn *c, unsigned direction, const struct xvs_packet *x)
+{
+	struct half *s = &c->halves[direction];
+	struct half *r = &c->halves[!direction];
+	/* who sees the flags sees the numbers, as in tcp_check() */
+	uint32_t s_flags = atomic_load_explicit(&s->flags, memory_order_acquire);
+	uint32_t r_flags = atomic_load_explicit(&r->flags, memory_order_acquire);
+	struct run_segment seg;
+
+	return (s_flags & r_flags & FLAGS_ESTABLISHED) == FLAGS_ESTABLISHED && run_read(x, &seg) &&
+	       run_window(s, r, s_flags, r_flags, &seg);
+}
+
+static inline void run_count(struct half *h, uint32_t bytes, uint32_t now)
+{
+	uint64_t packets = atomic_load_explicit(&h->packets, memory_order_relaxed);
+	uint64_t all = atomic_load_explicit(&h->bytes, memory_order_relaxed);
+
+	atomic_store_explicit(&h->packets, packets + 1, memory_order_relaxed);
+	atomic_store_explicit(&h->bytes, all + bytes, memory_order_relaxed);
+	if (get(&h->seen) != now)
+		atomic_store_explicit(&h->seen, now, memory_order_relaxed);
+}
+
+static inline bool run_one(struct conn *c, uint32_t generation, const struct xvs_packet *x,
+			   const struct run_world *world)
+{
+	unsigned direction = generation & 1;
+	struct half *h;
+	uint32_t word;
+
+	if (!c ||
+	    atomic_load_explicit(&c->generation, memory_order_acquire) != generation - direction)
+		return false;
+	/* all of the word: nobody has the bit, and nobody flushed it */
+	word = atomic_load_explicit(&c->word, memory_order_acquire);
+	h = &c->halves[direction];
+	if (get(&c->epoch) != world->epoch || get(&h->owner) != world->owner ||
+	    x->flags & XVS_PKT_DRY)
+		return false;
+	if (c->key.proto == PROTO_TCP) {
+		if (word != STATE_ESTABLISHED || !run_tcp(c, direction, x))
+			return false;
+	} else if (c->key.proto != PROTO_UDP ||
+		   (word != STATE_ESTABLISHED && (word != STATE_NEW || direction))) {
+		return false;
+	}
+	run_count(h, x->len, world->seen);
+	return true;
+}
+
+uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct conn_run *r,
+		  uint64_t mask)
+{
+	struct run_world world = { .owner = w->nr + 1, .seen = stamp_of(w->now_ns) };
+
+	world.epoch = atomic_load_explicit(&t->ports[r->port].epoch, memory_order_acquire);
+	for (XVS_EACH(i, mask)) {
+		if (!run_one(r->conns[i], r->refs[i].generation, &r->pkts[i]->x, &world))
+			return mask >> i << i;
+	}
+	return 0;
+}
