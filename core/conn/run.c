@@ -98,10 +98,14 @@ static inline bool run_window(struct half *s, struct half *r, uint32_t s_flags, 
 	uint32_t back = get(&s->window);
 	uint32_t ahead = r_flags & HALF_SYN ? 0 : back;
 	uint32_t past = back < TCP_WINDOW_FLOOR ? TCP_WINDOW_FLOOR : back;
+	uint32_t wrong;
 
-	if (seq_before(get(&r->edge) + 1, seg->end) ||
-	    seq_before(seg->end, get(&s->end) - get(&r->window) - 1) ||
-	    seq_before(r_end + ahead, seg->ack) || seq_before(seg->ack, r_end - past - 1))
+	/* a sign in any of the four differences: behind what it must not be behind; one branch */
+	wrong = get(&r->edge) + 1 - seg->end;
+	wrong |= seg->end - (get(&s->end) - get(&r->window) - 1);
+	wrong |= r_end + ahead - seg->ack;
+	wrong |= seg->ack - (r_end - past - 1);
+	if ((int32_t)wrong < 0)
 		return false;
 	window += !window;
 	run_raise(&s->end, seg->end);

@@ -16,6 +16,7 @@ struct work {
 	uint64_t calls, all_calls;
 	uint64_t rewrites;
 	uint64_t drops;
+	uint64_t conns; /* packets, not places: connections stand at one place of a chain */
 };
 
 static void gather(const struct burst *b, struct work *k)
@@ -28,6 +29,9 @@ static void gather(const struct burst *b, struct work *k)
 		k->calls |= leg->calls;
 		k->all_calls &= leg->calls;
 		k->rewrites |= leg->rewrites;
+		k->conns |= (uint64_t)(leg->conn_kind != FLOW_CONN_NONE &&
+				       leg->conn_place == b->chain->conn_place)
+			    << i;
 		if (leg->drop_place != FLOW_NO_PLACE)
 			k->drops |= UINT64_C(1) << leg->drop_place;
 	}
@@ -40,17 +44,11 @@ static void gather_again(struct burst *b, struct work *k)
 	b->has_relooked = false;
 }
 
-static void apply_conn(struct burst *b, uint32_t place)
+static void apply_conn(struct burst *b, const struct work *k, uint32_t place)
 {
-	uint64_t mask = 0;
+	uint64_t mask = k->conns & b->live;
 
-	if (place != b->chain->conn_place)
-		return;
-	for (XVS_EACH(i, b->live)) {
-		if (b->legs[i]->conn_kind != FLOW_CONN_NONE && b->legs[i]->conn_place == place)
-			mask |= UINT64_C(1) << i;
-	}
-	if (mask)
+	if (mask && place == b->chain->conn_place)
 		burst_conn(b, place, mask);
 }
 
@@ -124,7 +122,7 @@ static void apply_place(struct burst *b, struct work *k, uint32_t place)
 {
 	uint64_t bit = UINT64_C(1) << place;
 
-	apply_conn(b, place);
+	apply_conn(b, k, place);
 	gather_again(b, k);
 	if (k->calls & bit)
 		apply_calls(b, k, place);
