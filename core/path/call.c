@@ -26,7 +26,7 @@ static bool is_sampled(struct path_worker *w, const struct flow_step *s, const s
 	if (has_tcp_flags(p, s->watch_tcp_flags))
 		return true;
 	if (s->sample > 1)
-		return xvs_random(&w->random) % s->sample == 0;
+		return (xvs_random(&w->random) >> 32) * s->sample >> 32 == 0; /* no division */
 	return s->watch_tcp_flags == 0 || s->sample == 1;
 }
 
