@@ -542,6 +542,27 @@ static void a_gso_packet_stays_whole_where_the_exit_takes_it(void **state)
 	assert_true(last(2)->flags & XVS_PKT_CSUM_TODO);
 }
 
+/* Linux's guests send such: the size is that of the connection, the packet its last bytes. */
+static void a_gso_packet_shorter_than_its_segments_goes_out(void **state)
+{
+	struct memory_frame f = gso(1, 2, 1446, 9000);
+
+	(void)state;
+	bench_ports(2);
+	bench.ports[2].conf.mtu = 1500;
+	bench_publish(2);
+	pass(1, &f);
+	assert_int_equal(got(2), 1);
+	assert_int_equal(last(2)->len, 1500);
+	assert_int_equal(last(2)->gso_type, 0);
+	assert_int_equal(tcp_sum_error(last(2)), 0);
+	/* one byte of L3 more than the exit may have */
+	f = gso(1, 2, 1461, 9000);
+	pass(1, &f);
+	assert_int_equal(got(2), 0);
+	assert_int_equal(drops_at(2, XVS_STAGE_EGRESS, 0, REASON_TOO_LONG), 1);
+}
+
 /* A datagram of 3008 bytes, UDP's header among them. */
 static struct memory_frame datagram(uint16_t size)
 {
@@ -642,6 +663,7 @@ int main(void)
 		BENCH_TEST(new_flows_are_budgeted_and_known_ones_are_not),
 		BENCH_TEST(a_gso_packet_is_cut_where_the_exit_takes_none),
 		BENCH_TEST(a_gso_packet_stays_whole_where_the_exit_takes_it),
+		BENCH_TEST(a_gso_packet_shorter_than_its_segments_goes_out),
 		BENCH_TEST(a_datagram_is_cut_where_the_exit_takes_none),
 		BENCH_TEST(a_datagram_stays_whole_where_the_exit_takes_it),
 		BENCH_TEST(an_unfinished_checksum_is_filled_where_the_exit_takes_none),
