@@ -14,6 +14,21 @@
 
 #include "port/ring_guest.h"
 
+/*
+ * An atomic access is a call of TSan's runtime, which holds a lock meanwhile: where it is that access
+ * that faults, the atomics of the handler wait for the lock for ever.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define ATOMICS_MAY_FAULT 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ATOMICS_MAY_FAULT 0
+#endif
+#endif
+#ifndef ATOMICS_MAY_FAULT
+#define ATOMICS_MAY_FAULT 1
+#endif
+
 enum { HEADER = 12 };
 
 static int some_file(uint64_t size)
@@ -148,6 +163,8 @@ static void survives_payload_that_is_gone(void **state)
 static void survives_rings_that_are_gone(void **state)
 {
 	(void)state;
+	if (!ATOMICS_MAY_FAULT)
+		skip();
 	for (uint64_t k = 0; k < 2; k++) {
 		struct guest *g = guest_with_packet(k << VHOST_RING_PACKED, GUEST_HIGH, 100);
 		struct packet *p;
