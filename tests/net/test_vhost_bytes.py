@@ -26,7 +26,7 @@ switches:
         backend: {{kind: vhost-user, socket: {folder}/rx, mode: server, mtu: {mtu}}}
 """
 SMALL_SIZES = 1400  # each kind comes in so many at least
-OFFLOADS = "csum,tso,uso"
+OFFLOADS = "csum,tso,ufo,uso"
 RINGS = ["", "packed"]
 BUFFERS = ["", "mrg", "indirect", "mrg,indirect,event"]
 STEPS = [997, pytest.param(7, marks=pytest.mark.slow)]
@@ -61,7 +61,7 @@ def test_all_buffers_carry_all_sizes(lab, tx_ring, rx_ring, step):
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("ring", RINGS)
-@pytest.mark.parametrize("rx_offloads", ["", "csum", "csum,tso", "csum,uso"])
+@pytest.mark.parametrize("rx_offloads", ["", "csum", "csum,tso", "csum,ufo", "csum,uso"])
 def test_what_a_receiver_does_not_take_is_done_for_it(lab, ring, rx_offloads, step):
     daemon, tx, rx = lab()
     sent = send_bytes(tx, rx, tx=words(ring, "indirect", OFFLOADS),
