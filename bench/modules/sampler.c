@@ -18,11 +18,12 @@ static void judge(void *self, const struct xvs_batch *b, uint32_t i, const struc
 /* Reads what a sample would be made of. */
 static void inspect(void *self, const struct xvs_batch *b)
 {
-	static __thread uint64_t bytes __attribute__((used));
+	uint64_t bytes = 0;
 
 	(void)self;
 	for (XVS_EACH(i, b->live))
 		bytes += b->pkts[i]->len + b->pkts[i]->data[0];
+	__asm__ volatile("" : : "r"(bytes)); /* or the compiler would read nothing */
 }
 
 static const struct xvs_flow flow = { .size = sizeof(flow), .judge = judge };
