@@ -34,17 +34,6 @@ enum {
 
 /* ---- one queue ------------------------------------------------------------------------------- */
 
-/* True: packets are there already, or what wakes us later is not certain. */
-static bool queue_arm(struct rx_queue *q)
-{
-	struct backend *b = q->port->backend;
-
-	if (q->is_armed || !b->ops->arm)
-		return false;
-	q->is_armed = !b->ops->arm(b, q->nr);
-	return !q->is_armed;
-}
-
 static void queue_disarm(struct rx_queue *q)
 {
 	struct backend *b = q->port->backend;
@@ -52,6 +41,29 @@ static void queue_disarm(struct rx_queue *q)
 	if (b->ops->disarm)
 		b->ops->disarm(b, q->nr);
 	q->is_armed = false;
+	q->is_kicked = false;
+}
+
+/* True: packets are there already, or what wakes us later is not certain. */
+static bool queue_arm(struct rx_queue *q)
+{
+	struct backend *b = q->port->backend;
+
+	if (q->is_kicked) /* in vain, and its descriptor still says so */
+		queue_disarm(q);
+	if (q->is_armed || !b->ops->arm)
+		return false;
+	q->is_armed = !b->ops->arm(b, q->nr);
+	return !q->is_armed;
+}
+
+/* Disarming is system calls: they wait until the packet that has woken us is on its way. */
+static void queue_kicked(struct rx_queue *q)
+{
+	if (q->is_armed && !q->is_kicked)
+		q->is_kicked = true;
+	else
+		queue_disarm(q);
 }
 
 static void count_queue(struct path_worker *w, const struct rx_queue *q, int by)
@@ -227,7 +239,7 @@ static void mark_ready(struct path_worker *w, const struct epoll_event *events, 
 		if (!q)
 			read_wake(w);
 		else if (q->is_polled)
-			queue_disarm(q);
+			queue_kicked(q);
 		else
 			q->is_ready = true;
 	}

@@ -65,6 +65,7 @@ struct rx_queue {
 	/* the worker's */
 	bool is_ready;                /* worth a look: polled, or epoll said so */
 	bool is_armed;                /* polled, and its kicks are on */
+	bool is_kicked;               /* armed, and a kick has come */
 	uint32_t empties;             /* looked at in vain since it last gave packets */
 	uint32_t cost;                /* of a packet all the way, in cycles: see share.c */
 	int64_t share;                /* cycles that it may still take; negative: took too many */

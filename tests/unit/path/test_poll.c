@@ -156,9 +156,9 @@ static void a_kick_wakes_it_and_puts_kicks_off(void **state)
 	poll_sleep(bench.w, -1); /* for ever, were it not for the kick */
 	assert_int_equal(bench.w->sleeps, 1);
 	assert_int_equal(ring.arms, 1);
-	assert_false(ring.is_armed);
 	pass(1, &f);
 	assert_int_equal(got(2), 1);
+	assert_false(ring.is_armed);
 	/* awake for another reason: those that are armed stay so */
 	bench_later_ms(1);
 	poll_sleep(bench.w, 1);
@@ -168,6 +168,65 @@ static void a_kick_wakes_it_and_puts_kicks_off(void **state)
 	/* until they have packets */
 	pass(1, &f);
 	assert_false(ring.is_armed);
+	rcu_unregister();
+}
+
+/* The system calls of disarming are in no packet's way. */
+static void what_woke_it_is_on_its_way_before_kicks_are_off(void **state)
+{
+	struct memory_frame f = udp(1, 2, 7, 20);
+	uint32_t disarms;
+
+	(void)state;
+	open_ports(&ring_ops, false);
+	rcu_register();
+	disarms = ring.disarms;
+	wait_us(200);
+	kick();
+	poll_sleep(bench.w, -1);
+	assert_int_equal(ring.disarms, disarms);
+	pass(1, &f);
+	assert_int_equal(ring.disarms, disarms + 1);
+	rcu_unregister();
+}
+
+static void a_kick_in_vain_wakes_it_once(void **state)
+{
+	(void)state;
+	open_ports(&ring_ops, false);
+	rcu_register();
+	wait_us(200);
+	kick();
+	poll_sleep(bench.w, -1);
+	wait_us(200);
+	assert_true(poll_may_sleep(bench.w, 0));
+	poll_sleep(bench.w, 0);
+	/* nothing is readable any more, and it was armed anew */
+	assert_int_equal(ring.arms, 2);
+	assert_true(ring.is_armed);
+	assert_false(bench.ports[1].port->queues[0].is_kicked);
+	poll_sleep(bench.w, 0);
+	assert_int_equal(ring.arms, 2);
+	rcu_unregister();
+}
+
+static void a_kick_in_vain_is_cleared_under_load(void **state)
+{
+	uint32_t disarms;
+
+	(void)state;
+	open_ports(&ring_ops, false);
+	rcu_register();
+	disarms = ring.disarms;
+	wait_us(200);
+	kick();
+	poll_sleep(bench.w, -1);
+	for (int i = 0; i < 100; i++) {
+		bench.now_ns += NS_PER_MS;
+		bench_turn();
+		poll_look(bench.w);
+	}
+	assert_int_equal(ring.disarms, disarms + 1);
 	rcu_unregister();
 }
 
@@ -291,6 +350,9 @@ int main(void)
 		POLL_TEST(busy_never_sleeps_and_interrupt_at_once),
 		POLL_TEST(it_does_not_sleep_on_packets),
 		POLL_TEST(a_kick_wakes_it_and_puts_kicks_off),
+		POLL_TEST(what_woke_it_is_on_its_way_before_kicks_are_off),
+		POLL_TEST(a_kick_in_vain_wakes_it_once),
+		POLL_TEST(a_kick_in_vain_is_cleared_under_load),
 		POLL_TEST(a_kick_that_came_late_is_cleared_under_load),
 		POLL_TEST(a_kernel_queue_waits_for_epoll),
 		POLL_TEST(a_kernel_queue_is_looked_at_under_load),
