@@ -136,6 +136,7 @@ def test_a_transfer_outlives_the_daemon(lab, ring, listens):
         end()
         daemon.start()
     assert vm1.end_file() == made
+    assert passed_whole(daemon, "lab/vm1"), daemon.stats("lab/vm1")
     host.up(HOST + "/24")
     assert vm1.reaches(HOST)
 
