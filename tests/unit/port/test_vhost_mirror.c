@@ -521,10 +521,15 @@ static void drive_receiver(struct guest *g, struct traffic *t)
 	}
 }
 
-/* For about so long, by turns, since time on a busy machine says nothing. */
-static void drive(struct guest *g, struct traffic *t, uint32_t turns)
+enum { PATIENCE = 1000000 };
+
+/*
+ * For about so long, by turns, since time on a busy machine says nothing; and until so many packets
+ * were received in all, or the daemon was too slow to be killed at work.
+ */
+static void drive(struct guest *g, struct traffic *t, uint32_t turns, uint32_t received)
 {
-	for (uint32_t i = 0; i < turns; i++) {
+	for (uint32_t i = 0; i < turns || (t->received < received && i < PATIENCE); i++) {
 		drive_sender(g, g->rings[1], t);
 		drive_sender(g, g->rings[3], t);
 		drive_receiver(g, t);
@@ -587,7 +592,8 @@ static void loses_no_buffer_when_killed(void **state)
 		for (uint32_t i = 0; i < 40; i++) {
 			turn = turn * 1103515245 + 12345;
 			child = start_daemon(g, k ? "kp" : "ks");
-			drive(g, &t, 20 + (turn >> 16) % 200);
+			/* every other one at work; those between at any moment, also before */
+			drive(g, &t, 20 + (turn >> 16) % 200, i % 2 ? t.received + 16 : 0);
 			kill_daemon(child);
 		}
 		child = start_daemon(g, k ? "kp" : "ks");
