@@ -51,6 +51,14 @@ bool packed_used_bit(const struct vring *vr, uint16_t position)
 	return (read_rest(vr, slot_of(position)) >> FLAGS_SHIFT & DESC_USED) != 0;
 }
 
+bool packed_is_used(const struct vring *vr, uint16_t position)
+{
+	uint16_t flags = (uint16_t)(read_rest(vr, slot_of(position)) >> FLAGS_SHIFT);
+	uint16_t used = position & POSITION_WRAP ? DESC_AVAIL | (uint16_t)DESC_USED : 0;
+
+	return (flags & (DESC_AVAIL | DESC_USED)) == used;
+}
+
 enum { LINE_SLOTS = 4, LINES_AHEAD = 3 };
 
 /* In turns: the simple chains in a row, then one that is not.  Moves the position. */

@@ -124,7 +124,8 @@ static bool split_goes_on(const struct vring *vr)
 
 /*
  * Packed: the used bit of the newest used element is that of its lap, even if the guest has made it
- * available again; where we go on, the used bit is that of the lap before.
+ * available again.  Where we go on nothing is used in this lap yet: the slot is available, or is
+ * what the lap before left, used or in the middle of a chain, which nobody writes to.
  */
 static bool packed_goes_on(const struct vring *vr)
 {
@@ -136,7 +137,7 @@ static bool packed_goes_on(const struct vring *vr)
 	if (last != LAST_NONE && ((last & POSITION_SLOT) >= vr->at->size ||
 				  packed_used_bit(vr, (uint16_t)last) != is_wrapped(last)))
 		return false;
-	return packed_used_bit(vr, next) != is_wrapped(next);
+	return !packed_is_used(vr, next);
 }
 
 static bool goes_on(const struct vring *vr)

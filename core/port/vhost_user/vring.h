@@ -220,9 +220,13 @@ static inline bool vring_has(const struct vring *vr, uint16_t position)
 	return vr->is_packed ? packed_has(vr, position) : split_has(vr, position);
 }
 
-/* For taking up: the used index in the guest's memory; the used bit of a slot. */
+/*
+ * For taking up: the used index in the guest's memory; the used bit of a slot; is the slot used, in
+ * the lap of that position?
+ */
 uint16_t split_used(const struct vring *vr);
 bool packed_used_bit(const struct vring *vr, uint16_t position);
+bool packed_is_used(const struct vring *vr, uint16_t position);
 
 /* ---- positions ----------------------------------------------------------------------------------- */
 
