@@ -66,7 +66,7 @@ struct packet {
 	struct packet *next; /* in a queue of the path */
 	void *scratch;
 	uint64_t epoch;    /* of the configuration in which 'place' was counted */
-	uint32_t port_out; /* exit port on egress; where a stolen packet goes on */
+	uint32_t port_out; /* where it was stolen and goes on */
 	uint32_t behind;   /* number of the instance behind which it goes on */
 	uint16_t stage;    /* enum xvs_stage in which it was stolen or will go on */
 	uint16_t place;    /* number of chain places already behind it in that stage */
