@@ -90,7 +90,7 @@ static void write_ipv4(const struct flow_shape *s, uint32_t nr, uint32_t size, u
 
 static void write_ports(const struct flow_shape *s, uint32_t nr, uint8_t *f)
 {
-	uint32_t a = PORTS_A + (nr * 7919u & 0x7fff);
+	uint32_t a = PORTS_A + ((nr * 7919u + s->port_shift) & 0x7fff);
 	uint32_t b = PORTS_B + nr % PORTS_B_COUNT;
 
 	put16(f + L4, s->is_backward ? b : a);

@@ -28,8 +28,9 @@ enum {
 enum { TCP_SYN = 0x02, TCP_ACK = 0x10, TCP_PSH = 0x08 };
 
 struct flow_shape {
-	uint32_t macs; /* pairs of MAC addresses */
-	uint32_t size; /* bytes of a frame, FLOW_SIZE_MIN or more, without FCS */
+	uint32_t macs;       /* pairs of MAC addresses */
+	uint32_t size;       /* bytes of a frame, FLOW_SIZE_MIN or more, without FCS */
+	uint32_t port_shift; /* of A's ports: connections of another run are others */
 	bool is_tcp;
 	bool is_backward; /* from B to A */
 };

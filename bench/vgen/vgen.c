@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum { CONNECT_MS = 20000, VERIFY_PARTS = 8 };
 /* Of buffers: an odd number of cache lines, so that they do not share a few sets of the cache. */
 enum { STRIDE_SMALL = 33 * 64, STRIDE_LARGE = 1057 * 64 };
@@ -383,6 +385,9 @@ int main(int argc, char **argv)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	parse(&g.o, argc, argv);
+	/* a switch that has tracked a connection to its end would refuse it from the beginning */
+	if (g.o.establishes)
+		g.o.port_shift = (uint32_t)(clock_ns() / NS_PER_MS);
 	rc = run_mode(&g, &err);
 	for (uint32_t nr = 0; nr < g.o.port_count; nr++) {
 		vgen_disconnect(&g, nr);

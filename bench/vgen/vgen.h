@@ -21,8 +21,9 @@ struct options {
 	uint32_t size; /* bytes of a frame, without FCS */
 	uint32_t flows, macs;
 	bool is_tcp;
-	bool both;        /* directions at once */
-	bool establishes; /* every flow is seen in both directions before anything is measured */
+	bool both;           /* directions at once */
+	bool establishes;    /* every flow is seen in both directions before anything is measured */
+	uint32_t port_shift; /* with establishes: of its connections no other run has had any */
 	bool touches;
 	double seconds, warm_up_s;
 	uint32_t pps;     /* latency: 0 is 10,000 */
@@ -45,6 +46,7 @@ static inline struct flow_shape vgen_shape(const struct vgen *g, bool is_backwar
 {
 	return (struct flow_shape){ .macs = g->o.macs,
 				    .size = g->o.size,
+				    .port_shift = g->o.port_shift,
 				    .is_tcp = g->o.is_tcp,
 				    .is_backward = is_backward };
 }
