@@ -24,9 +24,10 @@ enum { COPY_SHORT = 128 };
 /* [any] At most COPY_SHORT bytes. */
 static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t len)
 {
-	if (len >= 64)
+	/* twice the unit at most, so 64 bytes are copied once */
+	if (len > 64)
 		COPY_ENDS(to, from, len, 64);
-	else if (len >= 32)
+	else if (len > 32)
 		COPY_ENDS(to, from, len, 32);
 	else if (len >= 16)
 		COPY_ENDS(to, from, len, 16);

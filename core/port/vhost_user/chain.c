@@ -19,7 +19,7 @@ struct gathering {
 	uint32_t steps_left;
 };
 
-uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len)
+static uint8_t *find(struct vring *vr, uint64_t guest, uint32_t len)
 {
 	for (uint32_t i = 0; i < vr->view->region_count; i++) {
 		const struct vhost_region *r = &vr->view->regions[i];
@@ -31,6 +31,16 @@ uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len)
 		}
 	}
 	return NULL;
+}
+
+/* NULL: not within the guest's memory. */
+static uint8_t *address(struct vring *vr, uint64_t guest, uint32_t len)
+{
+	uint64_t off = guest - vr->near.guest;
+
+	if (off < vr->near.size && len <= vr->near.size - off)
+		return vr->near.host + off;
+	return find(vr, guest, len);
 }
 
 static bool refuse(const struct vring *vr, const char *why)
@@ -53,10 +63,10 @@ static bool add(struct gathering *g, const struct vring_desc *d)
 		return refuse(g->vr, "a buffer to send from is write-only");
 	if (d->len == 0)
 		return true;
-	at = vring_address(g->vr, d->addr, d->len);
+	at = address(g->vr, d->addr, d->len);
 	if (!at)
 		return refuse(g->vr, "a buffer is outside of the guest's memory");
-	*s = (struct vring_segment){ at, d->addr, d->len };
+	*s = (struct vring_segment){ at, d->len };
 	g->count++;
 	g->bytes += d->len;
 	return true;
@@ -95,7 +105,7 @@ static bool add_indirect(struct gathering *g, const struct vring_desc *d)
 		return refuse(g->vr, "a chain goes on behind a table of descriptors");
 	if (d->len % DESC_BYTES || entries == 0 || entries > VHOST_SIZE_MAX)
 		return refuse(g->vr, "a table of descriptors has a length that cannot be");
-	table = vring_address(g->vr, d->addr, d->len);
+	table = address(g->vr, d->addr, d->len);
 	if (!table)
 		return refuse(g->vr, "a table of descriptors is outside of the guest's memory");
 	g->is_in_table = true;
@@ -131,6 +141,23 @@ static uint32_t add_chain(struct gathering *g, struct vring_desc *d, uint32_t sl
 	}
 }
 
+static void add_to_stage(const struct gathering *g, struct vhost_used used)
+{
+	struct vring_stage *st = g->st;
+	struct vring_chain *c = &st->chains[st->chain_count];
+
+	c->count = g->count;
+	c->len = g->bytes < UINT32_MAX ? (uint32_t)g->bytes : UINT32_MAX;
+	if (g->count == 1) {
+		c->at = st->segments[g->first].at;
+		fetch_piece(c->at, c->len, g->is_writable);
+	} else {
+		c->first = g->first;
+	}
+	st->segment_count += g->count;
+	st->used[st->chain_count++] = used;
+}
+
 uint32_t chain_gather(struct vring *vr, struct vring_stage *st, struct vring_desc d, uint32_t slot,
 		      bool is_writable)
 {
@@ -144,17 +171,8 @@ uint32_t chain_gather(struct vring *vr, struct vring_stage *st, struct vring_des
 	uint32_t slots = add_chain(&g, &d, slot);
 	uint16_t id = vr->is_packed ? d.next : (uint16_t)slot;
 
-	struct vring_chain *c = &st->chains[st->chain_count];
-
 	if (!slots)
 		return 0;
-	*c = (struct vring_chain){ .count = g.count, .first = g.first };
-	if (g.count == 1)
-		c->one = st->segments[g.first];
-	else
-		c->one.len = g.bytes < UINT32_MAX ? (uint32_t)g.bytes : UINT32_MAX;
-	st->segment_count += g.count;
-	st->used[st->chain_count++] =
-		(struct vhost_used){ id, (uint16_t)(vr->is_packed ? slots : 1), 0 };
+	add_to_stage(&g, (struct vhost_used){ id, (uint16_t)(vr->is_packed ? slots : 0), 0 });
 	return slots;
 }

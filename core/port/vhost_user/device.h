@@ -130,6 +130,8 @@ bool vhost_user_to_guest(const struct vhost_view *v, uint64_t user, uint64_t len
 
 /* [worker] Marks the pages of [guest, guest + len) dirty: atomic or.  Before the used index. */
 void vhost_log(const struct vhost_view *v, uint64_t guest, uint64_t len);
+/* [worker] The same for bytes by where we see them: within one region. */
+void vhost_log_bytes(const struct vhost_view *v, const uint8_t *at, uint64_t len);
 
 /* ---- ring.c: positions ------------------------------------------------------------------------ */
 

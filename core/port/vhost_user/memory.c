@@ -240,3 +240,16 @@ void vhost_log(const struct vhost_view *v, uint64_t guest, uint64_t len)
 	for (uint64_t page = guest / VHOST_PAGE; page <= last / VHOST_PAGE; page++)
 		log_page(v, page);
 }
+
+void vhost_log_bytes(const struct vhost_view *v, const uint8_t *at, uint64_t len)
+{
+	for (uint32_t i = 0; i < v->region_count; i++) {
+		const struct vhost_region *r = &v->regions[i];
+		const uint64_t off = (uintptr_t)at - (uintptr_t)r->host;
+
+		if (is_within(off, len, 0, r->size)) {
+			vhost_log(v, r->guest + off, len);
+			return;
+		}
+	}
+}

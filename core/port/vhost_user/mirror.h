@@ -19,10 +19,10 @@
 
 enum { VHOST_TAKEN_MAX = 1024 }; /* heads of one worker at a time */
 
-/* A head that is ours: how the ring knows it, and what is written back. */
+/* A head that is ours: how the ring knows it, and what is written back.  Split: the used element. */
 struct vhost_used {
 	uint16_t id;
-	uint16_t slots; /* of the ring that it takes; split: 1 */
+	uint16_t slots; /* packed: of the ring that it takes; split: 0 */
 	uint32_t len;
 };
 

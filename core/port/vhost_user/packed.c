@@ -25,20 +25,22 @@ static uint64_t read_rest(const struct vring *vr, uint32_t slot)
 	return __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_ACQUIRE);
 }
 
-static void write_rest(const struct vring *vr, uint32_t slot, uint64_t rest, int order)
+static void write_rest(uint8_t *table, uint32_t slot, uint64_t rest, int order)
 {
-	uint8_t *at = vr->at->desc + (size_t)slot * DESC_BYTES + REST_AT;
+	uint8_t *at = table + (size_t)slot * DESC_BYTES + REST_AT;
 
 	__atomic_store_n((uint64_t *)(void *)at, rest, order);
 }
 
 /* Available in this lap: the avail bit is the wrap counter, the used bit is not. */
+static uint64_t expected_flags(uint16_t position)
+{
+	return position & POSITION_WRAP ? DESC_AVAIL : DESC_USED;
+}
+
 static bool is_available(uint16_t position, uint64_t rest)
 {
-	const uint32_t both = DESC_AVAIL | DESC_USED;
-	uint32_t expected = position & POSITION_WRAP ? DESC_AVAIL : DESC_USED;
-
-	return (rest >> FLAGS_SHIFT & both) == expected;
+	return (rest >> FLAGS_SHIFT & (DESC_AVAIL | DESC_USED)) == expected_flags(position);
 }
 
 bool packed_has(const struct vring *vr, uint16_t position)
@@ -61,36 +63,50 @@ bool packed_is_used(const struct vring *vr, uint16_t position)
 
 enum { LINE_SLOTS = 4, LINES_AHEAD = 3 };
 
-/* In turns: the simple chains in a row, then one that is not.  Moves the position. */
-static inline __attribute__((always_inline)) uint32_t simple(struct vring *vr,
-							     struct vring_stage *st, uint32_t want,
-							     bool is_writable)
+/* Simple chains in a row, up to the end of the table. */
+static inline __attribute__((always_inline)) uint32_t simple_lap(const struct vring *vr,
+								 struct vring_stage *st,
+								 uint32_t want, bool is_writable)
 {
+	const uint64_t looked_at =
+		(uint64_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT | DESC_AVAIL | DESC_USED)
+			<< FLAGS_SHIFT |
+		UINT32_MAX;
+	const uint64_t expected = (expected_flags(st->position) | (is_writable ? DESC_WRITE : 0u))
+				  << FLAGS_SHIFT;
+	const struct vring_near near = vring_near(vr);
+	const uint32_t from = slot_of(st->position);
+	const uint32_t end = want < vr->at->size - from ? from + want : vr->at->size;
 	uint8_t *table = vr->at->desc;
 	struct vring_chain *chains = st->chains + st->chain_count;
 	struct vhost_used *used = st->used + st->chain_count;
-	uint32_t size = vr->at->size;
-	uint16_t position = st->position;
-	uint32_t done = 0;
+	uint32_t slot = from;
 
-	for (; done < want; done++) {
-		uint32_t slot = slot_of(position);
+	for (; slot < end; slot++) {
 		uint64_t rest = read_rest(vr, slot);
-		struct vring_desc d;
+		uint64_t addr = guest_read64(table + (size_t)slot * DESC_BYTES);
 
-		if (!is_available(position, rest))
-			break;
 		/* for writing: it is where the used element goes, or near */
 		if (slot % LINE_SLOTS == 0)
 			fetch(table + (size_t)(slot + LINES_AHEAD * LINE_SLOTS) * DESC_BYTES, true);
-		d = desc_of(guest_read64(table + (size_t)slot * DESC_BYTES), rest, true);
-		if (!chain_single(vr, &chains[done], d, is_writable))
+		if (!chain_near(chains++, &near, addr, (rest & looked_at) ^ expected, is_writable))
 			break;
-		used[done] = (struct vhost_used){ d.next, 1, 0 };
-		position = packed_forward(position, 1, size);
+		*used++ = used_of((uint16_t)(rest >> ID_SHIFT), 1);
 	}
-	st->chain_count += done;
-	st->position = position;
+	st->chain_count += slot - from;
+	st->position = packed_forward(st->position, slot - from, vr->at->size);
+	return slot - from;
+}
+
+/* In turns: the simple chains in a row, then one that is not.  Moves the position. */
+static inline __attribute__((always_inline)) uint32_t simple(const struct vring *vr,
+							     struct vring_stage *st, uint32_t want,
+							     bool is_writable)
+{
+	uint32_t done = simple_lap(vr, st, want, is_writable);
+
+	if (done > 0 && done < want && slot_of(st->position) == 0)
+		done += simple_lap(vr, st, want - done, is_writable);
 	return done;
 }
 
@@ -135,38 +151,67 @@ uint32_t packed_stage(struct vring *vr, struct vring_stage *st, uint32_t want, b
 
 static void log_descriptor(const struct vring *vr, uint32_t slot)
 {
-	if (vr->logs_ring)
-		vhost_log(vr->view, vr->at->desc_guest + (uint64_t)slot * DESC_BYTES + REST_AT, 8);
+	vhost_log(vr->view, vr->at->desc_guest + (uint64_t)slot * DESC_BYTES + REST_AT, 8);
 }
 
-static uint64_t used_rest(const struct vhost_used *u, uint16_t position, bool is_writable)
+static uint64_t used_flags(uint16_t position, bool is_writable)
 {
 	uint64_t flags = position & POSITION_WRAP ? DESC_AVAIL | DESC_USED : 0;
 
 	if (is_writable)
 		flags |= DESC_WRITE;
-	return u->len | (uint64_t)u->id << ID_SHIFT | flags << FLAGS_SHIFT;
+	return flags << FLAGS_SHIFT;
+}
+
+static uint64_t used_rest(struct vhost_used u, uint64_t flags)
+{
+	return u.len | (uint64_t)u.id << ID_SHIFT | flags;
+}
+
+/* All but the first.  Returns the position behind them; *last is that of the last one. */
+static uint16_t write_others(const struct vring *vr, uint16_t position,
+			     const struct vhost_used *used, uint32_t count, bool is_writable,
+			     uint16_t *last)
+{
+	const uint32_t size = vr->at->size;
+	uint8_t *table = vr->at->desc;
+	uint16_t at = packed_forward(position, used[0].slots, size);
+	uint16_t before = position;
+
+	for (uint32_t i = 1; i < count; i++) {
+		const struct vhost_used u = used[i];
+
+		write_rest(table, slot_of(at), used_rest(u, used_flags(at, is_writable)),
+			   __ATOMIC_RELAXED);
+		before = at;
+		at = packed_forward(at, u.slots, size);
+	}
+	*last = before;
+	return at;
+}
+
+static void log_all(const struct vring *vr, uint16_t position, const struct vhost_used *used,
+		    uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		log_descriptor(vr, slot_of(position));
+		position = packed_forward(position, used[i].slots, vr->at->size);
+	}
 }
 
 /* The first element last: the driver looks at them in order, so it sees all of them or none. */
 uint16_t packed_publish(const struct vring *vr, uint16_t position, const struct vhost_used *used,
 			uint32_t count, bool is_writable)
 {
-	uint32_t size = vr->at->size;
-	uint16_t last = position;
-	uint16_t at = packed_forward(position, used[0].slots, size);
+	uint16_t last;
+	uint16_t at = write_others(vr, position, used, count, is_writable, &last);
 
-	for (uint32_t i = 1; i < count; i++) {
-		write_rest(vr, slot_of(at), used_rest(&used[i], at, is_writable), __ATOMIC_RELAXED);
-		log_descriptor(vr, slot_of(at));
-		last = at;
-		at = packed_forward(at, used[i].slots, size);
-	}
 	vr->ring->mark->last_used = last;
 	/* release: all the others, and the bytes in the buffers; pairs with the driver's acquire */
-	write_rest(vr, slot_of(position), used_rest(&used[0], position, is_writable),
-		   __ATOMIC_RELEASE);
-	log_descriptor(vr, slot_of(position));
+	write_rest(vr->at->desc, slot_of(position),
+		   used_rest(used[0], used_flags(position, is_writable)), __ATOMIC_RELEASE);
+	if (vr->logs_ring)
+		log_all(vr, position, used, count);
 	return at;
 }
 

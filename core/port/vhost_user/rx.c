@@ -104,26 +104,25 @@ static bool take_header(struct packet *p, const uint8_t header[VNET_BYTES], uint
 }
 
 /* In one descriptor, header in front: nearly all there are. */
-static inline bool fill_single(struct packet *p, const struct vring_segment *s,
-			       uint32_t header_bytes, struct iovec *run)
+static inline bool fill_single(struct packet *p, uint8_t *at, uint32_t len, uint32_t header_bytes,
+			       struct iovec *run)
 {
-	const uint8_t *from = s->at + header_bytes;
-	uint32_t len = s->len - header_bytes;
 	/* some of it may be the first of the frame */
-	const uint64_t header[2] = { guest_read64(s->at), guest_read64(s->at + 8) };
+	const uint64_t header[2] = { guest_read64(at), guest_read64(at + 8) };
 
-	if ((uint16_t)header[0] != NET_PLAIN &&
+	if (__builtin_expect((uint16_t)header[0] != NET_PLAIN, 0) &&
 	    !vnet_read(p, (const uint8_t *)header, header_bytes))
 		return false;
+	at += header_bytes;
 	p->x.len = len;
 	if (len <= PACKET_HEAD) {
-		copy_short(p->x.data, from, len);
+		copy_short(p->x.data, at, len);
 		p->x.linear = len;
 		return true;
 	}
-	memcpy(p->x.data, from, PACKET_HEAD);
+	memcpy(p->x.data, at, PACKET_HEAD);
 	p->x.linear = PACKET_HEAD;
-	*run = (struct iovec){ s->at + header_bytes + PACKET_HEAD, len - PACKET_HEAD };
+	*run = (struct iovec){ at + PACKET_HEAD, len - PACKET_HEAD };
 	p->tail = run;
 	p->tail_count = 1;
 	return true;
@@ -151,7 +150,7 @@ static bool fill_any(struct packet **p, const struct vring_chain *c, const struc
 		     uint32_t header_bytes, struct iovec *runs)
 {
 	struct reading r = { s, c->count, 0 };
-	uint32_t len = c->one.len - header_bytes;
+	uint32_t len = c->len - header_bytes;
 	uint32_t linear = len < PACKET_HEAD ? len : PACKET_HEAD;
 	uint8_t header[VNET_BYTES] = { 0 };
 
@@ -182,10 +181,11 @@ struct receiving {
 static inline bool fill(struct receiving *rx, const struct vring_chain *c, struct packet **p)
 {
 	struct iovec *runs = &rx->batch->runs[rx->run_count];
+	const uint32_t len = c->len - rx->header_bytes;
 
-	if (c->one.len - rx->header_bytes - FRAME_MIN > (uint32_t)PACKET_MAX - FRAME_MIN)
+	if (len - FRAME_MIN > (uint32_t)PACKET_MAX - FRAME_MIN)
 		return false;
-	if (c->count == 1 ? !fill_single(*p, &c->one, rx->header_bytes, runs)
+	if (c->count == 1 ? !fill_single(*p, c->at, len, rx->header_bytes, runs)
 			  : !fill_any(p, c, &rx->st.segments[c->first], rx->header_bytes, runs))
 		return false;
 	rx->run_count += (*p)->tail_count;

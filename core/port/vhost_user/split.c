@@ -11,6 +11,8 @@
 enum { FLAGS_AT = 0, IDX_AT = 2, RING_AT = 4, USED_BYTES = 8 };
 enum { NO_INTERRUPT = 1, NO_NOTIFY = 1 };
 enum { LINE = 64 };
+/* Of the second half of a descriptor: its length, and above it its flags. */
+enum { REST_AT = 8, FLAGS_SHIFT = 32 };
 
 /* How many chains the guest has put behind 'position', at most 'want'. */
 static uint32_t available(const struct vring *vr, uint16_t position, uint32_t want)
@@ -36,16 +38,21 @@ uint16_t split_used(const struct vring *vr)
 	return ring_read16(vr->at->device + IDX_AT, __ATOMIC_RELAXED);
 }
 
+/* They are not checked yet when their descriptors are asked for: to ask for nothing does no harm. */
 static bool read_heads(const struct vring *vr, uint16_t position, uint16_t *heads, uint32_t count)
 {
 	const uint8_t *ring = vr->at->driver + RING_AT;
+	const uint8_t *table = vr->at->desc;
 	uint32_t mask = vr->at->size - 1u;
 	uint32_t all = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		heads[i] =
+		uint32_t head =
 			ring_read16(ring + 2 * (size_t)((position + i) & mask), __ATOMIC_RELAXED);
-		all |= heads[i];
+
+		__builtin_prefetch(table + (size_t)head * DESC_BYTES);
+		heads[i] = (uint16_t)head;
+		all |= head;
 	}
 	/* a size is a power of two, so any head that is too large shows in 'all' */
 	if (all <= mask)
@@ -65,22 +72,28 @@ static void fetch_used(const struct vring *vr, uint16_t position, uint32_t count
 }
 
 /* In turns: the simple chains in a row, then one that is not. */
-static inline __attribute__((always_inline)) uint32_t simple(struct vring *vr,
+static inline __attribute__((always_inline)) uint32_t simple(const struct vring *vr,
 							     struct vring_stage *st,
 							     const uint16_t *heads, uint32_t count,
 							     bool is_writable)
 {
+	const uint64_t looked_at =
+		(uint64_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << FLAGS_SHIFT | UINT32_MAX;
+	const uint64_t expected = (uint64_t)(is_writable ? DESC_WRITE : 0) << FLAGS_SHIFT;
+	const struct vring_near near = vring_near(vr);
 	const uint8_t *table = vr->at->desc;
 	struct vring_chain *chains = st->chains + st->chain_count;
 	struct vhost_used *used = st->used + st->chain_count;
 	uint32_t done = 0;
 
 	for (; done < count; done++) {
-		struct vring_desc d = desc_read(table, heads[done], false);
+		const uint8_t *d = table + (size_t)heads[done] * DESC_BYTES;
+		uint64_t addr = guest_read64(d);
+		uint64_t len = (guest_read64(d + REST_AT) & looked_at) ^ expected;
 
-		if (!chain_single(vr, &chains[done], d, is_writable))
+		if (!chain_near(&chains[done], &near, addr, len, is_writable))
 			break;
-		used[done] = (struct vhost_used){ heads[done], 1, 0 };
+		used[done] = used_of(heads[done], 0);
 	}
 	st->chain_count += done;
 	return done;
@@ -114,8 +127,6 @@ uint32_t split_stage(struct vring *vr, struct vring_stage *st, uint32_t want, bo
 	count = available(vr, st->position, want < STAGE_CHAINS ? want : STAGE_CHAINS);
 	if (count == 0 || !read_heads(vr, st->position, heads, count))
 		return 0;
-	for (uint32_t i = 0; i < count; i++)
-		__builtin_prefetch(vr->at->desc + (size_t)heads[i] * DESC_BYTES);
 	fetch_used(vr, vr->ring->at.next_used, count);
 	return is_writable ? stage(vr, st, heads, count, true) : stage(vr, st, heads, count, false);
 }
@@ -134,19 +145,19 @@ static void log_used(const struct vring *vr, uint16_t position, uint32_t count)
 	vhost_log(vr->view, at + RING_AT, (uint64_t)(count - first) * USED_BYTES);
 }
 
+_Static_assert(sizeof(struct vhost_used) == USED_BYTES, "what is ours is written as it is");
+
 uint16_t split_publish(const struct vring *vr, uint16_t position, const struct vhost_used *used,
 		       uint32_t count)
 {
 	uint8_t *ring = vr->at->device + RING_AT;
-	uint32_t mask = vr->at->size - 1u;
+	uint32_t size = vr->at->size;
+	uint32_t from = position & (size - 1u);
+	uint32_t first = count < size - from ? count : size - from;
 	uint16_t next = (uint16_t)(position + count);
 
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t element = used[i].id | (uint64_t)used[i].len << 32;
-
-		memcpy(ring + (size_t)((position + i) & mask) * USED_BYTES, &element,
-		       sizeof(element));
-	}
+	memcpy(ring + (size_t)from * USED_BYTES, used, (size_t)first * USED_BYTES);
+	memcpy(ring, used + first, (size_t)(count - first) * USED_BYTES);
 	if (vr->logs_ring)
 		log_used(vr, position, count);
 	/* release: the elements, and the bytes in the buffers; pairs with the driver's acquire */

@@ -76,12 +76,15 @@ static void settle_taken(struct vring *vr, struct vhost_taken *taken)
 				      memory_order_release);
 }
 
-static bool are_slots_sane(const struct vring *vr, const struct vhost_taken *taken)
+/* A split ring's are the used elements themselves, and have no slots: older daemons said 1. */
+static bool are_slots_sane(const struct vring *vr, struct vhost_taken *taken)
 {
 	uint32_t count = count_of(atomic_load_explicit(&taken->state, memory_order_relaxed));
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (taken->used[i].slots == 0 || taken->used[i].slots > vr->at->size)
+		if (!vr->is_packed)
+			taken->used[i].slots = 0;
+		else if (taken->used[i].slots == 0 || taken->used[i].slots > vr->at->size)
 			return false;
 	}
 	return true;
@@ -142,7 +145,7 @@ static bool packed_goes_on(const struct vring *vr)
 
 static bool goes_on(const struct vring *vr)
 {
-	const struct vhost_mark *mark = vr->ring->mark;
+	struct vhost_mark *mark = vr->ring->mark;
 
 	for (uint32_t i = 0; i < mark_workers(mark); i++) {
 		if (!are_slots_sane(vr, &mark->taken[i]))

@@ -53,26 +53,46 @@ static bool plan_packet(struct tx_job *j, uint64_t need, struct tx_plan *plan)
 			return !j->is_full && j->chains_used == 0 &&
 			       j->chain_room == VHOST_TAKEN_MAX;
 		}
-		room += j->st.chains[j->chains_used + count++].one.len;
+		room += j->st.chains[j->chains_used + count++].len;
 	}
 	*plan = (struct tx_plan){ j->chains_used, room < need ? 0 : count };
 	return true;
 }
 
+/* As nearly always: the next chain is there, and large enough with any tag. */
+static void plan_simple(struct tx_job *j, struct packet *const *pkts)
+{
+	const struct vring_chain *chains = j->st.chains;
+	const uint32_t chain_count = j->st.chain_count;
+	const uint32_t more = j->header_bytes + TAG_BYTES;
+	const uint32_t count = j->count;
+	uint32_t used = j->chains_used;
+	uint32_t nr = j->planned;
+
+	for (; nr < count && used < chain_count; nr++, used++) {
+		if (chains[used].len < more + pkts[j->packets[nr]]->x.len)
+			break;
+		j->plans[nr] = (struct tx_plan){ used, 1 };
+	}
+	j->planned = nr;
+	j->chains_used = used;
+}
+
 static void plan(struct tx_job *j, struct packet *const *pkts)
 {
-	for (; j->planned < j->count; j->planned++) {
-		const struct packet *p = pkts[j->packets[j->planned]];
-		uint32_t need = j->header_bytes + p->x.len + tag_bytes(p);
-		struct tx_plan *to = &j->plans[j->planned];
+	for (;;) {
+		const struct packet *p;
+		struct tx_plan *to;
 
-		/* as nearly always: the next chain is there, and large enough */
-		if (j->chains_used < j->st.chain_count &&
-		    j->st.chains[j->chains_used].one.len >= need)
-			*to = (struct tx_plan){ j->chains_used, 1 };
-		else if (!plan_packet(j, need, to))
+		plan_simple(j, pkts);
+		if (j->planned == j->count)
+			return;
+		p = pkts[j->packets[j->planned]];
+		to = &j->plans[j->planned];
+		if (!plan_packet(j, j->header_bytes + p->x.len + tag_bytes(p), to))
 			return;
 		j->chains_used += to->count;
+		j->planned++;
 	}
 }
 
@@ -159,14 +179,17 @@ struct writing {
 	uint32_t off;
 };
 
-static const struct vring_segment *writing_at(struct writing *w)
+static struct vring_segment writing_at(struct writing *w)
 {
 	for (;;) {
 		const struct vring_chain *c = &w->job->st.chains[w->chain];
-		const struct vring_segment *s = chain_segment(&w->job->st, c, w->segment);
 
-		if (w->segment < c->count && w->off < s->len)
-			return s;
+		if (w->segment < c->count) {
+			const struct vring_segment s = chain_segment(&w->job->st, c, w->segment);
+
+			if (w->off < s.len)
+				return s;
+		}
 		w->off = 0;
 		w->segment = w->segment + 1 < c->count ? w->segment + 1 : 0;
 		if (w->segment == 0)
@@ -178,13 +201,13 @@ static const struct vring_segment *writing_at(struct writing *w)
 static void write_bytes(struct writing *w, const uint8_t *from, size_t len)
 {
 	while (len > 0) {
-		const struct vring_segment *s = writing_at(w);
-		uint32_t room = s->len - w->off;
+		const struct vring_segment s = writing_at(w);
+		uint32_t room = s.len - w->off;
 		uint32_t some = len < room ? (uint32_t)len : room;
 
-		copy_bytes(s->at + w->off, from, some);
+		copy_bytes(s.at + w->off, from, some);
 		if (w->job->vr.logs)
-			vhost_log(w->job->vr.view, s->guest + w->off, some);
+			vhost_log_bytes(w->job->vr.view, s.at + w->off, some);
 		w->job->st.used[w->chain].len += some;
 		w->off += some;
 		from += some;
@@ -228,30 +251,34 @@ static inline void copy_packet(struct tx_job *j, const struct packet *p, const s
 	const struct vring_chain *c = &j->st.chains[to->first];
 	uint32_t len = j->header_bytes + p->x.len;
 
-	if (to->count != 1 || c->count != 1 || p->x.flags & XVS_PKT_VLAN) {
+	if (__builtin_expect(to->count != 1 || c->count != 1 || p->x.flags & XVS_PKT_VLAN, 0)) {
 		copy_any(j, p, to);
 		return;
 	}
-	put_header(j, p, c->one.at);
-	put_packet(c->one.at + j->header_bytes, p);
+	put_header(j, p, c->at);
+	put_packet(c->at + j->header_bytes, p);
 	j->st.used[to->first].len = len;
 	if (j->vr.logs)
-		vhost_log(j->vr.view, c->one.guest, len);
+		vhost_log_bytes(j->vr.view, c->at, len);
 }
 
 static void copy_planned(struct tx_job *j, struct packet *const *pkts)
 {
-	j->sent = 0;
-	j->sent_bytes = 0;
-	for (uint32_t i = 0; i < j->planned; i++) {
+	const uint32_t planned = j->planned;
+	uint32_t sent = 0;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < planned; i++) {
 		const struct packet *p = pkts[j->packets[i]];
 
 		if (!j->plans[i].count)
 			continue;
 		copy_packet(j, p, &j->plans[i]);
-		j->sent++;
-		j->sent_bytes += p->x.len;
+		sent++;
+		bytes += p->x.len;
 	}
+	j->sent = sent;
+	j->sent_bytes = bytes;
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------ */

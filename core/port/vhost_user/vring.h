@@ -45,16 +45,17 @@ struct vring_desc {
 
 struct vring_segment {
 	uint8_t *at;
-	uint64_t guest;
 	uint32_t len;
 };
 
-/* What one head stands for.  Most are of one piece, which is here; none of the pieces is empty. */
+/* What one head stands for.  None of the pieces is empty. */
 struct vring_chain {
-	struct vring_segment
-		one; /* count is 1; else 'len' alone: of all together, as far as it goes */
+	union {
+		uint8_t *at;    /* count is 1, as nearly always: the piece itself */
+		uint32_t first; /* else: the segment that it begins with */
+	};
+	uint32_t len; /* of all together, as far as it goes */
 	uint32_t count;
-	uint32_t first; /* count is not 1: the segment that it begins with */
 };
 
 struct vring {
@@ -119,18 +120,6 @@ static inline struct vring_desc desc_read(const uint8_t *table, uint32_t nr, boo
 	return desc_of(guest_read64(d), guest_read64(d + 8), is_packed);
 }
 
-uint8_t *vring_find(struct vring *vr, uint64_t guest, uint32_t len); /* chain.c: any region */
-
-/* NULL: not within the guest's memory. */
-static inline uint8_t *vring_address(struct vring *vr, uint64_t guest, uint32_t len)
-{
-	uint64_t off = guest - vr->near.guest;
-
-	if (off < vr->near.size && len <= vr->near.size - off)
-		return vr->near.host + off;
-	return vring_find(vr, guest, len);
-}
-
 /* Of virtio-net: without MRG_RXBUF and VERSION_1 it ends before num_buffers (5.1.6.1). */
 static inline uint32_t vring_header_bytes(uint64_t features)
 {
@@ -169,32 +158,67 @@ static inline void fetch(const uint8_t *at, bool is_writable)
 	__builtin_prefetch(at);
 }
 
-/* The chain of one descriptor that lies in one piece: nearly all there are.  False: ask gather. */
-static inline bool chain_single(struct vring *vr, struct vring_chain *chain, struct vring_desc d,
-				bool is_writable)
-{
-	const uint16_t kind = DESC_NEXT | DESC_WRITE | DESC_INDIRECT;
-	uint8_t *at;
+enum { NEAR_BYTES = 1 << 17 }; /* a longer piece is none that is looked at in passing */
 
-	if ((d.flags & kind) != (is_writable ? DESC_WRITE : 0) || d.len == 0)
-		return false;
-	at = vring_address(vr, d.addr, d.len);
-	if (!at)
-		return false;
+/* The region that the last address was in, as a loop over descriptors has it in registers. */
+struct vring_near {
+	uint64_t guest;
+	uint64_t starts; /* so many bytes from there on have NEAR_BYTES behind them */
+	uint8_t *host;
+};
+
+static inline struct vring_near vring_near(const struct vring *vr)
+{
+	const struct vhost_region *r = &vr->near;
+
+	return (struct vring_near){ .guest = r->guest,
+				    .starts = r->size > NEAR_BYTES ? r->size - NEAR_BYTES : 0,
+				    .host = r->host };
+}
+
+/* What is read soon, or written: of a packet, the header and what is copied in any case. */
+static inline void fetch_piece(const uint8_t *at, uint64_t len, bool is_writable)
+{
 	fetch(at, is_writable);
 	fetch(at + 64, is_writable);
-	/* the header, and what is copied of the packet in any case */
-	if (!is_writable && d.len > 128)
+	if (!is_writable && len > 128)
 		fetch(at + 128, false);
-	*chain = (struct vring_chain){ .one = { at, d.addr, d.len }, .count = 1 };
+}
+
+/*
+ * The chain of one descriptor that lies near the one before: nearly all there are.  'len' is its
+ * length with the flags that are not as they should be above it, so that one look tells all.
+ * False: ask chain_gather().
+ */
+static inline bool chain_near(struct vring_chain *chain, const struct vring_near *near,
+			      uint64_t addr, uint64_t len, bool is_writable)
+{
+	const uint64_t off = addr - near->guest;
+
+	if (__builtin_expect(len - 1 >= NEAR_BYTES || off >= near->starts, 0))
+		return false;
+	fetch_piece(near->host + off, len, is_writable);
+	*chain = (struct vring_chain){ { near->host + off }, (uint32_t)len, 1 };
 	return true;
 }
 
-/* Piece 'nr' of a chain, of any shape. */
-static inline const struct vring_segment *chain_segment(const struct vring_stage *st,
-							const struct vring_chain *c, uint32_t nr)
+/* One store; 'len' is said when it is known. */
+static inline struct vhost_used used_of(uint16_t id, uint16_t slots)
 {
-	return c->count == 1 ? &c->one : &st->segments[c->first + nr];
+	const uint64_t word = id | (uint64_t)slots << 16;
+	struct vhost_used used;
+
+	memcpy(&used, &word, sizeof(used));
+	return used;
+}
+
+/* Piece 'nr' of a chain, of any shape. */
+static inline struct vring_segment chain_segment(const struct vring_stage *st,
+						 const struct vring_chain *c, uint32_t nr)
+{
+	if (c->count == 1)
+		return (struct vring_segment){ c->at, c->len };
+	return st->segments[c->first + nr];
 }
 
 /*

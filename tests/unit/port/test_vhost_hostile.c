@@ -101,6 +101,32 @@ static void refuses_addresses_outside(void **state)
 			}
 }
 
+/* Short ones far from the end are looked at in another way than those near it, and long ones. */
+static void takes_buffers_up_to_the_last_byte(void **state)
+{
+	enum { NEAR_END = 1 << 17 };
+	static const uint64_t ends[] = { GUEST_LOW + GUEST_HALF, GUEST_HIGH + GUEST_HALF };
+	static const uint32_t before[] = { 112,      113,          NEAR_END - 1,
+					   NEAR_END, NEAR_END + 1, NEAR_END + 112 };
+
+	(void)state;
+	for (uint32_t n = 0; n < 4; n++) {
+		const uint32_t nr = n % 2;
+		struct guest *g = guest_of_kind(n / 2);
+
+		for (uint32_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+			(void)post_one(g, nr, ends[i % 2] - before[i], 112);
+			assert_int_equal(work(g, nr), 1);
+			(void)post_one(g, nr, ends[0] - before[i], 112);
+			assert_int_equal(work(g, nr), 1);
+		}
+		(void)post_one(g, 0, ends[0] - NEAR_END - 1, NEAR_END + 1);
+		assert_int_equal(work(g, 0), 1);
+		assert_false(vhost_is_broken(&g->d));
+		guest_destroy(g);
+	}
+}
+
 static void refuses_buffers_of_the_wrong_direction(void **state)
 {
 	(void)state;
@@ -317,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_addresses_outside),
+		cmocka_unit_test(takes_buffers_up_to_the_last_byte),
 		cmocka_unit_test(refuses_buffers_of_the_wrong_direction),
 		cmocka_unit_test(refuses_an_index_that_jumps),
 		cmocka_unit_test(refuses_heads_that_are_none),

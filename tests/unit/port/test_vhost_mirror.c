@@ -177,6 +177,26 @@ static void gives_back_empty_what_was_taken(void **state)
 	}
 }
 
+/* Daemons of old gave each head of a split ring one slot. */
+static void gives_back_what_an_older_daemon_took(void **state)
+{
+	struct guest *g = guest_alone(0);
+	struct guest *device = daemon_of(g, "s");
+	struct vring vr;
+
+	(void)state;
+	post_rooms(g, 30);
+	reserve(device, &vr, 1, 7);
+	for (uint32_t i = 0; i < 7; i++)
+		device->d.rings[0].mark->taken[1].used[i].slots = 1;
+	daemon_end(device);
+	device = daemon_of(g, "s");
+	assert_used(g, 7, 0);
+	assert_no_more(g);
+	daemon_end(device);
+	guest_destroy(g);
+}
+
 /* It died before the position knew: nothing was taken, so nothing is given back. */
 static void forgets_what_was_not_taken_yet(void **state)
 {
@@ -637,6 +657,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_back_empty_what_was_taken),
+		cmocka_unit_test(gives_back_what_an_older_daemon_took),
 		cmocka_unit_test(forgets_what_was_not_taken_yet),
 		cmocka_unit_test(ends_what_was_being_given_back),
 		cmocka_unit_test(interrupts_for_what_was_given_back_in_silence),
