@@ -22,7 +22,8 @@ enum { COPY_SHORT = 128 };
 	} while (0)
 
 /* [any] At most COPY_SHORT bytes. */
-static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t len)
+static inline __attribute__((always_inline)) void copy_short(uint8_t *to, const uint8_t *from,
+							     uint32_t len)
 {
 	/* twice the unit at most, so 64 bytes are copied once */
 	if (len > 64)
@@ -52,7 +53,8 @@ extern copy_fn copy_long;
 /* [any] What there is for this processor, plainest first; how many.  For tests. */
 uint32_t copy_variants(copy_fn *out, uint32_t max);
 
-static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t len)
+static inline __attribute__((always_inline)) void copy_bytes(uint8_t *to, const uint8_t *from,
+							     size_t len)
 {
 	if (len <= COPY_SHORT)
 		copy_short(to, from, (uint32_t)len);

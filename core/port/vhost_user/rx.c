@@ -103,31 +103,6 @@ static bool take_header(struct packet *p, const uint8_t header[VNET_BYTES], uint
 	return kind == NET_PLAIN || vnet_read(p, header, size);
 }
 
-/* In one descriptor, header in front: nearly all there are. */
-static inline bool fill_single(struct packet *p, uint8_t *at, uint32_t len, uint32_t header_bytes,
-			       struct iovec *run)
-{
-	/* some of it may be the first of the frame */
-	const uint64_t header[2] = { guest_read64(at), guest_read64(at + 8) };
-
-	if (__builtin_expect((uint16_t)header[0] != NET_PLAIN, 0) &&
-	    !vnet_read(p, (const uint8_t *)header, header_bytes))
-		return false;
-	at += header_bytes;
-	p->x.len = len;
-	if (len <= PACKET_HEAD) {
-		copy_short(p->x.data, at, len);
-		p->x.linear = len;
-		return true;
-	}
-	memcpy(p->x.data, at, PACKET_HEAD);
-	p->x.linear = PACKET_HEAD;
-	*run = (struct iovec){ at + PACKET_HEAD, len - PACKET_HEAD };
-	p->tail = run;
-	p->tail_count = 1;
-	return true;
-}
-
 /* So many pieces that they are put into one: a packet of another shape takes the place of *p. */
 static bool put_together(struct packet **p, struct reading *r, uint32_t len)
 {
@@ -174,23 +149,70 @@ struct receiving {
 	struct vhost_batch *batch;
 	uint32_t header_bytes;
 	uint32_t run_count;
-	uint64_t bytes;
+	uint64_t bytes; /* of good packets */
 };
 
-/* False: not a packet that can be; the descriptors go back all the same. */
-static inline bool fill(struct receiving *rx, const struct vring_chain *c, struct packet **p)
+static bool is_length_possible(uint32_t len)
 {
-	struct iovec *runs = &rx->batch->runs[rx->run_count];
-	const uint32_t len = c->len - rx->header_bytes;
+	return len - FRAME_MIN <= (uint32_t)PACKET_MAX - FRAME_MIN;
+}
 
-	if (len - FRAME_MIN > (uint32_t)PACKET_MAX - FRAME_MIN)
-		return false;
-	if (c->count == 1 ? !fill_single(*p, c->at, len, rx->header_bytes, runs)
-			  : !fill_any(p, c, &rx->st.segments[c->first], rx->header_bytes, runs))
+/* False: not a packet that can be; the descriptors go back all the same. */
+static bool fill(struct receiving *rx, const struct vring_chain *c, struct packet **p)
+{
+	const struct vring_segment one = { c->at, c->len };
+	const struct vring_segment *s = c->count == 1 ? &one : &rx->st.segments[c->first];
+
+	if (!is_length_possible(c->len - rx->header_bytes) ||
+	    !fill_any(p, c, s, rx->header_bytes, &rx->batch->runs[rx->run_count]))
 		return false;
 	rx->run_count += (*p)->tail_count;
 	rx->bytes += (*p)->x.len;
 	return true;
+}
+
+/* The frame is in one piece; its first bytes are to be ours.  How many runs stay where they are. */
+static inline uint32_t fill_frame(struct packet *p, uint8_t *frame, uint32_t len, struct iovec *run)
+{
+	p->x.len = len;
+	if (len <= PACKET_HEAD) {
+		copy_short(p->head + XVS_HEADROOM, frame, len);
+		p->x.linear = len;
+		return 0;
+	}
+	memcpy(p->head + XVS_HEADROOM, frame, PACKET_HEAD);
+	p->x.linear = PACKET_HEAD;
+	*run = (struct iovec){ frame + PACKET_HEAD, len - PACKET_HEAD };
+	p->tail = run;
+	p->tail_count = 1;
+	return 1;
+}
+
+/*
+ * Chains of one descriptor whose header says nothing, in a row: nearly all there are.  From packet
+ * 'from' on, up to 'end' or one that is not; which that is.
+ */
+static uint32_t fill_plain(struct receiving *rx, struct packet *const *pkts, uint32_t from,
+			   uint32_t end)
+{
+	const uint32_t header_bytes = rx->header_bytes;
+	const struct vring_chain *chains = rx->st.chains;
+	struct iovec *run = &rx->batch->runs[rx->run_count];
+	uint64_t bytes = 0;
+	uint32_t nr = from;
+
+	for (; nr < end; nr++) {
+		const struct vring_chain *c = &chains[nr];
+		const uint32_t len = c->len - header_bytes;
+
+		if (c->count != 1 || !is_length_possible(len) || guest_read16(c->at) != NET_PLAIN)
+			break;
+		run += fill_frame(pkts[nr], c->at + header_bytes, len, run);
+		bytes += len;
+	}
+	rx->run_count = (uint32_t)(run - rx->batch->runs);
+	rx->bytes += bytes;
+	return nr;
 }
 
 static void count_batch(struct vhost_ring *r, uint32_t packets, uint64_t bytes, uint32_t bad)
@@ -201,20 +223,33 @@ static void count_batch(struct vhost_ring *r, uint32_t packets, uint64_t bytes, 
 		ring_count(&r->bad, bad);
 }
 
-/* Turns the chains that were staged into packets, as far as the pool has any. */
+/* Packets of the chains that were staged, without those that cannot be; how many. */
+static uint32_t fill_all(struct receiving *rx, struct packet **pkts, uint32_t count)
+{
+	uint32_t nr = fill_plain(rx, pkts, 0, count);
+	uint32_t good = nr;
+
+	while (nr < count) {
+		struct packet *p = pkts[nr];
+		uint32_t odd = nr;
+
+		if (fill(rx, &rx->st.chains[nr], &p))
+			pkts[good++] = p;
+		else
+			packet_free(p);
+		nr = fill_plain(rx, pkts, odd + 1, count);
+		memmove(pkts + good, pkts + odd + 1, (nr - odd - 1) * sizeof(struct packet *));
+		good += nr - odd - 1;
+	}
+	return good;
+}
+
+/* As far as the pool has any. */
 static uint32_t receive(struct receiving *rx, struct pool *pool, struct packet **out)
 {
 	uint32_t got = packet_new_burst(pool, out, rx->st.chain_count);
-	uint32_t good = 0;
+	uint32_t good = fill_all(rx, out, got);
 
-	for (uint32_t i = 0; i < got; i++) {
-		struct packet *p = out[i];
-
-		if (fill(rx, &rx->st.chains[i], &p))
-			out[good++] = p;
-		else
-			packet_free(p);
-	}
 	rx->batch->count = got;
 	count_batch(rx->vr.ring, good, rx->bytes, got - good);
 	return good;

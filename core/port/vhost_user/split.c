@@ -38,24 +38,27 @@ uint16_t split_used(const struct vring *vr)
 	return ring_read16(vr->at->device + IDX_AT, __ATOMIC_RELAXED);
 }
 
-/* They are not checked yet when their descriptors are asked for: to ask for nothing does no harm. */
+/*
+ * Read once, in up to two pieces.  Descriptors are asked for before all heads are known to be good:
+ * to ask for what is not there does no harm.
+ */
 static bool read_heads(const struct vring *vr, uint16_t position, uint16_t *heads, uint32_t count)
 {
 	const uint8_t *ring = vr->at->driver + RING_AT;
 	const uint8_t *table = vr->at->desc;
-	uint32_t mask = vr->at->size - 1u;
+	const uint32_t size = vr->at->size;
+	const uint32_t from = position & (size - 1u);
+	const uint32_t first = count < size - from ? count : size - from;
 	uint32_t all = 0;
 
+	memcpy(heads, ring + from * sizeof(*heads), first * sizeof(*heads));
+	memcpy(heads + first, ring, (count - first) * sizeof(*heads));
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t head =
-			ring_read16(ring + 2 * (size_t)((position + i) & mask), __ATOMIC_RELAXED);
-
-		__builtin_prefetch(table + (size_t)head * DESC_BYTES);
-		heads[i] = (uint16_t)head;
-		all |= head;
+		__builtin_prefetch(table + (size_t)heads[i] * DESC_BYTES);
+		all |= heads[i];
 	}
 	/* a size is a power of two, so any head that is too large shows in 'all' */
-	if (all <= mask)
+	if (all < size)
 		return true;
 	vhost_break(vr->device, "a head is no descriptor of its ring");
 	return false;

@@ -129,48 +129,6 @@ static void make_header(const struct tx_job *j, const struct packet *p, uint32_t
 	memcpy(header + 10, &merged, sizeof(merged));
 }
 
-static bool is_plain(const struct packet *p)
-{
-	return p->x.gso_type == 0 && !(p->x.flags & (XVS_PKT_CSUM_TODO | XVS_PKT_CSUM_OK));
-}
-
-/* In front of a frame that is in one piece with it. */
-static inline void put_header(const struct tx_job *j, const struct packet *p, uint8_t *to)
-{
-	static const uint8_t plain[VNET_BYTES] = { [10] = 1 };
-	uint8_t header[VNET_BYTES];
-	const uint8_t *from = plain;
-
-	if (!is_plain(p)) {
-		make_header(j, p, 1, header);
-		from = header;
-	}
-	memcpy(to, from, VNET_BYTES_LEGACY);
-	if (j->header_bytes == VNET_BYTES)
-		memcpy(to + VNET_BYTES_LEGACY, from + VNET_BYTES_LEGACY, 2);
-}
-
-static uint8_t *put_run(uint8_t *to, const uint8_t *from, size_t len)
-{
-	copy_bytes(to, from, len);
-	return to + len;
-}
-
-static void put_runs(uint8_t *to, const struct packet *p)
-{
-	to = put_run(to, p->rest.iov_base, p->rest.iov_len);
-	for (uint32_t i = 0; i < p->tail_count; i++)
-		to = put_run(to, p->tail[i].iov_base, p->tail[i].iov_len);
-}
-
-/* Into one piece of memory that is known to be large enough. */
-static inline void put_packet(uint8_t *to, const struct packet *p)
-{
-	copy_bytes(to, p->x.data, p->x.linear);
-	if (p->x.linear != p->x.len)
-		put_runs(to + p->x.linear, p);
-}
-
 /* Where in the chains of one packet we are. */
 struct writing {
 	struct tx_job *job;
@@ -245,40 +203,86 @@ static void copy_any(struct tx_job *j, const struct packet *p, const struct tx_p
 	write_frame(&w, p);
 }
 
-/* One chain of one piece, and no tag to put in: nearly all there are. */
-static inline void copy_packet(struct tx_job *j, const struct packet *p, const struct tx_plan *to)
+static uint8_t *put_run(uint8_t *to, const uint8_t *from, size_t len)
 {
-	const struct vring_chain *c = &j->st.chains[to->first];
-	uint32_t len = j->header_bytes + p->x.len;
+	copy_bytes(to, from, len);
+	return to + len;
+}
 
-	if (__builtin_expect(to->count != 1 || c->count != 1 || p->x.flags & XVS_PKT_VLAN, 0)) {
-		copy_any(j, p, to);
-		return;
+static void put_runs(uint8_t *to, const struct packet *p)
+{
+	to = put_run(to, p->rest.iov_base, p->rest.iov_len);
+	for (uint32_t i = 0; i < p->tail_count; i++)
+		to = put_run(to, p->tail[i].iov_base, p->tail[i].iov_len);
+}
+
+/* A header that says nothing but that the packet has one buffer, where it has a place for that. */
+static inline void put_plain_header(uint8_t *to, uint32_t header_bytes)
+{
+	static const uint8_t header[VNET_BYTES] = { [10] = 1 };
+
+	memcpy(to, header, VNET_BYTES_LEGACY - 2);
+	if (header_bytes == VNET_BYTES)
+		memcpy(to + VNET_BYTES_LEGACY - 2, header + VNET_BYTES_LEGACY - 2, 4);
+	else
+		memcpy(to + VNET_BYTES_LEGACY - 2, header, 2);
+}
+
+/* Nothing for the header to say, and no tag to put in. */
+static inline bool is_plain(const struct packet *p)
+{
+	return !(p->x.flags & (XVS_PKT_CSUM_TODO | XVS_PKT_CSUM_OK | XVS_PKT_VLAN)) &&
+	       p->x.gso_type == 0;
+}
+
+/*
+ * Plain packets that go into one piece each, in a row: nearly all there are.  From packet 'from' on,
+ * up to the last one planned or one that is not; which that is.
+ */
+static uint32_t copy_plain_ones(struct tx_job *j, struct packet *const *pkts, uint32_t from)
+{
+	const uint32_t planned = j->vr.logs ? 0 : j->planned;
+	const uint32_t header_bytes = j->header_bytes;
+	const struct vring_chain *chains = j->st.chains;
+	struct vhost_used *used = j->st.used;
+	uint64_t bytes = 0;
+	uint32_t nr = from;
+
+	for (; nr < planned; nr++) {
+		const struct packet *p = pkts[j->packets[nr]];
+		const struct tx_plan plan = j->plans[nr];
+		const struct vring_chain *c = &chains[plan.first];
+		uint8_t *to = c->at;
+
+		if (plan.count != 1 || c->count != 1 || !is_plain(p))
+			break;
+		put_plain_header(to, header_bytes);
+		to += header_bytes;
+		copy_bytes(to, p->x.data, p->x.linear);
+		if (p->x.linear != p->x.len)
+			put_runs(to + p->x.linear, p);
+		used[plan.first].len = header_bytes + p->x.len;
+		bytes += p->x.len;
 	}
-	put_header(j, p, c->at);
-	put_packet(c->at + j->header_bytes, p);
-	j->st.used[to->first].len = len;
-	if (j->vr.logs)
-		vhost_log_bytes(j->vr.view, c->at, len);
+	j->sent += nr - from;
+	j->sent_bytes += bytes;
+	return nr;
 }
 
 static void copy_planned(struct tx_job *j, struct packet *const *pkts)
 {
-	const uint32_t planned = j->planned;
-	uint32_t sent = 0;
-	uint64_t bytes = 0;
+	j->sent = 0;
+	j->sent_bytes = 0;
+	for (uint32_t nr = copy_plain_ones(j, pkts, 0); nr < j->planned;
+	     nr = copy_plain_ones(j, pkts, nr + 1)) {
+		const struct packet *p = pkts[j->packets[nr]];
 
-	for (uint32_t i = 0; i < planned; i++) {
-		const struct packet *p = pkts[j->packets[i]];
-
-		if (!j->plans[i].count)
+		if (!j->plans[nr].count)
 			continue;
-		copy_packet(j, p, &j->plans[i]);
-		sent++;
-		bytes += p->x.len;
+		copy_any(j, p, &j->plans[nr]);
+		j->sent++;
+		j->sent_bytes += p->x.len;
 	}
-	j->sent = sent;
-	j->sent_bytes = bytes;
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------ */

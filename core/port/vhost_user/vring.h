@@ -92,6 +92,15 @@ static inline uint64_t guest_read64(const void *at)
 	return v;
 }
 
+static inline uint16_t guest_read16(const void *at)
+{
+	uint16_t v;
+
+	memcpy(&v, at, sizeof(v));
+	__asm__ volatile("" : "+r"(v));
+	return v;
+}
+
 static inline uint16_t ring_read16(const uint8_t *at, int order)
 {
 	return __atomic_load_n((const uint16_t *)(const void *)at, order);
