@@ -45,7 +45,8 @@
 	X(REASON_CONN_UNRELATED, "conn-unrelated", "ICMP error about no known connection") \
 	X(REASON_FRAGMENT, "fragment", \
 	  "fragment without a usable first one, overlapping, or waited too long") \
-	X(REASON_SHUTDOWN, "shutdown", "the switch or the port was closing")
+	X(REASON_SHUTDOWN, "shutdown", "the switch or the port was closing") \
+	X(REASON_PRIVATE_VLAN, "private-vlan", "the private VLAN keeps the exit port apart")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

@@ -7,10 +7,14 @@
  */
 #include "path/worker.h"
 
+static bool is_listed(const struct port_conf *conf, uint32_t vid)
+{
+	return vid < 4095 && (conf->allowed[vid / 64] >> (vid % 64) & 1);
+}
+
 static bool tag_is_allowed(const struct port_conf *conf, uint32_t vid)
 {
-	return conf->is_trunk && vid < 4095 &&
-	       (conf->all_tags || (conf->allowed[vid / 64] >> (vid % 64) & 1));
+	return conf->is_trunk && ((conf->all_tags && vid < 4095) || is_listed(conf, vid));
 }
 
 /* The segment of one packet; false: its tag may not enter here. */
@@ -28,6 +32,9 @@ bool admit_tag(const struct port_conf *conf, struct packet *p)
 
 bool segment_is_carried(const struct port_conf *conf, uint32_t segment)
 {
+	/* what an isolated port sends, it does not get */
+	if (conf->is_private)
+		return is_listed(conf, segment);
 	return segment == conf->segment || tag_is_allowed(conf, segment);
 }
 

@@ -32,7 +32,7 @@ static uint16_t refuse(const struct port_conf *in, const struct port_conf *out, 
 	if (!out->is_open)
 		return REASON_EXIT_CLOSED;
 	if (!segment_is_carried(out, segment))
-		return REASON_VLAN;
+		return out->is_private ? REASON_PRIVATE_VLAN : REASON_VLAN;
 	return REASON_NONE;
 }
 

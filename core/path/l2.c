@@ -78,6 +78,8 @@ void l2_finish(struct l2 *l2)
 	}
 	free(l2->table);
 	free(l2->learning);
+	free(l2->shares);
+	l2->shares = NULL;
 	l2->table = NULL;
 	l2->learning = NULL;
 }
@@ -99,10 +101,18 @@ static struct l2_entry **find(struct l2_table *t, uint32_t segment, const uint8_
 	}
 }
 
+/* Under which segment the addresses of this one are filed. */
+static uint32_t filing(const struct l2 *l2, uint32_t segment)
+{
+	const uint16_t *shares = rcu_read(&l2->shares);
+
+	return shares && segment < L2_SEGMENTS ? shares[segment] : segment;
+}
+
 struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t mac[6])
 {
 	struct l2_table *t = rcu_read(&l2->table);
-	struct l2_entry **place = find(t, segment, mac);
+	struct l2_entry **place = find(t, filing(l2, segment), mac);
 	struct l2_entry *e;
 
 	if (!place)
@@ -249,7 +259,8 @@ static bool move(struct l2 *l2, struct l2_entry **place, struct path_port *port,
 bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
 	      uint32_t limit, uint64_t now_ns, bool *limited)
 {
-	struct l2_entry **place = find(l2->table, segment, mac);
+	uint32_t filed = filing(l2, segment);
+	struct l2_entry **place = find(l2->table, filed, mac);
 	struct l2_entry **any = find(l2->table, L2_ANY, mac);
 	struct l2_entry *e;
 
@@ -266,7 +277,7 @@ bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path
 	}
 	if (place)
 		return move(l2, place, port, now_ns);
-	e = entry_create(segment, mac, port);
+	e = entry_create(filed, mac, port);
 	if (!e || !make_room(l2)) {
 		free(e);
 		return false;
@@ -323,6 +334,34 @@ void l2_forget_port(struct l2 *l2, struct path_port *port,
 		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
 {
 	remove_if(l2, is_of_port, port, fn, arg);
+}
+
+static bool is_learned(const struct l2_entry *e, void *ctx)
+{
+	(void)ctx;
+	return !e->is_static;
+}
+
+static bool shares_equal(const uint16_t *a, const uint16_t *b)
+{
+	if (!a || !b)
+		return a == b;
+	return memcmp(a, b, L2_SEGMENTS * sizeof(*a)) == 0;
+}
+
+bool l2_share(struct l2 *l2, uint16_t *shares)
+{
+	uint16_t *old = l2->shares;
+
+	if (shares_equal(old, shares)) {
+		free(shares);
+		return false;
+	}
+	rcu_publish(&l2->shares, shares);
+	if (old)
+		rcu_free(old);
+	remove_if(l2, is_learned, NULL, NULL, NULL);
+	return true;
 }
 
 void l2_list(const struct l2 *l2, void (*fn)(void *arg, const struct l2_info *info), void *arg)

@@ -17,20 +17,29 @@ struct l2_table;
 
 struct l2 {
 	struct l2_table *table;       /* published, replaced when it grows */
+	uint16_t *shares;             /* published; see l2_share() */
 	struct l2_learning *learning; /* control thread: ages, counts, holds */
 };
 
-enum { L2_LEARNED_MAX = 65536 };
+enum { L2_LEARNED_MAX = 65536, L2_SEGMENTS = 4096 };
 
 int l2_init(struct l2 *l2);    /* 0 or -ENOMEM */
 void l2_finish(struct l2 *l2); /* no reader is left */
+
+/*
+ * [control] The segments of a private VLAN have their addresses in common (shared VLAN learning,
+ * IEEE 802.1Q 8.8.8): shares[segment] is the one under which an address is filed; NULL: each under
+ * its own.  'shares' has L2_SEGMENTS elements and is taken.  What was learned goes if it differs from before.
+ * True: it does.
+ */
+bool l2_share(struct l2 *l2, uint16_t *shares);
 
 /* [worker] The port, or NULL: not known. */
 struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t mac[6]);
 
 /*
- * [control] Static entry.  -EEXIST: another port has it in this segment (named by the caller).
- * segment L2_ANY: in every segment (a trunk port's adapter).
+ * [control] Static entry, under the segment of filing.  -EEXIST: another port has it in this segment
+ * (named by the caller).  segment L2_ANY: in every segment (a trunk port's adapter).
  */
 enum { L2_ANY = 0xffff };
 int l2_add_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port);

@@ -117,6 +117,7 @@ struct port_conf {
 	bool is_open;    /* born false: all policies in force, required instances there */
 	bool is_blocked; /* by the operator */
 	bool is_trunk;
+	bool is_private; /* of a private VLAN: gets what is in 'allowed', untagged */
 	bool learns; /* source addresses are reported to l2 */
 	uint32_t learn_limit;
 	bool all_tags;          /* trunk: every VLAN allowed */
@@ -125,7 +126,7 @@ struct port_conf {
 	uint32_t mtu;           /* largest L3 packet out; 0: not checked */
 	uint64_t new_flow_rate; /* a second; 0: unlimited */
 	uint64_t new_flow_burst;
-	uint64_t allowed[64]; /* trunk: bitmap of VLANs */
+	uint64_t allowed[64]; /* trunk, private: bitmap of VLANs */
 	struct chain ingress, egress;
 };
 

@@ -4,9 +4,13 @@
  */
 #include "policy/builtin.h"
 
-enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256 };
+enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256, MTU_MAX = 65535 };
 
-static const char *const mode_names[] = { [VLAN_ACCESS] = "access", [VLAN_TRUNK] = "trunk" };
+static const char *const mode_names[] = {
+	[VLAN_ACCESS] = "access",           [VLAN_TRUNK] = "trunk",
+	[VLAN_ISOLATED] = "isolated",       [VLAN_COMMUNITY] = "community",
+	[VLAN_PROMISCUOUS] = "promiscuous",
+};
 
 static const struct xvs_field range_fields[] = {
 	{
@@ -32,7 +36,7 @@ static const struct xvs_field range_fields[] = {
 static const struct xvs_field vlan_fields[] = {
 	{
 		.name = "mode",
-		.help = "An access port is in one VLAN and sends untagged; a trunk carries tags",
+		.help = "Access ports send untagged, trunks carry tags; others are of a private VLAN",
 		.offset = offsetof(struct policy_vlan, mode),
 		.type = XVS_ENUM,
 		.dflt = VLAN_ACCESS,
@@ -61,6 +65,29 @@ static const struct xvs_field vlan_fields[] = {
 		.fields = XVS_TABLE(range_fields),
 		.element_bytes = sizeof(struct vlan_range),
 	},
+	{
+		.name = "primary",
+		.help = "Primary VLAN of a private one: what promiscuous ports send in",
+		.offset = offsetof(struct policy_vlan, primary),
+		.type = XVS_U32,
+		.max = VLAN_MAX,
+	},
+	{
+		.name = "secondary",
+		.help = "VLAN inside the primary one that an isolated or community port sends in",
+		.offset = offsetof(struct policy_vlan, secondary),
+		.type = XVS_U32,
+		.max = VLAN_MAX,
+	},
+	{
+		.name = "secondaries",
+		.help = "Secondary VLANs whose packets a promiscuous port gets",
+		.offset = offsetof(struct policy_vlan, secondaries),
+		.type = XVS_LIST,
+		.max = VLAN_RANGES_MAX,
+		.fields = XVS_TABLE(range_fields),
+		.element_bytes = sizeof(struct vlan_range),
+	},
 };
 
 const struct xvs_feature builtin_vlan = {
@@ -71,6 +98,32 @@ const struct xvs_feature builtin_vlan = {
 	.scope = XVS_PER_PORT,
 	.kind = XVS_SETTING,
 	.fields = XVS_TABLE(vlan_fields),
+};
+
+static const struct xvs_field port_fields[] = {
+	{
+		.name = "blocked",
+		.help = "Nothing comes in and nothing goes out",
+		.offset = offsetof(struct policy_port, blocked),
+		.type = XVS_BOOL,
+	},
+	{
+		.name = "mtu",
+		.help = "Largest layer 3 packet that is sent to the port; not given: as its device says",
+		.offset = offsetof(struct policy_port, mtu),
+		.type = XVS_U32,
+		.max = MTU_MAX,
+	},
+};
+
+const struct xvs_feature builtin_port = {
+	.size = sizeof(struct xvs_feature),
+	.bytes = sizeof(struct policy_port),
+	.id = "xvs.port/1",
+	.summary = "Blocking of a port, and its largest packet",
+	.scope = XVS_PER_PORT,
+	.kind = XVS_SETTING,
+	.fields = XVS_TABLE(port_fields),
 };
 
 static const struct xvs_field learning_fields[] = {
@@ -170,5 +223,6 @@ const struct xvs_feature builtin_connections = {
 };
 
 const struct xvs_feature *const builtin_features[] = {
-	&builtin_vlan, &builtin_learning, &builtin_new_flows, &builtin_connections, NULL,
+	&builtin_vlan,      &builtin_port,        &builtin_learning,
+	&builtin_new_flows, &builtin_connections, NULL,
 };

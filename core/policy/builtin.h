@@ -7,7 +7,14 @@
 
 #include "xvs/extension.h"
 
-enum vlan_mode { VLAN_ACCESS = 0, VLAN_TRUNK = 1 };
+enum vlan_mode {
+	VLAN_ACCESS = 0,
+	VLAN_TRUNK = 1,
+	/* of a private VLAN (RFC 5517): a primary one, and secondary ones inside of it */
+	VLAN_ISOLATED = 2,
+	VLAN_COMMUNITY = 3,
+	VLAN_PROMISCUOUS = 4,
+};
 
 struct vlan_range {
 	uint32_t first, last; /* 1..4094 */
@@ -15,11 +22,27 @@ struct vlan_range {
 
 /* "xvs.vlan/1", per port.  Without it: guest and host ports access 0; uplinks trunk for all, native 0. */
 struct policy_vlan {
-	uint32_t mode;   /* enum vlan_mode; names "access", "trunk" */
-	uint32_t vlan;   /* access: 0..4094; 0: untagged segment */
-	uint32_t native; /* trunk: segment of untagged packets, 0..4094 */
-	uint32_t pad;
+	uint32_t mode;            /* enum vlan_mode; names "access", "trunk", "isolated", ... */
+	uint32_t vlan;            /* access: 0..4094; 0: untagged segment */
+	uint32_t native;          /* trunk: segment of untagged packets, 0..4094 */
+	uint32_t primary;         /* of a private VLAN, 1..4094 */
 	struct xvs_table allowed; /* trunk: struct vlan_range {first, last}; empty: all */
+	uint32_t secondary;       /* isolated, community: what its packets are in */
+	uint32_t pad;
+	struct xvs_table secondaries; /* promiscuous: struct vlan_range it exchanges packets with */
+};
+
+static inline bool vlan_is_private(const struct policy_vlan *vlan)
+{
+	return vlan->mode == VLAN_ISOLATED || vlan->mode == VLAN_COMMUNITY ||
+	       vlan->mode == VLAN_PROMISCUOUS;
+}
+
+/* "xvs.port/1", per port. */
+struct policy_port {
+	bool blocked; /* lets nothing through, in either direction */
+	uint8_t pad[3];
+	uint32_t mtu; /* largest layer 3 packet sent to it; 0: as its device says */
 };
 
 /* "xvs.learning/1", per port: learn source MACs here. */
@@ -42,7 +65,7 @@ struct policy_connections {
 	uint32_t half_open; /* 1..1048576, default 4096 */
 };
 
-extern const struct xvs_feature builtin_vlan, builtin_learning, builtin_new_flows,
+extern const struct xvs_feature builtin_vlan, builtin_port, builtin_learning, builtin_new_flows,
 	builtin_connections;
 
 /* [any] All of them, NULL-terminated. */

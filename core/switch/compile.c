@@ -22,18 +22,33 @@ void reasons_add(struct reasons *r, const char *format, ...)
 	va_end(args);
 }
 
-static void allow_tags(const struct policy_vlan *vlan, struct port_conf *conf)
+static void allow(struct port_conf *conf, uint32_t tag)
 {
-	const char *range = vlan->allowed.items;
+	conf->allowed[tag / 64] |= UINT64_C(1) << (tag % 64);
+}
 
-	conf->all_tags = vlan->allowed.count == 0;
-	for (uint32_t i = 0; i < vlan->allowed.count; i++, range += vlan->allowed.stride) {
+static void allow_ranges(struct port_conf *conf, const struct xvs_table *ranges)
+{
+	const char *range = ranges->items;
+
+	for (uint32_t i = 0; i < ranges->count; i++, range += ranges->stride) {
 		struct vlan_range r;
 
 		memcpy(&r, range, sizeof(r));
 		for (uint32_t tag = r.first; tag <= r.last && tag < 4096; tag++)
-			conf->allowed[tag / 64] |= UINT64_C(1) << (tag % 64);
+			allow(conf, tag);
 	}
+}
+
+/* Which of its primary and secondary VLANs it gets: RFC 5517, section 3. */
+static void allow_private(struct port_conf *conf, const struct policy_vlan *vlan)
+{
+	conf->is_private = true;
+	allow(conf, vlan->primary);
+	if (vlan->mode == VLAN_COMMUNITY)
+		allow(conf, vlan->secondary);
+	else if (vlan->mode == VLAN_PROMISCUOUS)
+		allow_ranges(conf, &vlan->secondaries);
 }
 
 static void compile_segment(const struct port *p, struct port_conf *conf)
@@ -42,16 +57,18 @@ static void compile_segment(const struct port *p, struct port_conf *conf)
 
 	conf->is_trunk = port_is_trunk(p);
 	conf->segment = port_segment(p);
+	if (vlan && vlan_is_private(vlan))
+		allow_private(conf, vlan);
 	if (!conf->is_trunk)
 		return;
+	conf->all_tags = !vlan || vlan->allowed.count == 0;
 	if (vlan)
-		allow_tags(vlan, conf);
-	else
-		conf->all_tags = true;
+		allow_ranges(conf, &vlan->allowed);
 }
 
 static void compile_limits(const struct port *p, struct port_conf *conf)
 {
+	const struct policy_port *port = settings_bytes(&p->settings, builtin_port.id);
 	const struct policy_learning *learning = settings_bytes(&p->settings, builtin_learning.id);
 	const struct policy_new_flows *new_flows =
 		settings_bytes(&p->settings, builtin_new_flows.id);
@@ -59,6 +76,8 @@ static void compile_limits(const struct port *p, struct port_conf *conf)
 	conf->learns = learning && learning->enabled;
 	conf->learn_limit = learning ? learning->limit : 0;
 	conf->mtu = p->backend ? p->backend->mtu : 0;
+	if (port && port->mtu && (!conf->mtu || port->mtu < conf->mtu))
+		conf->mtu = port->mtu;
 	if (new_flows) {
 		conf->new_flow_rate = new_flows->per_second;
 		conf->new_flow_burst = new_flows->burst;
@@ -168,12 +187,12 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	conf->sw = p->sw->path_switch;
 	conf->backend = p->backend;
 	conf->role = roles[p->spec.role];
-	conf->is_blocked = p->is_blocked;
+	conf->is_blocked = port_is_blocked(p);
 	compile_segment(p, conf);
 	compile_limits(p, conf);
 	compile_chains(p, conf);
 	find_reasons(p, conf, reasons);
-	conf->is_open = reasons->count == 0 && !p->is_blocked;
+	conf->is_open = reasons->count == 0 && !conf->is_blocked;
 }
 
 void vswitch_compile_nowhere(const struct vswitch *sw, struct port_conf *conf)

@@ -21,7 +21,7 @@ void vswitch_invalidate(const struct vswitch *sw)
 /* What the entry should be; false: none. */
 static bool wanted_entry(const struct port *p, uint32_t *segment, uint8_t mac[6])
 {
-	*segment = port_is_trunk(p) ? (uint32_t)L2_ANY : port_segment(p);
+	*segment = settings_filing(&p->settings);
 	return p->path_port && port_has_mac(p, mac);
 }
 

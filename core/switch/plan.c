@@ -66,6 +66,7 @@ static void plan_switch_finish(struct plan_switch *ps)
 		settings_finish(&ps->ports[i].settings);
 	free(ps->members);
 	free(ps->ports);
+	free(ps->shares);
 }
 
 void plan_destroy(struct plan *p)
@@ -199,15 +200,6 @@ static int add_ports(struct plan *p, struct plan_switch *ps)
 	return 0;
 }
 
-static uint32_t segment_of(const struct plan_port *pp)
-{
-	const struct policy_vlan *vlan = settings_bytes(&pp->settings, builtin_vlan.id);
-
-	if (!vlan)
-		return 0;
-	return vlan->mode == VLAN_TRUNK ? (uint32_t)L2_ANY : vlan->vlan;
-}
-
 static void check_address(struct plan *p, const struct plan_switch *ps, size_t idx)
 {
 	const struct plan_port *pp = &ps->ports[idx];
@@ -218,7 +210,7 @@ static void check_address(struct plan *p, const struct plan_switch *ps, size_t i
 
 		if (!pp->spec->has_mac || !other->spec->has_mac ||
 		    memcmp(pp->spec->mac, other->spec->mac, 6) != 0 ||
-		    segment_of(pp) != segment_of(other))
+		    settings_filing(&pp->settings) != settings_filing(&other->settings))
 			continue;
 		plan_error(p, pp->spec->at,
 			   "port %s/%s: address %s belongs to port %s in the same segment",
@@ -271,7 +263,8 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 		if (text_equal(p->switches[i].spec->name, spec->name))
 			plan_error(p, spec->at, "switch %s: the name is taken by another switch",
 				   spec->name);
-	if (plan_chain(p, ps) < 0 || add_ports(p, ps) < 0 || plan_policies(p, ps) < 0)
+	if (plan_chain(p, ps) < 0 || add_ports(p, ps) < 0 || plan_policies(p, ps) < 0 ||
+	    plan_private(p, ps) < 0)
 		return -ENOMEM;
 	pair_ports(p, ps);
 	for (size_t i = 0; i < ps->port_count; i++)

@@ -44,6 +44,7 @@ struct plan_switch {
 	size_t member_count;
 	struct plan_port *ports;
 	size_t port_count;
+	uint16_t *shares; /* for l2_share(); NULL: no private VLAN */
 };
 
 struct plan {
@@ -76,6 +77,8 @@ bool plan_member_stands(const struct plan_member *pm, const struct settings *set
 int plan_chain(struct plan *p, struct plan_switch *ps);
 /* plan_policy.c: values of switch scope, then those of each port. */
 int plan_policies(struct plan *p, struct plan_switch *ps);
+/* plan_private.c: private VLANs, by the policies of all ports. */
+int plan_private(struct plan *p, struct plan_switch *ps);
 
 /* Adds an error unless one at the same place of the document is there already. */
 void plan_error(struct plan *p, struct position at, const char *format, ...)

@@ -211,12 +211,40 @@ uint32_t settings_segment(const struct settings *s)
 
 	if (!vlan)
 		return 0;
-	return vlan->mode == VLAN_TRUNK ? vlan->native : vlan->vlan;
+	switch (vlan->mode) {
+	case VLAN_TRUNK:
+		return vlan->native;
+	case VLAN_ISOLATED:
+	case VLAN_COMMUNITY:
+		return vlan->secondary;
+	case VLAN_PROMISCUOUS:
+		return vlan->primary;
+	default:
+		return vlan->vlan;
+	}
+}
+
+uint32_t settings_filing(const struct settings *s)
+{
+	const struct policy_vlan *vlan = settings_bytes(s, builtin_vlan.id);
+
+	if (!vlan)
+		return 0;
+	if (vlan->mode == VLAN_TRUNK)
+		return L2_ANY;
+	return vlan_is_private(vlan) ? vlan->primary : vlan->vlan;
 }
 
 uint32_t port_segment(const struct port *p)
 {
 	return settings_segment(&p->settings);
+}
+
+bool port_is_blocked(const struct port *p)
+{
+	const struct policy_port *policy = settings_bytes(&p->settings, builtin_port.id);
+
+	return p->is_blocked || (policy && policy->blocked);
 }
 
 uint32_t port_mtu(const struct backend_spec *b)

@@ -7,7 +7,7 @@ const char *query_port_state(const struct port *p)
 {
 	if (!p->is_open)
 		return "closed";
-	return p->is_blocked ? "blocked" : "open";
+	return port_is_blocked(p) ? "blocked" : "open";
 }
 
 static json_t *reasons(const struct port *p)
@@ -166,7 +166,7 @@ json_t *world_port_show(struct world *w, const char *target)
 	(void)json_object_set_new(j, "mtu", json_integer(facts.mtu));
 	(void)json_object_set_new(j, "speed_mbps", json_integer(facts.speed_mbps));
 	(void)json_object_set_new(j, "facts", facts_json(p->backend));
-	(void)json_object_set_new(j, "blocked", json_boolean(p->is_blocked));
+	(void)json_object_set_new(j, "blocked", json_boolean(port_is_blocked(p)));
 	(void)json_object_set_new(j, "requires", requires(p));
 	(void)json_object_set_new(j, "ingress", places(conf ? &conf->ingress : &none));
 	(void)json_object_set_new(j, "egress", places(conf ? &conf->egress : &none));

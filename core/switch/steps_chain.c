@@ -144,6 +144,9 @@ static int adopt_switch(struct step *s, struct xvs_error *err)
 	vswitch_compile_nowhere(sw, s->conf);
 	path_switch_nowhere(sw->path_switch, s->conf);
 	s->conf = NULL;
+	if (l2_share(&sw->path_switch->l2, ps->shares))
+		vswitch_invalidate(sw);
+	ps->shares = NULL;
 	return 0;
 }
 

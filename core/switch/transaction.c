@@ -126,7 +126,8 @@ static void begin_ports(const struct world *w)
 		for (size_t n = 0; n < sw->port_count; n++) {
 			const struct port *p = sw->ports[n];
 
-			if (p->is_open && !p->is_blocked && p->path_port && p->backend->ops->begin)
+			if (p->is_open && !port_is_blocked(p) && p->path_port &&
+			    p->backend->ops->begin)
 				p->backend->ops->begin(p->backend);
 		}
 	}

