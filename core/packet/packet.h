@@ -57,7 +57,7 @@ struct packet {
 	uint32_t segment; /* VLAN or private segment; set at ingress from the port's policy */
 	uint16_t tail_count;
 	uint16_t owner; /* instance number that stole or made it; 0: the host's */
-	uint32_t reserved;
+	uint32_t holds; /* so often packet_free() lets it live: see packet_hold() */
 
 	/*
 	 * line 2: where a packet goes on that was set aside.  Whoever sets it aside writes what is
@@ -102,6 +102,15 @@ uint32_t packet_new_burst(struct pool *pool, struct packet **out, uint32_t count
 void packet_free(struct packet *p);
 /* [worker] The same for packets that are all of this pool. */
 void packet_free_burst(struct pool *pool, struct packet *const *pkts, uint32_t count);
+
+/*
+ * [worker] It is freed 'times' times more before it is: once by each port that sends it as it is.
+ * Until then nobody may change what another of them would see.
+ */
+static inline void packet_hold(struct packet *p, uint32_t times)
+{
+	p->holds += times;
+}
 
 /* [worker] fn for each packet in use with this owner; fn may free it. */
 void pool_each_owned(struct pool *pool, uint16_t owner, void (*fn)(void *arg, struct packet *p),

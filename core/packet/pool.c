@@ -150,20 +150,25 @@ void packet_free(struct packet *p)
 void packet_free_burst(struct pool *pool, struct packet *const *pkts, uint32_t count)
 {
 	struct packet **top = pool->free_packets + pool->free_count;
+	uint32_t freed = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *p = pkts[i];
 
+		if (p->holds) {
+			p->holds--;
+			continue;
+		}
 		if (p->buffer)
 			buffer_put(pool, p->buffer);
 		if (p->shared)
 			buffer_put(pool, p->shared);
 		p->x.host = NULL; /* who still holds it holds an invented one */
-		top[i] = p;
+		top[freed++] = p;
 		ASAN_POISON_MEMORY_REGION(p->head, sizeof(p->head));
 	}
-	pool->free_count += count;
-	pool->packets.left += count;
+	pool->free_count += freed;
+	pool->packets.left += freed;
 }
 
 void pool_each_owned(struct pool *pool, uint16_t owner, void (*fn)(void *arg, struct packet *p),

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * output.c - packets are split by exit port: one packet bound for three ports becomes three, which
- * share their bytes.  Each exit gathers a burst and runs its egress chain over it.
+ * output.c - packets are split by exit port.  Each exit gathers a burst and runs its egress chain
+ * over it.
+ *
+ * One packet bound for three ports becomes three, which share their bytes; or where none of the
+ * ports has anything to do to it, as with most mirrors and floods, it stays one that is sent three
+ * times.
  */
 #include "path/worker.h"
+
+static bool has_tag(const struct packet *p)
+{
+	return (p->x.flags & (XVS_PKT_VLAN | XVS_PKT_SVLAN)) != 0;
+}
 
 void output_tag(const struct port_conf *conf, struct packet *p)
 {
@@ -65,6 +74,20 @@ static void exit_room(struct path_worker *w, struct exit *x)
 		return;
 	output_flush_exit(w, x);
 	exit_open(w, x, x->conf);
+}
+
+/* Packet i of a burst, whose leg there was judged on this very configuration.  There is room. */
+static void exit_put(struct exit *x, const struct burst *from, uint32_t i, struct flow_leg *leg,
+		     bool is_plain)
+{
+	struct burst *b = &x->burst;
+
+	b->pkts[b->count] = from->pkts[i];
+	b->entries[b->count] = from->entries[i];
+	b->legs[b->count] = leg;
+	b->plain |= (uint64_t)is_plain << b->count;
+	b->fresh |= (from->fresh >> i & 1) << b->count;
+	b->count++;
 }
 
 /* Legs that were not judged on this very configuration are looked up at the egress place. */
@@ -233,6 +256,90 @@ static uint64_t output_copies(struct burst *b, uint64_t rest)
 	return rest & ~run;
 }
 
+/* ---- one packet for several ports ------------------------------------------------------------ */
+
+/* The ports of packets that all of them take as they are. */
+struct fan {
+	struct port_conf *confs[FLOW_OUTS];
+	uint32_t count;
+	uint32_t segment;
+};
+
+/* An exit that changes nothing of untagged packets of a segment, and is still what was judged. */
+static struct port_conf *exit_as_is(const struct path_worker *w, const struct flow_leg *leg,
+				    uint32_t segment)
+{
+	const struct path_port *port = path_port_of(w->path, leg->port);
+	struct port_conf *conf = port ? rcu_read(&port->conf) : NULL;
+	bool wants_tag = conf && conf->is_trunk && conf->segment != segment;
+
+	return conf == leg->conf && !leg->events && !wants_tag ? conf : NULL;
+}
+
+/* Where packet i goes; false: at some exit something happens to it. */
+static bool fan_open(struct fan *f, const struct burst *b, uint32_t i)
+{
+	struct flow_entry *e = b->entries[i];
+
+	f->segment = b->pkts[i]->segment;
+	for (f->count = 0; f->count < e->out_count; f->count++) {
+		f->confs[f->count] = exit_as_is(b->worker, flow_out(e, f->count), f->segment);
+		if (!f->confs[f->count])
+			return false;
+	}
+	return !has_tag(b->pkts[i]);
+}
+
+/* Does packet i go the same way as those before it? */
+static bool fan_takes(const struct fan *f, const struct burst *b, uint32_t i)
+{
+	struct flow_entry *e = b->entries[i];
+	bool is_same = e->exit == FLOW_EXIT_LEGS && e->out_count == f->count &&
+		       !(b->dynamic >> i & 1) && !has_tag(b->pkts[i]) &&
+		       b->pkts[i]->segment == f->segment;
+
+	for (uint32_t n = 0; is_same && n < f->count; n++)
+		is_same = flow_out(e, n)->conf == f->confs[n] && !flow_out(e, n)->events;
+	return is_same;
+}
+
+/* Each is a copy to who counts: the port that it came from, and the one that sends it. */
+static void push_fan(struct burst *b, uint64_t run, const struct fan *f)
+{
+	struct path_worker *w = b->worker;
+	uint32_t copies = f->count - 1;
+
+	counter_add(&w->w.shard->ports[b->conf->port->id].copied,
+		    (uint64_t)__builtin_popcountll(run) * copies);
+	for (XVS_EACH(i, run))
+		packet_hold(b->pkts[i], copies);
+	for (uint32_t n = 0; n < f->count; n++) {
+		struct exit *x = exit_for(w, f->confs[n]);
+
+		for (XVS_EACH(k, run)) {
+			exit_room(w, x);
+			exit_put(x, b, (uint32_t)k, flow_out(b->entries[k], n), true);
+		}
+	}
+}
+
+/* A run of packets that several ports take as they are; those of 'rest' that are behind it. */
+static uint64_t output_fan(struct burst *b, uint64_t rest)
+{
+	uint64_t run = 0;
+	struct fan f;
+
+	if (!fan_open(&f, b, (uint32_t)__builtin_ctzll(rest)))
+		return output_copies(b, rest);
+	for (XVS_EACH(i, rest)) {
+		if (!fan_takes(&f, b, (uint32_t)i))
+			break;
+		run |= UINT64_C(1) << i;
+	}
+	push_fan(b, run, &f);
+	return rest & ~run;
+}
+
 /* To a destination that is found anew for each packet. */
 static uint64_t output_dest(struct burst *b, uint64_t rest)
 {
@@ -257,20 +364,13 @@ static struct exit *exit_of_single(struct path_worker *w, const struct flow_entr
 
 static void push_single(struct exit *x, const struct burst *from, uint32_t i)
 {
-	struct burst *b = &x->burst;
+	const struct port_conf *conf = x->conf;
 	struct packet *p = from->pkts[i];
-	struct flow_entry *e = from->entries[i];
 
 	/* without a tag in and none wanted, as nearly always, there is nothing to write */
-	if (p->x.flags & (XVS_PKT_VLAN | XVS_PKT_SVLAN) ||
-	    (b->conf->is_trunk && p->segment != b->conf->segment))
-		output_tag(b->conf, p);
-	b->pkts[b->count] = p;
-	b->entries[b->count] = e;
-	b->legs[b->count] = &e->out;
-	b->plain |= (from->plain >> i & 1) << b->count;
-	b->fresh |= (from->fresh >> i & 1) << b->count;
-	b->count++;
+	if (has_tag(p) || (conf->is_trunk && p->segment != conf->segment))
+		output_tag(conf, p);
+	exit_put(x, from, i, &from->entries[i]->out, from->plain >> i & 1);
 }
 
 static bool is_single(const struct burst *b, uint32_t i)
@@ -314,6 +414,6 @@ void burst_output(struct burst *b)
 		else if (b->dynamic >> i & 1 || b->entries[i]->exit != FLOW_EXIT_LEGS)
 			rest = output_dest(b, rest);
 		else
-			rest = output_copies(b, rest);
+			rest = output_fan(b, rest);
 	}
 }

@@ -126,6 +126,29 @@ static void a_burst_gives_its_buffers_back(void **state)
 	pool_destroy(pool);
 }
 
+static void a_held_packet_is_given_back_by_the_last_who_frees_it(void **state)
+{
+	struct pool *pool = pool_create(&few);
+	struct packet *p[3];
+
+	(void)state;
+	assert_int_equal(packet_new_burst(pool, p, 3), 3);
+	packet_hold(p[0], 2);
+	packet_hold(p[2], 1);
+	packet_free_burst(pool, p, 3);
+	assert_int_equal(pool_packets_left(pool), 1);
+	assert_ptr_equal(p[0]->x.host, p[0]);
+	packet_free(p[0]);
+	assert_int_equal(pool_packets_left(pool), 1);
+	packet_free(p[2]);
+	packet_free(p[0]);
+	assert_int_equal(pool_packets_left(pool), 3);
+	assert_null(p[0]->x.host);
+	assert_ptr_equal(packet_new(pool), p[0]);
+	packet_free(p[0]);
+	pool_destroy(pool);
+}
+
 static void a_freed_packet_no_longer_names_itself(void **state)
 {
 	struct pool *pool = pool_create(&few);
@@ -214,6 +237,7 @@ int main(void)
 		cmocka_unit_test(a_reused_packet_remembers_nothing),
 		cmocka_unit_test(a_burst_gets_what_there_is),
 		cmocka_unit_test(a_burst_gives_its_buffers_back),
+		cmocka_unit_test(a_held_packet_is_given_back_by_the_last_who_frees_it),
 		cmocka_unit_test(a_freed_packet_no_longer_names_itself),
 		cmocka_unit_test(buffers_come_in_two_sizes),
 		cmocka_unit_test(a_buffer_lives_until_its_last_reference),
