@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between two veth pairs by AF_XDP in copy mode: xvs, testpmd, OVS; the generator is bench/xsk_gen."""
+"""Between two veth pairs by AF_XDP in copy mode: xvs, testpmd, OVS; the generator is bench/xdp_gen."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def once(lab, kind, seconds):
     try:
         peer.start()
         before = peer.counters()
-        said = json.loads(run(lab.program("bench/xsk_gen"), "--tx", FAR[0], "--rx", FAR[1],
+        said = json.loads(run(lab.program("bench/xdp_gen"), "--tx", FAR[0], "--rx", FAR[1],
                               "--flows", FLOWS, "--core", lab.generator_core, "--seconds", seconds,
                               env=dict(os.environ)))
         if said["mpps"] == 0:
@@ -104,7 +104,7 @@ class AfXdp:
 
     NAME = "af-xdp"
     SUMMARY = "AF_XDP on veth, copy mode: xvs, testpmd, OVS"
-    IS_USUAL, TOOLS, TARGETS = True, ("ip",), (*TARGETS, "xsk_gen")
+    IS_USUAL, TOOLS, TARGETS = True, ("ip",), (*TARGETS, "xvs_xdp_gen")
 
     def measure(self, lab, args):
         found = {}
@@ -129,9 +129,9 @@ class AfXdp:
             "goals": [report.goal("AF_XDP on veth: xvs to OVS", to(Ovs.name), floor=1.1),
                       report.goal("AF_XDP on veth: xvs to testpmd", to(Testpmd.name), floor=0.9)],
             "data": medians,
-            "notes": ["The generator's core is never idle: it carries packets through the kernel to "
-                      "the switch's socket.  What was sent and did not arrive was dropped by the "
-                      "kernel, because the switch was slower.",
+            "notes": ["The kernel makes the packets, several times as many as a switch can take; what "
+                      "was sent and did not arrive was dropped in front of the switch's socket, by "
+                      "the generator's core.",
                       *missing_notes(missing)],
             "missing": missing,
         }
