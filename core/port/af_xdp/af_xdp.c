@@ -52,6 +52,16 @@ static void af_xdp_rx_done(struct backend *b, unsigned queue)
 	queue_return(&af_xdp_of(b)->queues[queue]);
 }
 
+static bool af_xdp_arm(struct backend *b, unsigned queue)
+{
+	return queue_arm(&af_xdp_of(b)->queues[queue]);
+}
+
+static void af_xdp_disarm(struct backend *b, unsigned queue)
+{
+	queue_disarm(&af_xdp_of(b)->queues[queue]);
+}
+
 static uint32_t af_xdp_tx(struct backend *b, unsigned worker, struct packet *const *pkts,
 			  uint32_t count)
 {
@@ -190,7 +200,7 @@ static int open_queues(struct af_xdp *a, const struct backend_config *c, struct 
 		};
 
 		code = queue_open(&a->queues[i], &a->umem, &place, err);
-		a->base.kick[i] = a->queues[i].fd;
+		a->base.kick[i] = a->queues[i].wake;
 	}
 	return code;
 }
@@ -254,7 +264,7 @@ static struct af_xdp *af_xdp_create(uint32_t queues, uint32_t workers)
 	}
 	memset(a->queues, 0, queues * sizeof(*a->queues));
 	for (uint32_t i = 0; i < queues; i++)
-		a->queues[i].fd = -1;
+		a->queues[i].fd = a->queues[i].wake = -1;
 	return a;
 }
 
@@ -360,6 +370,8 @@ const struct backend_ops backend_af_xdp = {
 	.rx = af_xdp_rx,
 	.rx_done = af_xdp_rx_done,
 	.tx = af_xdp_tx,
+	.arm = af_xdp_arm,
+	.disarm = af_xdp_disarm,
 	.stats = af_xdp_stats,
 	.facts = af_xdp_facts,
 	.shed = af_xdp_shed,

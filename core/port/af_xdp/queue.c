@@ -13,9 +13,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/copy.h"
 #include "port/af_xdp/partial.h"
 #include "port/device.h"
 
@@ -111,10 +113,13 @@ int queue_open(struct queue *q, struct umem *u, const struct queue_place *place,
 				 code == -EBUSY ? "another program has one there already"
 						: strerror(-code));
 	}
+	(void)pthread_mutex_init(&q->lock, NULL);
 	q->fd = xsk_socket__fd(q->socket);
 	q->umem = u;
 	q->is_copied = !queue_is_zero_copy(q);
-	(void)pthread_mutex_init(&q->lock, NULL);
+	q->wake = epoll_create1(EPOLL_CLOEXEC);
+	if (q->wake < 0)
+		return error_set(err, -errno, "", "epoll: %s", strerror(errno));
 	if (place->sends && give_send_frames(q, u, place->nr))
 		return error_set(err, -ENOMEM, "", "out of memory");
 	if (place->sends)
@@ -130,6 +135,9 @@ void queue_close(struct queue *q)
 	xsk_socket__delete(q->socket);
 	q->socket = NULL;
 	q->fd = -1;
+	if (q->wake >= 0)
+		(void)close(q->wake);
+	q->wake = -1;
 	free(q->free);
 	q->free = NULL;
 	(void)pthread_mutex_destroy(&q->lock);
@@ -151,25 +159,23 @@ void queue_add_stats(const struct queue *q, struct backend_stats *out)
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 /* Headers are copied to where extensions may write, the rest is lent. */
-static struct packet *take(struct queue *q, const struct xdp_desc *desc, struct pool *pool)
+static void take(struct queue *q, const struct xdp_desc *desc, struct packet *p, struct iovec *tail)
 {
 	uint8_t *bytes = q->umem->frames + desc->addr;
-	const uint32_t head = desc->len < PACKET_HEAD ? desc->len : PACKET_HEAD;
-	struct packet *p = packet_new(pool);
 
-	if (!p)
-		return NULL;
-	memcpy(p->x.data, bytes, head);
 	p->x.len = desc->len;
-	p->x.linear = head;
-	if (desc->len > head) {
-		q->tails[q->lent] = (struct iovec){ bytes + head, desc->len - head };
-		p->tail = &q->tails[q->lent];
+	if (desc->len <= PACKET_HEAD) {
+		copy_short(p->x.data, bytes, desc->len);
+		p->x.linear = desc->len;
+	} else {
+		memcpy(p->x.data, bytes, PACKET_HEAD);
+		p->x.linear = PACKET_HEAD;
+		*tail = (struct iovec){ bytes + PACKET_HEAD, desc->len - PACKET_HEAD };
+		p->tail = tail;
 		p->tail_count = 1;
 	}
 	if (q->is_copied)
 		partial_mark(p);
-	return p;
 }
 
 static void prefetch(const struct queue *q, uint32_t at)
@@ -192,22 +198,23 @@ uint32_t queue_receive(struct queue *q, struct pool *pool, struct packet **out, 
 	const uint32_t there = xsk_ring_cons__peek(&q->rx, max, &at);
 
 	assert(q->lent == 0 && max <= XVS_BATCH_MAX);
+	if (there == 0) {
+		wake_receiver(q);
+		return 0;
+	}
 	for (uint32_t i = 0; i < there && i < AHEAD; i++)
 		prefetch(q, at + i);
-	for (uint32_t i = 0; i < there; i++) {
+	q->lent = packet_new_burst(pool, out, there);
+	for (uint32_t i = 0; i < q->lent; i++) {
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&q->rx, at + i);
 
 		if (i + AHEAD < there)
 			prefetch(q, at + i + AHEAD);
-		out[i] = take(q, desc, pool);
-		if (!out[i])
-			break;
-		q->frames[q->lent++] = desc->addr;
+		take(q, desc, out[i], &q->tails[i]);
+		q->frames[i] = desc->addr;
 	}
 	xsk_ring_cons__cancel(&q->rx, there - q->lent);
 	xsk_ring_cons__release(&q->rx, q->lent);
-	if (there == 0)
-		wake_receiver(q);
 	return q->lent;
 }
 
@@ -222,4 +229,20 @@ void queue_return(struct queue *q)
 	xsk_ring_prod__submit(&q->fill, count);
 	q->lent = 0;
 	wake_receiver(q);
+}
+
+/* ---- sleeping -------------------------------------------------------------------------------- */
+
+bool queue_arm(struct queue *q)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (xsk_cons_nb_avail(&q->rx, 1))
+		return true;
+	return epoll_ctl(q->wake, EPOLL_CTL_ADD, q->fd, &event) != 0;
+}
+
+void queue_disarm(struct queue *q)
+{
+	(void)epoll_ctl(q->wake, EPOLL_CTL_DEL, q->fd, NULL);
 }

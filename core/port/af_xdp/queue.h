@@ -2,6 +2,10 @@
 /*
  * port/af_xdp/queue.h - the XDP socket of one receive queue, and sending by it.
  *
+ * The kernel looks for who waits for a socket after each packet that has left by it, while anybody
+ * does: a tenth of what sending costs.  So its worker waits for an epoll descriptor, which the socket
+ * is in only while that worker sleeps.
+ *
  * One worker receives.  Any worker may send: it reserves frames under a lock, copies without, and
  * publishes them under it (architecture 16.5).
  */
@@ -17,7 +21,8 @@
 
 struct queue {
 	/* the receiving worker's */
-	int fd; /* -1: closed */
+	int fd;   /* -1: closed */
+	int wake; /* what its worker waits for */
 	uint32_t lent;
 	const struct umem *umem;
 	bool is_copied; /* packets come by way of the kernel's own: sums may be unfinished */
@@ -44,7 +49,7 @@ struct queue_place {
 	bool copy_mode; /* do not ask the driver for zero-copy */
 };
 
-/* [control] 'q' is zeroed with fd == -1.  Queue 0 first. */
+/* [control] 'q' is zeroed with fd and wake == -1.  Queue 0 first. */
 int queue_open(struct queue *q, struct umem *u, const struct queue_place *place,
 	       struct xvs_error *err);
 void queue_close(struct queue *q);
@@ -54,9 +59,11 @@ bool queue_is_zero_copy(const struct queue *q);
 struct backend_stats;
 void queue_add_stats(const struct queue *q, struct backend_stats *out);
 
-/* [worker] As rx(), rx_done() and tx() of backend.h. */
+/* [worker] As rx(), rx_done(), arm(), disarm() and tx() of backend.h. */
 uint32_t queue_receive(struct queue *q, struct pool *pool, struct packet **out, uint32_t max);
 void queue_return(struct queue *q);
+bool queue_arm(struct queue *q);
+void queue_disarm(struct queue *q);
 uint32_t queue_send(struct queue *q, struct packet *const *pkts, uint32_t count);
 
 #endif /* XVS_PORT_AF_XDP_QUEUE_H */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/copy.h"
 #include "packet/headers.h"
 #include "port/af_xdp/queue.h"
 #include "port/device.h"
@@ -54,7 +55,7 @@ static uint32_t put_packet(const struct packet *p, uint8_t *to, uint32_t room)
 		if (len > (size_t)(to + room - at))
 			return 0;
 		if (len)
-			memcpy(at, (const uint8_t *)run.iov_base + skip, len);
+			copy_bytes(at, (const uint8_t *)run.iov_base + skip, len);
 		at += len;
 		skip = 0;
 	}

@@ -455,6 +455,13 @@ static bool wakes(const struct lab *lab)
 	return poll(&there, 1, 0) == 1 && there.revents & POLLIN;
 }
 
+static void wait_until_it_wakes(struct lab *lab)
+{
+	for (int i = 0; i < TURNS && !wakes(lab); i++)
+		(void)poll(NULL, 0, TURN_MS);
+	assert_true(wakes(lab));
+}
+
 static void its_descriptor_wakes_until_frames_are_read(void **state)
 {
 	uint8_t frame[FRAME_MAX];
@@ -463,14 +470,38 @@ static void its_descriptor_wakes_until_frames_are_read(void **state)
 	(void)state;
 	NEED_LAB();
 	lab_open(&lab);
+	assert_false(lab.b->ops->arm(lab.b, 0));
 	assert_false(wakes(&lab));
 	fill_frame(frame, 60, 1);
 	send_raw(&lab, frame, 60);
-	for (int i = 0; i < TURNS && !wakes(&lab); i++)
-		(void)poll(NULL, 0, TURN_MS);
-	assert_true(wakes(&lab));
+	wait_until_it_wakes(&lab);
 	expect(&lab, frame, 60);
 	assert_false(wakes(&lab));
+	lab_close(&lab);
+}
+
+static void it_wakes_only_who_sleeps(void **state)
+{
+	uint8_t frame[FRAME_MAX];
+	struct lab lab;
+
+	(void)state;
+	NEED_LAB();
+	lab_open(&lab);
+	fill_frame(frame, 60, 1);
+	assert_false(lab.b->ops->arm(lab.b, 0));
+	send_raw(&lab, frame, 60);
+	wait_until_it_wakes(&lab);
+	lab.b->ops->disarm(lab.b, 0);
+	assert_false(wakes(&lab));
+	/* nor may he sleep now: there is a frame that nobody will tell him of */
+	assert_true(lab.b->ops->arm(lab.b, 0));
+	assert_false(wakes(&lab));
+	expect(&lab, frame, 60);
+	assert_false(lab.b->ops->arm(lab.b, 0));
+	send_raw(&lab, frame, 60);
+	wait_until_it_wakes(&lab);
+	expect(&lab, frame, 60);
 	lab_close(&lab);
 }
 
@@ -699,6 +730,7 @@ int main(void)
 		cmocka_unit_test(a_flood_is_survived),
 		cmocka_unit_test(an_empty_pool_loses_nothing),
 		cmocka_unit_test(its_descriptor_wakes_until_frames_are_read),
+		cmocka_unit_test(it_wakes_only_who_sleeps),
 		cmocka_unit_test(facts_say_how_the_device_is_used),
 		cmocka_unit_test(the_device_is_free_again_afterwards),
 		cmocka_unit_test(a_device_that_is_in_use_is_left_to_af_packet),
