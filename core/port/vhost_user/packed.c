@@ -168,26 +168,36 @@ static uint64_t used_rest(struct vhost_used u, uint64_t flags)
 	return u.len | (uint64_t)u.id << ID_SHIFT | flags;
 }
 
-/* All but the first.  Returns the position behind them; *last is that of the last one. */
+/*
+ * All but the first.  Returns the position behind them; *last is that of the last one.  A lap ends
+ * once in a while, which a branch is told by the one before; the next slot must not wait for it.
+ */
 static uint16_t write_others(const struct vring *vr, uint16_t position,
 			     const struct vhost_used *used, uint32_t count, bool is_writable,
 			     uint16_t *last)
 {
 	const uint32_t size = vr->at->size;
 	uint8_t *table = vr->at->desc;
-	uint16_t at = packed_forward(position, used[0].slots, size);
-	uint16_t before = position;
+	uint16_t wrap = position & POSITION_WRAP;
+	uint64_t flags = used_flags(wrap, is_writable);
+	uint32_t slot = slot_of(position);
 
-	for (uint32_t i = 1; i < count; i++) {
+	*last = position;
+	for (uint32_t i = 0; i < count; i++) {
 		const struct vhost_used u = used[i];
 
-		write_rest(table, slot_of(at), used_rest(u, used_flags(at, is_writable)),
-			   __ATOMIC_RELAXED);
-		before = at;
-		at = packed_forward(at, u.slots, size);
+		if (i > 0) {
+			write_rest(table, slot, used_rest(u, flags), __ATOMIC_RELAXED);
+			*last = (uint16_t)(slot | wrap);
+		}
+		slot += u.slots;
+		if (__builtin_expect(slot >= size, 0)) {
+			slot -= size;
+			wrap ^= POSITION_WRAP;
+			flags = used_flags(wrap, is_writable);
+		}
 	}
-	*last = before;
-	return at;
+	return (uint16_t)(slot | wrap);
 }
 
 static void log_all(const struct vring *vr, uint16_t position, const struct vhost_used *used,
