@@ -40,6 +40,7 @@ struct tx_job {
 	uint32_t chain_room; /* for so many behind st.chains */
 	uint32_t count;
 	uint32_t planned;
+	uint32_t lengths; /* of packets with one chain, or'ed */
 	uint32_t chains_used;
 	uint32_t sent;
 	uint64_t sent_bytes;
