@@ -45,6 +45,13 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 	return refuse_kind(c, err);
 }
 
+void backend_forget(const struct backend_config *c)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strcmp(kinds[i]->kind, c->kind) == 0 && kinds[i]->forget)
+			kinds[i]->forget(c);
+}
+
 void backend_close(struct backend *b)
 {
 	if (b)

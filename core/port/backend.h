@@ -94,6 +94,8 @@ struct backend_ops {
 	int (*open)(const struct backend_config *c, struct loop *loop, struct backend **out,
 		    struct xvs_error *err); /* [control] */
 	void (*close)(struct backend *b);   /* [control] */
+	/* [control]; NULL: nothing is kept in state_dir */
+	void (*forget)(const struct backend_config *c);
 	uint32_t (*rx)(struct backend *b, unsigned queue, struct pool *pool, struct packet **out,
 		       uint32_t max); /* [worker] */
 	void (*rx_done)(struct backend *b,
@@ -142,6 +144,12 @@ struct backend {
 int backend_open(const struct backend_config *c, struct loop *loop, struct backend **out,
 		 struct xvs_error *err);
 void backend_close(struct backend *b); /* NULL is fine */
+
+/*
+ * [control] A port that was closed will not be opened again: what its backend has kept for the next
+ * daemon goes too.  Looks at kind, port_name and state_dir alone.
+ */
+void backend_forget(const struct backend_config *c);
 
 extern const struct backend_ops backend_tap, backend_af_packet, backend_af_xdp, backend_pcap,
 	backend_vhost_user, backend_null;

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "policy/builtin.h"
@@ -113,11 +114,18 @@ static const char *keeping_dir(const struct port *p, char out[DIR_MAX])
 	if (!base || strcmp(p->spec.backend.kind, "vhost-user") != 0)
 		return NULL;
 	len = snprintf(out, DIR_MAX, "%s/%s", base, p->sw->name);
-	if (len < 0 || len >= DIR_MAX)
-		return NULL;
-	(void)mkdir(base, 0700);
-	(void)mkdir(out, 0700);
-	return out;
+	return len < 0 || len >= DIR_MAX ? NULL : out;
+}
+
+static const char *make_keeping_dir(const struct port *p, char out[DIR_MAX])
+{
+	const char *dir = keeping_dir(p, out);
+
+	if (dir) {
+		(void)mkdir(p->w->run_dir, 0700);
+		(void)mkdir(dir, 0700);
+	}
+	return dir;
 }
 
 static int open_backend(struct port *p, struct xvs_error *err)
@@ -133,7 +141,7 @@ static int open_backend(struct port *p, struct xvs_error *err)
 		.read_file = or_null(s->read_file),
 		.write_file = or_null(s->write_file),
 		.socket = or_null(s->socket),
-		.state_dir = keeping_dir(p, dir),
+		.state_dir = make_keeping_dir(p, dir),
 		.address = or_null(p->spec.address),
 		.queues = (uint16_t)s->queues,
 		.mtu = s->mtu,
@@ -175,6 +183,24 @@ void port_close(struct port *p)
 	p->warned[0] = '\0';
 	if (p->id != 0)
 		give_id(p);
+}
+
+/* Unless the daemon ends, or a port of this name keeps its own there by now. */
+void port_forget(const struct port *p)
+{
+	const struct port *heir = world_port(p->w, p->full_name);
+	char dir[DIR_MAX];
+	const struct backend_config c = {
+		.kind = p->spec.backend.kind,
+		.port_name = p->spec.name,
+		.state_dir = keeping_dir(p, dir),
+	};
+
+	if (p->w->destroyed || (heir && strcmp(heir->spec.backend.kind, c.kind) == 0))
+		return;
+	backend_forget(&c);
+	if (c.state_dir)
+		(void)rmdir(c.state_dir);
 }
 
 static enum path_role path_role_of(enum port_role role)

@@ -267,8 +267,10 @@ const struct step_ops step_port_quiet = { quiet, NULL, NULL };
 
 static void down_free(struct step *s)
 {
-	if (s->t->code == 0)
-		port_destroy(s->port);
+	if (s->t->code != 0)
+		return;
+	port_forget(s->port);
+	port_destroy(s->port);
 }
 
 const struct step_ops step_port_down = { take_down, NULL, down_free };

@@ -176,6 +176,8 @@ void port_destroy(struct port *p); /* it is down; NULL is fine */
 /* Opens its backend and gives it an id; is not yet on the path. */
 int port_open(struct port *p, struct xvs_error *err);
 void port_close(struct port *p); /* off the path, all detached */
+/* Closed, and removed for good: what its backend has kept goes. */
+void port_forget(const struct port *p);
 /* On the path, closed. */
 int port_enter(struct port *p, struct xvs_error *err);
 /*

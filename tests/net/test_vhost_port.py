@@ -91,6 +91,24 @@ def test_a_killed_daemon_leaves_nothing_in_the_way(lab, folder):
     assert FrontEnd(folder / "vm1").features()
 
 
+def test_positions_go_with_a_port_that_is_removed(lab, folder):
+    kept = lab.home / "xvs.ports" / "lab" / "vhost"
+    lab.do("port", "add", "lab", "vm9", "backend.kind=vhost-user", f"backend.socket={folder}/vm9")
+    assert (kept / "vm9.rings").exists()
+    lab.do("port", "remove", "lab/vm9")
+    assert [path.name for path in kept.iterdir()] == ["vm1.rings"]
+    text = lab.config.read_text(encoding="utf-8")
+    lab.write(text.replace(f"{folder}/vm1", f"{folder}/vm1, packed: false"))
+    lab.do("config", "reload")  # another backend, of the same port
+    assert (kept / "vm1.rings").exists()
+    lab.stop()
+    assert (kept / "vm1.rings").exists()
+    lab.start()
+    lab.write("switches: []")
+    lab.do("config", "reload")
+    assert not kept.parent.exists()
+
+
 def test_packed_rings_and_offloads_are_offered_as_the_file_says(lab, folder):
     packed, csum = 1 << 34, 1 << 0
     front = FrontEnd(folder / "vm1")

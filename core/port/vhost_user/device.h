@@ -250,6 +250,8 @@ void vhost_disarm(struct backend *b, unsigned queue);
 int vhost_mirror_open(const char *state_dir, const char *port, uint32_t rings, uint32_t workers,
 		      struct vhost_mirror **out, struct xvs_error *err);
 void vhost_mirror_close(struct vhost_mirror *m);
+/* [control] Removes the file, and the folder with its last file. */
+void vhost_mirror_remove(const char *state_dir, const char *port);
 struct vhost_mark *vhost_mirror_mark(struct vhost_mirror *m, uint32_t ring);
 
 #endif /* XVS_PORT_VHOST_USER_DEVICE_H */

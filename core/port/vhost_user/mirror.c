@@ -121,18 +121,31 @@ static int map_private(struct vhost_mirror *m)
 	return m->file == MAP_FAILED ? -errno : 0;
 }
 
-static int make_path(const char *state_dir, const char *port, char path[PATH_BYTES])
+static int folder_path(const char *state_dir, char path[PATH_BYTES])
 {
-	int len = snprintf(path, PATH_BYTES, "%s/vhost", state_dir);
+	const int len = snprintf(path, PATH_BYTES, "%s/vhost", state_dir);
 
-	if (len < 0 || len >= PATH_BYTES)
-		return -ENAMETOOLONG;
+	return len < 0 || len >= PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
+static int file_path(const char *state_dir, const char *port, char path[PATH_BYTES])
+{
+	const int len = snprintf(path, PATH_BYTES, "%s/vhost/%s.rings", state_dir, port);
+
 	if (strchr(port, '/'))
 		return -EINVAL;
+	return len < 0 || len >= PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
+static int make_path(const char *state_dir, const char *port, char path[PATH_BYTES])
+{
+	const int code = folder_path(state_dir, path);
+
+	if (code)
+		return code;
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return -errno;
-	len = snprintf(path, PATH_BYTES, "%s/vhost/%s.rings", state_dir, port);
-	return len < 0 || len >= PATH_BYTES ? -ENAMETOOLONG : 0;
+	return file_path(state_dir, port, path);
 }
 
 static int mirror_map(const char *state_dir, const char *port, uint32_t workers,
@@ -177,6 +190,16 @@ void vhost_mirror_close(struct vhost_mirror *m)
 		return;
 	(void)munmap(m->file, m->size);
 	free(m);
+}
+
+void vhost_mirror_remove(const char *state_dir, const char *port)
+{
+	char path[PATH_BYTES];
+
+	if (file_path(state_dir, port, path) == 0)
+		(void)unlink(path);
+	if (folder_path(state_dir, path) == 0)
+		(void)rmdir(path);
 }
 
 struct vhost_mark *vhost_mirror_mark(struct vhost_mirror *m, uint32_t ring)

@@ -161,6 +161,12 @@ static void vhost_close(struct backend *b)
 	session_close(d->session, on_closed);
 }
 
+static void vhost_forget(const struct backend_config *c)
+{
+	if (c->state_dir)
+		vhost_mirror_remove(c->state_dir, c->port_name);
+}
+
 /* ---- telling ---------------------------------------------------------------------------------- */
 
 static void vhost_stats(const struct backend *b, struct backend_stats *out)
@@ -198,6 +204,7 @@ const struct backend_ops backend_vhost_user = {
 	.kind = "vhost-user",
 	.open = vhost_open,
 	.close = vhost_close,
+	.forget = vhost_forget,
 	.rx = vhost_rx,
 	.rx_done = vhost_rx_done,
 	.tx = vhost_tx,

@@ -467,6 +467,24 @@ static void begins_a_file_anew_that_is_none_of_ours(void **state)
 	vhost_mirror_close(m);
 }
 
+static void removes_its_own_file_alone(void **state)
+{
+	const char *paths[] = { "stays", "goes" };
+	char path[64], vhost[64];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		vhost_mirror_close(open_mirror(paths[i], 1));
+	vhost_mirror_remove(folder, "goes");
+	vhost_mirror_remove(folder, "never/was");
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), "%s/vhost/%s.rings", folder, paths[i]);
+		assert_int_equal(access(path, F_OK), -i);
+	}
+	(void)snprintf(vhost, sizeof(vhost), "%s/vhost", folder);
+	assert_int_equal(access(vhost, F_OK), 0);
+}
+
 static void says_why_it_keeps_no_positions(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -667,6 +685,7 @@ int main(void)
 		cmocka_unit_test(forgets_when_the_front_end_knows),
 		cmocka_unit_test(knows_nothing_of_other_memory),
 		cmocka_unit_test(begins_a_file_anew_that_is_none_of_ours),
+		cmocka_unit_test(removes_its_own_file_alone),
 		cmocka_unit_test(says_why_it_keeps_no_positions),
 		cmocka_unit_test(loses_no_buffer_when_killed),
 	};
