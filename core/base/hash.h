@@ -18,9 +18,13 @@ extern uint32_t hash_stream[HASH_STREAM] __attribute__((aligned(64)));
 
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {
-	__uint128_t m = (__uint128_t)a * b;
+	/* two words: what is shifted out of one of 128 bits, compilers put into memory first */
+	union {
+		__uint128_t whole;
+		uint64_t half[2];
+	} m = { .whole = (__uint128_t)a * b };
 
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
+	return m.half[0] ^ m.half[1];
 }
 
 /* A structure without padding may be hashed as the words that it is made of. */
