@@ -12,14 +12,15 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 
-/* One side of a conversation as one number: below 2^48 for MACs and for IPv4 with port. */
+/*
+ * One side of a conversation as one number: below 2^48 for MACs and for IPv4 with port.  A product
+ * does not tell which side was first.
+ */
 static inline uint32_t hash_sides(uint64_t a, uint64_t b, uint64_t what)
 {
-	uint64_t low = a < b ? a : b;
-	uint64_t high = low ^ a ^ b; /* the other one, without a second choice */
-	uint64_t words[2] = { low | what << 48, high };
+	uint64_t key = hash_secret[0] ^ what << 48;
 
-	return (uint32_t)hash_words(words, 2, 0);
+	return (uint32_t)hash_mix(a ^ key, b ^ key);
 }
 
 static inline uint32_t hash_ether(const uint8_t *data, uint16_t ethertype)
