@@ -126,16 +126,6 @@ LANE_INLINE bool lane_ipv6(struct xvs_packet *x, const uint8_t *d, uint32_t flag
 	return true;
 }
 
-/* Whatever is not plain IP may have a tag.  What the type is behind it; 0: refused. */
-LANE_INLINE uint16_t lane_type(struct packet *p)
-{
-	uint16_t type = get_be16(p->x.data + ETHER_TYPE_AT);
-
-	if (__builtin_expect(type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6, 1))
-		return type;
-	return lane_untag(p) ? get_be16(p->x.data + ETHER_TYPE_AT) : 0;
-}
-
 /* The ethertype of the shape that it has; 0: refused. */
 LANE_INLINE uint16_t lane_facts(struct packet *p)
 {
@@ -144,7 +134,10 @@ LANE_INLINE uint16_t lane_facts(struct packet *p)
 
 	if (__builtin_expect((x->flags & LANE_ODD) | x->gso_type || x->linear < LANE_LEAST, 0))
 		return 0;
-	type = lane_type(p);
+	type = get_be16(x->data + ETHER_TYPE_AT);
+	/* whatever is not plain IP may have a tag */
+	if (__builtin_expect(type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6, 0))
+		type = lane_untag(p) ? get_be16(x->data + ETHER_TYPE_AT) : 0;
 	if (x->len > PACKET_MAX)
 		return 0;
 	if (__builtin_expect(type == ETHERTYPE_IPV4, 1))
@@ -159,7 +152,9 @@ LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct
 {
 	const uint32_t count = a->count;
 	const uint32_t port = a->port;
+	const uint32_t segment = a->segment;
 	const uint64_t now_ns = a->now_ns;
+	uint32_t flags = 0;
 	uint64_t bytes = 0;
 	uint64_t bad = 0;
 	uint64_t casts = 0;
@@ -171,6 +166,7 @@ LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct
 
 		p->x.port_in = port;
 		p->x.rx_ns = now_ns;
+		p->segment = segment;
 		bytes += p->x.len;
 		type = lane_facts(p);
 		if (__builtin_expect(type == ETHERTYPE_IPV4, 1)) {
@@ -180,12 +176,12 @@ LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct
 		} else {
 			lane_refused(p, port, &keys[i], &reasons[i]);
 			bad |= (uint64_t)(reasons[i] != REASON_NONE) << i;
-			if (p->x.linear < 6) /* not even an address */
-				continue;
 		}
+		flags |= p->x.flags;
 		if (__builtin_expect(p->x.data[0] & 1, 0))
-			casts |= UINT64_C(1) << i;
+			casts |= (uint64_t)(p->x.linear >= 6) << i;
 	}
+	a->flags = flags;
 	a->bytes = bytes;
 	a->bad = bad;
 	a->casts = casts;

@@ -173,7 +173,9 @@ void packet_parse(struct packet *p, uint16_t *bad);
 /* Packets that came in together at one port. */
 struct arrivals {
 	uint32_t port;
+	uint32_t segment; /* of those without a tag */
 	uint32_t count;
+	uint32_t flags; /* out: of any */
 	uint64_t now_ns;
 	uint64_t bytes; /* out: of all */
 	uint64_t bad;   /* out: bit i is set where reasons[i] is */
@@ -181,8 +183,8 @@ struct arrivals {
 };
 
 /*
- * [worker] packet_parse() and packet_key() of each of up to 64 packets, which get port_in and rx_ns
- * too.  What nearly all packets are goes through in one pass, the rest through the parser; nobody
+ * [worker] packet_parse() and packet_key() of each of up to 64 packets, which get port_in, rx_ns and
+ * segment too.  What nearly all packets are goes through in one pass, the rest through the parser; nobody
  * can tell which way a packet took.  The key of a BAD packet is not written.
  */
 void packet_parse_batch(struct packet *const *pkts, struct arrivals *a, struct xvs_flow_key *keys,

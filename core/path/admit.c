@@ -50,18 +50,22 @@ static void admit_one(struct burst *b, uint32_t i)
 		burst_drop(b, i, 0, b->reason[i]);
 }
 
-void burst_admit(struct burst *b)
+static uint64_t have_flags(const struct burst *b, uint32_t flags)
 {
-	bool is_open = b->conf->is_open;
-	uint32_t segment = b->conf->segment;
-	uint64_t odd = is_open ? 0 : b->live;
+	uint64_t mask = 0;
 
-	for (uint32_t i = 0; i < b->count; i++) {
-		struct packet *p = b->pkts[i];
+	for (uint32_t i = 0; i < b->count; i++)
+		mask |= (uint64_t)((b->pkts[i]->x.flags & flags) != 0) << i;
+	return mask;
+}
 
-		p->segment = segment;
-		odd |= (uint64_t)((p->x.flags & (XVS_PKT_VLAN | XVS_PKT_BAD)) != 0) << i;
-	}
+void burst_admit(struct burst *b, uint32_t flags)
+{
+	const uint32_t closer_look = XVS_PKT_VLAN | XVS_PKT_BAD;
+	uint64_t odd = b->conf->is_open ? 0 : b->live;
+
+	if (flags & closer_look)
+		odd |= have_flags(b, closer_look);
 	b->segments = odd;
 	for (XVS_EACH(i, odd))
 		admit_one(b, (uint32_t)i);

@@ -44,11 +44,15 @@ static void count_casts(const struct burst *b, struct port_counters *c, uint64_t
 	counter_add(&c->rx_broadcast, broadcast);
 }
 
-static void burst_parse(struct burst *b)
+/* The flags of all packets together. */
+static uint32_t burst_parse(struct burst *b)
 {
 	struct path_worker *w = b->worker;
 	struct port_counters *c = &w->w.shard->ports[b->conf->port->id];
-	struct arrivals a = { .port = b->conf->port->id, .count = b->count, .now_ns = w->w.now_ns };
+	struct arrivals a = { .port = b->conf->port->id,
+			      .segment = b->conf->segment,
+			      .count = b->count,
+			      .now_ns = w->w.now_ns };
 
 	packet_parse_batch(b->pkts, &a, w->keys, b->reason);
 	b->keyed = ~a.bad;
@@ -56,6 +60,7 @@ static void burst_parse(struct burst *b)
 	counter_add(&c->rx_bytes, a.bytes);
 	if (a.casts)
 		count_casts(b, c, a.casts);
+	return a.flags;
 }
 
 /* From a place of the chain to the way out; what each stage cost is noted once a burst. */
@@ -80,6 +85,7 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	struct burst *b = &w->ingress;
 	const struct backend_ops *ops = port->backend->ops;
 	struct port_conf *conf;
+	uint32_t flags;
 
 	b->count = (uint16_t)ops->rx(port->backend, queue, w->pool, b->pkts, max);
 	if (b->count == 0)
@@ -90,10 +96,10 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	conf = rcu_read(&port->conf);
 	burst_begin(b, w, conf, XVS_STAGE_INGRESS, 0);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
-	burst_parse(b);
+	flags = burst_parse(b);
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, b->pkts, b->count);
-	burst_admit(b);
+	burst_admit(b, flags);
 	cycles_spent(w, CYCLES_PARSE);
 	burst_run(b);
 	if (ops->rx_done)

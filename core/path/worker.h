@@ -222,7 +222,8 @@ static inline void cycles_visited(struct path_worker *w)
 }
 
 /* ---- admit.c: may this packet enter here, and in which segment ---- */
-void burst_admit(struct burst *b);
+/* Packets that have the port's own segment already; 'flags': of any of them. */
+void burst_admit(struct burst *b, uint32_t flags);
 /* Sets p->segment from its tag; false: the tag is not allowed here. */
 bool admit_tag(const struct port_conf *conf, struct packet *p);
 bool segment_is_carried(const struct port_conf *conf, uint32_t segment);

@@ -62,7 +62,7 @@ static void compare(const struct offer *o, lane_batch lane)
 	static struct lent lent[2];
 	struct packet *slow = offered(o, &lent[0]);
 	struct packet *fast = offered(o, &lent[1]);
-	struct arrivals a = { .port = PORT, .count = 1, .now_ns = NOW };
+	struct arrivals a = { .port = PORT, .segment = 5, .count = 1, .now_ns = NOW };
 	struct xvs_flow_key keys[2] __attribute__((aligned(64)));
 	uint16_t reasons[2] = { 999, 999 };
 
@@ -72,6 +72,8 @@ static void compare(const struct offer *o, lane_batch lane)
 	lane(&fast, &a, &keys[1], &reasons[1]);
 	assert_int_equal(reasons[1], reasons[0]);
 	assert_same_packet(fast, slow);
+	assert_int_equal(fast->segment, a.segment);
+	assert_int_equal(a.flags, slow->x.flags);
 	assert_int_equal(a.bytes, o->len);
 	assert_int_equal(a.bad, reasons[0] != REASON_NONE);
 	assert_int_equal(a.casts, slow->x.linear >= 6 && slow->x.data[0] & 1);
