@@ -147,28 +147,37 @@ void packet_free(struct packet *p)
 	packet_free_burst(p->pool, &p, 1);
 }
 
+/* False: others still have it. */
+static bool packet_let_go(struct pool *pool, struct packet *p)
+{
+	if (p->holds) {
+		p->holds--;
+		return false;
+	}
+	if (p->buffer)
+		buffer_put(pool, p->buffer);
+	if (p->shared)
+		buffer_put(pool, p->shared);
+	return true;
+}
+
 void packet_free_burst(struct pool *pool, struct packet *const *pkts, uint32_t count)
 {
-	struct packet **top = pool->free_packets + pool->free_count;
-	uint32_t freed = 0;
+	struct packet **const top = pool->free_packets + pool->free_count;
+	struct packet **next = top;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *p = pkts[i];
+		bool is_bare = !p->buffer & !p->shared & !p->holds;
 
-		if (p->holds) {
-			p->holds--;
+		if (!is_bare && !packet_let_go(pool, p))
 			continue;
-		}
-		if (p->buffer)
-			buffer_put(pool, p->buffer);
-		if (p->shared)
-			buffer_put(pool, p->shared);
 		p->x.host = NULL; /* who still holds it holds an invented one */
-		top[freed++] = p;
+		*next++ = p;
 		ASAN_POISON_MEMORY_REGION(p->head, sizeof(p->head));
 	}
-	pool->free_count += freed;
-	pool->packets.left += freed;
+	pool->free_count += (uint32_t)(next - top);
+	pool->packets.left += (uint32_t)(next - top);
 }
 
 void pool_each_owned(struct pool *pool, uint16_t owner, void (*fn)(void *arg, struct packet *p),
