@@ -113,7 +113,7 @@ struct flow_entry {
 	uint8_t is_retired : 1;
 	uint8_t is_temporary : 1; /* never in the index: ends with its burst */
 	uint8_t is_single : 1;    /* one exit */
-	uint8_t is_plain : 1;     /* and nothing happens on the way there, nor there */
+	uint8_t is_plain : 1;     /* one or more, and nothing happens on the way there, nor there */
 	uint8_t has_accounts : 1; /* some step wants account() while packets come */
 	uint32_t out_port;        /* of a single one */
 	uint32_t out_serial;      /* of the configuration of that port that it was judged on */

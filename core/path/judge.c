@@ -245,9 +245,12 @@ static void walk_run(struct walk *k)
 static void walk_mark(struct flow_entry *e)
 {
 	const struct port_conf *conf = e->out.conf;
+	uint64_t events = e->leg.events;
 
+	for (uint32_t i = 0; i < e->out_count; i++)
+		events |= flow_out(e, i)->events;
 	e->is_single = e->exit == FLOW_EXIT_LEGS && e->out_count == 1;
-	e->is_plain = e->is_single && !(e->leg.events | e->out.events);
+	e->is_plain = e->exit == FLOW_EXIT_LEGS && !events;
 	if (!e->is_single)
 		return;
 	e->out_port = e->out.port;

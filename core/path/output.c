@@ -67,27 +67,65 @@ static struct exit *exit_for(struct path_worker *w, struct port_conf *conf)
 	return x;
 }
 
-/* Room for one more: what waits goes first. */
-static void exit_room(struct path_worker *w, struct exit *x)
+/* Room for so many more: what waits goes first. */
+static void exit_room(struct path_worker *w, struct exit *x, uint32_t count)
 {
-	if (x->burst.count < XVS_BATCH_MAX)
+	if (x->burst.count + count <= XVS_BATCH_MAX)
 		return;
 	output_flush_exit(w, x);
 	exit_open(w, x, x->conf);
 }
 
-/* Packet i of a burst, whose leg there was judged on this very configuration.  There is room. */
-static void exit_put(struct exit *x, const struct burst *from, uint32_t i, struct flow_leg *leg,
-		     bool is_plain)
+/* Without a tag in and none wanted, as nearly always, there is nothing to write. */
+static void tag_some(const struct port_conf *conf, struct packet *const *pkts, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (has_tag(pkts[i]) || (conf->is_trunk && pkts[i]->segment != conf->segment))
+			output_tag(conf, pkts[i]);
+	}
+}
+
+/* 'count' packets from 'first' on, for which there is room; leg 'n' of their entries is the exit's. */
+static void exit_append(struct exit *x, const struct burst *from, uint32_t first, uint32_t count,
+			uint32_t n)
 {
 	struct burst *b = &x->burst;
+	const uint64_t ones = UINT64_MAX >> (XVS_BATCH_MAX - count);
+	const uint32_t at = b->count;
+	uint32_t flags = 0;
 
-	b->pkts[b->count] = from->pkts[i];
-	b->entries[b->count] = from->entries[i];
-	b->legs[b->count] = leg;
-	b->plain |= (uint64_t)is_plain << b->count;
-	b->fresh |= (from->fresh >> i & 1) << b->count;
-	b->count++;
+	b->plain |= (from->plain >> first & ones) << at;
+	b->fresh |= (from->fresh >> first & ones) << at;
+	for (uint32_t i = 0; i < count; i++) {
+		struct flow_entry *e = from->entries[first + i];
+		struct packet *p = from->pkts[first + i];
+
+		flags |= p->x.flags;
+		b->pkts[at + i] = p;
+		b->entries[at + i] = e;
+		b->legs[at + i] = flow_out(e, n);
+	}
+	b->count = (uint16_t)(at + count);
+	if (flags & (XVS_PKT_VLAN | XVS_PKT_SVLAN) || x->conf->is_trunk)
+		tag_some(x->conf, b->pkts + at, count);
+}
+
+/*
+ * Packets of a burst that have this exit as the n-th of their entries, and were judged on its very
+ * configuration.
+ */
+static void exit_take(struct path_worker *w, struct exit *x, const struct burst *from, uint64_t run,
+		      uint32_t n)
+{
+	exit_room(w, x, (uint32_t)__builtin_popcountll(run));
+	while (run) {
+		uint32_t first = (uint32_t)__builtin_ctzll(run);
+		uint64_t behind = ~(run >> first); /* a one where packets that stand together end */
+		uint32_t count = behind ? (uint32_t)__builtin_ctzll(behind) : XVS_BATCH_MAX;
+
+		exit_append(x, from, first, count, n);
+		run &= ~(UINT64_MAX >> (XVS_BATCH_MAX - count) << first);
+	}
 }
 
 /* Legs that were not judged on this very configuration are looked up at the egress place. */
@@ -98,7 +136,7 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 	struct burst *b = &x->burst;
 	bool is_judged;
 
-	exit_room(w, x);
+	exit_room(w, x, 1);
 	output_tag(conf, p);
 	is_judged = leg && leg->conf == conf;
 	b->pkts[b->count] = p;
@@ -263,6 +301,7 @@ struct fan {
 	struct port_conf *confs[FLOW_OUTS];
 	uint32_t count;
 	uint32_t segment;
+	const struct flow_entry *entry; /* the last one that goes there */
 };
 
 /* An exit that changes nothing of untagged packets of a segment, and is still what was judged. */
@@ -282,6 +321,7 @@ static bool fan_open(struct fan *f, const struct burst *b, uint32_t i)
 	struct flow_entry *e = b->entries[i];
 
 	f->segment = b->pkts[i]->segment;
+	f->entry = e;
 	for (f->count = 0; f->count < e->out_count; f->count++) {
 		f->confs[f->count] = exit_as_is(b->worker, flow_out(e, f->count), f->segment);
 		if (!f->confs[f->count])
@@ -291,16 +331,25 @@ static bool fan_open(struct fan *f, const struct burst *b, uint32_t i)
 }
 
 /* Does packet i go the same way as those before it? */
-static bool fan_takes(const struct fan *f, const struct burst *b, uint32_t i)
+static bool fan_takes(struct fan *f, const struct burst *b, uint32_t i)
 {
+	const struct packet *p = b->pkts[i];
 	struct flow_entry *e = b->entries[i];
-	bool is_same = e->exit == FLOW_EXIT_LEGS && e->out_count == f->count &&
-		       !(b->dynamic >> i & 1) && !has_tag(b->pkts[i]) &&
-		       b->pkts[i]->segment == f->segment;
 
-	for (uint32_t n = 0; is_same && n < f->count; n++)
-		is_same = flow_out(e, n)->conf == f->confs[n] && !flow_out(e, n)->events;
-	return is_same;
+	if (b->dynamic >> i & 1 || has_tag(p) || p->segment != f->segment)
+		return false;
+	if (e == f->entry)
+		return true;
+	if (e->exit != FLOW_EXIT_LEGS || e->out_count != f->count)
+		return false;
+	for (uint32_t n = 0; n < f->count; n++) {
+		const struct flow_leg *leg = flow_out(e, n);
+
+		if (leg->conf != f->confs[n] || leg->events)
+			return false;
+	}
+	f->entry = e;
+	return true;
 }
 
 /* Each is a copy to who counts: the port that it came from, and the one that sends it. */
@@ -313,14 +362,8 @@ static void push_fan(struct burst *b, uint64_t run, const struct fan *f)
 		    (uint64_t)__builtin_popcountll(run) * copies);
 	for (XVS_EACH(i, run))
 		packet_hold(b->pkts[i], copies);
-	for (uint32_t n = 0; n < f->count; n++) {
-		struct exit *x = exit_for(w, f->confs[n]);
-
-		for (XVS_EACH(k, run)) {
-			exit_room(w, x);
-			exit_put(x, b, (uint32_t)k, flow_out(b->entries[k], n), true);
-		}
-	}
+	for (uint32_t n = 0; n < f->count; n++)
+		exit_take(w, exit_for(w, f->confs[n]), b, run, n);
 }
 
 /* A run of packets that several ports take as they are; those of 'rest' that are behind it. */
@@ -362,41 +405,40 @@ static struct exit *exit_of_single(struct path_worker *w, const struct flow_entr
 	return conf && (uint32_t)conf->serial == e->out_serial ? exit_for(w, conf) : NULL;
 }
 
-static void push_single(struct exit *x, const struct burst *from, uint32_t i)
-{
-	const struct port_conf *conf = x->conf;
-	struct packet *p = from->pkts[i];
-
-	/* without a tag in and none wanted, as nearly always, there is nothing to write */
-	if (has_tag(p) || (conf->is_trunk && p->segment != conf->segment))
-		output_tag(conf, p);
-	exit_put(x, from, i, &from->entries[i]->out, from->plain >> i & 1);
-}
-
 static bool is_single(const struct burst *b, uint32_t i)
 {
 	return b->entries[i]->is_single && !(b->dynamic >> i & 1);
 }
 
-/* A run of packets that leave by one and the same port; returns those of 'rest' that are behind it. */
-static uint64_t output_run(struct burst *b, uint64_t rest)
+/* The first of 'rest', as far as they leave by one and the same port. */
+static uint64_t run_of_singles(const struct burst *b, uint64_t rest)
 {
 	uint32_t i = (uint32_t)__builtin_ctzll(rest);
 	const struct flow_entry *first = b->entries[i];
-	struct exit *x = exit_of_single(b->worker, first);
+
+	for (; i < b->count; i++) {
+		const struct flow_entry *e = b->entries[i];
+
+		if (!(rest >> i & 1))
+			continue;
+		if (!e->is_single || e->out_port != first->out_port ||
+		    e->out_serial != first->out_serial)
+			return rest & ((UINT64_C(1) << i) - 1);
+	}
+	return rest;
+}
+
+/* A run of packets that leave by one and the same port; returns those of 'rest' that are behind it. */
+static uint64_t output_run(struct burst *b, uint64_t rest)
+{
+	uint64_t dynamic = rest & b->dynamic;
+	uint64_t run = run_of_singles(b, rest & ((dynamic & -dynamic) - 1));
+	struct exit *x = exit_of_single(b->worker, b->entries[__builtin_ctzll(rest)]);
 
 	if (!x)
 		return output_copies(b, rest);
-	while (rest) {
-		i = (uint32_t)__builtin_ctzll(rest);
-		if (!is_single(b, i) || b->entries[i]->out_port != first->out_port ||
-		    b->entries[i]->out_serial != first->out_serial)
-			break;
-		exit_room(b->worker, x);
-		push_single(x, b, i);
-		rest &= rest - 1;
-	}
-	return rest;
+	exit_take(b->worker, x, b, run, 0);
+	return rest & ~run;
 }
 
 void burst_output(struct burst *b)
