@@ -57,41 +57,69 @@ static void count_casts(struct port_counters *c, struct packet *const *pkts, uin
 	counter_add(&c->tx_broadcast, broadcast);
 }
 
-/* Counted and given back. */
-static void finish_sent(struct path_worker *w, struct port_counters *c, struct packet *const *pkts,
-			uint32_t count)
+/* What some packets are together. */
+struct sum {
+	uint32_t count;
+	uint32_t longest;
+	uint32_t flags; /* of any, as are the next three */
+	uint32_t gso_types;
+	uint32_t casts;
+	uint32_t charged;
+	uint64_t bytes;
+};
+
+static struct sum sum_of(struct packet *const *pkts, uint32_t count)
 {
-	uint64_t bytes = 0;
-	uint32_t casts = 0;
-	uint32_t charged = 0;
+	struct sum s = { .count = count };
 
 	for (uint32_t i = 0; i < count; i++) {
-		bytes += pkts[i]->x.len;
-		casts |= pkts[i]->x.data[0] & 1u;
-		charged |= pkts[i]->charged;
+		const struct packet *p = pkts[i];
+
+		s.bytes += p->x.len;
+		s.longest = p->x.len > s.longest ? p->x.len : s.longest;
+		s.flags |= p->x.flags;
+		s.gso_types |= p->x.gso_type;
+		s.casts |= p->x.data[0];
+		s.charged |= p->charged;
 	}
-	counter_add(&c->tx_packets, count);
-	counter_add(&c->tx_bytes, bytes);
-	if (casts)
-		count_casts(c, pkts, count);
-	for (uint32_t i = 0; charged && i < count; i++)
-		packet_uncharge(w, pkts[i]);
-	packet_free_burst(w->pool, pkts, count);
+	return s;
 }
 
-static void send_all(struct burst *b, struct packet **pkts, uint32_t count)
+/* Counted and given back. */
+static void finish_sent(struct path_worker *w, struct port_counters *c, struct packet *const *pkts,
+			const struct sum *s)
+{
+	counter_add(&c->tx_packets, s->count);
+	counter_add(&c->tx_bytes, s->bytes);
+	if (s->casts & 1)
+		count_casts(c, pkts, s->count);
+	for (uint32_t i = 0; s->charged && i < s->count; i++)
+		packet_uncharge(w, pkts[i]);
+	packet_free_burst(w->pool, pkts, s->count);
+}
+
+static void send_all(struct burst *b, struct packet **pkts, struct sum s)
 {
 	struct path_worker *w = b->worker;
 	struct backend *out = b->conf->backend;
+	const uint32_t count = s.count;
 	uint32_t sent = out->ops->tx(out, w->w.nr, pkts, count);
 
-	if (sent < count)
+	if (sent < count) {
 		sent += out->ops->tx(out, w->w.nr, pkts + sent, count - sent);
+		s = sum_of(pkts, sent);
+	}
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, pkts, sent);
-	finish_sent(w, &w->w.shard->ports[b->conf->port->id], pkts, sent);
+	finish_sent(w, &w->w.shard->ports[b->conf->port->id], pkts, &s);
 	for (uint32_t i = sent; i < count; i++)
 		packet_drop(w, pkts[i], b->conf->port->id, XVS_STAGE_EGRESS, 0, REASON_RING_FULL);
+}
+
+static void send_some(struct burst *b, struct packet **pkts, uint32_t count)
+{
+	if (count)
+		send_all(b, pkts, sum_of(pkts, count));
 }
 
 /* Cut to what goes on the wire, each piece with its checksum. */
@@ -111,8 +139,8 @@ static void send_segmented(struct burst *b, struct packet *p)
 	packet_uncharge(w, p);
 	packet_free(p);
 	for (int at = 0; at < count; at += XVS_BATCH_MAX)
-		send_all(b, cut + at,
-			 (uint32_t)(count - at < XVS_BATCH_MAX ? count - at : XVS_BATCH_MAX));
+		send_some(b, cut + at,
+			  (uint32_t)(count - at < XVS_BATCH_MAX ? count - at : XVS_BATCH_MAX));
 }
 
 /* What this exit cannot take as it is.  True: it may be sent with the others. */
@@ -140,23 +168,14 @@ static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 	return false;
 }
 
-/* May all packets of the burst be sent as they are, for all that a quick look can tell? */
-static bool all_are_ready(const struct burst *b)
+/* May such packets be sent as they are, for all that a quick look can tell? */
+static bool are_ready(const struct port_conf *conf, const struct sum *s)
 {
-	const struct port_conf *conf = b->conf;
 	uint32_t longest =
 		conf->mtu && conf->mtu < UINT16_MAX ? conf->mtu + ETHERNET_BYTES : UINT32_MAX;
 	uint32_t todo = conf->backend->offloads & OFFLOAD_CSUM ? 0 : XVS_PKT_CSUM_TODO;
-	uint32_t odd = 0;
 
-	if (b->live != UINT64_MAX >> (XVS_BATCH_MAX - b->count))
-		return false;
-	for (uint32_t i = 0; i < b->count; i++) {
-		const struct packet *p = b->pkts[i];
-
-		odd |= p->x.gso_type | (p->x.len > longest) | (p->x.flags & todo);
-	}
-	return !odd;
+	return !s->gso_types && !(s->flags & todo) && s->longest <= longest;
 }
 
 /* Packet by packet. */
@@ -172,22 +191,28 @@ static void send_one_by_one(struct burst *b)
 			ready[count++] = b->pkts[i];
 		} else if (segmented) {
 			/* order within a flow: what came before goes first */
-			if (count)
-				send_all(b, ready, count);
+			send_some(b, ready, count);
 			count = 0;
 			send_segmented(b, b->pkts[i]);
 		}
 	}
-	if (count)
-		send_all(b, ready, count);
+	send_some(b, ready, count);
+}
+
+static void send(struct burst *b)
+{
+	bool are_all_live = b->live == UINT64_MAX >> (XVS_BATCH_MAX - b->count);
+	struct sum s = sum_of(b->pkts, are_all_live ? b->count : 0);
+
+	if (are_all_live && are_ready(b->conf, &s))
+		send_all(b, b->pkts, s);
+	else
+		send_one_by_one(b);
 }
 
 void burst_tx(struct burst *b)
 {
-	if (all_are_ready(b))
-		send_all(b, b->pkts, b->count);
-	else
-		send_one_by_one(b);
+	send(b);
 	b->live = 0;
 	cycles_spent(b->worker, CYCLES_TX);
 }
