@@ -26,12 +26,12 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 static inline void entry_credit(struct flow_entry *e, uint16_t tcp_flags, const struct packet *p,
 				uint64_t now_ns)
 {
-	if (__builtin_expect(p->x.gso_type != 0, 0)) {
+	if (__builtin_expect(p->x.gso_type | (p->x.flags & XVS_PKT_VLAN), 0)) {
 		e->packets += xvs_wire_packets(&p->x);
 		e->bytes += xvs_wire_bytes(&p->x);
 	} else {
 		e->packets++;
-		e->bytes += p->x.len + (p->x.flags & XVS_PKT_VLAN ? 4u : 0u);
+		e->bytes += p->x.len;
 	}
 	e->tcp_flags |= tcp_flags;
 	e->last_ns = now_ns;
@@ -48,11 +48,16 @@ static bool budget_take(const struct burst *b)
 	return xvs_meter_take(&conf->port->new_flows, &rate, b->worker->w.now_ns, 1, 0) == 0;
 }
 
-static inline void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16_t tcp_flags)
+static inline void packet_follow(struct burst *b, uint32_t i, struct flow_entry *e)
 {
-	entry_credit(e, tcp_flags, b->pkts[i], b->worker->w.now_ns);
 	b->entries[i] = e;
 	b->legs[i] = &e->leg;
+}
+
+static void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16_t tcp_flags)
+{
+	entry_credit(e, tcp_flags, b->pkts[i], b->worker->w.now_ns);
+	packet_follow(b, i, e);
 	b->plain = (b->plain & ~(UINT64_C(1) << i)) | (uint64_t)e->is_plain << i;
 }
 
@@ -158,11 +163,38 @@ static void packet_miss(struct burst *b, uint32_t i, uint32_t place, const struc
 	(void)packet_find(b, i, place, &key);
 }
 
+/* What was found goes on with its entry, if that is known to be true; the others are judged, in order. */
+static void use_found(struct burst *b, uint32_t place, const struct flow_batch *batch,
+		      struct flow_entry *const *found)
+{
+	const struct xvs_flow_key *keys = batch->keys;
+	const uint64_t now_ns = b->worker->w.now_ns;
+	const uint64_t world = burst_world(b);
+	const uint32_t tick = flow_tick(now_ns);
+	const uint64_t live = batch->live;
+	const uint32_t count = b->count;
+	uint64_t plain = 0;
+
+	b->plain &= ~live;
+	for (uint32_t i = 0; i < count; i++) {
+		struct flow_entry *e = found[i];
+
+		if (!(live >> i & 1))
+			continue;
+		if (__builtin_expect(e && entry_is_verified(e, world, tick), 1)) {
+			entry_credit(e, keys[i].tcp_flags, b->pkts[i], now_ns);
+			packet_follow(b, i, e);
+			plain |= (uint64_t)e->is_plain << i;
+		} else {
+			packet_miss(b, i, place, batch);
+		}
+	}
+	b->plain |= plain;
+}
+
 void burst_lookup(struct burst *b, uint32_t place)
 {
 	struct path_worker *w = b->worker;
-	uint64_t world = burst_world(b);
-	uint32_t tick = flow_tick(w->w.now_ns);
 	struct flow_entry *found[XVS_BATCH_MAX];
 	struct flow_batch batch = { .keys = w->keys,
 				    .port = b->conf->port->id,
@@ -172,10 +204,5 @@ void burst_lookup(struct burst *b, uint32_t place)
 	fill_spots(b, &batch);
 	batch.live = b->live;
 	flow_find_batch(w->cache, &batch, found);
-	for (XVS_EACH(i, batch.live)) {
-		if (__builtin_expect(found[i] && entry_is_verified(found[i], world, tick), 1))
-			packet_use(b, (uint32_t)i, found[i], w->keys[i].tcp_flags);
-		else
-			packet_miss(b, (uint32_t)i, place, &batch);
-	}
+	use_found(b, place, &batch, found);
 }
