@@ -14,7 +14,7 @@ import sys
 FLOORS = [
     ["base"],
     ["packet"],
-    ["port", "flow", "conn"],
+    ["port", "flow", "conn", "acl"],
     ["ext"],
     ["path", "policy"],
     ["switch", "state", "observe"],

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * acl/cut.c - along which word a node cuts its box, and where.
+ *
+ * A cut is judged by the rules that a packet would still meet behind it: those of an average child
+ * (weighed by rules, as packets go where rules are) and those aside.  Of many rules a sample is
+ * asked: where to cut needs no precision, while what the cut does is counted by build.c.
+ */
+#include "acl/tree.h"
+
+enum {
+	SAMPLE = 128,
+	FEW = 64, /* a set of so many rules is near its leaves: copies do not multiply further */
+	VISIT_PRICE = 3, /* of an aside, in rules */
+};
+
+struct sample {
+	const struct acl_span *spans;
+	const uint32_t *ranks;
+	uint32_t count; /* rules in it */
+	uint32_t step;  /* of those, each so manieth */
+	uint32_t low, high;
+};
+
+static struct acl_span clipped(const struct sample *s, uint32_t i)
+{
+	struct acl_span span = s->spans[s->ranks[i * s->step]];
+
+	span.low = span.low > s->low ? span.low : s->low;
+	span.high = span.high < s->high ? span.high : s->high;
+	return span;
+}
+
+/* Shell's: short, and fast where there are at most two numbers for each rule of a sample. */
+static void sort(uint32_t *v, uint32_t count)
+{
+	static const uint32_t gaps[] = { 57, 23, 10, 4, 1 };
+
+	for (uint32_t g = 0; g < sizeof(gaps) / sizeof(*gaps); g++) {
+		for (uint32_t i = gaps[g]; i < count; i++) {
+			uint32_t x = v[i];
+			uint32_t j = i;
+
+			for (; j >= gaps[g] && v[j - gaps[g]] > x; j -= gaps[g])
+				v[j] = v[j - gaps[g]];
+			v[j] = x;
+		}
+	}
+}
+
+static uint32_t unique(uint32_t *v, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (kept == 0 || v[i] != v[kept - 1])
+			v[kept++] = v[i];
+	}
+	return kept;
+}
+
+/* Places where a rule begins or ends inside the box, in order. */
+static uint32_t places(const struct sample *s, uint32_t out[2 * SAMPLE])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct acl_span span = clipped(s, i);
+
+		if (span.low > s->low)
+			out[count++] = span.low - 1;
+		if (span.high < s->high)
+			out[count++] = span.high;
+	}
+	sort(out, count);
+	return count;
+}
+
+/* Of all places, those that leave as many on either side. */
+static void pick_ends(uint32_t *places_found, uint32_t count, struct acl_cut *cut)
+{
+	uint32_t evenly[NODE_CUTS];
+
+	for (uint32_t i = 0; i < NODE_CUTS; i++)
+		evenly[i] = places_found[(uint64_t)(i + 1) * count / (NODE_CUTS + 1)];
+	count = unique(places_found, count);
+	cut->cuts = count;
+	if (count > NODE_CUTS) {
+		places_found = evenly;
+		cut->cuts = unique(evenly, NODE_CUTS);
+	}
+	for (uint32_t i = 0; i < cut->cuts; i++)
+		cut->ends[i] = places_found[i];
+}
+
+uint32_t cut_reach(const uint32_t reaching[NODE_CUTS + 2], uint64_t count, uint64_t allowed)
+{
+	uint64_t entries = count; /* with each rule in one part */
+	uint32_t reach = 1;
+
+	for (; reach <= NODE_CUTS; reach++) {
+		entries += (uint64_t)reaching[reach + 1] * reach;
+		if (entries > allowed)
+			break;
+	}
+	return reach;
+}
+
+uint64_t cut_allowed(const struct acl_set *set)
+{
+	uint64_t allowed =
+		set->count <= FEW ? set->count * UINT64_C(2) : set->count + set->count / 2;
+
+	return allowed < set->quota ? allowed : set->quota;
+}
+
+/* The rules that a packet would meet behind this cut. */
+static uint64_t price(const struct sample *s, const struct acl_set *set, struct acl_cut *cut)
+{
+	uint32_t reaching[NODE_CUTS + 2] = { 0 };
+	uint32_t in_child[NODE_CUTS + 1] = { 0 };
+	uint8_t first[SAMPLE], last[SAMPLE];
+	uint64_t squares = 0;
+	uint64_t entries = 0;
+	uint64_t aside = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct acl_span span = clipped(s, i);
+
+		first[i] = (uint8_t)cut_child(cut, span.low);
+		last[i] = (uint8_t)cut_child(cut, span.high);
+		reaching[last[i] - first[i] + 1]++;
+	}
+	cut->reach = cut_reach(reaching, s->count, cut_allowed(set) * s->count / set->count);
+	for (uint32_t i = 0; i < s->count; i++) {
+		bool goes_aside = (uint32_t)(last[i] - first[i]) >= cut->reach;
+
+		aside += goes_aside;
+		for (uint32_t c = first[i]; c <= last[i] && !goes_aside; c++)
+			in_child[c]++;
+	}
+	for (uint32_t c = 0; c <= cut->cuts; c++) {
+		entries += in_child[c];
+		squares += (uint64_t)in_child[c] * in_child[c];
+	}
+	if (entries == 0)
+		return UINT64_MAX;
+	return (squares * set->count / entries + aside * set->count) / s->count +
+	       (aside ? VISIT_PRICE : 0);
+}
+
+/* ---- fences -------------------------------------------------------------------------------------- */
+
+/* All rules of the set lie within *low..*high of the word; false: that is the whole box. */
+static bool hull(const struct acl_set *set, const struct acl_span *spans, uint32_t *low,
+		 uint32_t *high)
+{
+	uint32_t box_low = *low;
+	uint32_t box_high = *high;
+
+	*low = box_high;
+	*high = box_low;
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct acl_span *s = &spans[set->ranks[i]];
+
+		*low = s->low < *low ? s->low : *low;
+		*high = s->high > *high ? s->high : *high;
+		if (*low <= box_low && *high >= box_high)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Before ports or flags are asked for, which tell connections apart: do all rules speak of the same
+ * few addresses?  Then packets to others part here, at the price of one node, and a cached answer for
+ * them says nothing of ports.
+ */
+static void cut_fence(const struct acl_build *b, const struct acl_set *set,
+		      const struct acl_box *box, struct acl_cut *cut)
+{
+	for (uint32_t i = 0; i < b->word_count && b->words[i] < WORD_DSCP; i++) {
+		uint32_t word = b->words[i];
+		uint32_t low = box->low[word];
+		uint32_t high = box->high[word];
+
+		if (low == high || !hull(set, b->spans[word], &low, &high))
+			continue;
+		*cut = (struct acl_cut){ .word = word };
+		if (low > box->low[word])
+			cut->ends[cut->cuts++] = low - 1;
+		if (high < box->high[word])
+			cut->ends[cut->cuts++] = high;
+		return;
+	}
+}
+
+bool cut_choose(const struct acl_build *b, const struct acl_set *set, const struct acl_box *box,
+		struct acl_cut *cut)
+{
+	uint32_t step = (set->count + SAMPLE - 1) / SAMPLE;
+	struct sample s = { .ranks = set->ranks, .count = set->count / step, .step = step };
+	uint32_t found[2 * SAMPLE];
+	uint64_t least = set->count;
+
+	for (uint32_t i = 0; i < b->word_count; i++) {
+		struct acl_cut tried = { .word = b->words[i] };
+		uint32_t count;
+		uint64_t cost;
+
+		s.spans = b->spans[tried.word];
+		s.low = box->low[tried.word];
+		s.high = box->high[tried.word];
+		if (s.low == s.high)
+			continue;
+		count = places(&s, found);
+		if (count == 0)
+			continue;
+		pick_ends(found, count, &tried);
+		cost = price(&s, set, &tried);
+		if (cost < least) {
+			least = cost;
+			*cut = tried;
+		}
+	}
+	if (least >= set->count)
+		return false;
+	if (cut->word >= WORD_DSCP)
+		cut_fence(b, set, box, cut);
+	return true;
+}
