@@ -291,6 +291,15 @@ static uint64_t some_features(void)
 	return next_long() & features_of_ours(true, true);
 }
 
+/* Whatever is in the guest's memory, as long as it is there. */
+static void say_memory(uint8_t what)
+{
+	static const uint8_t nothing[0x38];
+
+	say_well(what % 42, lab.is_cut ? nothing : lab.bytes, what & 0x38,
+		 what & 1 ? lab.memory : -1);
+}
+
 static void say_something(void)
 {
 	const uint32_t nr = next_byte() % (2 * QUEUES + 1);
@@ -345,7 +354,7 @@ static void say_something(void)
 		say_well(more & 1 ? REQUEST_RESET_DEVICE : REQUEST_RESET_OWNER, "", 0, -1);
 		break;
 	default:
-		say_well(more % 42, lab.bytes, more & 0x38, more & 1 ? lab.memory : -1);
+		say_memory(more);
 		break;
 	}
 }
