@@ -148,8 +148,9 @@ struct vhost_ring {
 	uint32_t nr;
 	struct vhost_mark *mark;
 	struct vhost_position at; /* under 'lock' where several workers send; mirrored in 'mark' */
-	_Atomic uint32_t lock;    /* taken for the two short sections of 16.5 */
-	uint32_t senders;         /* workers that may send here: 1 needs no lock */
+	uint16_t seen; /* split: the guest's index when it was last read; never behind next_avail */
+	_Atomic uint32_t lock; /* taken for the two short sections of 16.5 */
+	uint32_t senders;      /* workers that may send here: 1 needs no lock */
 	/* told by facts(); 'bad': given back unsent, or not sent: of no length or header that can be */
 	_Atomic uint64_t packets, bytes, full, kicks, bad;
 	struct vhost_batch *batch; /* rx.c: what a queue's worker has in hand; NULL: to the guest */

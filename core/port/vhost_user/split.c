@@ -8,20 +8,28 @@
  */
 #include "port/vhost_user/vring.h"
 
-enum { FLAGS_AT = 0, IDX_AT = 2, RING_AT = 4, USED_BYTES = 8 };
+enum { FLAGS_AT = 0, IDX_AT = 2, RING_AT = 4, HEAD_BYTES = 2, USED_BYTES = 8 };
 enum { NO_INTERRUPT = 1, NO_NOTIFY = 1 };
 enum { LINE = 64 };
 /* Of the second half of a descriptor: its length, and above it its flags. */
 enum { REST_AT = 8, FLAGS_SHIFT = 32 };
 
-/* How many chains the guest has put behind 'position', at most 'want'. */
+/*
+ * How many chains the guest has put behind 'position', at most 'want'.  Its index is in a line that
+ * it writes all the time, so we look there only when what we saw last is not enough.
+ */
 static uint32_t available(const struct vring *vr, uint16_t position, uint32_t want)
 {
-	/* acquire: what the guest wrote before it moved its index */
-	uint16_t idx = ring_read16(vr->at->driver + IDX_AT, __ATOMIC_ACQUIRE);
-	uint32_t count = (uint16_t)(idx - position);
+	struct vhost_ring *r = vr->ring;
+	uint32_t count = (uint16_t)(r->seen - position);
 
+	if (count >= want)
+		return want;
+	/* acquire: what the guest wrote before it moved its index */
+	r->seen = ring_read16(vr->at->driver + IDX_AT, __ATOMIC_ACQUIRE);
+	count = (uint16_t)(r->seen - position);
 	if (count > vr->at->size) {
+		r->seen = position;
 		vhost_break(vr->device, "the index of available buffers jumped");
 		return 0;
 	}
@@ -72,6 +80,18 @@ static void fetch_used(const struct vring *vr, uint16_t position, uint32_t count
 
 	for (uint32_t i = 0; i < count; i += LINE / USED_BYTES)
 		fetch(ring + (size_t)((position + i) & mask) * USED_BYTES, true);
+}
+
+/* For the next time: heads that the guest has written already. */
+static void fetch_heads(const struct vring *vr, uint16_t position)
+{
+	const uint8_t *ring = vr->at->driver + RING_AT;
+	const uint32_t mask = vr->at->size - 1u;
+	const uint32_t seen = (uint16_t)(vr->ring->seen - position);
+	const uint32_t count = seen < STAGE_CHAINS ? seen : STAGE_CHAINS;
+
+	for (uint32_t i = 0; i < count; i += LINE / HEAD_BYTES)
+		fetch(ring + (size_t)((position + i) & mask) * HEAD_BYTES, false);
 }
 
 /* In turns: the simple chains in a row, then one that is not. */
@@ -131,6 +151,7 @@ uint32_t split_stage(struct vring *vr, struct vring_stage *st, uint32_t want, bo
 	if (count == 0 || !read_heads(vr, st->position, heads, count))
 		return 0;
 	fetch_used(vr, vr->ring->at.next_used, count);
+	fetch_heads(vr, (uint16_t)(st->position + count));
 	return is_writable ? stage(vr, st, heads, count, true) : stage(vr, st, heads, count, false);
 }
 

@@ -268,6 +268,7 @@ void vhost_ring_start(struct vhost_ring *r, const struct vhost_view *v, uint32_t
 		take_up(&vr);
 	else
 		begin_at(&vr, &key, base);
+	r->seen = r->at.next_avail;
 	r->mark->workers = r->device->workers;
 	/* a worker that sleeps waits for packets from the guest; room is looked for, never waited for */
 	vring_ask(&vr, r->at.next_avail, !ring_is_to_guest(r));
