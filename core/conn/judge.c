@@ -113,8 +113,11 @@ static void apply_decision(struct visit *v, struct conn *c)
 	atomic_store_explicit(&c->epoch, v->epoch, memory_order_release);
 }
 
-/* With the bit; denied: the connection has ended, and the bit with it. */
-static bool ask_or_end(struct visit *v, struct conn *c, uint16_t cause)
+/*
+ * With the bit; denied: the connection has ended, and the bit with it.  Those who asked to be told
+ * are told of that, also where it is one that never began.
+ */
+static bool ask_or_end(struct visit *v, struct conn *c)
 {
 	ask(v, c, c->slots);
 	if (v->out->decision.action == XVS_CONN_ALLOW) {
@@ -122,7 +125,8 @@ static bool ask_or_end(struct visit *v, struct conn *c, uint16_t cause)
 		return true;
 	}
 	remember_denial(v, c);
-	conn_end(v->t, v->w, c, cause, v->arg);
+	c->log |= v->out->decision.log;
+	conn_end(v->t, v->w, c, XVS_CONN_DENIED, v->arg);
 	return false;
 }
 
@@ -148,7 +152,7 @@ static enum conn_answer renew(struct visit *v, struct conn *c)
 		conn_unlock(c);
 		return answer;
 	}
-	if (!judge_is_fresh(v, c) && !ask_or_end(v, c, XVS_CONN_DENIED))
+	if (!judge_is_fresh(v, c) && !ask_or_end(v, c))
 		return CONN_DENIED;
 	conn_unlock(c);
 	return CONN_PASS;
@@ -274,7 +278,7 @@ static enum conn_answer judge_open(struct visit *v, const struct conn_key *key,
 	if (!c)
 		return answer;
 	ref = conn_ref_of(v->t, c, 0);
-	if (!ask_or_end(v, c, 0))
+	if (!ask_or_end(v, c))
 		return CONN_DENIED;
 	if (key->proto == PROTO_TCP) {
 		tcp_seat(c, 0, seg);

@@ -22,6 +22,19 @@ static void remembers_a_denial(void **state)
 	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 1, 0, 1000)), CONN_PASS);
 }
 
+static void tells_of_a_denial_once_if_it_is_to_be_logged(void **state)
+{
+	struct world *s = *state;
+
+	s->say = (struct conn_decision){ .action = XVS_CONN_DENY, .log = 1 };
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(udp(s, server, guest, 1), CONN_DENIED);
+	assert_int_equal(s->events, 1);
+	assert_int_equal(s->causes[0], XVS_CONN_DENIED);
+	assert_int_equal(s->states[0], XVS_CONN_CLOSED);
+	assert_int_equal(conn_count(s->t, NULL), 0);
+}
+
 static void remembers_a_reject_as_such(void **state)
 {
 	struct world *s = *state;
@@ -331,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(remembers_a_denial),
+		WORLD_TEST(tells_of_a_denial_once_if_it_is_to_be_logged),
 		WORLD_TEST(remembers_a_reject_as_such),
 		WORLD_TEST(forgets_a_denial_in_time_and_with_policy),
 		cmocka_unit_test(denials_are_bounded_and_displace_nobody),

@@ -2,10 +2,10 @@
 /*
  * plugins/fake_host.h - a host in one thread, for unit tests of extensions against api/ alone.
  *
- * It offers the functions of struct xvs_host and the interfaces flow-host, conn-host, timer and
- * task; what an extension asks for is written down, and happens only when the test says so:
- * fake_quiet() lets all workers pass a quiet point, fake_timers() fires what is armed,
- * fake_tasks() runs what was started.  fake_parse() makes packet and key from bytes.
+ * It offers the functions of struct xvs_host and the interfaces flow-host, conn-host, timer, task
+ * and mailbox (upwards); what an extension asks for is written down, and happens only when the test
+ * says so: fake_quiet() lets all workers pass a quiet point, fake_timers() fires what is armed,
+ * fake_tasks() runs what was started, fake_mails() delivers what was posted.  fake_parse() makes packet and key from bytes.
  */
 #ifndef TESTS_PLUGINS_FAKE_HOST_H
 #define TESTS_PLUGINS_FAKE_HOST_H
@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "xvs/ext/event.h"
+#include "xvs/ext/mailbox.h"
 #include "xvs/ext/sdk.h"
 #include "xvs/ext/task.h"
 #include "xvs/ext/timer.h"
@@ -56,6 +57,14 @@ struct fake_host {
 
 	struct xvs_timer *timers[FAKE_JOBS];
 	unsigned timer_count;
+
+	xvs_mail_fn on_mail;
+	struct {
+		uint64_t words[XVS_MAIL_BYTES_MAX / 8];
+		uint32_t len;
+	} mails[FAKE_JOBS];
+	unsigned mail_count;
+	uint16_t mails_lost;
 
 	unsigned invalidated;        /* calls */
 	uint64_t invalidated_tags;   /* of all calls, or'ed */
@@ -182,6 +191,31 @@ static inline void fake_task_cancel(const struct xvs_host *h)
 	(void)h;
 }
 
+static inline int fake_mail_open(const struct xvs_host *h, uint32_t slots, uint32_t packet_max,
+				 xvs_mail_fn fn)
+{
+	(void)slots;
+	(void)packet_max;
+	fake_of(h)->on_mail = fn;
+	return 0;
+}
+
+static inline int fake_mail_post(const struct xvs_host *h, const void *bytes, uint32_t len,
+				 struct xvs_packet *p, uint32_t packet_len)
+{
+	struct fake_host *f = fake_of(h);
+
+	(void)p;
+	(void)packet_len;
+	if (f->mail_count == FAKE_JOBS) {
+		f->mails_lost++;
+		return -EAGAIN;
+	}
+	memcpy(f->mails[f->mail_count].words, bytes, len);
+	f->mails[f->mail_count++].len = len;
+	return 0;
+}
+
 static inline const void *fake_query(const struct xvs_host *h, const char *id)
 {
 	static const struct xvs_flow_host flow = { .size = sizeof(flow),
@@ -198,6 +232,12 @@ static inline const void *fake_query(const struct xvs_host *h, const char *id)
 						   .start = fake_task_start,
 						   .cancel = fake_task_cancel };
 
+	static const struct xvs_mailbox_host mailbox = { .size = sizeof(mailbox),
+							 .open = fake_mail_open,
+							 .post = fake_mail_post };
+
+	if (strcmp(id, XVS_MAILBOX) == 0)
+		return &mailbox;
 	if (strcmp(id, XVS_FLOW_HOST) == 0)
 		return &flow;
 	if (strcmp(id, XVS_CONN_HOST) == 0)
@@ -240,6 +280,21 @@ static inline void fake_tasks(struct fake_host *f)
 		f->tasks[i].run(f->tasks[i].arg, &not_cancelled);
 		f->tasks[i].done(f->tasks[i].arg, false);
 	}
+}
+
+static inline void fake_mails(struct fake_host *f)
+{
+	for (unsigned i = 0; i < f->mail_count; i++) {
+		struct xvs_mail m = { .size = sizeof(m),
+				      .bytes = f->mails[i].words,
+				      .bytes_len = f->mails[i].len };
+
+		if (i == 0)
+			m.lost = f->mails_lost;
+		f->on_mail(f->self, &m);
+	}
+	f->mail_count = 0;
+	f->mails_lost = 0;
 }
 
 /* One instance of the module's first extension. */
