@@ -269,7 +269,9 @@ static void parse(struct options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct options o;
-	uint64_t received, sent, ns;
+	uint64_t received;
+	uint64_t sent;
+	uint64_t ns;
 	pid_t child;
 	double s;
 
