@@ -9,7 +9,9 @@
  *
  * When no polled queue has given packets for a while, the worker arms them all, looks once more,
  * and sleeps in epoll, offline for RCU.  How long that while is adapts: packets that come soon after
- * it fell asleep make it more patient, a long sleep makes it less so.
+ * it fell asleep make it more patient, a long sleep makes it less so.  At most it is what a host's
+ * kernel grants an idle guest before it gives its core away (kvm.halt_poll_ns): a stream of more
+ * than 5,000 packets a second finds its worker awake.
  */
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@
 enum {
 	PATIENCE_MIN_NS = 20 * NS_PER_US,
 	PATIENCE_STEP_NS = 20 * NS_PER_US,
-	PATIENCE_MAX_NS = 80 * NS_PER_US, /* more than the least */
+	PATIENCE_MAX_NS = 180 * NS_PER_US, /* more than the least */
 	LONG_SLEEP_NS = NS_PER_MS,
 	/* under load, kernel queues wait at most so long; without any, kicks that came late do */
 	LOOK_NS = 50 * NS_PER_US,

@@ -300,9 +300,9 @@ static void patience_follows_the_guest(void **state)
 		bench.now_ns += 40 * NS_PER_US;
 		pass(1, &f);
 	}
-	wait_us(80);
+	wait_us(180); /* 5,500 packets a second */
 	assert_false(poll_may_sleep(bench.w, 0));
-	wait_us(80);
+	wait_us(25);
 	assert_true(poll_may_sleep(bench.w, 0));
 	for (int i = 0; i < 10; i++) { /* and then only now and then */
 		poll_sleep(bench.w, 0);
