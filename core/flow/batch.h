@@ -6,8 +6,12 @@
  *      find signatures in the buckets   -> the first two lines of the entries are on the way
  *      compare keys with entries        -> the programs of those that have one are on the way
  *
- * So 64 packets of 64 cold flows wait for memory three times, not two hundred times.  Private to
- * core/flow: each file that includes this makes the stages anew for its processors.
+ * So 64 packets of 64 cold flows wait for memory three times, not two hundred times.
+ *
+ * Packets come in trains: one that differs from the one before it in no bit that any mask looks at is
+ * of the same entry.  Only the first of each train is looked up, its head.
+ *
+ * Private to core/flow: each file that includes this makes the stages anew for its processors.
  */
 #ifndef XVS_FLOW_BATCH_H
 #define XVS_FLOW_BATCH_H
@@ -19,66 +23,72 @@
 /* What the stages leave for each other. */
 struct flow_stages {
 	struct flow_way way;
-	uint32_t end; /* behind the last packet that is live */
+	uint32_t count; /* of trains */
+	/* by train: its first packet, and behind the last one where that ends; hash; entry to compare */
+	uint8_t heads[XVS_BATCH_MAX + 1];
 	uint64_t hash[XVS_BATCH_MAX];
+	struct flow_entry *entries[XVS_BATCH_MAX];
 };
 
-BATCH_INLINE struct flow_spot batch_spot(const struct flow_batch *b, uint64_t i, bool has_spots)
+BATCH_INLINE bool batch_spots_differ(const struct flow_spot *a, const struct flow_spot *b)
 {
-	return has_spots ? b->spots[i] : b->spot;
+	return ((a->where ^ b->where) | (a->other ^ b->other)) != 0;
 }
 
-/* Nearly all packets are live: the others cost a hash and a line, of which nothing comes. */
 BATCH_INLINE void stage_hash(const struct flow_cache *c, const struct flow_batch *b,
 			     struct flow_stages *s, bool has_spots)
 {
 	const struct flow_bucket *table = s->way.table;
 	const struct xvs_flow_key *bits = s->way.bits;
 	const struct xvs_flow_key *keys = b->keys;
-	uint64_t bucket_mask = c->bucket_mask;
-	uint64_t seed = s->way.seed;
-	uint64_t sum = nh_where(b->spot.where, (uint32_t)b->spot.other);
+	const uint64_t live = b->live;
+	const uint32_t end = XVS_BATCH_MAX - (uint32_t)__builtin_clzll(live);
+	const uint64_t bucket_mask = c->bucket_mask;
+	const uint64_t seed = s->way.seed;
+	struct flow_spot spot = b->spot;
+	uint64_t sum = nh_where(spot.where, (uint32_t)spot.other);
+	const struct xvs_flow_key *head = NULL;
+	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < s->end; i++) {
-		struct flow_spot spot = batch_spot(b, i, has_spots);
+	for (uint32_t i = 0; i < end; i++) {
 		uint64_t hash;
 
-		if (has_spots)
+		if (!(live >> i & 1))
+			continue;
+		if (has_spots && batch_spots_differ(&spot, &b->spots[i])) {
+			spot = b->spots[i];
 			sum = nh_where(spot.where, (uint32_t)spot.other);
-		hash = flow_hash_end(sum + nh_key(&keys[i], bits), seed);
-		s->hash[i] = hash;
+			head = NULL;
+		}
+		if (head && flow_bits_equal(&keys[i], head, bits))
+			continue;
+		head = &keys[i];
+		hash = flow_hash_end(sum + nh_key(head, bits), seed);
 		__builtin_prefetch(&table[hash & bucket_mask]);
+		s->hash[count] = hash;
+		s->heads[count++] = (uint8_t)i;
 	}
+	s->heads[count] = (uint8_t)end;
+	s->count = count;
 }
 
-BATCH_INLINE void stage_bucket(const struct flow_cache *c, const struct flow_stages *s,
-			       struct flow_entry **found)
+BATCH_INLINE void stage_bucket(const struct flow_cache *c, struct flow_stages *s)
 {
 	const struct flow_bucket *table = s->way.table;
 	struct flow_entry *entries = c->entries;
 	uint64_t bucket_mask = c->bucket_mask;
 
-	for (uint32_t i = 0; i < s->end; i++) {
-		const struct flow_bucket *bucket = &table[s->hash[i] & bucket_mask];
-		uint32_t match = flow_bucket_match(bucket, flow_signature(s->hash[i]));
+	for (uint32_t k = 0; k < s->count; k++) {
+		const struct flow_bucket *bucket = &table[s->hash[k] & bucket_mask];
+		uint32_t match = flow_bucket_match(bucket, flow_signature(s->hash[k]));
 		struct flow_entry *e = entries;
 
 		if (__builtin_expect(match != 0, 1))
 			e += bucket->number[__builtin_ctz(match)];
 		__builtin_prefetch(&e->key);
 		__builtin_prefetch(&e->key.segment, 1);
-		found[i] = e;
+		s->entries[k] = e;
 	}
-}
-
-/* Not where it was looked for first: perhaps elsewhere. */
-static struct flow_entry *batch_rest(struct flow_cache *c, const struct flow_batch *b,
-				     struct flow_group *g, uint64_t i)
-{
-	struct flow_key key = { .k = b->keys[i] };
-
-	memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
-	return flow_find_rest(c, g, &key);
 }
 
 /* The mask of the index is at hand; entries that the exact cache leads to have one each. */
@@ -102,62 +112,105 @@ BATCH_INLINE void batch_fetch_program(const struct flow_entry *e)
 	__builtin_prefetch(&e->mask);
 }
 
-BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batch *b,
-				    const struct flow_stages *s, struct flow_entry **found,
-				    bool has_spots)
+/*
+ * Packets from 'i' to 'end' are not where they were looked for first: perhaps elsewhere, where other
+ * bits may tell them apart.  How many are live.
+ */
+static uint32_t batch_rest(struct flow_cache *c, const struct flow_batch *b,
+			   struct flow_entry **found, uint32_t i, uint32_t end)
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
+	uint32_t count = 0;
+
+	for (; i < end; i++) {
+		struct flow_key key = { .k = b->keys[i] };
+
+		if (!(b->live >> i & 1))
+			continue;
+		memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
+		found[i] = flow_find_rest(c, g, &key);
+		if (found[i]) {
+			g->uses[found[i]->mask_nr].hits++;
+			batch_fetch_program(found[i]);
+		}
+		count++;
+	}
+	return count;
+}
+
+/* How many packets were not where they were looked for first; a train of theirs has no entry. */
+BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batch *b,
+				    struct flow_stages *s, struct flow_entry **found,
+				    bool has_spots)
+{
 	const struct xvs_flow_key *keys = b->keys;
 	const struct flow_way way = s->way;
-	const uint64_t live = b->live;
 	struct flow_spot spot = b->spot;
-	uint32_t hits = 0;
+	uint32_t missed = 0;
 
-	for (uint32_t i = 0; i < s->end; i++) {
-		struct flow_entry *e = found[i];
+	for (uint32_t k = 0; k < s->count; k++) {
+		struct flow_entry *e = s->entries[k];
+		uint32_t i = s->heads[k];
 
-		if (!(live >> i & 1))
-			continue;
 		if (has_spots)
 			spot = b->spots[i];
+		found[i] = e;
 		if (__builtin_expect(batch_is(c, way, e, &keys[i], spot), 1)) {
-			hits++;
-			if (way.mask_nr == FLOW_NO_MASK)
-				g->uses[e->mask_nr].hits++;
-		} else {
-			e = batch_rest(c, b, g, i);
-			found[i] = e;
-			if (!e)
-				continue;
-			g->uses[e->mask_nr].hits++;
+			batch_fetch_program(e);
+			continue;
 		}
-		batch_fetch_program(e);
+		missed += batch_rest(c, b, found, i, s->heads[k + 1]);
+		s->entries[k] = NULL;
 	}
-	if (way.mask_nr != FLOW_NO_MASK)
-		g->uses[way.mask_nr].hits += hits;
-	return hits;
+	return missed;
+}
+
+/* The entry of a head is that of its train. */
+BATCH_INLINE void stage_trains(const struct flow_stages *s, struct flow_entry **found)
+{
+	if (s->heads[s->count] == s->heads[0] + s->count)
+		return; /* each packet is one */
+	for (uint32_t k = 0; k < s->count; k++) {
+		for (uint32_t i = s->heads[k] + 1u; s->entries[k] && i < s->heads[k + 1]; i++)
+			found[i] = s->entries[k];
+	}
+}
+
+/* By which masks packets were found. */
+BATCH_INLINE void stage_count(const struct flow_stages *s, struct flow_group *g, uint32_t hits)
+{
+	if (s->way.mask_nr != FLOW_NO_MASK) {
+		g->uses[s->way.mask_nr].hits += hits;
+		return;
+	}
+	for (uint32_t k = 0; k < s->count; k++) {
+		if (s->entries[k])
+			g->uses[s->entries[k]->mask_nr].hits += s->heads[k + 1] - s->heads[k];
+	}
 }
 
 BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *b,
 				 struct flow_entry **found)
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
+	uint32_t count = (uint32_t)__builtin_popcountll(b->live);
 	struct flow_stages s;
-	uint32_t hits;
+	uint32_t missed;
 
 	if (!b->live)
 		return;
 	s.way = flow_way_of(c, g);
-	s.end = XVS_BATCH_MAX - (uint32_t)__builtin_clzll(b->live);
 	if (b->spots)
 		stage_hash(c, b, &s, true);
 	else
 		stage_hash(c, b, &s, false);
-	stage_bucket(c, &s, found);
-	hits = b->spots ? stage_compare(c, b, &s, found, true)
-			: stage_compare(c, b, &s, found, false);
-	flow_count(&c->exact_hits, hits);
-	g->lookups += (uint32_t)__builtin_popcountll(b->live);
+	stage_bucket(c, &s);
+	missed = b->spots ? stage_compare(c, b, &s, found, true)
+			  : stage_compare(c, b, &s, found, false);
+	stage_trains(&s, found);
+	stage_count(&s, g, count - missed);
+	flow_count(&c->exact_hits, count - missed);
+	g->lookups += count;
 	if (g->lookups >= GROUP_PERIOD)
 		flow_group_weigh(g);
 }

@@ -153,6 +153,38 @@ static inline uint32_t flow_bucket_match(const struct flow_bucket *b, uint32_t s
 #endif
 }
 
+/* Two keys are equal in these bits. */
+static inline bool flow_bits_equal(const struct xvs_flow_key *one, const struct xvs_flow_key *other,
+				   const struct xvs_flow_key *bits)
+{
+#if defined(__AVX512F__)
+	__m512i differs = _mm512_xor_si512(_mm512_loadu_si512(one), _mm512_loadu_si512(other));
+
+	return _mm512_test_epi64_mask(differs, _mm512_loadu_si512(bits)) == 0;
+#elif defined(__SSE2__)
+	const __m128i *a = (const __m128i *)(const void *)one;
+	const __m128i *b = (const __m128i *)(const void *)other;
+	const __m128i *m = (const __m128i *)(const void *)bits;
+	__m128i differs = _mm_setzero_si128();
+
+	for (unsigned i = 0; i < sizeof(*one) / sizeof(*a); i++) {
+		__m128i x = _mm_xor_si128(_mm_loadu_si128(a + i), _mm_loadu_si128(b + i));
+
+		differs = _mm_or_si128(differs, _mm_and_si128(x, _mm_loadu_si128(m + i)));
+	}
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(differs, _mm_setzero_si128())) == 0xffff;
+#else
+	const flow_word *a = (const flow_word *)(const void *)one;
+	const flow_word *b = (const flow_word *)(const void *)other;
+	const flow_word *m = (const flow_word *)(const void *)bits;
+	uint64_t differs = 0;
+
+	for (unsigned i = 0; i < sizeof(*one) / 8; i++)
+		differs |= (a[i] ^ b[i]) & m[i];
+	return differs == 0;
+#endif
+}
+
 /* The key equals the entry's in these bits, and is at the same spot. */
 static inline bool flow_entry_equals(const struct flow_entry *e, const struct xvs_flow_key *key,
 				     const struct xvs_flow_key *bits, uint64_t where,
@@ -162,34 +194,7 @@ static inline bool flow_entry_equals(const struct flow_entry *e, const struct xv
 
 	/* 'zero' too, which is 1 in an entry that has left */
 	memcpy(tail, &e->key.segment, sizeof(tail));
-	if ((tail[0] ^ where) | (tail[1] ^ other))
-		return false;
-#if defined(__AVX512F__)
-	__m512i differs = _mm512_xor_si512(_mm512_loadu_si512(key), _mm512_load_si512(&e->key.k));
-
-	return _mm512_test_epi64_mask(differs, _mm512_loadu_si512(bits)) == 0;
-#elif defined(__SSE2__)
-	const __m128i *a = (const __m128i *)(const void *)key;
-	const __m128i *b = (const __m128i *)(const void *)&e->key.k;
-	const __m128i *m = (const __m128i *)(const void *)bits;
-	__m128i differs = _mm_setzero_si128();
-
-	for (unsigned i = 0; i < sizeof(*key) / sizeof(*a); i++) {
-		__m128i x = _mm_xor_si128(_mm_loadu_si128(a + i), _mm_load_si128(b + i));
-
-		differs = _mm_or_si128(differs, _mm_and_si128(x, _mm_loadu_si128(m + i)));
-	}
-	return _mm_movemask_epi8(_mm_cmpeq_epi8(differs, _mm_setzero_si128())) == 0xffff;
-#else
-	const flow_word *a = (const flow_word *)(const void *)key;
-	const flow_word *b = (const flow_word *)(const void *)&e->key.k;
-	const flow_word *m = (const flow_word *)(const void *)bits;
-	uint64_t differs = 0;
-
-	for (unsigned i = 0; i < sizeof(*key) / 8; i++)
-		differs |= (a[i] ^ b[i]) & m[i];
-	return differs == 0;
-#endif
+	return !((tail[0] ^ where) | (tail[1] ^ other)) && flow_bits_equal(key, &e->key.k, bits);
 }
 
 /* The entry stands for this key, under its own mask. */

@@ -23,17 +23,30 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 	key->zero = 0;
 }
 
-static inline void entry_credit(struct flow_entry *e, uint16_t tcp_flags, const struct packet *p,
-				uint64_t now_ns)
+/* What packets of an entry add to it. */
+struct credit {
+	uint64_t packets;
+	uint64_t bytes;
+	uint16_t tcp_flags;
+};
+
+static inline void credit_add(struct credit *c, const struct packet *p, uint16_t tcp_flags)
 {
 	if (__builtin_expect(p->x.gso_type | (p->x.flags & XVS_PKT_VLAN), 0)) {
-		e->packets += xvs_wire_packets(&p->x);
-		e->bytes += xvs_wire_bytes(&p->x);
+		c->packets += xvs_wire_packets(&p->x);
+		c->bytes += xvs_wire_bytes(&p->x);
 	} else {
-		e->packets++;
-		e->bytes += p->x.len;
+		c->packets++;
+		c->bytes += p->x.len;
 	}
-	e->tcp_flags |= tcp_flags;
+	c->tcp_flags |= tcp_flags;
+}
+
+static inline void entry_credit(struct flow_entry *e, const struct credit *c, uint64_t now_ns)
+{
+	e->packets += c->packets;
+	e->bytes += c->bytes;
+	e->tcp_flags |= c->tcp_flags;
 	e->last_ns = now_ns;
 }
 
@@ -56,7 +69,10 @@ static inline void packet_follow(struct burst *b, uint32_t i, struct flow_entry 
 
 static void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16_t tcp_flags)
 {
-	entry_credit(e, tcp_flags, b->pkts[i], b->worker->w.now_ns);
+	struct credit c = { 0 };
+
+	credit_add(&c, b->pkts[i], tcp_flags);
+	entry_credit(e, &c, b->worker->w.now_ns);
 	packet_follow(b, i, e);
 	b->plain = (b->plain & ~(UINT64_C(1) << i)) | (uint64_t)e->is_plain << i;
 }
@@ -163,7 +179,29 @@ static void packet_miss(struct burst *b, uint32_t i, uint32_t place, const struc
 	(void)packet_find(b, i, place, &key);
 }
 
-/* What was found goes on with its entry, if that is known to be true; the others are judged, in order. */
+/* Packets that follow each other into one entry: they are credited together. */
+struct train {
+	struct flow_entry *entry; /* NULL: none */
+	uint32_t first;
+	struct credit credit;
+};
+
+/* Which packets are not plain, if all up to 'end' were the train's. */
+static inline uint64_t train_end(struct train *t, uint32_t end, uint64_t now_ns)
+{
+	struct flow_entry *e = t->entry;
+
+	if (!e)
+		return 0;
+	entry_credit(e, &t->credit, now_ns);
+	t->entry = NULL;
+	return e->is_plain ? 0 : UINT64_MAX >> (XVS_BATCH_MAX - end) & UINT64_MAX << t->first;
+}
+
+/*
+ * What was found goes on with its entry, if that is known to be true; the others are judged, in
+ * order, and what came before them was credited then.
+ */
 static void use_found(struct burst *b, uint32_t place, const struct flow_batch *batch,
 		      struct flow_entry *const *found)
 {
@@ -173,7 +211,8 @@ static void use_found(struct burst *b, uint32_t place, const struct flow_batch *
 	const uint32_t tick = flow_tick(now_ns);
 	const uint64_t live = batch->live;
 	const uint32_t count = b->count;
-	uint64_t plain = 0;
+	struct train t = { .entry = NULL };
+	uint64_t others = 0; /* not plain, or it is said elsewhere */
 
 	b->plain &= ~live;
 	for (uint32_t i = 0; i < count; i++) {
@@ -181,15 +220,20 @@ static void use_found(struct burst *b, uint32_t place, const struct flow_batch *
 
 		if (!(live >> i & 1))
 			continue;
-		if (__builtin_expect(e && entry_is_verified(e, world, tick), 1)) {
-			entry_credit(e, keys[i].tcp_flags, b->pkts[i], now_ns);
-			packet_follow(b, i, e);
-			plain |= (uint64_t)e->is_plain << i;
-		} else {
-			packet_miss(b, i, place, batch);
+		if (!e || e != t.entry) {
+			others |= train_end(&t, i, now_ns);
+			if (__builtin_expect(!e || !entry_is_verified(e, world, tick), 0)) {
+				packet_miss(b, i, place, batch);
+				others |= UINT64_C(1) << i;
+				continue;
+			}
+			t = (struct train){ .entry = e, .first = i };
 		}
+		credit_add(&t.credit, b->pkts[i], keys[i].tcp_flags);
+		packet_follow(b, i, e);
 	}
-	b->plain |= plain;
+	others |= train_end(&t, count, now_ns);
+	b->plain |= live & ~others;
 }
 
 void burst_lookup(struct burst *b, uint32_t place)

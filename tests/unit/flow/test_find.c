@@ -271,6 +271,76 @@ static void two_masks_share_a_port(void **state)
 	look_at_mixed(flow_find_batch);
 }
 
+/* Packets that follow each other into the same flow, with gaps, and with strangers between them. */
+static void look_at_trains(flow_batch_fn fn)
+{
+	struct flow_key key;
+	struct keys k;
+	uint32_t n = 0;
+
+	for (uint32_t round = 0; round < 500; round++) {
+		for (uint32_t i = 0; i < XVS_BATCH_MAX; i++) {
+			if (test_random(&seed) % 4 == 0)
+				n = (uint32_t)test_random(&seed) % 4000;
+			make_key(&key, n, 100);
+			/* hosts below 50 may have any port, if nobody else is there */
+			if (test_random(&seed) % 2)
+				key.k.l4_dst = (uint16_t)test_random(&seed);
+			if (test_random(&seed) % 8 == 0)
+				key.segment++;
+			if (test_random(&seed) % 8 == 0)
+				key.other = 5;
+			put(&k, i, &key);
+		}
+		(void)look(fn, &k, round % 2 ? UINT64_MAX : test_random(&seed) | 2);
+	}
+}
+
+static void each_packet_of_a_train_gets_its_own_entry(void **state)
+{
+	struct flow_key key, macs, tuple;
+
+	(void)state;
+	mask_macs(&macs);
+	mask_tuple(&tuple);
+	for (uint32_t n = 0; n < 50; n++) {
+		make_key(&key, n, 100);
+		(void)insert(&key, &macs);
+	}
+	look_at_trains(flow_batch_plain);
+	for (uint32_t n = 50; n < 2000; n++) {
+		make_key(&key, n, 100);
+		if (n % 100 >= 50)
+			(void)insert(&key, &tuple);
+	}
+	look_at_trains(flow_batch_plain);
+	if (flow_has_avx512())
+		look_at_trains(flow_batch_avx512);
+	/* the index alone: what is equal by the first mask need not be by the second */
+	flow_group_of(cache, PORT, PLACE)->uses_exact = 0;
+	look_at_trains(flow_batch_plain);
+	look_at_trains(flow_find_batch);
+}
+
+/* A train is as many hits as it has packets. */
+static void all_packets_of_a_train_count(void **state)
+{
+	struct flow_key key, mask;
+	struct keys k;
+
+	(void)state;
+	mask_macs(&mask);
+	make_key(&key, 1, 64);
+	(void)insert(&key, &mask);
+	for (uint32_t i = 0; i < XVS_BATCH_MAX; i++) {
+		key.k.l4_src = (uint16_t)i;
+		put(&k, i, &key);
+	}
+	assert_int_equal(look(flow_batch_plain, &k, UINT64_MAX), XVS_BATCH_MAX);
+	assert_int_equal(look(flow_batch_plain, &k, 0x5500), 4);
+	assert_int_equal(look(flow_batch_plain, &k, 0), 0);
+}
+
 /*
  * Few wide flows that carry nearly everything, and one narrow one: a cache by all the bits of the
  * narrow one would be filled anew by each packet, so it is given up.
@@ -314,6 +384,8 @@ int main(void)
 		TEST(what_no_mask_looks_at_tells_no_flows_apart),
 		TEST(strangers_are_not_found),
 		TEST(two_masks_share_a_port),
+		TEST(each_packet_of_a_train_gets_its_own_entry),
+		TEST(all_packets_of_a_train_count),
 		TEST(an_exact_cache_that_never_hits_is_given_up),
 	};
 

@@ -285,6 +285,55 @@ static void an_ended_flow_was_accounted_exactly_once_and_whole(void **state)
 	}
 }
 
+static struct xvs_flow_stats ended_flows[8];
+
+static void note_end(struct probe *p, const struct xvs_flow_stats *s)
+{
+	if (s->ended)
+		ended_flows[p->ended - 1] = *s;
+}
+
+/* Packets of the flow whose packets had so many bytes each. */
+static uint64_t ended_packets(const struct probe *p, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < p->ended; i++) {
+		if (ended_flows[i].packets &&
+		    ended_flows[i].bytes == bytes * ended_flows[i].packets)
+			return ended_flows[i].packets;
+	}
+	return 0;
+}
+
+/* Trains of two flows that are known, and one that is new among them. */
+static void a_batch_of_several_flows_is_accounted_to_each(void **state)
+{
+	static const uint8_t flow_of[] = { 1, 1, 1, 2, 1, 1, 3, 3, 2, 2, 1 };
+	struct memory_frame f[4];
+	struct probe *p;
+
+	(void)state;
+	bench_ports(2);
+	p = judge_new(0);
+	p->on_account = note_end;
+	say[0].cookie = 9;
+	memset(&say[0].examined.l4_dst, 0xff, 2);
+	bench_chain(1, p);
+	for (uint32_t n = 1; n < 4; n++)
+		f[n] = udp(1, 2, (uint16_t)n, n * 100);
+	pass(1, &f[1]);
+	pass(1, &f[2]);
+	for (uint32_t i = 0; i < sizeof(flow_of); i++)
+		send_frame(1, &f[flow_of[i]]);
+	bench_turn();
+	assert_int_equal(p->judged, 3);
+	assert_int_equal(got(2), 2 + sizeof(flow_of));
+	bench_remove(1);
+	assert_int_equal(p->ended, 3);
+	assert_int_equal(ended_packets(p, f[1].len), 1 + 6);
+	assert_int_equal(ended_packets(p, f[2].len), 1 + 3);
+	assert_int_equal(ended_packets(p, f[3].len), 2);
+}
+
 static uint32_t drop_every;
 
 static void drop_some(struct probe *p, struct xvs_batch *b)
@@ -561,6 +610,7 @@ int main(void)
 		BENCH_TEST(packets_dropped_before_it_are_not_an_extensions),
 		BENCH_TEST(behind_a_settled_drop_nothing_more_is_counted),
 		BENCH_TEST(a_changed_packet_is_counted_once),
+		BENCH_TEST(a_batch_of_several_flows_is_accounted_to_each),
 		BENCH_TEST(gso_is_accounted_as_on_the_wire),
 		BENCH_TEST(flags_are_told_once_to_each),
 		BENCH_TEST(collect_brings_accounts_up_to_date),
