@@ -4,9 +4,10 @@
  *
  * Both guests are in this process.  By default they run on this very core between two bursts, so
  * all rings and packets are in its cache and the figure is instructions alone; with -t they run on
- * another core, and the figure has what fetching lines from there costs as well.  No look at
- * the packets in between.  Cycles are those of the time stamp counter, per packet, by stage: the
- * median over bursts of full length, so that a burst that was interrupted does not count.
+ * another core, and the figure has what fetching lines from there costs as well; with -r the one
+ * that receives reads every byte.  No look at the packets in between.  Cycles are those of the time
+ * stamp counter, per packet, by stage: the median over bursts of full length, so that a burst that
+ * was interrupted does not count.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,6 +31,7 @@ struct options {
 	uint64_t packets;
 	bool is_packed;
 	bool is_threaded;
+	bool reads;
 };
 
 struct rig {
@@ -61,8 +63,25 @@ static void post_all(struct guest *g, struct guest_ring *r, uint32_t len, uint32
 	}
 }
 
-/* The descriptor that came back goes out again; packed ones must be written anew. */
-static uint32_t repost(struct guest_ring *r, uint32_t len, const uint64_t *places)
+static void read_all(const uint8_t *at, uint32_t len)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i + sizeof(sum) <= len; i += sizeof(sum)) {
+		uint64_t word;
+
+		memcpy(&word, at + i, sizeof(word));
+		sum += word;
+	}
+	__asm__ volatile("" : : "r"(sum));
+}
+
+/*
+ * The descriptor that came back goes out again; packed ones must be written anew.  'reader': whose
+ * memory the packets are in, if they are read, or NULL.
+ */
+static uint32_t repost(struct guest_ring *r, uint32_t len, const uint64_t *places,
+		       const struct guest *reader)
 {
 	uint32_t count = 0;
 	uint32_t got;
@@ -70,6 +89,8 @@ static uint32_t repost(struct guest_ring *r, uint32_t len, const uint64_t *place
 	for (int nr = guest_used(r, &got); nr >= 0 && count < 2 * BURST; nr = guest_used(r, &got)) {
 		const struct guest_piece one = { places[nr], len };
 
+		if (reader)
+			read_all(guest_at(reader, places[nr]), got);
 		(void)guest_post(r, &one, 1, 0);
 		count++;
 	}
@@ -93,8 +114,8 @@ static void remember_places(const struct guest_ring *r, uint64_t *places)
 
 static void drive(struct rig *rig, const uint64_t *from, const uint64_t *to)
 {
-	(void)repost(rig->to->rings[0], 2048, to);
-	(void)repost(rig->from->rings[1], rig->o.len + HEADER, from);
+	(void)repost(rig->to->rings[0], 2048, to, rig->o.reads ? rig->to : NULL);
+	(void)repost(rig->from->rings[1], rig->o.len + HEADER, from, NULL);
 }
 
 static void forward(struct rig *rig)
@@ -104,14 +125,15 @@ static void forward(struct rig *rig)
 	uint32_t count = guest_rx(rig->from, 0, pkts, rig->o.burst);
 	uint64_t t1 = clock_cycles();
 	uint64_t t2;
+	uint32_t sent;
 
 	if (!count)
 		return;
-	(void)vhost_tx(&rig->to->d.backend, 0, pkts, count);
+	sent = vhost_tx(&rig->to->d.backend, 0, pkts, count);
 	t2 = clock_cycles();
 	vhost_rx_done(&rig->from->d.backend, 0);
 	packet_free_burst(rig->from->pool, pkts, count);
-	if (count == rig->o.burst && rig->sample_count < SAMPLES) {
+	if (sent == rig->o.burst && rig->sample_count < SAMPLES) {
 		uint32_t nr = rig->sample_count++;
 
 		rig->samples[0][nr] = (uint32_t)(t1 - t0);
@@ -186,7 +208,7 @@ static int usage(void)
 {
 	(void)fprintf(
 		stderr,
-		"usage: vring_bench [-p] [-t] [-l BYTES] [-s RING] [-b BURST] [-n PACKETS]\n");
+		"usage: vring_bench [-p] [-t] [-r] [-l BYTES] [-s RING] [-b BURST] [-n PACKETS]\n");
 	return 2;
 }
 
@@ -194,11 +216,13 @@ static int parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "ptl:s:b:n:")) != -1) {
+	while ((c = getopt(argc, argv, "ptrl:s:b:n:")) != -1) {
 		if (c == 'p')
 			o->is_packed = true;
 		else if (c == 't')
 			o->is_threaded = true;
+		else if (c == 'r')
+			o->reads = true;
 		else if (c == 'l')
 			o->len = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 's')
