@@ -189,6 +189,8 @@ static struct flow_entry *insert(struct bench *b, uint32_t n, bool is_exact, uin
 	e->last_ns = now_ns;
 	e->exit = FLOW_EXIT_LEGS;
 	e->out_count = 1;
+	e->is_single = 1;
+	e->is_plain = 1;
 	if (!flow_insert(b->cache, e, &key, &mask))
 		abort();
 	return e;

@@ -115,6 +115,7 @@ struct flow_entry {
 	uint8_t is_single : 1;    /* one exit */
 	uint8_t is_plain : 1;     /* one or more, and nothing happens on the way there, nor there */
 	uint8_t has_accounts : 1; /* some step wants account() while packets come */
+	uint8_t teaches : 1;      /* at expires_tick its sender's address is told again, no more */
 	uint32_t out_port;        /* of a single one */
 	uint32_t out_serial;      /* of the configuration of that port that it was judged on */
 	/* line 2 */

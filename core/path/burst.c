@@ -22,6 +22,7 @@ static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf
 	b->stage = stage;
 	b->first_place = place;
 	b->fresh = 0;
+	b->teaching = 0;
 	b->dynamic = 0;
 	b->keyed = 0;
 	b->segments = UINT64_MAX;

@@ -283,13 +283,24 @@ void walk_expire(struct walk *k, uint32_t ms)
 		k->entry->expires_ns = until;
 }
 
-/* Each sender is a flow of its own, judged often enough for its address to stay. */
+/* Each sender is a flow of its own. */
 static void walk_learns(struct walk *k)
 {
 	const struct xvs_flow_key sender = { .eth_src = { 255, 255, 255, 255, 255, 255 } };
 
 	walk_examine(k, &sender);
-	walk_expire(k, LEARNING_MAX_MS);
+}
+
+/*
+ * Often enough for the address of its sender to stay, a packet tells of it.  That alone is no reason
+ * to judge again: of a million flows that began together, all would have to be at the same time.
+ */
+static void walk_teaches(struct walk *k)
+{
+	if (k->entry->expires_ns == UINT64_MAX)
+		k->entry->teaches = 1;
+	else
+		walk_expire(k, LEARNING_MAX_MS);
 }
 
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
@@ -298,6 +309,7 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 	struct path_worker *w = b->worker;
 	struct walk *k = slab_get(&w->walks);
 	struct flow_entry *e;
+	bool is_taught;
 
 	if (k)
 		walk_init(k, b, i, place, key, old, is_partial);
@@ -311,13 +323,16 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 		counter_add(&w->rejudged, 1);
 		account_entry(w, old, NULL, false);
 	}
-	if (b->stage == XVS_STAGE_INGRESS && b->conf->learns)
+	is_taught = b->stage == XVS_STAGE_INGRESS && b->conf->learns;
+	if (is_taught)
 		walk_learns(k);
 	/* who goes on behind the forwarder without a destination has none */
 	k->dest = b->conf->has_forwarder && k->first_place >= b->conf->ingress.count
 			  ? XVS_DEST_NONE
 			  : XVS_DEST_NORMAL;
 	walk_run(k);
+	if (is_taught)
+		walk_teaches(k);
 	if (!k->entry->idle_ms)
 		k->entry->idle_ms = IDLE_DEFAULT_MS;
 	b->fresh |= UINT64_C(1) << i;

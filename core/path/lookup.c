@@ -198,6 +198,16 @@ static inline uint64_t train_end(struct train *t, uint32_t end, uint64_t now_ns)
 	return e->is_plain ? 0 : UINT64_MAX >> (XVS_BATCH_MAX - end) & UINT64_MAX << t->first;
 }
 
+/* All that has come due is that its sender's address is told again. */
+static bool entry_tells_again(struct burst *b, uint32_t i, struct flow_entry *e, uint64_t world)
+{
+	if (!e->teaches || e->verified != world || e->is_retired)
+		return false;
+	e->expires_tick = flow_tick(b->worker->w.now_ns) + TEACHING_TICKS;
+	b->teaching |= UINT64_C(1) << i;
+	return true;
+}
+
 /*
  * What was found goes on with its entry, if that is known to be true; the others are judged, in
  * order, and what came before them was credited then.
@@ -222,7 +232,9 @@ static void use_found(struct burst *b, uint32_t place, const struct flow_batch *
 			continue;
 		if (!e || e != t.entry) {
 			others |= train_end(&t, i, now_ns);
-			if (__builtin_expect(!e || !entry_is_verified(e, world, tick), 0)) {
+			if (__builtin_expect(!e || !(entry_is_verified(e, world, tick) ||
+						     entry_tells_again(b, i, e, world)),
+					     0)) {
 				packet_miss(b, i, place, batch);
 				others |= UINT64_C(1) << i;
 				continue;

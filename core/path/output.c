@@ -42,6 +42,7 @@ static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *c
 	x->burst.first_place = 0;
 	x->burst.count = 0;
 	x->burst.fresh = 0;
+	x->burst.teaching = 0;
 	x->burst.dynamic = 0;
 	x->burst.plain = 0;
 }
@@ -446,7 +447,7 @@ void burst_output(struct burst *b)
 	uint64_t rest = b->live;
 
 	/* here, so that what the chain drops teaches nothing */
-	for (XVS_EACH(n, b->conf->learns ? b->live & b->fresh : 0))
+	for (XVS_EACH(n, b->conf->learns ? b->live & (b->fresh | b->teaching) : 0))
 		forward_learn(b, (uint32_t)n);
 	while (rest) {
 		uint32_t i = (uint32_t)__builtin_ctzll(rest);

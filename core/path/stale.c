@@ -118,8 +118,14 @@ static void verify(const struct burst *b, struct flow_entry *e)
 {
 	enum { LOOK_AGAIN = 1 << 30 }; /* far enough, and far from where ticks wrap */
 	uint64_t now = b->worker->w.now_ns;
+	bool is_first = e->verified == 0;
 
 	e->verified = burst_world(b);
+	if (e->teaches) { /* and nothing else that time alone brings */
+		if (is_first)
+			e->expires_tick = flow_tick(now) + TEACHING_TICKS;
+		return;
+	}
 	e->expires_tick = flow_tick(now) + LOOK_AGAIN;
 	if (e->expires_ns - now < (uint64_t)LOOK_AGAIN << 20)
 		e->expires_tick = flow_tick(e->expires_ns);

@@ -34,6 +34,7 @@ struct burst {
 	uint64_t live;
 	bool has_relooked; /* a leg was exchanged: gather its events */
 	uint64_t fresh;    /* judged with this very packet: its connection has seen it */
+	uint64_t teaching; /* not judged, but its sender's address is to be told again */
 	uint64_t dynamic;  /* a forwarder said another destination than the verdict: dest[] */
 	uint64_t plain;    /* entries[i] is: its legs need no look; burst_lookup() says so */
 	struct packet *pkts[XVS_BATCH_MAX];
@@ -266,6 +267,11 @@ static inline bool entry_is_verified(const struct flow_entry *e, uint64_t world,
 {
 	return e->verified == world && (int32_t)(tick - e->expires_tick) < 0 && !e->is_retired;
 }
+/*
+ * An entry of a port that learns: so long after it was judged, or last told of its sender, a packet
+ * of it tells again, so that the address stays.
+ */
+enum { TEACHING_TICKS = 30000 }; /* of flow_tick(): about half a minute */
 /* Does any record since the entry was judged concern this step?  'rewritten': bits replaced before it. */
 bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
 		       const struct epoch_log *log, const struct xvs_flow_key *rewritten);

@@ -286,6 +286,76 @@ static void a_learning_port_gets_what_its_senders_are_sent(void **state)
 	assert_int_equal(got(3), 0);
 }
 
+static void keep_seen(void *arg, const struct l2_info *info)
+{
+	if (!info->is_static)
+		*(uint64_t *)arg = info->seen_ns;
+}
+
+/* When the only learned address was last told of, by the clock of the control thread. */
+static uint64_t told_ns(void)
+{
+	uint64_t ns = 0;
+
+	l2_list(&bench.sw->l2, keep_seen, &ns);
+	return ns;
+}
+
+static void pass_for_ms(uint32_t id, const struct memory_frame *f, uint64_t ms)
+{
+	for (uint64_t step = 5000; ms > 0; ms -= step) {
+		bench_later_ms(step);
+		pass(id, f);
+	}
+}
+
+static void an_address_is_told_again_without_judging(void **state)
+{
+	struct memory_frame in = from_behind(50, 1);
+	struct worker_stats before;
+	struct worker_stats after;
+	uint64_t told;
+
+	(void)state;
+	bench_ports(2);
+	learns(2, 8);
+	pass(2, &in);
+	pass(2, &in);
+	told = told_ns();
+	path_worker_stats(bench.path, 0, &before);
+	pass_for_ms(2, &in, 25000);
+	assert_int_equal(told_ns(), told);
+	for (int i = 0; i < 3; i++) {
+		pass_for_ms(2, &in, 35000);
+		assert_true(told_ns() > told);
+		told = told_ns();
+	}
+	path_worker_stats(bench.path, 0, &after);
+	assert_int_equal(after.misses, before.misses);
+	assert_int_equal(after.rejudged, before.rejudged);
+}
+
+/* A change that does not concern the flow moves the world: the time at which it tells again stays. */
+static void an_address_is_told_again_whatever_else_changes(void **state)
+{
+	struct memory_frame in = from_behind(50, 1);
+	uint64_t told;
+
+	(void)state;
+	bench_ports(3);
+	learns(2, 8);
+	pass(2, &in);
+	pass(2, &in);
+	told = told_ns();
+	for (int i = 0; i < 9; i++) {
+		bench_later_ms(4000);
+		bench_publish(3);
+		pass(2, &in);
+	}
+	pass(2, &in);
+	assert_true(told_ns() > told);
+}
+
 static void an_address_moves_with_its_sender(void **state)
 {
 	struct memory_frame in = from_behind(50, 1);
@@ -676,6 +746,8 @@ int main(void)
 		BENCH_TEST(a_priority_tag_is_of_the_ports_own_segment),
 		BENCH_TEST(a_static_address_of_another_segment_is_not_reached),
 		BENCH_TEST(a_learning_port_gets_what_its_senders_are_sent),
+		BENCH_TEST(an_address_is_told_again_without_judging),
+		BENCH_TEST(an_address_is_told_again_whatever_else_changes),
 		BENCH_TEST(an_address_moves_with_its_sender),
 		BENCH_TEST(an_address_that_moves_all_the_time_is_held),
 		BENCH_TEST(segments_that_share_have_their_addresses_in_common),
