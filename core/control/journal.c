@@ -2,8 +2,8 @@
 /*
  * control/journal.c - the lock, and the journal's file: read, appended to, written anew.
  *
- * Each record replaces older ones of its kind, so the file is written anew with the newest ones
- * alone when most of it is old: under another name, synced, renamed, and the directory synced.
+ * Records that were forgotten stay in the file, so it is written anew with the others alone when
+ * most of it is old: under another name, synced, renamed, and the directory synced.
  */
 #include "control/journal.h"
 
@@ -23,16 +23,32 @@
 enum {
 	SMALL = 1 << 20, /* a file below this is not worth writing anew */
 	MOSTLY_OLD = 4,  /* times what counts */
+	ITEMS_MAX = 4,   /* put together */
 	JOURNAL_BYTES_MAX = 1 << 30,
+};
+
+/* A record in the file. */
+struct place {
+	enum record_kind kind;
+	uint64_t sequence;
+	size_t at;
+	size_t len; /* with its head */
+};
+
+struct places {
+	struct place *items;
+	size_t count;
 };
 
 struct journal {
 	char dir[PATH_MAX];
 	int dir_fd;
 	int lock_fd;
-	int fd; /* -1: none yet, or given up: the next put writes anew */
+	int fd;           /* -1: none yet */
+	bool is_given_up; /* the next put writes anew */
 	size_t end;
 	uint64_t sequence;
+	struct places places;     /* what is kept, oldest first */
 	char *text[RECORD_KINDS]; /* the newest of each kind */
 	size_t len[RECORD_KINDS];
 };
@@ -117,86 +133,192 @@ static int record_write(int fd, const struct record *r, size_t at, size_t *size)
 	return code;
 }
 
-static int newest_write(struct journal *j, int fd, size_t *end)
-{
-	*end = 0;
-	for (int kind = 1; kind < RECORD_KINDS; kind++) {
-		struct record r = { (enum record_kind)kind, j->sequence + 1,
-				    (const uint8_t *)j->text[kind], j->len[kind] };
-		size_t size;
-		int code;
+/* ---- what is kept ---------------------------------------------------------------------------------- */
 
-		if (!r.bytes)
-			continue;
-		code = record_write(fd, &r, *end, &size);
-		if (code)
-			return code;
-		j->sequence++;
-		*end += size;
-	}
-	return fsync(fd) ? -errno : 0;
+static int place_add(struct places *p, const struct place *place)
+{
+	struct place *grown = reallocarray(p->items, p->count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	p->items = grown;
+	p->items[p->count++] = *place;
+	return 0;
 }
 
-/* The newest records alone, in a new file in place of the old one. */
-static int journal_renew(struct journal *j)
+static struct place *place_find(const struct journal *j, uint64_t sequence)
+{
+	for (size_t i = j->places.count; i-- > 0;)
+		if (j->places.items[i].sequence == sequence)
+			return &j->places.items[i];
+	return NULL;
+}
+
+static void place_drop(struct places *p, const struct place *place)
+{
+	size_t idx = (size_t)(place - p->items);
+
+	memmove(&p->items[idx], &p->items[idx + 1], (p->count - idx - 1) * sizeof(*place));
+	p->count--;
+}
+
+/* All bytes of it, whole and right; given.  NULL: they cannot be had. */
+static uint8_t *place_load(const struct journal *j, const struct place *place, struct record *out)
+{
+	uint8_t *bytes = j->fd >= 0 ? malloc(place->len) : NULL;
+	size_t got = 0;
+	size_t total;
+
+	while (bytes && got < place->len) {
+		ssize_t len = pread(j->fd, bytes + got, place->len - got, (off_t)(place->at + got));
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len <= 0)
+			break;
+		got += (size_t)len;
+	}
+	if (bytes && got == place->len && record_read(bytes, got, out, &total) &&
+	    out->sequence == place->sequence)
+		return bytes;
+	free(bytes);
+	return NULL;
+}
+
+/* ---- anew ------------------------------------------------------------------------------------------ */
+
+static int item_write(int fd, const struct journal_item *item, struct places *kept, size_t *end)
+{
+	struct record r = { item->kind, item->sequence, (const uint8_t *)item->text, item->len };
+	struct place place = { .kind = item->kind, .sequence = item->sequence, .at = *end };
+	int code = record_write(fd, &r, *end, &place.len);
+
+	if (code == 0)
+		code = place_add(kept, &place);
+	*end += place.len;
+	return code;
+}
+
+/* From memory: the newest of a kind are at hand whatever the file has become. */
+static int newest_rewrite(const struct journal *j, const struct place *place, int fd,
+			  struct places *kept, size_t *end)
+{
+	struct journal_item item = { .kind = place->kind,
+				     .text = j->text[place->kind],
+				     .len = j->len[place->kind],
+				     .sequence = place->sequence };
+
+	for (size_t i = 0; i < j->places.count; i++)
+		if (j->places.items[i].kind == place->kind &&
+		    j->places.items[i].sequence > place->sequence)
+			return 0;
+	return item_write(fd, &item, kept, end);
+}
+
+/* One of the old file into the new one; what is old and cannot be read any more is left out. */
+static int place_copy(const struct journal *j, const struct place *place, int fd,
+		      struct places *kept, size_t *end)
+{
+	struct record r;
+	uint8_t *bytes = place_load(j, place, &r);
+	struct place copy = *place;
+	int code;
+
+	if (!bytes)
+		return newest_rewrite(j, place, fd, kept, end);
+	copy.at = *end;
+	code = write_all(fd, bytes, place->len, (off_t)*end);
+	free(bytes);
+	if (code == 0)
+		code = place_add(kept, &copy);
+	*end += place->len;
+	return code;
+}
+
+static int all_write(struct journal *j, int fd, const struct journal_item *items, size_t count,
+		     struct places *kept, size_t *end)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < j->places.count && code == 0; i++)
+		code = place_copy(j, &j->places.items[i], fd, kept, end);
+	for (size_t i = 0; i < count && code == 0; i++)
+		code = item_write(fd, &items[i], kept, end);
+	if (code == 0 && fsync(fd))
+		code = -errno;
+	return code;
+}
+
+/* What is kept and the items, in a new file in place of the old one. */
+static int journal_renew(struct journal *j, const struct journal_item *items, size_t count)
 {
 	int fd = openat(j->dir_fd, "journal.new",
 			O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	size_t end;
+	struct places kept = { 0 };
+	size_t end = 0;
 	int code;
 
 	if (fd < 0)
 		return -errno;
-	code = newest_write(j, fd, &end);
+	code = all_write(j, fd, items, count, &kept, &end);
 	if (code == 0 && renameat(j->dir_fd, "journal.new", j->dir_fd, "journal"))
 		code = -errno;
 	if (code) {
 		(void)unlinkat(j->dir_fd, "journal.new", 0);
 		(void)close(fd);
+		free(kept.items);
 		return code;
 	}
 	if (j->fd >= 0)
 		(void)close(j->fd);
+	free(j->places.items);
+	j->places = kept;
 	j->fd = fd;
 	j->end = end;
+	j->is_given_up = false;
 	return fsync(j->dir_fd) ? -errno : 0;
 }
 
-static int journal_append(struct journal *j, const struct record *r)
-{
-	size_t size;
-	int code = record_write(j->fd, r, j->end, &size);
-	bool is_written = code == 0;
+/* ---- appending ------------------------------------------------------------------------------------- */
 
+static int journal_append(struct journal *j, const struct journal_item *items, size_t count)
+{
+	size_t before = j->places.count;
+	size_t end = j->end;
+	int code = 0;
+	bool is_written;
+
+	for (size_t i = 0; i < count && code == 0; i++)
+		code = item_write(j->fd, &items[i], &j->places, &end);
+	is_written = code == 0;
 	if (is_written && fdatasync(j->fd))
 		code = -errno;
 	if (code == 0) {
-		j->end += size;
+		j->end = end;
 		return 0;
 	}
+	j->places.count = before;
 	/*
 	 * Half a record must not stay: the next one is written behind it.  What a sync could not
 	 * write, older records too, the kernel may have given up: then all goes into a new file.
 	 */
-	if (ftruncate(j->fd, (off_t)j->end) || is_written) {
-		(void)close(j->fd);
-		j->fd = -1;
-	}
+	if (ftruncate(j->fd, (off_t)j->end) || is_written)
+		j->is_given_up = true;
 	return code;
 }
 
-static size_t size_of_newest(const struct journal *j)
+static size_t size_of_kept(const struct journal *j)
 {
 	size_t size = 0;
 
-	for (int kind = 1; kind < RECORD_KINDS; kind++)
-		size += j->text[kind] ? RECORD_HEAD + j->len[kind] : 0;
+	for (size_t i = 0; i < j->places.count; i++)
+		size += j->places.items[i].len;
 	return size;
 }
 
 static bool is_mostly_old(const struct journal *j)
 {
-	return j->end > SMALL && j->end / MOSTLY_OLD > size_of_newest(j);
+	return j->end > SMALL && j->end / MOSTLY_OLD > size_of_kept(j);
 }
 
 static char *text_copy(const void *bytes, size_t len)
@@ -210,35 +332,71 @@ static char *text_copy(const void *bytes, size_t len)
 	return copy;
 }
 
-int journal_put(struct journal *j, enum record_kind kind, const char *text, size_t len,
-		struct xvs_error *err)
+static void copies_free(char **copies, size_t count)
 {
-	char *copy = text_copy(text, len);
-	char *old = j->text[kind];
-	size_t old_len = j->len[kind];
-	struct record r = { kind, j->sequence + 1, (const uint8_t *)copy, len };
-	int code;
+	for (size_t i = 0; i < count; i++)
+		free(copies[i]);
+}
 
-	if (!copy)
-		return error_set(err, -ENOMEM, "", "state directory %s: out of memory", j->dir);
-	j->text[kind] = copy;
-	j->len[kind] = len;
-	if (j->fd < 0 || is_mostly_old(j)) {
-		code = journal_renew(j);
-	} else {
-		code = journal_append(j, &r);
-		j->sequence++;
+/* The newest texts are at hand; -ENOMEM: nothing has changed. */
+static int newest_copy(const struct journal_item *items, size_t count, char **copies)
+{
+	for (size_t i = 0; i < count; i++) {
+		copies[i] = text_copy(items[i].text, items[i].len);
+		if (copies[i])
+			continue;
+		copies_free(copies, i);
+		return -ENOMEM;
 	}
+	return 0;
+}
+
+static void newest_take(struct journal *j, const struct journal_item *items, size_t count,
+			char **copies)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(j->text[items[i].kind]);
+		j->text[items[i].kind] = copies[i];
+		j->len[items[i].kind] = items[i].len;
+	}
+}
+
+int journal_add(struct journal *j, struct journal_item *items, size_t count, struct xvs_error *err)
+{
+	char *copies[ITEMS_MAX];
+	int code = count <= ITEMS_MAX ? newest_copy(items, count, copies) : -EINVAL;
+
+	if (code)
+		return error_set(err, code, "", "state directory %s: %s", j->dir, strerror(-code));
+	for (size_t i = 0; i < count; i++)
+		items[i].sequence = ++j->sequence;
+	if (j->fd < 0 || j->is_given_up || is_mostly_old(j))
+		code = journal_renew(j, items, count);
+	else
+		code = journal_append(j, items, count);
 	if (code) {
-		j->text[kind] = old;
-		j->len[kind] = old_len;
-		free(copy);
+		copies_free(copies, count);
 		return error_set(err, code, "",
 				 "state directory %s: the journal cannot be written: %s", j->dir,
 				 strerror(-code));
 	}
-	free(old);
+	newest_take(j, items, count, copies);
 	return 0;
+}
+
+int journal_put(struct journal *j, enum record_kind kind, const char *text, size_t len,
+		struct xvs_error *err)
+{
+	struct journal_item item = { .kind = kind, .text = text, .len = len };
+	int code = journal_add(j, &item, 1, err);
+
+	for (size_t i = j->places.count; code == 0 && i-- > 0;) {
+		const struct place *place = &j->places.items[i];
+
+		if (place->kind == kind && place->sequence != item.sequence)
+			place_drop(&j->places, place);
+	}
+	return code;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------- */
@@ -297,6 +455,25 @@ static int newest_keep(struct journal *j, const struct record_scan *s)
 	return 0;
 }
 
+/* Where the records of a file are that is being read. */
+struct finding {
+	struct places places;
+	const uint8_t *bytes;
+	int code;
+};
+
+static void found(void *arg, const struct record *r)
+{
+	struct finding *f = arg;
+	struct place place = { .kind = r->kind,
+			       .sequence = r->sequence,
+			       .at = (size_t)(r->bytes - f->bytes) - RECORD_HEAD,
+			       .len = r->len + RECORD_HEAD };
+
+	if (f->code == 0)
+		f->code = place_add(&f->places, &place);
+}
+
 /* The damaged file gets a name of its own; a new one is written. */
 static int set_aside(struct journal *j, const struct record_scan *s, char *warning, size_t size)
 {
@@ -309,7 +486,7 @@ static int set_aside(struct journal *j, const struct record_scan *s, char *warni
 		warning, size,
 		"state directory %s: the journal is damaged at byte %zu; what is whole in it is used, and it is kept as %s",
 		j->dir, s->damaged_at, name);
-	return journal_renew(j);
+	return journal_renew(j, NULL, 0);
 }
 
 static int tail_cut(struct journal *j, char *warning, size_t size)
@@ -324,6 +501,7 @@ static int tail_cut(struct journal *j, char *warning, size_t size)
 static int journal_load(struct journal *j, char *warning, size_t size, struct xvs_error *err)
 {
 	struct record_scan s = { .end = 0 };
+	struct finding f = { .code = 0 };
 	uint8_t *bytes = NULL;
 	size_t len = 0;
 	int code;
@@ -334,8 +512,10 @@ static int journal_load(struct journal *j, char *warning, size_t size, struct xv
 	else
 		code = file_read(j, &bytes, &len);
 	if (code == 0) {
-		record_scan(bytes, len, &s);
-		code = newest_keep(j, &s);
+		f.bytes = bytes;
+		record_scan(bytes, len, found, &f, &s);
+		j->places = f.places;
+		code = f.code ? f.code : newest_keep(j, &s);
 	}
 	free(bytes);
 	if (code == 0 && s.is_damaged)
@@ -383,6 +563,7 @@ void journal_close(struct journal *j)
 		return;
 	for (int kind = 1; kind < RECORD_KINDS; kind++)
 		free(j->text[kind]);
+	free(j->places.items);
 	if (j->fd >= 0)
 		(void)close(j->fd);
 	if (j->lock_fd >= 0)
@@ -397,4 +578,35 @@ const char *journal_get(const struct journal *j, enum record_kind kind, size_t *
 	if (j->text[kind] && len)
 		*len = j->len[kind];
 	return j->text[kind];
+}
+
+bool journal_at(const struct journal *j, size_t nth, struct journal_record *out)
+{
+	const struct place *place = &j->places.items[nth];
+
+	if (nth >= j->places.count)
+		return false;
+	*out = (struct journal_record){ place->kind, place->sequence, place->len };
+	return true;
+}
+
+char *journal_read(const struct journal *j, uint64_t sequence, size_t *len)
+{
+	const struct place *place = place_find(j, sequence);
+	struct record r;
+	uint8_t *bytes = place ? place_load(j, place, &r) : NULL;
+	char *text = bytes ? text_copy(r.bytes, r.len) : NULL;
+
+	if (text && len)
+		*len = r.len;
+	free(bytes);
+	return text;
+}
+
+void journal_forget(struct journal *j, uint64_t sequence)
+{
+	const struct place *place = place_find(j, sequence);
+
+	if (place)
+		place_drop(&j->places, place);
 }

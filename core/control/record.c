@@ -113,18 +113,23 @@ static size_t next_whole(const uint8_t *bytes, size_t size, size_t at)
 	return size;
 }
 
+/* What a newer daemon wrote beside is not ours to judge. */
+static bool is_known(const struct record *r)
+{
+	return r->kind > 0 && r->kind < RECORD_KINDS;
+}
+
 static void scan_take(struct record_scan *s, const struct record *r)
 {
-	bool is_known = r->kind > 0 && r->kind < RECORD_KINDS;
-
-	/* What a newer daemon wrote beside is not ours to judge. */
-	if (is_known && (!s->newest[r->kind].bytes || r->sequence > s->newest[r->kind].sequence))
+	if (is_known(r) && (!s->newest[r->kind].bytes || r->sequence > s->newest[r->kind].sequence))
 		s->newest[r->kind] = *r;
 	if (r->sequence > s->sequence)
 		s->sequence = r->sequence;
 }
 
-void record_scan(const uint8_t *bytes, size_t size, struct record_scan *out)
+void record_scan(const uint8_t *bytes, size_t size,
+		 void (*found)(void *arg, const struct record *r), void *arg,
+		 struct record_scan *out)
 {
 	struct record_scan s = { .end = 0 };
 	size_t at = 0;
@@ -136,6 +141,8 @@ void record_scan(const uint8_t *bytes, size_t size, struct record_scan *out)
 
 		if (record_read(bytes + at, size - at, &r, &total)) {
 			scan_take(&s, &r);
+			if (found && is_known(&r))
+				found(arg, &r);
 			at += total;
 			s.end = at;
 			continue;

@@ -16,9 +16,11 @@
 #include <stdint.h>
 
 enum record_kind {
-	RECORD_STATE = 1, /* what world_snapshot() gave */
-	RECORD_FILE = 2,  /* the configuration file that was applied last: {"name", "text"} */
-	RECORD_KINDS = 3,
+	RECORD_STATE =
+		1,       /* what world_snapshot() gave, and where it belongs: control/changelog.h */
+	RECORD_FILE = 2, /* a configuration file that was applied: {"name", "text"} */
+	RECORD_CHANGE = 3, /* who changed what, of the state that follows */
+	RECORD_KINDS = 4,
 };
 
 enum { RECORD_HEAD = 64, RECORD_BYTES_MAX = 256 << 20 };
@@ -46,7 +48,12 @@ struct record_scan {
 	size_t damaged_at;
 };
 
-/* [any] Reads on after damage: what is whole counts. */
-void record_scan(const uint8_t *bytes, size_t size, struct record_scan *out);
+/*
+ * [any] Reads on after damage: what is whole counts.  Those of kinds that are known are told to
+ * 'found' (NULL: nobody) in their order; they begin at r->bytes - RECORD_HEAD.
+ */
+void record_scan(const uint8_t *bytes, size_t size,
+		 void (*found)(void *arg, const struct record *r), void *arg,
+		 struct record_scan *out);
 
 #endif /* XVS_CONTROL_RECORD_H */

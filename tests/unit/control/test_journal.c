@@ -260,6 +260,92 @@ static void stays_small(void **state)
 	free(text);
 }
 
+static void add(struct journal *j, const char *change, const char *state)
+{
+	struct journal_item items[] = {
+		{ .kind = RECORD_CHANGE, .text = change, .len = strlen(change) },
+		{ .kind = RECORD_STATE, .text = state, .len = strlen(state) },
+	};
+	struct xvs_error err = ERROR_INIT;
+
+	if (journal_add(j, items, 2, &err))
+		fail_msg("%s", err.text);
+}
+
+/* The texts of all records of a kind that are kept, oldest first. */
+static void expect_kept(struct journal *j, enum record_kind kind, const char *expected)
+{
+	struct journal_record r;
+	char all[4096] = "";
+
+	for (size_t i = 0; journal_at(j, i, &r); i++) {
+		size_t len = 0;
+		char *text = journal_read(j, r.sequence, &len);
+
+		assert_non_null(text);
+		assert_int_equal(r.size, len + RECORD_HEAD);
+		assert_int_equal(strlen(text), len);
+		if (r.kind == kind)
+			(void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s ", text);
+		free(text);
+	}
+	assert_string_equal(all, expected);
+}
+
+static void keeps_older_records_until_they_are_forgotten(void **state)
+{
+	struct journal *j = opened();
+	struct journal_record r;
+
+	(void)state;
+	add(j, "one", "a");
+	add(j, "two", "b");
+	add(j, "three", "c");
+	expect_kept(j, RECORD_CHANGE, "one two three ");
+	journal_close(j);
+	j = opened();
+	expect_kept(j, RECORD_STATE, "a b c ");
+	assert_string_equal(journal_get(j, RECORD_STATE, NULL), "c");
+	assert_true(journal_at(j, 0, &r));
+	journal_forget(j, r.sequence);
+	assert_null(journal_read(j, r.sequence, NULL));
+	expect_kept(j, RECORD_CHANGE, "two three ");
+	assert_false(journal_at(j, 5, &r));
+	journal_close(j);
+}
+
+/* They move with it, and what was forgotten is gone. */
+static void keeps_older_records_when_the_file_is_written_anew(void **state)
+{
+	enum { SIZE = 100000, TIMES = 100 };
+	char *text = malloc(SIZE + 1);
+	struct journal *j = opened();
+	struct journal_record r;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', SIZE);
+	text[SIZE] = '\0';
+	add(j, "one", "a");
+	add(j, "two", "b");
+	assert_true(journal_at(j, 1, &r));
+	journal_forget(j, r.sequence);
+	for (int i = 0; i < TIMES; i++)
+		put(j, RECORD_FILE, text);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size < 15 * SIZE);
+	expect_kept(j, RECORD_CHANGE, "one two ");
+	expect_kept(j, RECORD_STATE, "b ");
+	journal_close(j);
+	j = opened();
+	assert_string_equal(warning, "");
+	expect_kept(j, RECORD_CHANGE, "one two ");
+	expect_kept(j, RECORD_STATE, "b ");
+	journal_close(j);
+	free(text);
+}
+
 static void refuses_a_second_daemon_by_pid(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -322,6 +408,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(drops_a_tail_of_zeros, setup, teardown),
 		cmocka_unit_test_setup_teardown(starts_anew_from_garbage, setup, teardown),
 		cmocka_unit_test_setup_teardown(stays_small, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_older_records_until_they_are_forgotten, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(keeps_older_records_when_the_file_is_written_anew,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_a_second_daemon_by_pid, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_a_directory_that_cannot_be, setup,
 						teardown),
