@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/control.c - the configuration file's way into force, and what is remembered of it.
+ * control/control.c - the configuration file's way into force.
  */
 #include "control/control.h"
 
@@ -12,70 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "config/check.h"
 #include "config/document.h"
 #include "config/yaml.h"
-
-struct applying {
-	struct control *control;
-	char *text;
-	char *name;
-	struct daemon_spec wanted; /* without cores */
-	outcome_fn done;
-	void *arg;
-};
-
-/* ---- the journal ----------------------------------------------------------------------------------- */
-
-/* 'why' NULL: it is kept.  What could not be stays a problem until it is. */
-static void journal_judge(struct control *c, enum record_kind kind, const char *why)
-{
-	if (!why) {
-		c->unkept &= ~(1u << kind);
-		if (!c->unkept)
-			c->problems.journal[0] = '\0';
-		return;
-	}
-	c->unkept |= 1u << kind;
-	(void)snprintf(c->problems.journal, sizeof(c->problems.journal),
-		       "%s: changes are in force, but a restart forgets them; mend that, then "
-		       "\"xvsctl config reload\"",
-		       why);
-	log_error("%s", c->problems.journal);
-}
-
-/*
- * Takes 'value'.  A change is not undone because it cannot be kept: the answer, the log and the
- * status say so.
- */
-static void keep(struct control *c, enum record_kind kind, json_t *value)
-{
-	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
-	struct xvs_error err = ERROR_INIT;
-	int code;
-
-	if (text)
-		code = journal_put(c->journal, kind, text, strlen(text), &err);
-	else
-		code = error_set(&err, -ENOMEM, "", "state directory %s: out of memory",
-				 c->state_dir);
-	journal_judge(c, kind, code ? err.text : NULL);
-	free(text);
-	json_decref(value);
-}
-
-void control_changed(void *control)
-{
-	struct control *c = control;
-
-	keep(c, RECORD_STATE, world_snapshot(c->world));
-}
+#include "control/origin.h"
 
 bool control_last_good(const struct control *c, char **text, char **name)
 {
-	const char *record = journal_get(c->journal, RECORD_FILE, NULL);
+	const char *record = changelog_file(c->log);
 	json_t *file = record ? json_loads(record, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *kept = json_string_value(json_object_get(file, "text"));
 	const char *kept_name = json_string_value(json_object_get(file, "name"));
@@ -183,38 +128,6 @@ char *control_load(const char *path, size_t *len, struct diags *d)
 
 /* ---- applying -------------------------------------------------------------------------------------- */
 
-static void applying_destroy(struct applying *a)
-{
-	if (!a)
-		return;
-	free(a->text);
-	free(a->name);
-	free(a);
-}
-
-static struct applying *applying_create(struct control *c, const struct config_text *t)
-{
-	struct applying *a = calloc(1, sizeof(*a));
-
-	if (!a)
-		return NULL;
-	a->control = c;
-	a->text = strndup(t->text, t->len);
-	a->name = strdup(t->name);
-	if (!a->text || !a->name) {
-		applying_destroy(a);
-		return NULL;
-	}
-	return a;
-}
-
-static void refuse(const struct diags *d, int code, outcome_fn done, void *arg)
-{
-	struct outcome o = { .code = code, .d = d };
-
-	done(arg, &o);
-}
-
 /* What of the daemon's own section differs from the start: "daemon.workers, daemon.flows"; given. */
 static char *waiting_keys(const struct daemon_spec *now, const struct daemon_spec *next)
 {
@@ -235,56 +148,58 @@ static char *waiting_keys(const struct daemon_spec *now, const struct daemon_spe
 	return keys.text;
 }
 
-static void on_applied(void *arg, const struct outcome *o)
+/* What of the text does not count yet is remarked; o->note is in the outcome already. */
+static void remark(struct origin *o, struct outcome *told, char note[PROBLEM_TEXT])
 {
-	struct applying *a = arg;
-	struct control *c = a->control;
-	struct outcome told = *o;
-	char note[PROBLEM_TEXT];
-	char *keys = NULL;
+	char *keys = waiting_keys(&o->control->wanted, &o->wanted);
 
-	if (o->code == 0) {
-		keep(c, RECORD_FILE, json_pack("{s:s, s:s}", "name", a->name, "text", a->text));
-		c->problems.config[0] = '\0';
-	}
-	if (o->code == 0)
-		keys = waiting_keys(&c->wanted, &a->wanted);
-	if (keys) {
-		(void)snprintf(note, sizeof(note), "%s%s%s count%s from the next start on",
-			       o->note ? o->note : "", o->note ? "; " : "", keys,
-			       strchr(keys, ',') ? "" : "s");
-		told.note = note;
-	}
+	if (!keys)
+		return;
+	(void)snprintf(note, PROBLEM_TEXT, "%s%s%s count%s from the next start on",
+		       told->note ? told->note : "", told->note ? "; " : "", keys,
+		       strchr(keys, ',') ? "" : "s");
+	told->note = note;
 	free(keys);
-	a->done(a->arg, &told);
-	applying_destroy(a);
+}
+
+static void on_applied(void *arg, const struct outcome *outcome)
+{
+	struct origin *o = arg;
+	struct outcome told = *outcome;
+	char note[PROBLEM_TEXT];
+
+	if (told.code == 0 && !o->is_dry_run)
+		o->control->problems.config[0] = '\0';
+	if (told.code == 0)
+		remark(o, &told, note);
+	o->done(o->arg, &told);
+	origin_destroy(o);
 }
 
 void control_apply(struct control *c, const struct config_text *t, bool drop_overlays,
-		   outcome_fn done, void *arg)
+		   struct origin *o)
 {
 	struct diags d = { .count = 0 };
 	struct config_spec *spec = control_read(t, c->world, &d);
-	struct applying *a = spec ? applying_create(c, t) : NULL;
+	struct wish wish = origin_wish(o);
 
 	if (!spec) {
-		refuse(&d, -EINVAL, done, arg);
+		origin_refuse(o, -EINVAL, &d);
 		return;
 	}
-	if (!a) {
+	if (origin_set_file(o, t->text, t->len, t->name)) {
 		diag_add(&d, NULL, "out of memory");
 		config_spec_destroy(spec);
-		refuse(&d, -ENOMEM, done, arg);
+		origin_refuse(o, -ENOMEM, &d);
 		return;
 	}
-	a->wanted = spec->daemon;
-	a->wanted.cores = NULL;
-	a->done = done;
-	a->arg = arg;
-	world_apply(c->world, spec, drop_overlays, a->name, on_applied, a);
+	o->wanted = spec->daemon;
+	o->wanted.cores = NULL;
+	wish.done = on_applied;
+	world_apply(c->world, spec, drop_overlays, o->name, &wish);
 }
 
-void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void *arg)
+void control_reload(struct control *c, bool drop_overlays, struct origin *o)
 {
 	struct config_text t = { .name = c->config_file };
 	struct diags d = { .count = 0 };
@@ -293,15 +208,15 @@ void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void
 	if (!c->config_file) {
 		diag_add(&d, NULL,
 			 "this daemon was started without --config: there is no file to load");
-		refuse(&d, -ENOENT, done, arg);
+		origin_refuse(o, -ENOENT, &d);
 		return;
 	}
 	text = control_load(c->config_file, &t.len, &d);
 	if (!text) {
-		refuse(&d, -EINVAL, done, arg);
+		origin_refuse(o, -EINVAL, &d);
 		return;
 	}
 	t.text = text;
-	control_apply(c, &t, drop_overlays, done, arg);
+	control_apply(c, &t, drop_overlays, o);
 	free(text);
 }

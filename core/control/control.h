@@ -7,7 +7,7 @@
 #ifndef XVS_CONTROL_CONTROL_H
 #define XVS_CONTROL_CONTROL_H
 
-#include "control/journal.h"
+#include "control/changelog.h"
 #include "control/rpc.h"
 #include "switch/switch.h"
 
@@ -18,28 +18,38 @@ struct problems {
 	char config[PROBLEM_TEXT];  /* the file is broken, the last good one is in force */
 	char state[PROBLEM_TEXT];   /* the journal was damaged or torn when the daemon started */
 	char journal[PROBLEM_TEXT]; /* the journal cannot be written now */
+	char file[PROBLEM_TEXT];    /* the file is not in force, since its change was taken back */
 };
+
+struct origin;
 
 struct control {
 	struct loop *loop;
 	struct world *world;
 	struct path *path;
 	struct counters *counters;
-	struct journal *journal;
+	struct changelog *log;
 	const char *config_file; /* --config; NULL: none */
 	const char *state_dir;
 	const char *counters_file;
 	uint64_t start_ns;
 	struct daemon_spec wanted; /* as the file said at the start; without cores */
 	struct problems problems;
-	unsigned unkept; /* 1 << enum record_kind: newer than in the journal */
 };
 
 /* The methods, for server_create(). */
 void control_table(struct control *c, struct rpc_table *out);
 
-/* For world_config.changed: writes the world's snapshot to the journal. */
-void control_changed(void *control);
+/* ---- change.c: before and after each change; for world_config ------------------------------------ */
+
+/* Is the configuration still at the number that was asked for? */
+int control_admit(void *control, void *origin, struct diags *d);
+/* Gives it a number and keeps it. */
+void control_changed(void *control, const struct change *c);
+/* The daemon's own file, as it is read at the start: was its change taken back? */
+bool control_is_taken_back(const struct control *c, const char *text, size_t len);
+
+/* ---- the file ------------------------------------------------------------------------------------- */
 
 /* A configuration as it is written, and the name of its file. */
 struct config_text {
@@ -61,15 +71,20 @@ void control_check_rest(struct world *w, const struct config_spec *spec, struct 
 char *control_load(const char *path, size_t *len, struct diags *d);
 
 /*
- * Checks and applies a text; once it is in force, it is the last good one.  done(arg) comes in any
- * case, perhaps before this returns.
+ * Checks and applies a text; once it is in force, it is the last good one.  'o' is taken; its
+ * answer comes in any case, perhaps before this returns.
  */
 void control_apply(struct control *c, const struct config_text *t, bool drop_overlays,
-		   outcome_fn done, void *arg);
+		   struct origin *o);
 /* The same for --config. */
-void control_reload(struct control *c, bool drop_overlays, outcome_fn done, void *arg);
+void control_reload(struct control *c, bool drop_overlays, struct origin *o);
 
 /* The last good text and its name, for free(); false: there is none. */
 bool control_last_good(const struct control *c, char **text, char **name);
+
+/* ---- rollback.c ----------------------------------------------------------------------------------- */
+
+/* Back to the state after a change; 'o' is taken. */
+void control_return(struct control *c, uint64_t number, bool is_tolerant, struct origin *o);
 
 #endif /* XVS_CONTROL_CONTROL_H */

@@ -17,16 +17,21 @@
 #define OF_PORT { "port", RPC_TEXT, false, "of this port only" }
 #define CONFIG_TEXT { "text", RPC_TEXT, false, "YAML; without it the daemon's own file is read" }
 #define CONFIG_NAME { "name", RPC_TEXT, false, "of the file the text comes from, for messages" }
+#define VERSION { "version", RPC_COUNT, false, \
+	"only if the configuration is still at this number" }
+#define DRY_RUN { "dry_run", RPC_BOOL, false, \
+	"only try: {changes} says what would change, after everybody concerned has agreed" }
+#define TERMS VERSION, DRY_RUN
 #define NOTHING { { NULL, RPC_TEXT, false, NULL } }
 /* clang-format on */
 
 static const char done[] =
-	"{note}: a remark, where there is one, as that the journal is full. The change is in force for "
-	"every packet";
+	"{note, number}: a remark, where there is one, as that the journal is full, and the number that "
+	"the configuration has now. The change is in force for every packet";
 
 static const struct rpc_method methods[] = {
 	{ "status", RPC_READ_ONLY, "The daemon, its switches, ports and chains in one answer.",
-	  "{daemon, switches, overlays, problems, health}", on_status, NOTHING },
+	  "{daemon, configuration, switches, overlays, problems, health}", on_status, NOTHING },
 	{ "version", RPC_READ_ONLY, "Which daemon this is.", "{version, abi}", on_version,
 	  NOTHING },
 
@@ -57,20 +62,26 @@ static const struct rpc_method methods[] = {
 	  done,
 	  on_port_add,
 	  { { "switch", RPC_TEXT, true, "where" },
-	    { "port", RPC_OBJECT, true, "with the keys of a port in the configuration file" } } },
+	    { "port", RPC_OBJECT, true, "with the keys of a port in the configuration file" },
+	    TERMS } },
 	{ "port.remove",
 	  RPC_OPERATOR,
 	  "Removes a port.",
 	  done,
 	  on_port_remove,
-	  { TARGET_PORT, OVERRIDE } },
+	  { TARGET_PORT, OVERRIDE, TERMS } },
 	{ "port.block",
 	  RPC_OPERATOR,
 	  "Drops everything from and to a port (port-blocked).",
 	  done,
 	  on_port_block,
-	  { TARGET_PORT } },
-	{ "port.unblock", RPC_OPERATOR, "Ends port.block.", done, on_port_unblock, { TARGET_PORT } },
+	  { TARGET_PORT, TERMS } },
+	{ "port.unblock",
+	  RPC_OPERATOR,
+	  "Ends port.block.",
+	  done,
+	  on_port_unblock,
+	  { TARGET_PORT, TERMS } },
 
 	{ "policy.list",
 	  RPC_READ_ONLY,
@@ -94,13 +105,14 @@ static const struct rpc_method methods[] = {
 	  { TARGET_ANY,
 	    { "feature", RPC_TEXT, true, "id with revision" },
 	    { "fields", RPC_OBJECT, true, "values by field name" },
-	    OVERRIDE } },
+	    OVERRIDE,
+	    TERMS } },
 	{ "policy.unset",
 	  RPC_OPERATOR,
 	  "Takes a policy away.",
 	  done,
 	  on_policy_unset,
-	  { TARGET_ANY, { "feature", RPC_TEXT, true, "id with revision" }, OVERRIDE } },
+	  { TARGET_ANY, { "feature", RPC_TEXT, true, "id with revision" }, OVERRIDE, TERMS } },
 	{ "policy.help",
 	  RPC_READ_ONLY,
 	  "What a feature takes.",
@@ -123,13 +135,18 @@ static const struct rpc_method methods[] = {
 	  "a list",
 	  on_ext_stats,
 	  { { "target", RPC_TEXT, false, "this instance only" } } },
-	{ "ext.enable", RPC_OPERATOR, "Ends ext.disable.", done, on_ext_enable, { TARGET_INSTANCE } },
+	{ "ext.enable",
+	  RPC_OPERATOR,
+	  "Ends ext.disable.",
+	  done,
+	  on_ext_enable,
+	  { TARGET_INSTANCE, TERMS } },
 	{ "ext.disable",
 	  RPC_OPERATOR,
 	  "Takes an instance out of the chain; ports that require it are closed.",
 	  done,
 	  on_ext_disable,
-	  { TARGET_INSTANCE } },
+	  { TARGET_INSTANCE, TERMS } },
 
 	{ "conn.list",
 	  RPC_OPERATOR,
@@ -210,13 +227,32 @@ static const struct rpc_method methods[] = {
 	  on_config_apply,
 	  { CONFIG_TEXT,
 	    CONFIG_NAME,
-	    { "drop_overlays", RPC_BOOL, false, "what was laid over the file's values goes" } } },
-	{ "config.reload", RPC_ADMIN, "Applies the daemon's own file.", done, on_config_reload,
-	  NOTHING },
+	    { "drop_overlays", RPC_BOOL, false, "what was laid over the file's values goes" },
+	    TERMS } },
+	{ "config.reload",
+	  RPC_ADMIN,
+	  "Applies the daemon's own file.",
+	  done,
+	  on_config_reload,
+	  { TERMS } },
+	{ "config.rollback",
+	  RPC_ADMIN,
+	  "Back to the state after an earlier change, whoever owns what.",
+	  done,
+	  on_config_rollback,
+	  { { "number", RPC_COUNT, false, "of that change; without it the one before the last" },
+	    TERMS } },
+	{ "config.log",
+	  RPC_READ_ONLY,
+	  "The changes that are remembered.",
+	  "{number, changes}: the number in force; [{number, time, who, what, changes, outcome}], "
+	  "oldest first",
+	  on_config_log,
+	  { { "limit", RPC_COUNT, false, "the last so many" } } },
 	{ "config.export", RPC_ADMIN,
 	  "All that is in force as one configuration, the file that it came from, and what others "
 	  "own. It may hold secrets.",
-	  "{merged, name, text, state}", on_config_export, NOTHING },
+	  "{number, merged, name, text, state}", on_config_export, NOTHING },
 	{ "config.schema", RPC_READ_ONLY, "JSON Schema of what this daemon accepts.",
 	  "a JSON Schema", on_config_schema, NOTHING },
 };

@@ -71,6 +71,8 @@ void on_config_check(struct rpc_call *call);
 void on_config_diff(struct rpc_call *call);
 void on_config_apply(struct rpc_call *call);
 void on_config_reload(struct rpc_call *call);
+void on_config_log(struct rpc_call *call);
+void on_config_rollback(struct rpc_call *call);
 void on_config_export(struct rpc_call *call);
 void on_config_schema(struct rpc_call *call);
 

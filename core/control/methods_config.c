@@ -9,12 +9,13 @@
 #include "config/print.h"
 #include "config/schema.h"
 #include "control/methods.h"
+#include "control/origin.h"
 
 /* ---- status ---------------------------------------------------------------------------------------- */
 
 static json_t *problems_json(const struct problems *p)
 {
-	const char *const all[] = { p->config, p->state, p->journal };
+	const char *const all[] = { p->config, p->file, p->state, p->journal };
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -34,6 +35,17 @@ static json_t *daemon_json(const struct control *c)
 			 rpc_string(c->state_dir), "counters", rpc_string(c->counters_file));
 }
 
+/* Which change is in force, and who made it. */
+static json_t *configuration_json(const struct control *c)
+{
+	uint64_t number = changelog_number(c->log);
+	const json_t *last = changelog_find(c->log, number);
+
+	return json_pack("{s:I, s:O*, s:O*, s:O*}", "number", (json_int_t)number, "time",
+			 json_object_get(last, "time"), "who", json_object_get(last, "who"), "what",
+			 json_object_get(last, "what"));
+}
+
 void on_status(struct rpc_call *call)
 {
 	const struct control *c = rpc_context(call);
@@ -43,6 +55,7 @@ void on_status(struct rpc_call *call)
 	if (json_array_size(problems) > 0)
 		(void)json_object_set_new(status, "health", json_string("degraded"));
 	(void)json_object_set_new(status, "daemon", daemon_json(c));
+	(void)json_object_set_new(status, "configuration", configuration_json(c));
 	(void)json_object_set_new(status, "problems", problems);
 	rpc_answer(call, status);
 }
@@ -126,18 +139,55 @@ void on_config_apply(struct rpc_call *call)
 	struct diags d = { .count = 0 };
 	struct config_text t = { .len = 0 };
 	char *text = text_of(call, &t, &d);
+	struct origin *o = NULL;
 
 	if (text)
-		control_apply(c, &t, drop_overlays, answer_outcome, call);
+		o = origin_of(call);
 	else
 		rpc_refuse_diags(call, RPC_REFUSED, &d);
+	if (o)
+		control_apply(c, &t, drop_overlays, o);
 	free(text);
 }
 
 void on_config_reload(struct rpc_call *call)
 {
-	control_reload(rpc_context(call), false, answer_outcome, call);
+	struct control *c = rpc_context(call);
+	struct origin *o = origin_of(call);
+
+	if (o)
+		control_reload(c, false, o);
 }
+
+/* ---- changes ---------------------------------------------------------------------------------------- */
+
+void on_config_log(struct rpc_call *call)
+{
+	const struct control *c = rpc_context(call);
+	uint64_t limit = rpc_count(call, "limit", CHANGES_KEPT);
+
+	rpc_answer(call, json_pack("{s:I, s:o}", "number", (json_int_t)changelog_number(c->log),
+				   "changes", changelog_list(c->log, limit)));
+}
+
+void on_config_rollback(struct rpc_call *call)
+{
+	struct control *c = rpc_context(call);
+	uint64_t now = changelog_number(c->log);
+	uint64_t number = rpc_count(call, "number", now > 0 ? now - 1 : 0);
+	struct origin *o = origin_of(call);
+
+	if (!o)
+		return;
+	/* "The one before" is that of the moment of asking. */
+	if (!rpc_given(call, "number") && !o->has_version) {
+		o->has_version = true;
+		o->version = now;
+	}
+	control_return(c, number, false, o);
+}
+
+/* ---- all that is in force --------------------------------------------------------------------------- */
 
 /* NULL: out of memory. */
 static char *merged_text(struct world *w)
@@ -159,10 +209,11 @@ void on_config_export(struct rpc_call *call)
 	char *name = NULL;
 
 	(void)control_last_good(c, &text, &name);
-	rpc_answer(call,
-		   merged ? json_pack("{s:s, s:s?, s:s, s:o}", "merged", merged, "name", name,
-				      "text", text ? text : "", "state", world_snapshot(c->world))
-			  : NULL);
+	rpc_answer(call, merged ? json_pack("{s:I, s:s, s:s?, s:s, s:o}", "number",
+					    (json_int_t)changelog_number(c->log), "merged", merged,
+					    "name", name, "text", text ? text : "", "state",
+					    world_snapshot(c->world))
+				: NULL);
 	free(merged);
 	free(text);
 	free(name);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "control/methods.h"
+#include "control/origin.h"
 
 void on_policy_list(struct rpc_call *call)
 {
@@ -41,23 +42,39 @@ void on_policy_show(struct rpc_call *call)
 		answer_found(call, found, "switch or port", target);
 }
 
+/* 'fields' is taken; NULL: unset. */
+static void change_policy(struct rpc_call *call, struct node *fields)
+{
+	struct origin *o = origin_of(call);
+	struct policy_change change = { .target = rpc_text(call, "target"),
+					.feature = rpc_text(call, "feature"),
+					.fields = fields,
+					.owner = OWNER_API,
+					.is_override = rpc_bool(call, "override") };
+	struct wish wish;
+
+	if (!o) {
+		node_destroy(fields);
+		return;
+	}
+	wish = origin_wish(o);
+	world_policy_set(world_of(call), &change, &wish);
+}
+
 void on_policy_set(struct rpc_call *call)
 {
 	struct diags d = { .count = 0 };
 	struct node *fields = node_from_json(rpc_object(call, "fields"), &d);
 
-	if (!fields) {
+	if (fields)
+		change_policy(call, fields);
+	else
 		rpc_refuse_diags(call, RPC_REFUSED, &d);
-		return;
-	}
-	world_policy_set(world_of(call), rpc_text(call, "target"), rpc_text(call, "feature"),
-			 fields, OWNER_API, rpc_bool(call, "override"), answer_outcome, call);
 }
 
 void on_policy_unset(struct rpc_call *call)
 {
-	world_policy_set(world_of(call), rpc_text(call, "target"), rpc_text(call, "feature"), NULL,
-			 OWNER_API, rpc_bool(call, "override"), answer_outcome, call);
+	change_policy(call, NULL);
 }
 
 /* ---- help ------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 
 #include "config/document.h"
 #include "control/methods.h"
+#include "control/origin.h"
 
 void on_switch_list(struct rpc_call *call)
 {
@@ -56,28 +57,54 @@ void on_port_add(struct rpc_call *call)
 {
 	struct diags d = { .count = 0 };
 	struct port_spec *spec = port_read(call, &d);
+	struct origin *o;
+	struct wish wish;
 
-	if (spec)
-		world_port_add(world_of(call), rpc_text(call, "switch"), spec, OWNER_API,
-			       answer_outcome, call);
-	else
+	if (!spec) {
 		rpc_refuse_diags(call, RPC_REFUSED, &d);
+		return;
+	}
+	o = origin_of(call);
+	if (!o) {
+		port_spec_finish(spec);
+		free(spec);
+		return;
+	}
+	wish = origin_wish(o);
+	world_port_add(world_of(call), rpc_text(call, "switch"), spec, OWNER_API, &wish);
 }
 
 void on_port_remove(struct rpc_call *call)
 {
+	struct origin *o = origin_of(call);
+	struct wish wish;
+
+	if (!o)
+		return;
+	wish = origin_wish(o);
 	world_port_remove(world_of(call), rpc_text(call, "target"), OWNER_API,
-			  rpc_bool(call, "override"), answer_outcome, call);
+			  rpc_bool(call, "override"), &wish);
+}
+
+static void block(struct rpc_call *call, bool blocked)
+{
+	struct origin *o = origin_of(call);
+	struct wish wish;
+
+	if (!o)
+		return;
+	wish = origin_wish(o);
+	world_port_block(world_of(call), rpc_text(call, "target"), blocked, &wish);
 }
 
 void on_port_block(struct rpc_call *call)
 {
-	world_port_block(world_of(call), rpc_text(call, "target"), true, answer_outcome, call);
+	block(call, true);
 }
 
 void on_port_unblock(struct rpc_call *call)
 {
-	world_port_block(world_of(call), rpc_text(call, "target"), false, answer_outcome, call);
+	block(call, false);
 }
 
 void on_ext_list(struct rpc_call *call)
@@ -100,13 +127,23 @@ void on_ext_stats(struct rpc_call *call)
 		     target ? target : "");
 }
 
+static void enable(struct rpc_call *call, bool enabled)
+{
+	struct origin *o = origin_of(call);
+	struct wish wish;
+
+	if (!o)
+		return;
+	wish = origin_wish(o);
+	world_instance_enable(world_of(call), rpc_text(call, "target"), enabled, &wish);
+}
+
 void on_ext_enable(struct rpc_call *call)
 {
-	world_instance_enable(world_of(call), rpc_text(call, "target"), true, answer_outcome, call);
+	enable(call, true);
 }
 
 void on_ext_disable(struct rpc_call *call)
 {
-	world_instance_enable(world_of(call), rpc_text(call, "target"), false, answer_outcome,
-			      call);
+	enable(call, false);
 }

@@ -22,6 +22,7 @@ enum { WHY_MAX = 400 };
 struct rpc_session {
 	const struct rpc_table *table;
 	enum rpc_role role;
+	struct rpc_peer peer;
 	void (*send)(void *arg, const char *line, size_t len);
 	bool (*send_fd)(void *arg, const char *line, size_t len, int fd); /* NULL: cannot */
 	void *arg;
@@ -74,6 +75,11 @@ void rpc_session_set_send_fd(struct rpc_session *s,
 			     bool (*send_fd)(void *arg, const char *line, size_t len, int fd))
 {
 	s->send_fd = send_fd;
+}
+
+void rpc_session_set_peer(struct rpc_session *s, const struct rpc_peer *peer)
+{
+	s->peer = *peer;
 }
 
 void rpc_session_close(struct rpc_session *s)
@@ -503,6 +509,21 @@ void *rpc_context(const struct rpc_call *call)
 enum rpc_role rpc_role(const struct rpc_call *call)
 {
 	return call->exchange->session->role;
+}
+
+const struct rpc_peer *rpc_peer(const struct rpc_call *call)
+{
+	return &call->exchange->session->peer;
+}
+
+const char *rpc_method_name(const struct rpc_call *call)
+{
+	return call->method->name;
+}
+
+bool rpc_given(const struct rpc_call *call, const char *param)
+{
+	return json_object_get(call->params, param) != NULL;
 }
 
 const char *rpc_text(const struct rpc_call *call, const char *param)

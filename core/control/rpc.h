@@ -62,6 +62,12 @@ struct rpc_session *rpc_session_create(const struct rpc_table *table, enum rpc_r
  */
 void rpc_session_set_send_fd(struct rpc_session *s,
 			     bool (*send_fd)(void *arg, const char *line, size_t len, int fd));
+/* Who is at the other end; all zero where nobody has said. */
+struct rpc_peer {
+	int64_t pid;
+	int64_t uid;
+};
+void rpc_session_set_peer(struct rpc_session *s, const struct rpc_peer *peer);
 /* Calls that run go on; their answers are dropped.  The memory goes with the last of them. */
 void rpc_session_close(struct rpc_session *s); /* NULL is fine */
 
@@ -76,6 +82,9 @@ size_t rpc_session_pending(const struct rpc_session *s);
 
 void *rpc_context(const struct rpc_call *call);
 enum rpc_role rpc_role(const struct rpc_call *call);
+const struct rpc_peer *rpc_peer(const struct rpc_call *call);
+const char *rpc_method_name(const struct rpc_call *call);
+bool rpc_given(const struct rpc_call *call, const char *param);
 const char *rpc_text(const struct rpc_call *call, const char *param); /* NULL: not given */
 bool rpc_bool(const struct rpc_call *call, const char *param);        /* false: not given */
 uint64_t rpc_count(const struct rpc_call *call, const char *param, uint64_t otherwise);

@@ -272,8 +272,9 @@ static void turn_away(int fd)
 }
 
 /* Takes 'fd'. */
-static int connection_create(struct server *s, int fd, enum rpc_role role, uid_t uid)
+static int connection_create(struct server *s, int fd, enum rpc_role role, const struct peer *peer)
 {
+	struct rpc_peer who = { .pid = peer->pid, .uid = peer->uid };
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -285,9 +286,10 @@ static int connection_create(struct server *s, int fd, enum rpc_role role, uid_t
 	if (!c->session)
 		goto err_stream;
 	rpc_session_set_send_fd(c->session, on_answer_fd);
+	rpc_session_set_peer(c->session, &who);
 	c->server = s;
 	c->role = role;
-	c->uid = uid;
+	c->uid = peer->uid;
 	c->line_max = role == RPC_READ_ONLY ? RPC_LINE_READ_ONLY : RPC_LINE_MAX;
 	c->next = s->connections;
 	if (c->next)
@@ -332,7 +334,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		turn_away(fd);
 		return;
 	}
-	if (connection_create(s, fd, role, peer.uid))
+	if (connection_create(s, fd, role, &peer))
 		log_error("control socket: out of memory, a caller was turned away");
 }
 

@@ -22,10 +22,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "control/listen.h"
+#include "control/origin.h"
 #include "main/background.h"
 #include "main/notify.h"
 
@@ -59,6 +61,7 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 		.extension_dirs = (const char *const *)d->directories.items,
 		.extension_dir_count = d->directories.count,
 		.run_dir = d->run_dir[0] ? d->run_dir : NULL,
+		.admit = d->journal ? control_admit : NULL,
 		.changed = d->journal ? control_changed : NULL,
 		.changed_arg = &d->control,
 	};
@@ -153,6 +156,8 @@ static void on_start_failed(struct daemon *d)
 
 /* ---- signals ---------------------------------------------------------------------------------------- */
 
+static void reload_now(struct daemon *d);
+
 static void on_reloaded(void *arg, const struct outcome *o)
 {
 	struct daemon *d = arg;
@@ -168,7 +173,15 @@ static void on_reloaded(void *arg, const struct outcome *o)
 	for (size_t i = 0; o->code && o->d && i < o->d->count && i < DIAG_MAX; i++)
 		log_error("%s", diag_print(o->d, i, text, sizeof(text)));
 	if (is_again)
-		control_reload(&d->control, false, on_reloaded, d);
+		reload_now(d);
+}
+
+static void reload_now(struct daemon *d)
+{
+	struct origin *o = origin_create(&d->control, "signal", "reload", on_reloaded, d);
+
+	if (o)
+		control_reload(&d->control, false, o);
 }
 
 /* However many signals come while one runs, one more is enough. */
@@ -179,7 +192,7 @@ static void reload(struct daemon *d)
 		return;
 	}
 	d->is_reloading = true;
-	control_reload(&d->control, false, on_reloaded, d);
+	reload_now(d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -269,6 +282,8 @@ static int state_open(struct daemon *d, struct xvs_error *err)
 
 	if (code == 0 && d->control.problems.state[0])
 		log_warn("%s", d->control.problems.state);
+	if (code == 0 && changelog_open(d->journal, &d->control.log))
+		code = error_set(err, -ENOMEM, "", "out of memory");
 	return code;
 }
 
@@ -293,7 +308,6 @@ static int daemon_start(struct daemon *d, struct xvs_error *err)
 
 	if (code)
 		return code;
-	d->control.journal = d->journal;
 	spec = start_read(d);
 	if (!spec)
 		return error_set(err, -EINVAL, "", "xvsd does not start: no usable configuration");
@@ -318,6 +332,7 @@ static void daemon_finish(struct daemon *d)
 		loop_run(d->loop);
 	}
 	parts_stop(d);
+	changelog_close(d->control.log);
 	journal_close(d->journal);
 	free(d->text);
 	free(d->name);

@@ -31,6 +31,7 @@ struct daemon {
 	char *text, *name;  /* the configuration to start with */
 	size_t text_len;
 	bool is_last_good;         /* it is not the file but what was in force before */
+	char instead_of[SUM_TEXT]; /* then: the file whose change was taken back; "": it is broken */
 	char broken[PROBLEM_TEXT]; /* then: why the file could not be used */
 	bool is_stopping;
 	bool is_reloading, is_reload_wanted; /* by SIGHUP */

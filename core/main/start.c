@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "control/origin.h"
 #include "main/daemon.h"
 
 static void (*on_started)(struct daemon *d);
@@ -60,12 +61,11 @@ static struct config_spec *read_text(const struct daemon *d, struct diags *diags
 }
 
 /* What was in force before.  NULL: nothing, or not even that can be used. */
-static struct config_spec *read_last_good(struct daemon *d, const struct diags *broken)
+static struct config_spec *read_kept(struct daemon *d)
 {
 	struct diags diags = { .count = 0 };
 	struct config_spec *spec;
 
-	note_broken(d, broken);
 	text_forget(d);
 	if (!control_last_good(&d->control, &d->text, &d->name) || !d->text) {
 		log_error("configuration %s cannot be used, and there is no earlier one in %s",
@@ -79,9 +79,33 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 		return NULL;
 	}
 	d->is_last_good = true;
-	log_error("configuration %s cannot be used: going on with the last good one; mend it, then "
-		  "\"xvsctl config reload\"",
-		  d->options->config);
+	return spec;
+}
+
+static struct config_spec *read_last_good(struct daemon *d, const struct diags *broken)
+{
+	struct config_spec *spec;
+
+	note_broken(d, broken);
+	spec = read_kept(d);
+	if (spec)
+		log_error("configuration %s cannot be used: going on with the last good one; mend "
+			  "it, then \"xvsctl config reload\"",
+			  d->options->config);
+	return spec;
+}
+
+/* Nobody has edited it since its change was taken back. */
+static struct config_spec *read_returned(struct daemon *d)
+{
+	struct config_spec *spec;
+
+	changelog_sum(d->text, d->text_len, d->instead_of);
+	spec = read_kept(d);
+	if (spec)
+		log_warn("configuration %s: its change was taken back, and it is as it was; going "
+			 "on with what is in force; mend it, then \"xvsctl config reload\"",
+			 d->options->config);
 	return spec;
 }
 
@@ -92,6 +116,8 @@ struct config_spec *start_read(struct daemon *d)
 
 	d->name = strdup(d->options->config);
 	d->text = control_load(d->options->config, &d->text_len, &diags);
+	if (d->text && control_is_taken_back(&d->control, d->text, d->text_len))
+		return read_returned(d);
 	/* The diagnoses keep the name, and are read when that of 'd' has changed. */
 	if (d->text && d->name)
 		spec = read_text(d, &diags);
@@ -106,8 +132,12 @@ static void on_applied(void *arg, const struct outcome *o);
 static void apply(struct daemon *d)
 {
 	struct config_text t = text_of(d);
+	struct origin *o = origin_create(&d->control, "start", "start", on_applied, d);
 
-	control_apply(&d->control, &t, false, on_applied, d);
+	if (!o)
+		return;
+	(void)str_copy(o->instead_of, sizeof(o->instead_of), d->instead_of);
+	control_apply(&d->control, &t, false, o);
 }
 
 static void applied_well(struct daemon *d, const struct outcome *o)
@@ -153,8 +183,7 @@ static void on_applied(void *arg, const struct outcome *o)
 /* UUIDs, ports of the API and overlays of the time before. */
 static void restore(struct daemon *d)
 {
-	const char *record = journal_get(d->journal, RECORD_STATE, NULL);
-	json_t *snapshot = record ? json_loads(record, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const json_t *snapshot = changelog_state(d->control.log);
 	struct diags diags = { .count = 0 };
 
 	if (snapshot && world_restore(d->world, snapshot, &diags)) {
@@ -164,7 +193,6 @@ static void restore(struct daemon *d)
 			"state directory %s: what the API made before could not be restored: %s",
 			d->options->state, diags.count ? diags.items[0].text : "out of memory");
 	}
-	json_decref(snapshot);
 }
 
 void start_apply(struct daemon *d, void (*started)(struct daemon *d),

@@ -66,29 +66,34 @@ static int edit(struct world *w, struct model *m, void *arg, struct diags *d)
 	return set_file(m, spec, args->file, args->drops_overlays, d);
 }
 
-void world_apply(struct world *w, struct config_spec *spec, bool drop_overlays, const char *file,
-		 outcome_fn done, void *arg)
+/* 'spec' is taken in every case. */
+static struct apply_args *args_create(struct config_spec *spec, const char *file)
 {
 	struct apply_args *args = calloc(1, sizeof(*args));
-	struct request request = { .edit = edit,
-				   .free_args = free_args,
-				   .args = args,
-				   .is_strict = true,
-				   .done = done,
-				   .arg = arg };
-	static struct diags no_memory;
 
 	if (args && file)
 		args->file = strdup(file);
 	if (!args || (file && !args->file)) {
-		struct outcome o = { .code = -ENOMEM, .d = &no_memory };
-
 		config_spec_destroy(spec);
 		free(args);
-		done(arg, &o);
-		return;
+		return NULL;
 	}
 	args->spec = spec;
+	return args;
+}
+
+void world_apply(struct world *w, struct config_spec *spec, bool drop_overlays, const char *file,
+		 const struct wish *wish)
+{
+	struct apply_args *args = args_create(spec, file);
+	struct request request = {
+		.edit = edit, .free_args = free_args, .args = args, .is_strict = true, .wish = *wish
+	};
+
+	if (!args) {
+		world_refuse(&request);
+		return;
+	}
 	args->drops_overlays = drop_overlays;
 	world_request(w, &request);
 }
@@ -225,6 +230,26 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 	ask_policies(probe, &none, &probe->pp->settings);
 	instance_port_detach(i, probe->port_state);
 }
+
+/* Of one that is to come, by all that will stand in its chain: nobody prepares anything for it. */
+static int ask(struct step *s, struct xvs_error *err)
+{
+	struct probe probe = {
+		.model = s->t->model, .ps = s->plan_switch, .pp = s->plan_port, .d = &s->t->d
+	};
+
+	(void)err;
+	for (size_t i = 0; i < probe.ps->member_count; i++) {
+		probe.pm = &probe.ps->members[i];
+		probe.port_state = NULL;
+		if (probe.pm->member->instance && !probe.pm->is_disabled &&
+		    plan_member_stands(probe.pm, &probe.pp->settings))
+			ask_about_new_port(s->t->w, &probe);
+	}
+	return probe.d->count > 0 ? -EINVAL : 0;
+}
+
+const struct step_ops step_ask = { ask, NULL, NULL };
 
 static void ask_about_port(struct world *w, struct probe *probe)
 {

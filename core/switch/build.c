@@ -264,6 +264,31 @@ static int add_ports(struct transaction *t, struct plan_switch *ps)
 	return 0;
 }
 
+static int add_questions(struct transaction *t, struct plan_switch *ps)
+{
+	for (size_t i = 0; i < ps->port_count; i++) {
+		struct step *s;
+
+		if (ps->ports[i].port)
+			continue;
+		s = transaction_step(t, PHASE_DO, &step_ask);
+		if (!s)
+			return -ENOMEM;
+		s->plan_switch = ps;
+		s->plan_port = &ps->ports[i];
+	}
+	return 0;
+}
+
+/* What a dry run may do: no port goes down, and no device is opened. */
+static int build_dry_run(struct transaction *t)
+{
+	if (each_switch(t, add_switch) < 0 || each_switch(t, add_members) < 0 ||
+	    each_switch(t, add_pairs) < 0)
+		return -ENOMEM;
+	return each_switch(t, add_questions);
+}
+
 /* ---- commit -------------------------------------------------------------------------------------- */
 
 static int add_leave(struct transaction *t, struct port *p)
@@ -450,6 +475,8 @@ static int add_departures(struct transaction *t)
 
 int transaction_build(struct transaction *t)
 {
+	if (t->request.wish.is_dry_run)
+		return build_dry_run(t);
 	if (each_switch(t, add_switch) < 0 || each_leaving_port(t, add_swap) < 0 ||
 	    each_switch(t, add_members) < 0 || each_switch(t, add_pairs) < 0 ||
 	    each_switch(t, add_ports) < 0)

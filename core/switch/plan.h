@@ -64,6 +64,9 @@ void plan_destroy(struct plan *p); /* NULL is fine */
 int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags *d,
 		  struct model **model, struct plan **plan);
 
+/* What it changes, one line each; NULL: out of memory.  diff.c. */
+json_t *diff_plan(const struct world *w, const struct plan *p, bool *touches_host);
+
 struct plan_port *plan_switch_port(const struct plan_switch *ps, const struct port *p);
 struct plan_member *plan_switch_member(const struct plan_switch *ps, const struct member *m);
 struct plan_switch *plan_find(const struct plan *p, const struct vswitch *sw);

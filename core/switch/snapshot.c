@@ -287,26 +287,30 @@ static void restore_uuids(struct model *m, const json_t *snapshot, struct diags 
 	}
 }
 
-int world_restore(struct world *w, const json_t *snapshot, struct diags *d)
+int model_restore(struct model *m, const json_t *snapshot, struct diags *d)
 {
 	const json_t *version = json_object_get(snapshot, "version");
-	struct model *m;
 
 	if (json_integer_value(version) != SNAPSHOT_VERSION) {
 		diag_add(d, NULL, "state: its version is not %d; it was written by another xvsd",
 			 SNAPSHOT_VERSION);
 		return -EINVAL;
 	}
-	m = model_copy(w->model);
-	if (!m)
-		return -ENOMEM;
 	restore_uuids(m, snapshot, d);
 	restore_list(m, snapshot, "ports", restore_port, d);
 	restore_list(m, snapshot, "values", restore_value, d);
 	restore_list(m, snapshot, "marks", restore_mark, d);
-	if (d->count > 0) {
+	return d->count > 0 ? -EINVAL : 0;
+}
+
+int world_restore(struct world *w, const json_t *snapshot, struct diags *d)
+{
+	struct model *m = model_copy(w->model);
+	int result = m ? model_restore(m, snapshot, d) : -ENOMEM;
+
+	if (result < 0) {
 		model_destroy(m);
-		return -EINVAL;
+		return result;
 	}
 	model_destroy(w->model);
 	w->model = m;

@@ -19,6 +19,14 @@
 
 struct world;
 
+/* A change that is in force. */
+struct change {
+	void *origin;        /* of its wish */
+	const json_t *lines; /* what differs, as world_diff() has it */
+	const char *note;    /* as in the outcome */
+	bool touches_host;   /* an uplink or an adapter of the host came, went or changed */
+};
+
 struct world_config {
 	struct loop *loop;
 	struct path *path;
@@ -26,9 +34,14 @@ struct world_config {
 	const char *const *extension_dirs; /* kept */
 	size_t extension_dir_count;
 	const char *run_dir; /* kept; for what ports must find again when we died; NULL: nowhere */
-	/* Told after each committed change, to write the journal; NULL: nobody. */
-	void (*changed)(void *arg);
-	void *changed_arg;
+	/*
+	 * Asked when the turn of a change comes, before it is looked at: 0, or -errno with the reason
+	 * in 'd'.  NULL: all may go.
+	 */
+	int (*admit)(void *arg, void *origin, struct diags *d);
+	/* Told of each committed change before it is answered, to keep it; NULL: nobody. */
+	void (*changed)(void *arg, const struct change *c);
+	void *changed_arg; /* for both */
 };
 
 int world_create(const struct world_config *c, struct world **out, struct xvs_error *err);
@@ -45,16 +58,39 @@ void world_destroy(struct world *w, void (*done)(void *arg), void *arg);
 struct outcome {
 	int code; /* 0, or -errno: refused, nothing changed; -ENOENT: no such object */
 	const struct diags *d;
-	const char *note; /* "2 ports closed", "worker 1 was held by ...": or NULL */
+	const char *note;    /* "2 ports closed", "worker 1 was held by ...": or NULL */
+	const json_t *lines; /* what changed or, when it was only tried, would; NULL where refused */
 };
 typedef void (*outcome_fn)(void *arg, const struct outcome *o);
+
+/* How a change is asked for; the same for every one. */
+struct wish {
+	/*
+	 * Only tried: up to the point where every feature and extension has agreed, then undone.  New
+	 * ports are asked about, but their devices are not opened.
+	 */
+	bool is_dry_run;
+	void *origin; /* the asker's own, for admit() and changed(); until 'done' has been called */
+	outcome_fn done;
+	void *arg;
+};
 
 /*
  * The file's wanted state replaces the file's former one: what it no longer names goes, what others
  * own stays.  'spec' is taken.  drop_overlays: overlays of file-owned values go too.
  */
 void world_apply(struct world *w, struct config_spec *spec, bool drop_overlays, const char *file,
-		 outcome_fn done, void *arg);
+		 const struct wish *wish);
+
+/* All that was wanted at an earlier time. */
+struct earlier {
+	struct config_spec *spec; /* what the file said; taken */
+	const char *file;         /* its name */
+	const json_t *snapshot;   /* of world_snapshot() */
+	bool is_tolerant;         /* what cannot come up any more is closed, as at the start */
+};
+/* Back to it, whoever owns what. */
+void world_return(struct world *w, const struct earlier *e, const struct wish *wish);
 
 /* Checks as far as possible without changing anything: schemas, extensions found, policy_check on probe ports where
  * an instance runs already.  Errors go to 'd'.  Synchronous; 0 or -EINVAL. */
@@ -74,22 +110,26 @@ json_t *world_diff(struct world *w, const struct config_spec *spec);
 /* TARGET of the CLI: "switch", "switch/port"; a port name alone where it is unique. */
 
 void world_port_add(struct world *w, const char *switch_name, struct port_spec *spec /* taken */,
-		    enum owner owner, outcome_fn done, void *arg);
+		    enum owner owner, const struct wish *wish);
 void world_port_remove(struct world *w, const char *target, enum owner owner, bool override,
-		       outcome_fn done, void *arg);
-void world_port_block(struct world *w, const char *target, bool blocked, outcome_fn done,
-		      void *arg);
+		       const struct wish *wish);
+void world_port_block(struct world *w, const char *target, bool blocked, const struct wish *wish);
 
 /*
- * Fields of 'fields' (a map; taken) are merged into the policy at this target; NULL: unset.  Another
+ * 'fields' (a map; taken) are merged into the policy at this target; NULL: unset.  Another
  * owner's value is refused with its owner and line unless 'override', which makes an overlay.
  */
-void world_policy_set(struct world *w, const char *target, const char *feature, struct node *fields,
-		      enum owner owner, bool override, outcome_fn done, void *arg);
+struct policy_change {
+	const char *target, *feature;
+	struct node *fields;
+	enum owner owner;
+	bool is_override;
+};
+void world_policy_set(struct world *w, const struct policy_change *change, const struct wish *wish);
 
 /* target: "switch/instance", or the instance's name alone where unique. */
-void world_instance_enable(struct world *w, const char *target, bool enabled, outcome_fn done,
-			   void *arg);
+void world_instance_enable(struct world *w, const char *target, bool enabled,
+			   const struct wish *wish);
 
 void world_conn_flush(struct world *w, const struct conn_filter *f, outcome_fn done, void *arg);
 

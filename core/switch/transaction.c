@@ -77,15 +77,30 @@ static void transaction_destroy(struct transaction *t)
 	free_steps(t);
 	plan_destroy(t->plan);
 	model_destroy(t->model);
+	json_decref(t->lines);
 	if (t->request.free_args)
 		t->request.free_args(t->request.args);
 	free(t);
 }
 
+static void tell_changed(const struct transaction *t)
+{
+	struct change c = {
+		.origin = t->request.wish.origin,
+		.lines = t->lines,
+		.note = t->note[0] ? t->note : NULL,
+		.touches_host = t->touches_host,
+	};
+
+	if (!t->request.is_silent && t->w->changed)
+		t->w->changed(t->w->changed_arg, &c);
+}
+
 void transaction_answer(struct transaction *t)
 {
+	const struct wish *wish = &t->request.wish;
 	struct outcome o = {
-		.code = t->code,
+		.code = t->is_agreed ? 0 : t->code,
 		.d = &t->d,
 		.note = t->note[0] ? t->note : NULL,
 	};
@@ -93,10 +108,12 @@ void transaction_answer(struct transaction *t)
 	if (t->is_answered)
 		return;
 	t->is_answered = true;
-	if (t->code == 0 && !t->request.is_silent && t->w->changed)
-		t->w->changed(t->w->changed_arg);
-	if (t->request.done)
-		t->request.done(t->request.arg, &o);
+	if (o.code == 0)
+		o.lines = t->lines;
+	if (t->code == 0)
+		tell_changed(t);
+	if (wish->done)
+		wish->done(wish->arg, &o);
 }
 
 static void lose_patience(void *arg)
@@ -175,8 +192,22 @@ static void commit(struct transaction *t)
 	}
 }
 
+/* All have agreed to what was only tried: back to where it began, as if it had been refused. */
+static void go_back(struct transaction *t)
+{
+	t->is_agreed = true;
+	t->code = -ECANCELED;
+	t->is_undoing = true;
+	t->at = t->last[PHASE_DO];
+	transaction_answer_in_time(t);
+}
+
 static void next_phase(struct transaction *t)
 {
+	if (t->request.wish.is_dry_run) {
+		go_back(t);
+		return;
+	}
 	if (t->phase == PHASE_DO)
 		commit(t);
 	if (t->phase == PHASE_COMMIT && t->closed > 0)
@@ -249,24 +280,41 @@ void transaction_wake(struct transaction *t)
 	advance(t);
 }
 
-static int prepare(struct transaction *t)
+static int make_plan(struct transaction *t)
 {
 	struct world *w = t->w;
+	bool was_tolerant = w->is_tolerant;
 	int result;
 
-	if (!t->request.edit)
+	w->is_tolerant = was_tolerant || t->request.is_tolerant;
+	result = plan_create(w, t->model, t->request.is_strict, &t->d, &t->plan);
+	w->is_tolerant = was_tolerant;
+	w->retried = NULL;
+	if (result < 0)
+		return result;
+	/* Before steps are made, which take things out of the plan. */
+	t->lines = diff_plan(w, t->plan, &t->touches_host);
+	return t->lines ? transaction_build(t) : -ENOMEM;
+}
+
+static int prepare(struct transaction *t)
+{
+	const struct request *r = &t->request;
+	struct world *w = t->w;
+	int result = 0;
+
+	if (!r->edit)
 		return transaction_build_links(t);
+	if (!r->is_silent && w->admit)
+		result = w->admit(w->changed_arg, r->wish.origin, &t->d);
+	if (result < 0)
+		return result;
 	t->model = model_copy(w->model);
 	if (!t->model)
 		return -ENOMEM;
 	t->d.file = t->model->file->name;
-	result = t->request.edit(w, t->model, t->request.args, &t->d);
-	if (result == 0)
-		result = plan_create(w, t->model, t->request.is_strict, &t->d, &t->plan);
-	w->retried = NULL;
-	if (result == 0)
-		result = transaction_build(t);
-	return result;
+	result = r->edit(w, t->model, r->args, &t->d);
+	return result < 0 ? result : make_plan(t);
 }
 
 static void start_next(struct world *w)
@@ -294,16 +342,16 @@ static void start_next(struct world *w)
 	advance(t);
 }
 
-static void refuse_at_once(const struct request *request)
+void world_refuse(const struct request *request)
 {
 	static struct diags d;
 	struct outcome o = { .code = -ENOMEM, .d = &d };
 
 	d.count = 0;
 	diag_add(&d, NULL, "out of memory");
-	if (request->done)
-		request->done(request->arg, &o);
-	if (request->free_args)
+	if (request->wish.done)
+		request->wish.done(request->wish.arg, &o);
+	if (request->free_args && request->args)
 		request->free_args(request->args);
 }
 
@@ -312,7 +360,7 @@ void world_request(struct world *w, const struct request *request)
 	struct transaction *t = calloc(1, sizeof(*t));
 
 	if (!t) {
-		refuse_at_once(request);
+		world_refuse(request);
 		return;
 	}
 	t->w = w;

@@ -8,6 +8,8 @@
  *   settle  until no packet travels on the old state
  *   clear   what has gone is detached, closed and destroyed
  *
+ * A dry run ends behind its do steps, which are undone; none of them touches a device.
+ *
  * A step may wait: it returns STEP_WAITS and somebody calls transaction_wake() later (or before
  * it has returned).
  */
@@ -61,10 +63,10 @@ struct request {
 	int (*edit)(struct world *w, struct model *m, void *args, struct diags *d);
 	void (*free_args)(void *args);
 	void *args;
-	bool is_strict; /* every object must come up, also one that was down before */
-	bool is_silent; /* not worth a line in the journal: link events */
-	outcome_fn done;
-	void *arg;
+	bool is_strict;   /* every object must come up, also one that was down before */
+	bool is_silent;   /* nobody's wish, and nothing to keep: link events, the end */
+	bool is_tolerant; /* what cannot come up is closed */
+	struct wish wish;
 };
 
 struct transaction {
@@ -77,9 +79,12 @@ struct transaction {
 	enum step_phase phase;
 	struct step *at;
 	bool is_undoing, is_running, is_woken, is_answered;
+	bool is_agreed;             /* a dry run's end: all agreed, and now it is undone */
 	int code;                   /* why it was refused */
 	struct position refused_at; /* a step's, with its error */
 	size_t closed;              /* ports that the change closed, or brought up closed */
+	json_t *lines;              /* what differs */
+	bool touches_host;
 	struct diags d;
 	char note[PROBLEM_MAX];
 	struct loop_timer *patience;
@@ -89,6 +94,8 @@ struct transaction {
 
 /* Out of memory is answered like a refusal.  Takes request->args in every case. */
 void world_request(struct world *w, const struct request *request);
+/* Out of memory; takes the args. */
+void world_refuse(const struct request *request);
 void world_links_changed(struct world *w);
 
 /* Appends; NULL: out of memory. */
@@ -106,7 +113,7 @@ void transaction_answer_in_time(struct transaction *t);
 void transaction_note(struct transaction *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* build.c: from the plan to steps.  -ENOMEM. */
+/* build.c: from the plan to steps; of a dry run the do steps alone.  -ENOMEM. */
 int transaction_build(struct transaction *t);
 /* Link events alone. */
 int transaction_build_links(struct transaction *t);
@@ -139,6 +146,9 @@ extern const struct step_ops step_attach; /* do: port, plan_port, plan_member */
 extern const struct step_ops step_detach; /* clear: port, member */
 extern const struct step_ops step_check;  /* do: member, port or NULL, feature, value */
 extern const struct step_ops step_apply;  /* commit: of */
+
+/* apply.c */
+extern const struct step_ops step_ask; /* do, of a dry run: plan_switch, plan_port: a new one */
 
 /*
  * Where the document says what an extension refused: 'field' is "rules[3].proto", or "".  Nowhere

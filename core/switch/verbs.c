@@ -54,16 +54,14 @@ static void no_memory(outcome_fn done, void *arg)
 
 static void ask(struct world *w, struct verb *v,
 		int (*edit)(struct world *w, struct model *m, void *args, struct diags *d),
-		outcome_fn done, void *arg)
+		const struct wish *wish)
 {
-	struct request request = {
-		.edit = edit, .free_args = free_verb, .args = v, .done = done, .arg = arg
-	};
+	struct request request = { .edit = edit, .free_args = free_verb, .args = v, .wish = *wish };
 
 	if (v)
 		world_request(w, &request);
 	else
-		no_memory(done, arg);
+		no_memory(wish->done, wish->arg);
 }
 
 /* ":12:3" of the file, for a message that names the owner. */
@@ -103,7 +101,7 @@ static int add_port(struct world *w, struct model *m, void *args, struct diags *
 }
 
 void world_port_add(struct world *w, const char *switch_name, struct port_spec *spec,
-		    enum owner owner, outcome_fn done, void *arg)
+		    enum owner owner, const struct wish *wish)
 {
 	struct verb *v = verb_create(switch_name, owner, false);
 
@@ -113,7 +111,7 @@ void world_port_add(struct world *w, const char *switch_name, struct port_spec *
 		port_spec_finish(spec);
 		free(spec);
 	}
-	ask(w, v, add_port, done, arg);
+	ask(w, v, add_port, wish);
 }
 
 static struct port *find_port(struct world *w, const char *target, struct diags *d)
@@ -147,9 +145,9 @@ static int remove_port(struct world *w, struct model *m, void *args, struct diag
 }
 
 void world_port_remove(struct world *w, const char *target, enum owner owner, bool override,
-		       outcome_fn done, void *arg)
+		       const struct wish *wish)
 {
-	ask(w, verb_create(target, owner, override), remove_port, done, arg);
+	ask(w, verb_create(target, owner, override), remove_port, wish);
 }
 
 static int block_port(struct world *w, struct model *m, void *args, struct diags *d)
@@ -160,13 +158,13 @@ static int block_port(struct world *w, struct model *m, void *args, struct diags
 	return p ? model_mark(m, MARK_BLOCKED, p->full_name, v->is_on) : -ENOENT;
 }
 
-void world_port_block(struct world *w, const char *target, bool blocked, outcome_fn done, void *arg)
+void world_port_block(struct world *w, const char *target, bool blocked, const struct wish *wish)
 {
 	struct verb *v = verb_create(target, OWNER_API, false);
 
 	if (v)
 		v->is_on = blocked;
-	ask(w, v, block_port, done, arg);
+	ask(w, v, block_port, wish);
 }
 
 /* ---- instances ------------------------------------------------------------------------------------- */
@@ -188,14 +186,14 @@ static int enable_instance(struct world *w, struct model *m, void *args, struct 
 	return model_mark(m, MARK_DISABLED, target, !v->is_on);
 }
 
-void world_instance_enable(struct world *w, const char *target, bool enabled, outcome_fn done,
-			   void *arg)
+void world_instance_enable(struct world *w, const char *target, bool enabled,
+			   const struct wish *wish)
 {
 	struct verb *v = verb_create(target, OWNER_API, false);
 
 	if (v)
 		v->is_on = enabled;
-	ask(w, v, enable_instance, done, arg);
+	ask(w, v, enable_instance, wish);
 }
 
 /* ---- policies -------------------------------------------------------------------------------------- */
@@ -367,19 +365,17 @@ static int set_policy(struct world *w, struct model *m, void *args, struct diags
 	return model_set_value(m, &value);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a policy has so many parts. */
-void world_policy_set(struct world *w, const char *target, const char *feature, struct node *fields,
-		      enum owner owner, bool override, outcome_fn done, void *arg)
+void world_policy_set(struct world *w, const struct policy_change *change, const struct wish *wish)
 {
-	struct verb *v = verb_create(target, owner, override);
+	struct verb *v = verb_create(change->target, change->owner, change->is_override);
 
 	if (v) {
-		(void)str_copy(v->feature, sizeof(v->feature), feature);
-		v->fields = fields;
+		(void)str_copy(v->feature, sizeof(v->feature), change->feature);
+		v->fields = change->fields;
 	} else {
-		node_destroy(fields);
+		node_destroy(change->fields);
 	}
-	ask(w, v, set_policy, done, arg);
+	ask(w, v, set_policy, wish);
 }
 
 /* ---- connections ----------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	w->run_dir = c->run_dir;
 	w->catalogue.dirs = c->extension_dirs;
 	w->catalogue.dir_count = c->extension_dir_count;
+	w->admit = c->admit;
 	w->changed = c->changed;
 	w->changed_arg = c->changed_arg;
 	w->waiting_tail = &w->waiting;
@@ -88,9 +89,9 @@ void world_idle(struct world *w)
 
 void world_destroy(struct world *w, void (*done)(void *arg), void *arg)
 {
-	struct request request = {
-		.edit = want_nothing, .is_silent = true, .done = all_gone, .arg = w
-	};
+	struct request request = { .edit = want_nothing,
+				   .is_silent = true,
+				   .wish = { .done = all_gone, .arg = w } };
 
 	w->destroyed = done;
 	w->destroyed_arg = arg;

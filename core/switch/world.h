@@ -101,7 +101,8 @@ struct world {
 	struct counters *counters;
 	const char *run_dir;
 	struct catalogue catalogue;
-	void (*changed)(void *arg);
+	int (*admit)(void *arg, void *origin, struct diags *d);
+	void (*changed)(void *arg, const struct change *c);
 	void *changed_arg;
 	bool is_tolerant;
 	struct model *model; /* never NULL */
@@ -131,6 +132,11 @@ struct vswitch *world_switch(const struct world *w, const char *name);
 struct port *world_port(const struct world *w, const char *target);
 /* "switch/instance", an instance's name alone, or an extension's id. */
 struct member *world_member(const struct world *w, const char *target);
+
+/* ---- snapshot.c ------------------------------------------------------------------------------ */
+
+/* UUIDs, ports, values and marks of a snapshot, into a model that has none.  -EINVAL: see 'd'. */
+int model_restore(struct model *m, const json_t *snapshot, struct diags *d);
 
 /* ---- vswitch.c ------------------------------------------------------------------------------- */
 

@@ -105,11 +105,14 @@ int run_policy_set(const struct verb *v, const struct args *a)
 int run_port_add(const struct verb *v, const struct args *a)
 {
 	json_t *port = assignments(a->words + 2, a->count - 2);
+	json_t *params = port ? verb_params(v, a) : NULL;
 
-	if (!port)
+	if (!params)
 		return EXIT_WRONG_USE;
 	(void)json_object_set_new(port, "name", json_string(a->words[1]));
-	return verb_call(v, a, json_pack("{s:s, s:o}", "switch", a->words[0], "port", port));
+	(void)json_object_set_new(params, "switch", json_string(a->words[0]));
+	(void)json_object_set_new(params, "port", port);
+	return verb_call(v, a, params);
 }
 
 int run_ext_show(const struct verb *v, const struct args *a)

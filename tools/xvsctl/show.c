@@ -52,7 +52,8 @@ static void put_daemon(struct strbuf *out, const json_t *status)
 		   workers == 1 ? "" : "s", text_of(status, "health"));
 	strbuf_add(out, "configuration ");
 	format_value(out, json_object_get(d, "config"));
-	strbuf_add(out, ", state ");
+	strbuf_add(out, " at number %" JSON_INTEGER_FORMAT ", state ",
+		   number_of(json_object_get(status, "configuration"), "number"));
 	format_value(out, json_object_get(d, "state"));
 	strbuf_add(out, "\n");
 }

@@ -208,35 +208,3 @@ void print_accounts(struct strbuf *out, const json_t *result)
 }
 
 /* ---- files and changes -------------------------------------------------------------------------------- */
-
-void print_changes(struct strbuf *out, const json_t *result)
-{
-	const json_t *list = json_object_get(result, "changes");
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		format_value(out, json_array_get(list, i));
-		strbuf_add(out, "\n");
-	}
-	if (json_array_size(list) == 0)
-		strbuf_add(out, "no changes\n");
-}
-
-void print_export(struct strbuf *out, const json_t *result)
-{
-	const char *text = json_string_value(json_object_get(result, "merged"));
-
-	/* As it is: it is a file, not a line. */
-	strbuf_add(out, "%s", text ? text : "");
-}
-
-/* Silence is success; a remark is not. */
-void print_done(struct strbuf *out, const json_t *result)
-{
-	const json_t *note = json_object_get(result, "note");
-
-	if (!note)
-		return;
-	strbuf_add(out, "note: ");
-	format_value(out, note);
-	strbuf_add(out, "\n");
-}

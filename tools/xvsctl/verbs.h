@@ -23,6 +23,8 @@ enum option_flag {
 	OPTION_SNAPLEN = 1u << 10,
 	OPTION_WRITE = 1u << 11,
 	OPTION_COUNT = 1u << 12,
+	OPTION_VERSION = 1u << 13,
+	OPTION_DRY_RUN = 1u << 14,
 };
 
 struct option_def {
@@ -36,7 +38,7 @@ struct option_def {
 
 extern const struct option_def option_defs[]; /* ends at a NULL name */
 
-enum { WORDS_MAX = 256, OPTIONS_MAX = 16 };
+enum { WORDS_MAX = 256, OPTIONS_MAX = 24 };
 
 /* The command line, taken apart. */
 struct args {
@@ -95,9 +97,16 @@ void print_addresses(struct strbuf *out, const json_t *result);
 void print_drops(struct strbuf *out, const json_t *result);
 void print_accounts(struct strbuf *out, const json_t *result);
 void print_workers(struct strbuf *out, const json_t *result);
+
+/* ---- changes.c: the configuration and its changes ------------------------------------------------- */
+
 void print_changes(struct strbuf *out, const json_t *result);
 void print_export(struct strbuf *out, const json_t *result);
 void print_done(struct strbuf *out, const json_t *result);
+void print_log(struct strbuf *out, const json_t *result);
+/* "uid 0, pid 4711, admin" */
+void put_who(struct strbuf *out, const json_t *who);
+int run_rollback(const struct verb *v, const struct args *a);
 
 /* ---- run.c: verbs that do more than ask ------------------------------------------------------------ */
 

@@ -37,8 +37,9 @@ struct answer {
 	char note[512];
 };
 
-static void fixture_changed(void *arg)
+static void fixture_changed(void *arg, const struct change *c)
 {
+	(void)c;
 	((struct fixture *)arg)->changes++;
 }
 
@@ -93,6 +94,12 @@ static void fixture_answer(void *arg, const struct outcome *o)
 		len += (size_t)snprintf(a->text + len, sizeof(a->text) - len, "%s\n",
 					diag_print(o->d, i, line, sizeof(line)));
 	(void)snprintf(a->note, sizeof(a->note), "%s", o->note ? o->note : "");
+}
+
+/* What is asked for is answered there. */
+static inline struct wish fixture_wish(struct answer *a)
+{
+	return (struct wish){ .done = fixture_answer, .arg = a };
 }
 
 static void fixture_stop_loop(void *arg)
@@ -162,12 +169,13 @@ static struct answer fixture_apply_(struct fixture *f, const char *yaml, bool dr
 	struct diags *d = calloc(1, sizeof(*d));
 	struct config_spec *spec = fixture_spec(f, yaml, d);
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 	char line[1024];
 
 	if (!spec)
 		fail_msg("document: %s", diag_print(d, 0, line, sizeof(line)));
 	free(d);
-	world_apply(f->world, spec, drop_overlays, "xvs.yaml", fixture_answer, &a);
+	world_apply(f->world, spec, drop_overlays, "xvs.yaml", &wish);
 	fixture_wait(f, &a.is_there);
 	return a;
 }
@@ -189,8 +197,9 @@ static inline void fixture_has(struct fixture *f, const char *yaml)
 static inline struct answer fixture_enable(struct fixture *f, const char *target, bool on)
 {
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
-	world_instance_enable(f->world, target, on, fixture_answer, &a);
+	world_instance_enable(f->world, target, on, &wish);
 	fixture_wait(f, &a.is_there);
 	return a;
 }
@@ -199,12 +208,15 @@ static inline struct answer fixture_set(struct fixture *f, const char *target, c
 					const char *assignment, bool override)
 {
 	struct diags *d = calloc(1, sizeof(*d));
-	struct node *fields = assignment ? node_from_assignments(&assignment, 1, d) : NULL;
+	struct policy_change change = {
+		.target = target, .feature = feature, .owner = OWNER_API, .is_override = override
+	};
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
+	change.fields = assignment ? node_from_assignments(&assignment, 1, d) : NULL;
 	free(d);
-	world_policy_set(f->world, target, feature, fields, OWNER_API, override, fixture_answer,
-			 &a);
+	world_policy_set(f->world, &change, &wish);
 	fixture_wait(f, &a.is_there);
 	return a;
 }
@@ -213,10 +225,11 @@ static inline struct answer fixture_add_port(struct fixture *f, const char *sw, 
 {
 	struct port_spec *spec = calloc(1, sizeof(*spec));
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
 	(void)snprintf(spec->name, sizeof(spec->name), "%s", name);
 	(void)snprintf(spec->backend.kind, sizeof(spec->backend.kind), "null");
-	world_port_add(f->world, sw, spec, OWNER_API, fixture_answer, &a);
+	world_port_add(f->world, sw, spec, OWNER_API, &wish);
 	fixture_wait(f, &a.is_there);
 	return a;
 }
@@ -225,8 +238,9 @@ static inline struct answer fixture_remove_port(struct fixture *f, const char *t
 						bool override)
 {
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
-	world_port_remove(f->world, target, OWNER_API, override, fixture_answer, &a);
+	world_port_remove(f->world, target, OWNER_API, override, &wish);
 	fixture_wait(f, &a.is_there);
 	return a;
 }

@@ -185,10 +185,11 @@ static void shows_what_works_worse_than_asked_in_every_list(void **state)
 static void set_link(struct fixture *f, bool is_up)
 {
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
 	newest->up = is_up;
 	newest->link(newest->link_arg, newest);
-	world_port_block(f->world, "vm1", false, fixture_answer, &a); /* in order behind it */
+	world_port_block(f->world, "vm1", false, &wish); /* in order behind it */
 	fixture_wait(f, &a.is_there);
 }
 
@@ -229,11 +230,12 @@ static struct answer add_vhost_port(struct fixture *f, const char *name, const c
 {
 	struct port_spec *spec = calloc(1, sizeof(*spec));
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
 	note_text(spec->name, sizeof(spec->name), name);
 	note_text(spec->backend.kind, sizeof(spec->backend.kind), "vhost-user");
 	note_text(spec->backend.socket, sizeof(spec->backend.socket), socket);
-	world_port_add(f->world, "lab", spec, OWNER_API, fixture_answer, &a);
+	world_port_add(f->world, "lab", spec, OWNER_API, &wish);
 	fixture_wait(f, &a.is_there);
 	return a;
 }
@@ -271,10 +273,11 @@ static void remembers_a_port_of_the_api(void **state)
 	struct fixture *f = *state;
 	struct diags *d = calloc(1, sizeof(*d));
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 	json_t *kept;
 
 	fixture_has(f, LAB "ports: []\n");
-	world_port_add(f->world, "lab", kept_port(), OWNER_API, fixture_answer, &a);
+	world_port_add(f->world, "lab", kept_port(), OWNER_API, &wish);
 	fixture_wait(f, &a.is_there);
 	assert_int_equal(a.code, 0);
 	kept = world_snapshot(f->world);

@@ -111,9 +111,10 @@ static void blocks_and_removes_by_overlay(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 
 	fixture_has(f, FILE_);
-	world_port_block(f->world, "vm1", true, fixture_answer, &a);
+	world_port_block(f->world, "vm1", true, &wish);
 	fixture_wait(f, &a.is_there);
 	EXPECT(world_port_show(f->world, "vm1"), "state", "blocked");
 	assert_int_equal(fixture_remove_port(f, "vm2", true).code, 0);
@@ -163,6 +164,7 @@ static void survives_a_restart_by_its_snapshot(void **state)
 	struct fixture *f = *state;
 	struct diags *d = calloc(1, sizeof(*d));
 	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
 	json_t *snapshot;
 	char uuid[64];
 	char *before;
@@ -172,7 +174,7 @@ static void survives_a_restart_by_its_snapshot(void **state)
 	assert_int_equal(fixture_add_port(f, "lab", "mine").code, 0);
 	assert_int_equal(fixture_set(f, "mine", LIMIT, "secret=hush", false).code, 0);
 	assert_int_equal(fixture_set(f, "vm1", LIMIT, "rate=9", true).code, 0);
-	world_port_block(f->world, "vm2", true, fixture_answer, &a);
+	world_port_block(f->world, "vm2", true, &wish);
 	fixture_wait(f, &a.is_there);
 	assert_int_equal(f->changes, 5);
 	fixture_pick(world_port_show(f->world, "vm1"), "uuid", uuid, sizeof(uuid));

@@ -263,15 +263,140 @@ static void says_what_would_change(void **state)
 	free(d);
 }
 
+/* Applies it as a dry run: it is answered with 'code', nothing differs, the calls are those. */
+static void is_tried(struct fixture *f, const char *yaml, int code, const char *calls)
+{
+	struct diags *d = calloc(1, sizeof(*d));
+	struct config_spec *spec = fixture_spec(f, yaml, d);
+	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
+	unsigned changes = f->changes;
+	char *before = everything(f);
+	char *after;
+
+	assert_non_null(spec);
+	free(fixture_record(f));
+	wish.is_dry_run = true;
+	world_apply(f->world, spec, false, "xvs.yaml", &wish);
+	fixture_wait(f, &a.is_there);
+	assert_int_equal(a.code, code);
+	after = everything(f);
+	assert_string_equal(after, before);
+	assert_int_equal(f->changes, changes);
+	fixture_expect(f, calls);
+	free(before);
+	free(after);
+	free(d);
+}
+
+static void tries_a_change_and_leaves_no_trace(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_has(f, CHAIN PORTS VM1);
+	is_tried(f,
+		 CHAIN "      - {instance: eye, extension: test.watcher}\n" PORTS
+		       "      - {name: vm1, backend: {kind: 'null'}, policies: "
+		       "{test.recorder.limit/1: {rate: 3}}}\n" VM2,
+		 0,
+		 "eye: create in lab\n"
+		 "rec: check vm1 test.recorder.limit/1 set\n"
+		 "rec: port_attach vm2 probe segment 0\n"
+		 "rec: port_detach vm2\n"
+		 "rec: abort vm1 test.recorder.limit/1\n"
+		 "eye: destroy\n");
+	/* The ports that leave stay; a new one in their place opens nothing. */
+	is_tried(f, SWITCH, 0, "");
+	is_tried(f, "switches: []\n", 0, "");
+}
+
+static void refuses_to_try_what_would_be_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_has(f, CHAIN PORTS VM1);
+	is_tried(f,
+		 CHAIN PORTS VM1 "      - {name: vm2, backend: {kind: 'null'}, policies: "
+				 "{test.recorder.limit/1: {rate: 13}}}\n",
+		 -EINVAL,
+		 "rec: port_attach vm2 probe segment 0\n"
+		 "rec: port_detach vm2\n");
+}
+
+static void goes_back_to_an_earlier_state(void **state)
+{
+	struct fixture *f = *state;
+	struct diags *d = calloc(1, sizeof(*d));
+	struct earlier e = { .file = "xvs.yaml" };
+	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
+	json_t *snapshot;
+	char *before;
+	char *after;
+
+	fixture_has(f, CHAIN PORTS VM1);
+	assert_int_equal(fixture_add_port(f, "lab", "mine").code, 0);
+	assert_int_equal(fixture_set(f, "vm1", "test.recorder.limit/1", "secret=hush", true).code,
+			 0);
+	snapshot = world_snapshot(f->world);
+	e.snapshot = snapshot;
+	before = everything(f);
+	e.spec = fixture_spec(f, CHAIN PORTS VM1, d);
+	assert_int_equal(fixture_remove_port(f, "mine", false).code, 0);
+	fixture_has(f, SWITCH PORTS VM2);
+	world_return(f->world, &e, &wish);
+	json_decref(snapshot);
+	fixture_wait(f, &a.is_there);
+	assert_int_equal(a.code, 0);
+	after = everything(f);
+	/* But for the numbers of ports and instances, which are new. */
+	assert_int_equal(strlen(after), strlen(before));
+	EXPECT(world_port_show(f->world, "mine"), "owner", "api");
+	EXPECT(world_policy_show(f->world, "vm1", "test.recorder.limit/1", false),
+	       "test.recorder.limit/1|value|secret", "***");
+	assert_null(world_port_show(f->world, "vm2"));
+	free(before);
+	free(after);
+	free(d);
+}
+
+static void refuses_a_state_that_is_damaged(void **state)
+{
+	struct fixture *f = *state;
+	struct diags *d = calloc(1, sizeof(*d));
+	json_t *damaged = json_pack("{s:i, s:[{s:s}]}", "version", 1, "marks", "target", "lab/vm1");
+	struct earlier e = { .snapshot = damaged };
+	struct answer a = { 0 };
+	struct wish wish = fixture_wish(&a);
+	char *before;
+	char *after;
+
+	fixture_has(f, CHAIN PORTS VM1);
+	before = everything(f);
+	e.spec = fixture_spec(f, CHAIN PORTS VM1, d);
+	world_return(f->world, &e, &wish);
+	json_decref(damaged);
+	fixture_wait(f, &a.is_there);
+	assert_int_equal(a.code, -EINVAL);
+	assert_string_equal(a.text, "state: entry 0 of marks is damaged\n");
+	after = everything(f);
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+	free(d);
+}
+
 static void answers_changes_in_the_order_of_asking(void **state)
 {
 	struct fixture *f = *state;
 	struct answer first = { 0 };
+	struct wish ask_first = fixture_wish(&first);
 	struct answer second = { 0 };
+	struct wish ask_second = fixture_wish(&second);
 
 	fixture_has(f, CHAIN PORTS VM1);
-	world_port_block(f->world, "vm1", true, fixture_answer, &first);
-	world_port_remove(f->world, "vm1", OWNER_API, true, fixture_answer, &second);
+	world_port_block(f->world, "vm1", true, &ask_first);
+	world_port_remove(f->world, "vm1", OWNER_API, true, &ask_second);
 	assert_false(second.is_there);
 	fixture_wait(f, &second.is_there);
 	assert_true(first.is_there);
@@ -298,6 +423,10 @@ int main(void)
 		CASE(refuses_a_busy_file_and_brings_the_old_port_back),
 		CASE(checks_without_touching_anything),
 		CASE(says_what_would_change),
+		CASE(tries_a_change_and_leaves_no_trace),
+		CASE(refuses_to_try_what_would_be_refused),
+		CASE(goes_back_to_an_earlier_state),
+		CASE(refuses_a_state_that_is_damaged),
 		CASE(answers_changes_in_the_order_of_asking),
 	};
 

@@ -64,6 +64,12 @@ static void shows_a_status_on_one_screen(void **state)
 	compare("status", print_status);
 }
 
+static void shows_who_changed_what(void **state)
+{
+	(void)state;
+	compare("log", print_log);
+}
+
 static void shows_drops_largest_first_with_their_meaning(void **state)
 {
 	(void)state;
@@ -133,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_a_status_on_one_screen),
+		cmocka_unit_test(shows_who_changed_what),
 		cmocka_unit_test(shows_drops_largest_first_with_their_meaning),
 		cmocka_unit_test(shows_connections),
 		cmocka_unit_test(shows_flows),
