@@ -68,6 +68,12 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 	return 0;
 }
 
+/* Nothing of these is kept beyond their ports. */
+void backend_forget(const struct backend_config *c)
+{
+	(void)c;
+}
+
 void backend_close(struct backend *b)
 {
 	if (b)
