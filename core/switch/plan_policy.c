@@ -147,10 +147,11 @@ static void check_override(struct level *level, const struct plan_port *pp)
 
 		if (is_listed(group, policies->items[i]->key))
 			continue;
-		(void)snprintf(text, sizeof(text),
-			       "%s: group %s does not let its ports set %.64s; list it there under "
-			       "override",
-			       level->what, group->name, policies->items[i]->key);
+		(void)snprintf(
+			text, sizeof(text),
+			"%s: group %s, on line %u, does not let its ports set %.64s; list it "
+			"there under override",
+			level->what, group->name, group->at.line, policies->items[i]->key);
 		complain(level, policies->items[i], text);
 	}
 }

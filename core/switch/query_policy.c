@@ -109,9 +109,13 @@ static void value_source(const struct place *at, const char *target, const char 
 			 struct source *list, size_t *count)
 {
 	const struct override_value *value = model_value(at->w->model, target, feature);
+	char kind[32];
 
-	if (value && value->fields)
-		source_add(list, count, value->fields, owner_name(value->owner), target);
+	if (!value || !value->fields)
+		return;
+	(void)snprintf(kind, sizeof(kind), "%s%s%s", value->is_overlay ? "overlay of " : "",
+		       owner_name(value->owner), value->is_overlay ? " on" : "");
+	source_add(list, count, value->fields, kind, target);
 }
 
 enum { SOURCES_MAX = 8 };
@@ -131,7 +135,10 @@ static size_t sources(const struct place *at, const char *feature, struct source
 	if (at->spec && !is_taken_away(at, at->sw->name, feature)) {
 		source_add(list, &count, written(at->spec->policies, feature), "switch",
 			   at->sw->name);
-		source_add(list, &count, chain_document(at, feature), "chain of", at->sw->name);
+		/* An entry of the chain says nothing of single ports. */
+		if (!at->port)
+			source_add(list, &count, chain_document(at, feature), "chain of",
+				   at->sw->name);
 	}
 	value_source(at, at->sw->name, feature, list, &count);
 	if (!at->port)

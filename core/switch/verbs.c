@@ -309,13 +309,12 @@ static int check_owner(const struct model *m, const struct policy_place *at, con
 		return -EPERM;
 	}
 	if (group && !at->value) {
-		const struct node *document = policy_of(group->policies, v->feature);
+		struct node line = { .key_line = group->at.line, .key_column = group->at.column };
 
 		diag_add(d, NULL,
 			 "policy %s of %s: group %s%s does not list it under override; change the "
 			 "group in the file, or override",
-			 v->feature, at->target, group->name,
-			 place(m, document, where, sizeof(where)));
+			 v->feature, at->target, group->name, place(m, &line, where, sizeof(where)));
 		return -EPERM;
 	}
 	return 0;

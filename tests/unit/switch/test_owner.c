@@ -39,7 +39,8 @@ static void overlays_what_the_file_owns_until_overlays_are_dropped(void **state)
 	fixture_has(f, FILE_);
 	assert_int_equal(fixture_set(f, "vm1", LIMIT, "rate=9", true).code, 0);
 	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|value|rate", "9");
-	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|from|rate", "api lab/vm1");
+	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|from|rate",
+	       "overlay of api on lab/vm1");
 	EXPECT(world_policy_show(f->world, "vm1", LIMIT, true), LIMIT "|from|burst", "default");
 	EXPECT(world_status(f->world), "overlays|0|feature", LIMIT);
 	fixture_has(f, FILE_);
@@ -74,7 +75,7 @@ static void lets_a_port_set_only_what_its_group_lists(void **state)
 	a = fixture_set(f, "vm2", LIMIT, "rate=9", false);
 	assert_int_equal(a.code, -EPERM);
 	assert_string_equal(a.text, "policy test.recorder.limit/1 of lab/vm2: group web "
-				    "(xvs.yaml:10:11) does not list it under override; change the "
+				    "(xvs.yaml:7:9) does not list it under override; change the "
 				    "group in the file, or override\n");
 	assert_int_equal(fixture_set(f, "vm2", "xvs.vlan/1", "vlan=3", false).code, 0);
 	EXPECT(world_port_show(f->world, "vm2"), "segment", "3");

@@ -149,7 +149,7 @@ static void refuses_a_policy_that_the_group_does_not_allow(void **state)
 			 "        policies:\n"
 			 "          xvs.vlan/1: {vlan: 4}\n"
 			 "          test.recorder.limit/1: {rate: 3}\n",
-		   "xvs.yaml:15:11: port lab/vm1: group web does not let its ports set "
+		   "xvs.yaml:15:11: port lab/vm1: group web, on line 8, does not let its ports set "
 		   "test.recorder.limit/1; list it there under override\n",
 		   "");
 }
