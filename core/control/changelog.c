@@ -19,16 +19,18 @@ struct item {
 	uint64_t change_record;
 	uint64_t state_record;
 	uint64_t file_record; /* several changes may share it */
-	size_t size;          /* of change and state */
+	size_t file_size;
+	size_t size; /* of change and state */
 };
 
 struct changelog {
 	struct journal *journal;
 	struct item *items; /* oldest first */
 	size_t count;
-	json_t *state;      /* in force; NULL: none */
-	uint64_t number;    /* of the last one */
-	uint64_t file;      /* the newest file's record */
+	json_t *state;   /* in force; NULL: none */
+	uint64_t number; /* of the last one */
+	uint64_t file;   /* the newest file's record */
+	size_t file_size;
 	char sum[SUM_TEXT]; /* of the newest file's text */
 	bool is_unkept;     /* the last change is not on disk */
 };
@@ -67,8 +69,14 @@ static struct item *item_add(struct changelog *l, uint64_t number)
 	if (!grown)
 		return NULL;
 	l->items = grown;
-	l->items[l->count] = (struct item){ .number = number, .file_record = l->file };
+	l->items[l->count] = (struct item){ .number = number };
 	return &l->items[l->count++];
+}
+
+static void item_share_file(const struct changelog *l, struct item *item)
+{
+	item->file_record = l->file;
+	item->file_size = l->file_size;
 }
 
 /* ---- what may go ----------------------------------------------------------------------------------- */
@@ -109,12 +117,16 @@ static void forget_files(struct changelog *l)
 /* The last change stays, however large it is. */
 static void trim(struct changelog *l)
 {
+	uint64_t file = 0;
 	size_t size = 0;
 
 	while (l->count > CHANGES_KEPT)
 		forget_oldest(l);
 	for (size_t i = l->count; i-- > 0;) {
 		size += l->items[i].size;
+		if (l->items[i].file_record != file)
+			size += l->items[i].file_size;
+		file = l->items[i].file_record;
 		if (size > CHANGES_BYTES_KEPT && i + 1 < l->count)
 			forget(l, &l->items[i].state_record);
 	}
@@ -154,7 +166,7 @@ static int take_change(struct changelog *l, const struct journal_record *r)
 	forget(l, &item->change_record);
 	item->change = change;
 	item->change_record = r->sequence;
-	item->file_record = l->file;
+	item_share_file(l, item);
 	item->size += r->size;
 	return 0;
 }
@@ -178,6 +190,7 @@ static int take_record(struct changelog *l, const struct journal_record *r)
 	switch (r->kind) {
 	case RECORD_FILE:
 		l->file = r->sequence;
+		l->file_size = r->size;
 		return 0;
 	case RECORD_CHANGE:
 		return take_change(l, r);
@@ -429,13 +442,15 @@ static void records_take(struct changelog *l, struct item *item, const struct jo
 	const struct journal_item *change = &items[count - 2];
 	const struct journal_item *state = &items[count - 1];
 
-	if (items[0].kind == RECORD_FILE)
+	if (items[0].kind == RECORD_FILE) {
 		l->file = items[0].sequence;
+		l->file_size = items[0].len;
+	}
 	forget(l, &item->change_record);
 	forget(l, &item->state_record);
 	item->change_record = change->sequence;
 	item->state_record = state->sequence;
-	item->file_record = l->file;
+	item_share_file(l, item);
 	item->size = change->len + state->len;
 }
 

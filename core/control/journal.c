@@ -582,10 +582,11 @@ const char *journal_get(const struct journal *j, enum record_kind kind, size_t *
 
 bool journal_at(const struct journal *j, size_t nth, struct journal_record *out)
 {
-	const struct place *place = &j->places.items[nth];
+	const struct place *place;
 
 	if (nth >= j->places.count)
 		return false;
+	place = &j->places.items[nth];
 	*out = (struct journal_record){ place->kind, place->sequence, place->len };
 	return true;
 }

@@ -168,6 +168,30 @@ static void forgets_the_oldest(void **state)
 	}
 }
 
+/* Files of a third of what is kept: less than four states of them. */
+static void forgets_large_files_earlier(void **state)
+{
+	size_t size = CHANGES_BYTES_KEPT / 3;
+	char *text = malloc(size + 1);
+	struct changelog_past past = { 0 };
+	struct xvs_error err = ERROR_INIT;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', size);
+	text[size] = '\0';
+	for (int i = 1; i <= 4; i++) {
+		text[0] = (char)('a' + i);
+		put("apply", i, text);
+	}
+	free(text);
+	open_again();
+	assert_int_equal(changelog_past(changes, 1, &past, &err), -ENOENT);
+	assert_int_equal(changelog_past(changes, 4, &past, &err), 0);
+	assert_int_equal(past.text[0], 'a' + 4);
+	changelog_past_finish(&past);
+}
+
 /* A journal that was cut at any byte: the newest change is whole, or it was not. */
 static void a_crash_leaves_all_of_a_change_or_nothing(void **state)
 {
@@ -226,6 +250,7 @@ int main(void)
 		CASE(what_changes_nothing_is_no_change),
 		CASE(each_state_comes_back_with_its_file),
 		CASE(forgets_the_oldest),
+		CASE(forgets_large_files_earlier),
 		CASE(a_crash_leaves_all_of_a_change_or_nothing),
 		CASE(sums_as_everybody_does),
 	};
