@@ -394,6 +394,15 @@ static const struct key daemon_keys[] = {
 		.dflt = FLOWS_WANTED,
 		.offset = offsetof(struct daemon_spec, flows),
 	},
+	{
+		.name = "confirm_host",
+		.help = "Seconds after which a change of uplinks or host ports goes back unless confirmed; "
+			"0: it stays",
+		.kind = KEY_U32,
+		.min = 0,
+		.max = CONFIRM_S_MAX,
+		.offset = offsetof(struct daemon_spec, confirm_host),
+	},
 };
 
 static const struct section section_daemon = {

@@ -32,9 +32,23 @@ static int check_version(const struct control *c, const struct origin *o, struct
 	return -ESTALE;
 }
 
+/* What waits may be taken back, and anything may be tried. */
+static int check_pending(const struct control *c, const struct origin *o, struct diags *d)
+{
+	if (c->pending.number == 0 || o->is_return || o->is_dry_run)
+		return 0;
+	diag_add(d, NULL,
+		 "change %" PRIu64 " waits for its confirmation for %" PRIu64
+		 " s more: \"xvsctl config confirm\" or \"xvsctl config rollback\" first",
+		 c->pending.number, pending_seconds(c));
+	return -EBUSY;
+}
+
 int control_admit(void *control, void *origin, struct diags *d)
 {
-	return origin ? check_version(control, origin, d) : 0;
+	int code = origin ? check_version(control, origin, d) : 0;
+
+	return origin && code == 0 ? check_pending(control, origin, d) : code;
 }
 
 /* ---- the file --------------------------------------------------------------------------------------- */
@@ -116,40 +130,77 @@ static json_t *lines_kept(const json_t *lines)
 	return kept;
 }
 
-static json_t *change_json(const struct origin *o, const struct change *c)
+/* How long it waits for its confirmation; 0: not at all. */
+static uint64_t confirm_of(const struct control *c, const struct origin *o,
+			   const struct change *change)
+{
+	if (!o || o->is_own)
+		return 0;
+	if (o->confirm_s == 0 && change->touches_host)
+		return world_confirm_host(c->world);
+	return o->confirm_s;
+}
+
+static json_t *confirm_json(const struct control *c, uint64_t seconds)
+{
+	return json_pack("{s:I, s:I}", "seconds", (json_int_t)seconds, "back_to",
+			 (json_int_t)changelog_number(c->log));
+}
+
+static json_t *change_json(const struct origin *o, const struct change *c, uint64_t confirm_s)
 {
 	json_t *lines = lines_kept(c->lines);
 
 	if (json_array_size(lines) == 0 && o && o->text)
 		(void)json_array_append_new(lines, json_string("~ the text of the file alone"));
 	return json_pack("{s:O*, s:O*, s:o, s:s, s:s*}", "who", o ? o->who : NULL, "what",
-			 o ? o->what : NULL, "changes", lines, "outcome", "done", "note", c->note);
+			 o ? o->what : NULL, "changes", lines, "outcome",
+			 confirm_s ? "not confirmed" : "done", "note", c->note);
+}
+
+/* One number further, or the same put anew; 'state' is taken. */
+static void keep(struct control *c, const struct change *change, json_t *state, uint64_t confirm_s)
+{
+	const struct origin *o = change->origin;
+	struct changelog_entry e = { .change = change_json(o, change, confirm_s),
+				     .state = state,
+				     .text = o ? o->text : NULL,
+				     .name = o ? o->name : NULL };
+	struct xvs_error err = ERROR_INIT;
+	int code;
+
+	if (!e.change) {
+		json_decref(e.state);
+		journal_judge(c, "out of memory");
+		return;
+	}
+	code = changelog_put(c->log, &e, &err);
+	journal_judge(c, code ? err.text : NULL);
 }
 
 void control_changed(void *control, const struct change *change)
 {
 	struct control *c = control;
 	const struct origin *o = change->origin;
-	struct changelog_entry e = { .state = world_snapshot(c->world),
-				     .text = o ? o->text : NULL,
-				     .name = o ? o->name : NULL };
-	struct xvs_error err = ERROR_INIT;
-	int code;
+	uint64_t before = changelog_number(c->log);
+	uint64_t confirm_s = confirm_of(c, o, change);
+	json_t *state = world_snapshot(c->world);
 
-	(void)json_object_set_new(e.state, "file", file_json(c, o));
-	if (e.state && changelog_has(c->log, e.state)) {
-		json_decref(e.state);
-		tell_file(c);
-		return;
-	}
-	e.change = change_json(o, change);
-	if (!e.state || !e.change) {
-		json_decref(e.state);
-		json_decref(e.change);
+	if (!state) {
 		journal_judge(c, "out of memory");
 		return;
 	}
-	code = changelog_put(c->log, &e, &err);
-	journal_judge(c, code ? err.text : NULL);
+	(void)json_object_set_new(state, "file", file_json(c, o));
+	if (changelog_has(c->log, state)) {
+		json_decref(state);
+	} else {
+		if (confirm_s)
+			(void)json_object_set_new(state, "confirm", confirm_json(c, confirm_s));
+		keep(c, change, state, confirm_s);
+	}
 	tell_file(c);
+	if (o && o->is_return)
+		pending_end(c);
+	if (confirm_s && changelog_number(c->log) > before)
+		pending_begin(c, before, confirm_s);
 }

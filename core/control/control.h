@@ -7,6 +7,7 @@
 #ifndef XVS_CONTROL_CONTROL_H
 #define XVS_CONTROL_CONTROL_H
 
+#include "base/loop.h"
 #include "control/changelog.h"
 #include "control/rpc.h"
 #include "switch/switch.h"
@@ -23,6 +24,15 @@ struct problems {
 
 struct origin;
 
+/* A change that goes back by itself unless it is confirmed in time. */
+struct pending {
+	uint64_t number;  /* of the change; 0: none waits */
+	uint64_t back_to; /* of the state before it */
+	uint64_t seconds;
+	uint64_t until_ns;
+	struct loop_timer *timer;
+};
+
 struct control {
 	struct loop *loop;
 	struct world *world;
@@ -35,6 +45,7 @@ struct control {
 	uint64_t start_ns;
 	struct daemon_spec wanted; /* as the file said at the start; without cores */
 	struct problems problems;
+	struct pending pending;
 };
 
 /* The methods, for server_create(). */
@@ -42,7 +53,7 @@ void control_table(struct control *c, struct rpc_table *out);
 
 /* ---- change.c: before and after each change; for world_config ------------------------------------ */
 
-/* Is the configuration still at the number that was asked for? */
+/* Is the configuration still at the number that was asked for, and does nothing wait? */
 int control_admit(void *control, void *origin, struct diags *d);
 /* Gives it a number and keeps it. */
 void control_changed(void *control, const struct change *c);
@@ -84,7 +95,24 @@ bool control_last_good(const struct control *c, char **text, char **name);
 
 /* ---- rollback.c ----------------------------------------------------------------------------------- */
 
+/*
+ * What the daemon begins with after it ended before a change was confirmed: the state before that.
+ * False: none waited, or the state cannot be had any more.  'instead_of' as in struct origin.
+ */
+bool control_unconfirmed(const struct control *c, struct changelog_past *out,
+			 char instead_of[SUM_TEXT]);
+
 /* Back to the state after a change; 'o' is taken. */
 void control_return(struct control *c, uint64_t number, bool is_tolerant, struct origin *o);
+
+/* ---- confirm.c ------------------------------------------------------------------------------------ */
+
+/* The change that has just been numbered goes back unless it is confirmed within so many seconds. */
+void pending_begin(struct control *c, uint64_t back_to, uint64_t seconds);
+/* Nothing waits any more; for the end of the daemon, too. */
+void pending_end(struct control *c);
+uint64_t pending_seconds(const struct control *c); /* that are left */
+/* The change stays.  False: none waits. */
+bool control_confirm(struct control *c, const json_t *who, struct xvs_error *err);
 
 #endif /* XVS_CONTROL_CONTROL_H */

@@ -21,7 +21,9 @@
 	"only if the configuration is still at this number" }
 #define DRY_RUN { "dry_run", RPC_BOOL, false, \
 	"only try: {changes} says what would change, after everybody concerned has agreed" }
-#define TERMS VERSION, DRY_RUN
+#define CONFIRM { "confirm", RPC_COUNT, false, \
+	"seconds within which config.confirm must come, or the change goes back by itself" }
+#define TERMS VERSION, DRY_RUN, CONFIRM
 #define NOTHING { { NULL, RPC_TEXT, false, NULL } }
 /* clang-format on */
 
@@ -242,6 +244,8 @@ static const struct rpc_method methods[] = {
 	  on_config_rollback,
 	  { { "number", RPC_COUNT, false, "of that change; without it the one before the last" },
 	    TERMS } },
+	{ "config.confirm", RPC_OPERATOR, "The change that waits for it stays.",
+	  "{number}: of that change", on_config_confirm, NOTHING },
 	{ "config.log",
 	  RPC_READ_ONLY,
 	  "The changes that are remembered.",

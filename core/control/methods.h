@@ -73,6 +73,7 @@ void on_config_apply(struct rpc_call *call);
 void on_config_reload(struct rpc_call *call);
 void on_config_log(struct rpc_call *call);
 void on_config_rollback(struct rpc_call *call);
+void on_config_confirm(struct rpc_call *call);
 void on_config_export(struct rpc_call *call);
 void on_config_schema(struct rpc_call *call);
 

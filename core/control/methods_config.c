@@ -35,15 +35,24 @@ static json_t *daemon_json(const struct control *c)
 			 rpc_string(c->state_dir), "counters", rpc_string(c->counters_file));
 }
 
+/* NULL: nothing waits for its confirmation. */
+static json_t *pending_json(const struct control *c)
+{
+	if (c->pending.number == 0)
+		return NULL;
+	return json_pack("{s:I, s:I, s:I}", "number", (json_int_t)c->pending.number, "back_to",
+			 (json_int_t)c->pending.back_to, "seconds", (json_int_t)pending_seconds(c));
+}
+
 /* Which change is in force, and who made it. */
 static json_t *configuration_json(const struct control *c)
 {
 	uint64_t number = changelog_number(c->log);
 	const json_t *last = changelog_find(c->log, number);
 
-	return json_pack("{s:I, s:O*, s:O*, s:O*}", "number", (json_int_t)number, "time",
+	return json_pack("{s:I, s:O*, s:O*, s:O*, s:o*}", "number", (json_int_t)number, "time",
 			 json_object_get(last, "time"), "who", json_object_get(last, "who"), "what",
-			 json_object_get(last, "what"));
+			 json_object_get(last, "what"), "pending", pending_json(c));
 }
 
 void on_status(struct rpc_call *call)
@@ -185,6 +194,20 @@ void on_config_rollback(struct rpc_call *call)
 		o->version = now;
 	}
 	control_return(c, number, false, o);
+}
+
+void on_config_confirm(struct rpc_call *call)
+{
+	struct control *c = rpc_context(call);
+	json_t *who = who_of(call);
+	struct xvs_error err = ERROR_INIT;
+
+	if (control_confirm(c, who, &err))
+		rpc_answer(call,
+			   json_pack("{s:I}", "number", (json_int_t)changelog_number(c->log)));
+	else
+		rpc_refuse(call, RPC_REFUSED, "%s", err.text);
+	json_decref(who);
 }
 
 /* ---- all that is in force --------------------------------------------------------------------------- */

@@ -45,9 +45,18 @@ struct origin *origin_create(struct control *c, const char *by, const char *what
 		return NULL;
 	}
 	o->control = c;
+	o->is_own = strcmp(by, "start") == 0 || strcmp(by, "confirm") == 0;
 	o->done = done;
 	o->arg = arg;
 	return o;
+}
+
+json_t *who_of(const struct rpc_call *call)
+{
+	const struct rpc_peer *peer = rpc_peer(call);
+
+	return json_pack("{s:s, s:I, s:I, s:s}", "by", "rpc", "uid", (json_int_t)peer->uid, "pid",
+			 (json_int_t)peer->pid, "role", rpc_role_name(rpc_role(call)));
 }
 
 /* "port.add lab vm9": the method and the names in its parameters. */
@@ -68,21 +77,26 @@ static void what_print(const struct rpc_call *call, char *out, size_t size)
 
 struct origin *origin_of(struct rpc_call *call)
 {
-	const struct rpc_peer *peer = rpc_peer(call);
+	uint64_t confirm_s = rpc_count(call, "confirm", 0);
 	char what[512];
 	struct origin *o;
 
+	if (rpc_given(call, "confirm") && (confirm_s == 0 || confirm_s > CONFIRM_S_MAX)) {
+		rpc_refuse(call, RPC_BAD_PARAMS,
+			   "%s: confirm is %" PRIu64 " seconds, must be 1..%d",
+			   rpc_method_name(call), confirm_s, (int)CONFIRM_S_MAX);
+		return NULL;
+	}
 	what_print(call, what, sizeof(what));
 	o = origin_create(rpc_context(call), "rpc", what, answer_outcome, call);
 	if (!o)
 		return NULL;
-	(void)json_object_set_new(o->who, "uid", json_integer(peer->uid));
-	(void)json_object_set_new(o->who, "pid", json_integer(peer->pid));
-	(void)json_object_set_new(o->who, "role", json_string(rpc_role_name(rpc_role(call))));
+	json_decref(o->who);
+	o->who = who_of(call);
 	o->is_dry_run = rpc_bool(call, "dry_run");
 	o->has_version = rpc_given(call, "version");
 	o->version = rpc_count(call, "version", 0);
-	o->confirm_s = rpc_count(call, "confirm", 0);
+	o->confirm_s = confirm_s;
 	return o;
 }
 

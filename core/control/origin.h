@@ -16,6 +16,7 @@ struct origin {
 	bool is_dry_run;
 	bool has_version; /* only if the configuration is still at this number */
 	bool is_return;   /* to an earlier state, which also ends what waits for its confirmation */
+	bool is_own;      /* the daemon's: nobody is there to confirm it */
 	uint64_t version;
 	uint64_t confirm_s;        /* goes back by itself unless confirmed; 0: does not */
 	char *text, *name;         /* of the file that it brings into force; NULL: it stays */
@@ -42,6 +43,8 @@ void origin_refuse(struct origin *o, int code, const struct diags *d);
 /* -ENOMEM */
 int origin_set_file(struct origin *o, const char *text, size_t len, const char *name);
 
+/* {by: "rpc", uid, pid, role}; new */
+json_t *who_of(const struct rpc_call *call);
 /* "uid 0, pid 4711 as admin", "the start of the daemon" */
 const char *who_print(const json_t *who, char *out, size_t size);
 

@@ -3,16 +3,19 @@
  * control/rollback.c - back to the state after an earlier change, all owners alike.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/str.h"
 #include "control/origin.h"
 
 /*
  * The daemon's own file still says what is taken back: unless somebody edits it, the next start
  * must not bring that back.
  */
-static void keep_from_return(const struct control *c, struct origin *o)
+static void own_file(const struct control *c, char instead_of[SUM_TEXT])
 {
 	const json_t *file = json_object_get(changelog_state(c->log), "file");
 	const char *before = json_string_value(json_object_get(file, "instead_of"));
@@ -21,7 +24,33 @@ static void keep_from_return(const struct control *c, struct origin *o)
 
 	if (!before && name && c->config_file && strcmp(name, c->config_file) == 0)
 		before = sum;
-	(void)str_copy(o->instead_of, sizeof(o->instead_of), before ? before : "");
+	(void)str_copy(instead_of, SUM_TEXT, before ? before : "");
+}
+
+bool control_unconfirmed(const struct control *c, struct changelog_past *out,
+			 char instead_of[SUM_TEXT])
+{
+	const json_t *confirm = json_object_get(changelog_state(c->log), "confirm");
+	json_int_t back_to = json_integer_value(json_object_get(confirm, "back_to"));
+	struct xvs_error err = ERROR_INIT;
+	char sum[SUM_TEXT];
+
+	if (!confirm)
+		return false;
+	if (changelog_past(c->log, (uint64_t)back_to, out, &err)) {
+		log_error("change %" PRIu64 " was not confirmed, but stays: %s",
+			  changelog_number(c->log), err.text);
+		return false;
+	}
+	log_warn("change %" PRIu64 " was not confirmed before the daemon ended: back to the state "
+		 "of change %" JSON_INTEGER_FORMAT,
+		 changelog_number(c->log), back_to);
+	own_file(c, instead_of);
+	/* It was in force before as well. */
+	changelog_sum(out->text, strlen(out->text), sum);
+	if (strcmp(sum, instead_of) == 0)
+		instead_of[0] = '\0';
+	return true;
 }
 
 static struct config_spec *spec_of(const struct control *c, struct changelog_past *past,
@@ -52,7 +81,7 @@ static void go(struct control *c, struct changelog_past *past, bool is_tolerant,
 		return;
 	}
 	o->is_return = true;
-	keep_from_return(c, o);
+	own_file(c, o->instead_of);
 	world_return(c->world, &e, &wish);
 }
 

@@ -145,6 +145,7 @@ static void stop(struct daemon *d)
 	notify_watch_stop();
 	server_destroy(d->server);
 	d->server = NULL;
+	pending_end(&d->control);
 	world_destroy(d->world, on_world_gone, d);
 }
 
@@ -293,7 +294,6 @@ static void control_fill(struct daemon *d, const struct config_spec *spec)
 	d->control.world = d->world;
 	d->control.path = d->path;
 	d->control.counters = d->counters;
-	d->control.config_file = d->options->config;
 	d->control.state_dir = d->options->state;
 	d->control.counters_file = d->counters_file;
 	d->control.start_ns = clock_ns();
@@ -308,6 +308,7 @@ static int daemon_start(struct daemon *d, struct xvs_error *err)
 
 	if (code)
 		return code;
+	d->control.config_file = d->options->config;
 	spec = start_read(d);
 	if (!spec)
 		return error_set(err, -EINVAL, "", "xvsd does not start: no usable configuration");
@@ -332,6 +333,7 @@ static void daemon_finish(struct daemon *d)
 		loop_run(d->loop);
 	}
 	parts_stop(d);
+	changelog_past_finish(&d->past);
 	changelog_close(d->control.log);
 	journal_close(d->journal);
 	free(d->text);

@@ -32,6 +32,8 @@ struct daemon {
 	size_t text_len;
 	bool is_last_good;         /* it is not the file but what was in force before */
 	char instead_of[SUM_TEXT]; /* then: the file whose change was taken back; "": it is broken */
+	bool is_returning;         /* the last change was not confirmed: to 'past' */
+	struct changelog_past past;
 	char broken[PROBLEM_TEXT]; /* then: why the file could not be used */
 	bool is_stopping;
 	bool is_reloading, is_reload_wanted; /* by SIGHUP */

@@ -60,14 +60,24 @@ static struct config_spec *read_text(const struct daemon *d, struct diags *diags
 	return control_read(&t, NULL, diags);
 }
 
+/* Its text and name; false: there is none. */
+static bool take_kept(struct daemon *d)
+{
+	text_forget(d);
+	if (!d->is_returning)
+		return control_last_good(&d->control, &d->text, &d->name);
+	d->text = strdup(d->past.text);
+	d->name = strdup(d->past.name);
+	return d->text && d->name;
+}
+
 /* What was in force before.  NULL: nothing, or not even that can be used. */
 static struct config_spec *read_kept(struct daemon *d)
 {
 	struct diags diags = { .count = 0 };
 	struct config_spec *spec;
 
-	text_forget(d);
-	if (!control_last_good(&d->control, &d->text, &d->name) || !d->text) {
+	if (!take_kept(d)) {
 		log_error("configuration %s cannot be used, and there is no earlier one in %s",
 			  d->options->config, d->options->state);
 		return NULL;
@@ -95,12 +105,21 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 	return spec;
 }
 
-/* Nobody has edited it since its change was taken back. */
+/* Nobody has edited it since its change was taken back, or is now. */
+static bool is_taken_back(struct daemon *d)
+{
+	char sum[SUM_TEXT];
+
+	changelog_sum(d->text, d->text_len, sum);
+	if (!d->is_returning && control_is_taken_back(&d->control, d->text, d->text_len))
+		memcpy(d->instead_of, sum, sizeof(sum));
+	return sum[0] && strcmp(sum, d->instead_of) == 0;
+}
+
 static struct config_spec *read_returned(struct daemon *d)
 {
 	struct config_spec *spec;
 
-	changelog_sum(d->text, d->text_len, d->instead_of);
 	spec = read_kept(d);
 	if (spec)
 		log_warn("configuration %s: its change was taken back, and it is as it was; going "
@@ -114,10 +133,12 @@ struct config_spec *start_read(struct daemon *d)
 	struct diags diags = { .count = 0 };
 	struct config_spec *spec = NULL;
 
+	d->is_returning = control_unconfirmed(&d->control, &d->past, d->instead_of);
 	d->name = strdup(d->options->config);
 	d->text = control_load(d->options->config, &d->text_len, &diags);
-	if (d->text && control_is_taken_back(&d->control, d->text, d->text_len))
+	if (d->text && is_taken_back(d))
 		return read_returned(d);
+	d->instead_of[0] = '\0';
 	/* The diagnoses keep the name, and are read when that of 'd' has changed. */
 	if (d->text && d->name)
 		spec = read_text(d, &diags);
@@ -132,7 +153,10 @@ static void on_applied(void *arg, const struct outcome *o);
 static void apply(struct daemon *d)
 {
 	struct config_text t = text_of(d);
-	struct origin *o = origin_create(&d->control, "start", "start", on_applied, d);
+	struct origin *o =
+		origin_create(&d->control, "start",
+			      d->is_returning ? "start, without what was not confirmed" : "start",
+			      on_applied, d);
 
 	if (!o)
 		return;
@@ -183,7 +207,7 @@ static void on_applied(void *arg, const struct outcome *o)
 /* UUIDs, ports of the API and overlays of the time before. */
 static void restore(struct daemon *d)
 {
-	const json_t *snapshot = changelog_state(d->control.log);
+	const json_t *snapshot = d->is_returning ? d->past.state : changelog_state(d->control.log);
 	struct diags diags = { .count = 0 };
 
 	if (snapshot && world_restore(d->world, snapshot, &diags)) {

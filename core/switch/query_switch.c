@@ -118,6 +118,11 @@ json_t *query_overlays(const struct world *w)
 	return list;
 }
 
+uint32_t world_confirm_host(const struct world *w)
+{
+	return w->model->file->spec->daemon.confirm_host;
+}
+
 json_t *world_status(struct world *w)
 {
 	json_t *switches = json_array();

@@ -157,6 +157,9 @@ json_t *world_accounts(
 	struct world *
 		w); /* the law: received, originated, copied, segmented, sent, drops, consumed, held */
 
+/* daemon.confirm_host of the file that is in force. */
+uint32_t world_confirm_host(const struct world *w);
+
 /* Port id of a target; 0: no such port. */
 uint32_t world_port_id(struct world *w, const char *target);
 const char *world_port_name(struct world *w, uint32_t id); /* "switch/port", or "-" */

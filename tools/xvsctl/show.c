@@ -58,6 +58,19 @@ static void put_daemon(struct strbuf *out, const json_t *status)
 	strbuf_add(out, "\n");
 }
 
+static void put_pending(struct strbuf *out, const json_t *status)
+{
+	const json_t *p = json_object_get(json_object_get(status, "configuration"), "pending");
+
+	if (p)
+		strbuf_add(out,
+			   "waiting: change %" JSON_INTEGER_FORMAT
+			   " goes back to %" JSON_INTEGER_FORMAT " in %" JSON_INTEGER_FORMAT
+			   " s unless \"xvsctl config confirm\"\n",
+			   number_of(p, "number"), number_of(p, "back_to"),
+			   number_of(p, "seconds"));
+}
+
 static void put_lines(struct strbuf *out, const char *before, const json_t *list)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -164,6 +177,7 @@ void print_status(struct strbuf *out, const json_t *result)
 	const json_t *switches = json_object_get(result, "switches");
 
 	put_daemon(out, result);
+	put_pending(out, result);
 	put_lines(out, "problem: ", json_object_get(result, "problems"));
 	put_overlays(out, json_object_get(result, "overlays"));
 	for (size_t i = 0; i < json_array_size(switches); i++)

@@ -26,13 +26,15 @@ const struct option_def option_defs[] = {
 	  "only if the configuration is still at this number", true },
 	{ "--dry-run", OPTION_DRY_RUN, "dry_run", NULL, "only try, and say what would change",
 	  false },
+	{ "--confirm", OPTION_CONFIRM, "confirm", "SECONDS",
+	  "goes back by itself unless xvsctl config confirm comes in time", true },
 	{ "-c", OPTION_COUNT, NULL, "COUNT", "end after so many packets", false },
 	{ NULL, 0, NULL, NULL, NULL, false },
 };
 
 enum {
 	CONNECTIONS = OPTION_PORT | OPTION_ADDRESS | OPTION_PROTO,
-	TERMS = OPTION_VERSION | OPTION_DRY_RUN,
+	TERMS = OPTION_VERSION | OPTION_DRY_RUN | OPTION_CONFIRM,
 	CAPTURE = OPTION_PORT | OPTION_POINT | OPTION_SNAPLEN | OPTION_WRITE | OPTION_COUNT,
 };
 
@@ -116,6 +118,8 @@ const struct verb verbs[] = {
 	  { NULL }, print_done, NULL },
 	{ "config", "rollback", "[NUMBER]", "back to the state after that change, or before the last",
 	  0, 1, TERMS, "config.rollback", { NULL }, print_done, run_rollback },
+	{ "config", "confirm", "", "keep the change that waits for it", 0, 0, 0, "config.confirm",
+	  { NULL }, print_done, NULL },
 	{ "config", "log", "", "who changed what, and when", 0, 0, OPTION_LIMIT, "config.log",
 	  { NULL }, print_log, NULL },
 	{ "config", "export", "", "all that is in force as one file", 0, 0, 0, "config.export", { NULL },

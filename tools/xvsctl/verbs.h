@@ -25,6 +25,7 @@ enum option_flag {
 	OPTION_COUNT = 1u << 12,
 	OPTION_VERSION = 1u << 13,
 	OPTION_DRY_RUN = 1u << 14,
+	OPTION_CONFIRM = 1u << 15,
 };
 
 struct option_def {
