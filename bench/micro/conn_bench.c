@@ -126,11 +126,11 @@ static uint64_t bench_run(struct bench *b, uint32_t among)
 	for (uint32_t i = 0; i < XVS_BATCH_MAX; i++)
 		pkts[i] = b->data;
 	for (uint32_t i = 0; i < UPDATES; i += XVS_BATCH_MAX) {
+		conn_run_begin(b->t, &r);
 		for (uint32_t n = 0; n < XVS_BATCH_MAX; n++) {
 			random = random * 1664525 + 1013904223;
-			r.refs[n] = b->refs[(random >> 8) % among];
+			conn_run_add(&r, n, b->refs[(random >> 8) % among]);
 		}
-		conn_run_begin(b->t, &r, UINT64_MAX);
 		if (conn_run(b->t, &b->w, &r, UINT64_MAX) != 0)
 			abort();
 	}

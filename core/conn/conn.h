@@ -131,16 +131,32 @@ enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t por
 enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn_ref ref,
 			     const struct packet *p, void *arg, uint16_t *reason);
 
+/* What may be known of a connection to ask for it ahead: its size, and where its halves are. */
+enum { CONN_BYTES = 256, CONN_HALVES = 128, CONN_HALF_BYTES = 64 };
+
 /* Packets of one burst whose flows are cached, with their handles: 'port' is the guarded one. */
 struct conn_run {
 	uint32_t port;
 	struct packet *const *pkts;
-	struct conn_ref refs[XVS_BATCH_MAX];
-	struct conn *conns[XVS_BATCH_MAX]; /* set by conn_run_begin() */
+	char *first; /* of all connections; set by conn_run_begin() */
+	struct conn *conns[XVS_BATCH_MAX];
+	uint32_t generations[XVS_BATCH_MAX];
 };
 
-/* [worker] Once for all packets in 'mask', whose refs are set: asks memory for their connections. */
-void conn_run_begin(const struct conn_table *t, struct conn_run *r, uint64_t mask);
+/* [worker] Before packets are added. */
+void conn_run_begin(struct conn_table *t, struct conn_run *r);
+
+/* [worker] Packet i has this handle, which conn_judge() gave: asks memory for its connection. */
+static inline void conn_run_add(struct conn_run *r, uint32_t i, struct conn_ref ref)
+{
+	char *c = r->first + ((uint64_t)ref.index - 1) * CONN_BYTES;
+
+	r->conns[i] = (struct conn *)(void *)c;
+	r->generations[i] = ref.generation;
+	__builtin_prefetch(c);
+	__builtin_prefetch(c + CONN_HALVES, 1);
+	__builtin_prefetch(c + CONN_HALVES + CONN_HALF_BYTES, 1);
+}
 
 /*
  * [worker] Lets them in, in order, as conn_update() would, until one is more than a plain packet of

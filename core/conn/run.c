@@ -19,7 +19,7 @@ struct run_world {
 
 /* A segment without SYN, FIN or RST. */
 struct run_segment {
-	uint32_t seq, ack, end, window;
+	uint32_t ack, end, window;
 };
 
 enum {
@@ -32,19 +32,9 @@ static inline uint32_t get(_Atomic uint32_t *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-void conn_run_begin(const struct conn_table *t, struct conn_run *r, uint64_t mask)
+void conn_run_begin(struct conn_table *t, struct conn_run *r)
 {
-	for (XVS_EACH(i, mask)) {
-		uint32_t index = r->refs[i].index - 1;
-		struct conn *c = index < t->limits.connections ? &t->objects[index] : NULL;
-
-		r->conns[i] = c;
-		if (!c)
-			continue;
-		__builtin_prefetch(c);
-		__builtin_prefetch(&c->halves[0], 1);
-		__builtin_prefetch(&c->halves[1], 1);
-	}
+	r->first = (char *)t->objects;
 }
 
 /* Where the datagram ends; 0: its length says nothing, or more than is there. */
@@ -63,22 +53,21 @@ static inline uint32_t run_end(const struct xvs_packet *x)
 /* False: no plain segment; tcp_read() says what it is. */
 static inline bool run_read(const struct xvs_packet *x, struct run_segment *seg)
 {
-	const uint8_t *l4 = x->data + x->l4_off;
-	uint32_t header, word, end;
+	uint32_t header = x->l4_off;
+	const uint8_t *l4 = x->data + header;
+	uint32_t word, end;
 
-	if (!(x->flags & XVS_PKT_L4) || x->linear < (uint32_t)x->l4_off + TCP_BYTES)
+	if (x->linear < header + TCP_BYTES)
 		return false;
-	end = run_end(x);
 	word = get_be32(l4 + 12); /* header length, flags, window */
-	header = word >> 28 << 2;
-	if ((word >> 16 & RUN_FLAGS) != TCP_ACK || header < TCP_BYTES)
+	if ((word >> 16 & RUN_FLAGS) != TCP_ACK || word >> 28 < TCP_BYTES / 4)
 		return false;
-	header += x->l4_off;
+	header += word >> 28 << 2;
+	end = run_end(x);
 	if (header > x->linear || header > end)
 		return false;
-	seg->seq = get_be32(l4 + 4);
+	seg->end = get_be32(l4 + 4) + (end - header);
 	seg->ack = get_be32(l4 + 8);
-	seg->end = seg->seq + (end - header);
 	seg->window = word & 0xffff;
 	return true;
 }
@@ -115,10 +104,10 @@ static inline bool run_window(struct half *s, struct half *r, uint32_t s_flags, 
 	return true;
 }
 
-static inline bool run_tcp(struct conn *c, unsigned direction, const struct xvs_packet *x)
+/* By itself: within the loop, values of both would not fit into registers. */
+static __attribute__((noinline)) bool run_tcp(struct half *s, struct half *r,
+					      const struct xvs_packet *x)
 {
-	struct half *s = &c->halves[direction];
-	struct half *r = &c->halves[!direction];
 	/* who sees the flags sees the numbers, as in tcp_check() */
 	uint32_t s_flags = atomic_load_explicit(&s->flags, memory_order_acquire);
 	uint32_t r_flags = atomic_load_explicit(&r->flags, memory_order_acquire);
@@ -142,25 +131,23 @@ static inline void run_count(struct half *h, uint32_t bytes, uint32_t now)
 static inline bool run_one(struct conn *c, uint32_t generation, const struct xvs_packet *x,
 			   const struct run_world *world)
 {
-	unsigned direction = generation & 1;
-	struct half *h;
-	uint32_t word;
-
-	if (!c ||
-	    atomic_load_explicit(&c->generation, memory_order_acquire) != generation - direction)
-		return false;
+	/* of a live one, all but the lowest bit is the same, and that is the direction */
+	uint32_t direction =
+		atomic_load_explicit(&c->generation, memory_order_acquire) ^ generation;
 	/* all of the word: nobody has the bit, and nobody flushed it */
-	word = atomic_load_explicit(&c->word, memory_order_acquire);
-	h = &c->halves[direction];
-	if (get(&c->epoch) != world->epoch || get(&h->owner) != world->owner ||
-	    x->flags & XVS_PKT_DRY)
+	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
+	struct half *h = &c->halves[direction & 1];
+
+	if (direction > 1 || get(&c->epoch) != world->epoch || get(&h->owner) != world->owner ||
+	    (x->flags & (XVS_PKT_L4 | XVS_PKT_DRY)) != XVS_PKT_L4)
 		return false;
 	if (c->key.proto == PROTO_TCP) {
-		if (word != STATE_ESTABLISHED || !run_tcp(c, direction, x))
+		if (word != STATE_ESTABLISHED || !run_tcp(h, &c->halves[!direction], x))
 			return false;
-	} else if (c->key.proto != PROTO_UDP ||
-		   (word != STATE_ESTABLISHED && (word != STATE_NEW || direction))) {
-		return false;
+	} else if (c->key.proto != PROTO_UDP || word != STATE_ESTABLISHED) {
+		/* the answer to the first datagram is more than a run may do */
+		if (c->key.proto != PROTO_UDP || word != STATE_NEW || direction)
+			return false;
 	}
 	run_count(h, x->len, world->seen);
 	return true;
@@ -172,9 +159,11 @@ uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct con
 	struct run_world world = { .owner = w->nr + 1, .seen = stamp_of(w->now_ns) };
 
 	world.epoch = atomic_load_explicit(&t->ports[r->port].epoch, memory_order_acquire);
-	for (XVS_EACH(i, mask)) {
-		if (!run_one(r->conns[i], r->refs[i].generation, &r->pkts[i]->x, &world))
-			return mask >> i << i;
+	for (; mask; mask &= mask - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(mask);
+
+		if (!run_one(r->conns[i], r->generations[i], &r->pkts[i]->x, &world))
+			break;
 	}
-	return 0;
+	return mask;
 }

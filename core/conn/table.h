@@ -19,6 +19,7 @@
 #define XVS_CONN_TABLE_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "base/clock.h"
 #include "base/rcu.h"
@@ -102,7 +103,9 @@ struct conn {
 } __attribute__((aligned(64)));
 
 /* With its word of the buckets and its link, a connection takes 268 at most. */
-_Static_assert(sizeof(struct conn) == 256, "a connection is four lines");
+_Static_assert(sizeof(struct conn) == CONN_BYTES, "a connection is four lines");
+_Static_assert(sizeof(struct half) == CONN_HALF_BYTES, "a half is one");
+_Static_assert(offsetof(struct conn, halves) == CONN_HALVES, "behind the two that both share");
 
 /* A queue of handles in order of age; see evict.c. */
 struct ring;

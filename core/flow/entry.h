@@ -66,25 +66,28 @@ enum flow_conn {
 	FLOW_CONN_INSIDE = 2, /* ICMP and fragments: each packet is asked in full */
 };
 
-enum { FLOW_NO_PLACE = 0xffff };
+enum { FLOW_NO_PLACE = 0xff };
 
 struct flow_leg {
-	uint64_t events;         /* places where anything happens */
-	uint64_t calls;          /* places whose extension sees packets */
-	uint64_t rewrites;       /* places that rewrite or choose a queue */
+	/* what happens, all in 32 bytes: legs that agree in them are run alike */
+	uint64_t events;   /* places where anything happens */
+	uint64_t calls;    /* places whose extension sees packets */
+	uint64_t rewrites; /* places that rewrite or choose a queue */
+	uint32_t sample;   /* the first of 'calls' sees one packet in so many; 0: its step says */
+	uint8_t conn_place;
+	uint8_t conn_kind;      /* enum flow_conn */
+	uint8_t drop_place;     /* FLOW_NO_PLACE: none */
+	uint8_t reject : 1;     /* answer before dropping (xvs.conn/1 REJECT) */
+	uint8_t is_settled : 1; /* drops by settling, so there may be steps behind the drop */
+	/* with what */
+	uint32_t conn_index; /* struct conn_ref, without conn's header: floors are siblings */
+	uint32_t conn_generation;
 	struct flow_step *steps; /* in chain order */
 	const void *
 		conf; /* configuration of the port that it was judged on: places count in its chain */
-	uint32_t conn_index; /* struct conn_ref, without conn's header: floors are siblings */
-	uint32_t conn_generation;
 	uint32_t port; /* whose chain it is: entry port, or exit port on egress */
-	uint16_t conn_place;
-	uint16_t conn_kind;  /* enum flow_conn */
-	uint16_t drop_place; /* FLOW_NO_PLACE: none */
 	uint16_t drop_reason;
 	uint16_t drop_instance; /* 0: a host reason */
-	uint8_t reject;         /* 1: answer before dropping (xvs.conn/1 REJECT) */
-	uint8_t is_settled;     /* 1: drops by settling, so there may be steps behind the drop */
 };
 
 enum flow_exit {
@@ -138,6 +141,7 @@ struct flow_entry {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct flow_leg) == 64, "one line");
+_Static_assert(offsetof(struct flow_leg, conn_index) == 32, "what happens");
 _Static_assert(offsetof(struct flow_entry, leg) == 128, "two lines for a hit");
 _Static_assert(sizeof(struct flow_entry) == 320, "five lines");
 

@@ -5,6 +5,8 @@
  * Places at which nothing happens to any packet of the burst are skipped altogether.  At a place,
  * in this order: connection, call, rewrite, drop.
  */
+#include <string.h>
+
 #include "path/walk.h"
 
 /*
@@ -16,25 +18,63 @@ struct work {
 	uint64_t calls, all_calls;
 	uint64_t rewrites;
 	uint64_t drops;
-	uint64_t conns; /* packets, not places: connections stand at one place of a chain */
+	uint64_t tracked,
+		inside;  /* packets, not places: connections stand at one place of a chain */
+	uint64_t who;    /* packets whose legs were looked at */
+	uint32_t sample; /* of all of them */
 };
+
+/* The first half of a leg, in which legs that do the same are equal: two registers everywhere. */
+typedef uint64_t two_words __attribute__((vector_size(16)));
+_Static_assert(offsetof(struct flow_leg, conn_index) == 2 * sizeof(two_words), "what happens");
+
+static inline bool legs_agree(const struct burst *b, uint64_t who, const struct flow_leg *first)
+{
+	two_words want[2], has[2];
+	two_words low = { 0 };
+	two_words high = { 0 };
+
+	memcpy(want, first, sizeof(want));
+	for (XVS_EACH(i, who)) {
+		memcpy(has, b->legs[i], sizeof(has));
+		low |= has[0] ^ want[0];
+		high |= has[1] ^ want[1];
+	}
+	low |= high;
+	return (low[0] | low[1]) == 0;
+}
+
+static void gather_leg(const struct burst *b, const struct flow_leg *leg, uint64_t who,
+		       struct work *k)
+{
+	bool has_conn = leg->conn_place == b->chain->conn_place;
+
+	k->events |= leg->events;
+	k->calls |= leg->calls;
+	k->all_calls &= leg->calls;
+	k->rewrites |= leg->rewrites;
+	k->tracked |= has_conn && leg->conn_kind == FLOW_CONN_TRACK ? who : 0;
+	k->inside |= has_conn && leg->conn_kind == FLOW_CONN_INSIDE ? who : 0;
+	if (leg->drop_place != FLOW_NO_PLACE)
+		k->drops |= UINT64_C(1) << leg->drop_place;
+}
 
 static void gather(const struct burst *b, struct work *k)
 {
-	*k = (struct work){ .all_calls = b->live & b->plain ? 0 : UINT64_MAX };
-	for (XVS_EACH(i, b->live & ~b->plain)) {
-		const struct flow_leg *leg = b->legs[i];
+	uint64_t who = b->live & ~b->plain;
+	const struct flow_leg *first = who ? b->legs[__builtin_ctzll(who)] : NULL;
 
-		k->events |= leg->events;
-		k->calls |= leg->calls;
-		k->all_calls &= leg->calls;
-		k->rewrites |= leg->rewrites;
-		k->conns |= (uint64_t)(leg->conn_kind != FLOW_CONN_NONE &&
-				       leg->conn_place == b->chain->conn_place)
-			    << i;
-		if (leg->drop_place != FLOW_NO_PLACE)
-			k->drops |= UINT64_C(1) << leg->drop_place;
+	*k = (struct work){ .all_calls = UINT64_MAX, .who = who };
+	if (!first)
+		return;
+	/* nearly always: one chain, and packets that nobody refuses */
+	if (legs_agree(b, who, first)) {
+		gather_leg(b, first, who, k);
+		k->sample = first->sample;
+		return;
 	}
+	for (XVS_EACH(i, who))
+		gather_leg(b, b->legs[i], UINT64_C(1) << i, k);
 }
 
 static void gather_again(struct burst *b, struct work *k)
@@ -46,10 +86,8 @@ static void gather_again(struct burst *b, struct work *k)
 
 static void apply_conn(struct burst *b, const struct work *k, uint32_t place)
 {
-	uint64_t mask = k->conns & b->live;
-
-	if (mask && place == b->chain->conn_place)
-		burst_conn(b, place, mask);
+	if (place == b->chain->conn_place && (k->tracked | k->inside) & b->live)
+		burst_conn(b, place, k->tracked & b->live, k->inside & b->live);
 }
 
 static void apply_rewrite(struct burst *b, uint32_t place, uint32_t i)
@@ -105,16 +143,26 @@ static void apply_drop(struct burst *b, uint32_t place, uint32_t i)
 	burst_drop_at(b, i, stage_of(b, place), leg->drop_instance, leg->drop_reason);
 }
 
+static uint64_t callers(const struct burst *b, uint64_t who, uint64_t bit)
+{
+	uint64_t mask = 0;
+
+	for (XVS_EACH(i, who))
+		mask |= (uint64_t)((b->legs[i]->calls & bit) != 0) << i;
+	return mask;
+}
+
 static void apply_calls(struct burst *b, const struct work *k, uint32_t place)
 {
 	uint64_t bit = UINT64_C(1) << place;
-	uint64_t mask = k->all_calls & bit ? b->live : 0;
+	uint64_t who = k->who & b->live;
+	uint64_t mask = k->all_calls & bit ? who : callers(b, who, bit);
 
-	for (XVS_EACH(i, mask ? 0 : b->live)) {
-		if (b->legs[i]->calls & bit)
-			mask |= UINT64_C(1) << i;
-	}
-	if (mask)
+	if (!mask)
+		return;
+	if (k->sample && bit == (k->calls & -k->calls))
+		burst_call_sampled(b, place, mask, k->sample);
+	else
 		burst_call(b, place, mask);
 }
 

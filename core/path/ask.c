@@ -293,6 +293,8 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 		return false;
 	}
 	if (v.action == XVS_FLOW_WATCH) {
+		if (!leg->calls && v.sample > 1 && !v.watch_tcp_flags)
+			leg->sample = v.sample;
 		leg->calls |= bit;
 		leg->events |= bit;
 	}
@@ -339,8 +341,8 @@ bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place)
 
 	/* consulting a connection makes the mask exact in the 5-tuple (architecture 16.1e) */
 	walk_examine(k, &whole_tuple);
-	leg->conn_place = (uint16_t)place;
-	leg->conn_kind = (uint16_t)firewall_kind(k->packet);
+	leg->conn_place = (uint8_t)place;
+	leg->conn_kind = (uint8_t)firewall_kind(k->packet);
 	if (leg->conn_kind == FLOW_CONN_INSIDE) {
 		leg->events |= UINT64_C(1) << place;
 		return true; /* asked when the packet gets there */

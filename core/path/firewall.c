@@ -106,36 +106,25 @@ static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
 		burst_lose(b, i, place, 0, reason);
 }
 
-/* Those of 'mask' that have a handle which they have not been seen with; the rest of it in *inside. */
-static uint64_t run_gather(const struct burst *b, uint64_t mask, struct conn_run *r,
-			   uint64_t *inside)
-{
-	uint64_t tracked = 0;
-
-	for (XVS_EACH(i, mask)) {
-		const struct flow_leg *leg = b->legs[i];
-
-		r->refs[i] = (struct conn_ref){ leg->conn_index, leg->conn_generation };
-		tracked |= (uint64_t)(leg->conn_kind == FLOW_CONN_TRACK) << i;
-	}
-	*inside = mask & ~tracked;
-	return tracked & ~b->fresh;
-}
-
 /*
  * In order, as what one packet changes the next may meet: plain ones of connections in runs, and
- * one by one those that end a run and those that the tracker looks inside.
+ * one by one those that end a run and those that the tracker looks inside.  It has seen the fresh.
  */
-void burst_conn(struct burst *b, uint32_t place, uint64_t mask)
+void burst_conn(struct burst *b, uint32_t place, uint64_t tracked, uint64_t inside)
 {
 	struct path_worker *w = b->worker;
 	struct conn_run r;
-	uint64_t inside;
-	uint64_t tracked = run_gather(b, mask, &r, &inside);
 
+	tracked &= ~b->fresh;
 	r.port = b->conf->port->id;
 	r.pkts = b->pkts;
-	conn_run_begin(w->path->conns, &r, tracked);
+	conn_run_begin(w->path->conns, &r);
+	for (XVS_EACH(i, tracked)) {
+		const struct flow_leg *leg = b->legs[i];
+		struct conn_ref ref = { leg->conn_index, leg->conn_generation };
+
+		conn_run_add(&r, (uint32_t)i, ref);
+	}
 	while (tracked | inside) {
 		uint64_t ahead = (inside & -inside) - 1; /* all, if there is none inside */
 		uint64_t first;

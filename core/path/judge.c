@@ -80,7 +80,7 @@ static bool sees_every_packet(const struct instance *inst, uint32_t stage)
 
 void leg_drop(struct flow_leg *leg, uint32_t place, uint32_t instance, uint32_t reason)
 {
-	leg->drop_place = (uint16_t)(place < CHAIN_MAX ? place : CHAIN_MAX - 1);
+	leg->drop_place = (uint8_t)(place < CHAIN_MAX ? place : CHAIN_MAX - 1);
 	leg->drop_instance = (uint16_t)instance;
 	leg->drop_reason = (uint16_t)reason;
 	leg->events |= UINT64_C(1) << leg->drop_place;

@@ -129,6 +129,8 @@ struct path_worker {
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
 	uint64_t random;          /* sampling */
+	uint64_t sample_gap;      /* packets before the next sample: sample.c */
+	uint32_t sample_of;       /* one in so many; 0: nothing is drawn yet */
 	struct xvs_meter answers; /* limit of the host's own answers */
 	uint64_t sweep_due_ns;
 	struct slab walks; /* judgements under way */
@@ -281,6 +283,14 @@ void burst_apply(struct burst *b);
 
 /* ---- call.c: an extension sees packets ---- */
 void burst_call(struct burst *b, uint32_t place, uint64_t mask);
+/* The same for one packet in so many; the place is the first of 'calls' in each of their legs. */
+void burst_call_sampled(struct burst *b, uint32_t place, uint64_t mask, uint32_t sample);
+
+/* ---- sample.c: which packets a watcher is shown ---- */
+/* Is this packet one that the watcher asked for? */
+bool sample_wants(struct path_worker *w, const struct flow_step *s, const struct packet *p);
+/* Each packet of the mask with probability 1/n, n > 1. */
+uint64_t sample_mask(struct path_worker *w, uint32_t n, uint64_t mask);
 
 /* ---- forward.c: from a destination to ports ---- */
 enum { TARGETS_MAX = PORTS_MAX };
@@ -368,7 +378,8 @@ void account_missed_exits(struct burst *b, uint32_t i);
 void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t first);
 
 /* ---- firewall.c: connections ---- */
-void burst_conn(struct burst *b, uint32_t place, uint64_t mask);
+/* Packets of connections that are tracked, and those that the tracker looks inside. */
+void burst_conn(struct burst *b, uint32_t place, uint64_t tracked, uint64_t inside);
 enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
 			      struct packet *p, struct conn_result *r);
 void firewall_env(struct conn_env *env);

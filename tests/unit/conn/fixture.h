@@ -192,9 +192,10 @@ static inline enum conn_answer judge(struct world *s, const uint8_t *f, uint32_t
 /* A burst of one: true if it was plain. */
 static inline bool run_alone(struct world *s, struct conn_ref ref, struct packet *p)
 {
-	struct conn_run r = { .port = PORT, .pkts = &p, .refs = { ref } };
+	struct conn_run r = { .port = PORT, .pkts = &p };
 
-	conn_run_begin(s->t, &r, 1);
+	conn_run_begin(s->t, &r);
+	conn_run_add(&r, 0, ref);
 	return conn_run(s->t, &s->w, &r, 1) == 0;
 }
 

@@ -160,9 +160,10 @@ static void say(struct actor *a, const uint8_t *f, uint32_t len)
 	a->passed += answer == CONN_PASS;
 	a->dropped += answer == CONN_DROP;
 	if (answer == CONN_PASS) {
-		struct conn_run r = { .port = PORT, .pkts = &p, .refs = { result.ref } };
+		struct conn_run r = { .port = PORT, .pkts = &p };
 
-		conn_run_begin(a->arena->t, &r, 1);
+		conn_run_begin(a->arena->t, &r);
+		conn_run_add(&r, 0, result.ref);
 		if (conn_run(a->arena->t, &a->w, &r, 1))
 			(void)conn_update(a->arena->t, &a->w, result.ref, p, a, &reason);
 	}
