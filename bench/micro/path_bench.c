@@ -16,17 +16,24 @@
 #include "base/error.h"
 #include "micro/rig.h"
 
-enum { ROUNDS_MAX = 101, FLOWS_MAX = 1000000, CASES = 5, FLOW_COUNTS_MAX = 8 };
+enum { ROUNDS_MAX = 101, FLOWS_MAX = 1000000, CASES = 8, FLOW_COUNTS_MAX = 8 };
 
 struct test_case {
 	const char *name;
-	enum rig_kind kind;
-	uint32_t count;
+	struct rig_chain chain;
+	bool is_tcp; /* established connections; else UDP */
 };
 
+/* 'secured': what guard, a firewall, sampling and a static table do to established connections. */
 static const struct test_case cases[CASES] = {
-	{ "none", RIG_JUDGE, 0 },      { "judge-1", RIG_JUDGE, 1 },  { "judge-4", RIG_JUDGE, 4 },
-	{ "judge-16", RIG_JUDGE, 16 }, { "batch-16", RIG_NOOP, 16 },
+	{ "none", { { 0 } }, false },
+	{ "judge-1", { { [RIG_JUDGE] = 1 } }, false },
+	{ "judge-4", { { [RIG_JUDGE] = 4 } }, false },
+	{ "judge-16", { { [RIG_JUDGE] = 16 } }, false },
+	{ "batch-16", { { [RIG_NOOP] = 16 } }, false },
+	{ "sampled", { { [RIG_SAMPLE] = 1 } }, false },
+	{ "secured-udp", { { [RIG_SAMPLE] = 1, [RIG_JUDGE] = 2, [RIG_ALLOW] = 1 } }, false },
+	{ "secured-tcp", { { [RIG_SAMPLE] = 1, [RIG_JUDGE] = 2, [RIG_ALLOW] = 1 } }, true },
 };
 
 struct options {
@@ -51,45 +58,88 @@ struct figure {
 
 /* ---- frames ----------------------------------------------------------------------------------- */
 
-/* UDP over IPv4, one flow a frame, told apart by source address and port. */
-static void frame_write(uint8_t *f, uint32_t flow)
+/* What a frame says behind its addresses and ports. */
+enum frame_kind { FRAME_UDP, FRAME_SYN, FRAME_SYN_ACK, FRAME_ACK, FRAME_KINDS };
+
+static void put16(uint8_t *at, uint32_t value)
 {
-	static const char ethernet[] = "\0\0\0\0\0\0"
-				       "\x52\x54\0\0\0\x01"
-				       "\x08";
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* The client's end: an address and a port of its own in 10.0.0.0/8. */
+static void write_client(uint8_t *address, uint8_t *port, uint32_t flow)
+{
+	address[1] = (uint8_t)(flow >> 16);
+	put16(address + 2, flow);
+	put16(port, 0x8000 | (flow & 0x7fff));
+}
+
+/* IPv4 between a client and 10.255.0.2:4789; one flow a frame. */
+static void write_ipv4(uint8_t *f, uint32_t flow, bool is_answer, uint8_t proto)
+{
 	static const char ipv4[] = "\x45\0\0\x2e"
 				   "\0\0\x40\0"
-				   "\x40\x11\0\0"
+				   "\x40\0\0\0"
 				   "\x0a\0\0\0"
-				   "\x0a\xff\0\x02";
-	static const char udp[] = "\0\0\x12\xb5"
-				  "\0\x1a\0";
+				   "\x0a\0\0";
+	uint8_t *client = f + (is_answer ? 30 : 26);
+	uint8_t *server = f + (is_answer ? 26 : 30);
 	uint32_t sum = 0;
 
-	memset(f, 0, GEN_STRIDE);
-	memcpy(f, ethernet, sizeof(ethernet));
 	memcpy(f + 14, ipv4, sizeof(ipv4));
-	memcpy(f + 34, udp, sizeof(udp));
-	memcpy(f, rig_destination, sizeof(rig_destination));
-	f[27] = (uint8_t)(flow >> 16);
-	f[28] = (uint8_t)(flow >> 8);
-	f[29] = (uint8_t)flow;
-	f[34] = (uint8_t)(0x80 | (flow >> 8 & 0x7f));
-	f[35] = (uint8_t)flow;
+	f[23] = proto;
+	write_client(client, f + (is_answer ? 36 : 34), flow);
+	server[1] = 255;
+	server[3] = 2;
+	put16(f + (is_answer ? 34 : 36), 4789);
 	for (int i = 14; i < 34; i += 2)
 		sum += (uint32_t)f[i] << 8 | f[i + 1];
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~((sum & 0xffff) + (sum >> 16));
-	f[24] = (uint8_t)(sum >> 8);
-	f[25] = (uint8_t)sum;
+	put16(f + 24, ~((sum & 0xffff) + (sum >> 16)));
 }
 
+static void write_tcp(uint8_t *tcp, enum frame_kind kind)
+{
+	enum { SYN = 2, ACK = 16, CLIENT = 1000, SERVER = 5000, WINDOW = 60000 };
+	static const struct {
+		uint32_t seq, ack;
+		uint8_t flags;
+	} said[FRAME_KINDS] = {
+		[FRAME_SYN] = { CLIENT, 0, SYN },
+		[FRAME_SYN_ACK] = { SERVER, CLIENT + 1, SYN | ACK },
+		[FRAME_ACK] = { CLIENT + 1, SERVER + 1, ACK },
+	};
+
+	put16(tcp + 6, said[kind].seq);
+	put16(tcp + 10, said[kind].ack);
+	tcp[12] = 0x50;
+	tcp[13] = said[kind].flags;
+	put16(tcp + 14, WINDOW);
+}
+
+static void frame_write(uint8_t *f, uint32_t flow, enum frame_kind kind)
+{
+	bool is_answer = kind == FRAME_SYN_ACK;
+
+	memset(f, 0, GEN_STRIDE);
+	memcpy(f, rig_address[is_answer ? RIG_SOURCE : RIG_SINK], 6);
+	memcpy(f + 6, rig_address[is_answer ? RIG_SINK : RIG_SOURCE], 6);
+	f[12] = 0x08;
+	write_ipv4(f, flow, is_answer, kind == FRAME_UDP ? 17 : 6);
+	if (kind == FRAME_UDP)
+		put16(f + 38, 26);
+	else
+		write_tcp(f + 34, kind);
+}
+
+/* 'flows' frames of each kind, kind by kind. */
 static uint8_t *frames_create(uint32_t flows)
 {
-	uint8_t *frames = aligned_alloc(64, (size_t)flows * GEN_STRIDE);
+	uint8_t *frames = aligned_alloc(64, (size_t)flows * FRAME_KINDS * GEN_STRIDE);
 
-	for (uint32_t i = 0; frames && i < flows; i++)
-		frame_write(frames + (size_t)i * GEN_STRIDE, i);
+	for (uint32_t i = 0; frames && i < flows * FRAME_KINDS; i++)
+		frame_write(frames + (size_t)i * GEN_STRIDE, i % flows, i / flows);
 	return frames;
 }
 
@@ -170,16 +220,38 @@ out:
 	return result;
 }
 
-/* Every flow is met twice before it counts, so that what is measured is established. */
-static int measure(struct rig *rig, const struct options *o, const struct test_case *c,
-		   uint32_t flows, struct rig_run *run, struct xvs_error *err)
-{
-	uint64_t warm = (uint64_t)flows * 2 + XVS_BATCH_MAX;
-	int result = rig_set_chain(rig, c->kind, c->count, err);
+struct frames {
+	const uint8_t *bytes; /* of frames_create() */
+	uint32_t flows;
+};
 
-	if (result == 0)
-		result = rig_run(rig, warm, run, err);
-	return result < 0 ? result : rig_run(rig, o->packets, run, err);
+/* One frame of each flow, from its end. */
+static int say(struct rig *rig, const struct frames *f, enum frame_kind kind, struct xvs_error *err)
+{
+	enum rig_port from = kind == FRAME_SYN_ACK ? RIG_SINK : RIG_SOURCE;
+	struct rig_run run;
+
+	rig_load(rig, from, f->bytes + (size_t)kind * f->flows * GEN_STRIDE, f->flows);
+	return rig_run(rig, from, f->flows, &run, err);
+}
+
+/*
+ * Every flow is met twice before it counts, so that what is measured is established.  Connections
+ * of TCP outlive the other cases, and a second SYN would be refused.
+ */
+static int measure(struct rig *rig, const struct options *o, const struct test_case *c,
+		   const struct frames *f, bool is_first, struct rig_run *run,
+		   struct xvs_error *err)
+{
+	enum frame_kind kind = c->is_tcp ? FRAME_ACK : FRAME_UDP;
+	bool is_new = c->is_tcp && is_first;
+	int result = rig_set_chain(rig, &c->chain, err);
+
+	for (int hello = FRAME_SYN; result == 0 && is_new && hello < FRAME_ACK; hello++)
+		result = say(rig, f, hello, err);
+	for (int warm = 0; result == 0 && warm < 2; warm++)
+		result = say(rig, f, kind, err);
+	return result < 0 ? result : rig_run(rig, RIG_SOURCE, o->packets, run, err);
 }
 
 static bool is_wanted(const struct options *o, const struct test_case *c)
@@ -187,7 +259,7 @@ static bool is_wanted(const struct options *o, const struct test_case *c)
 	return !o->only || strcmp(o->only, c->name) == 0;
 }
 
-static int measure_all(struct rig *rig, const struct options *o, uint32_t flows,
+static int measure_all(struct rig *rig, const struct options *o, const struct frames *f,
 		       struct figure figures[CASES], struct xvs_error *err)
 {
 	for (uint32_t round = 0; round < o->rounds; round++) {
@@ -197,10 +269,10 @@ static int measure_all(struct rig *rig, const struct options *o, uint32_t flows,
 
 			if (!is_wanted(o, &cases[c]))
 				continue;
-			result = measure(rig, o, &cases[c], flows, &run, err);
+			result = measure(rig, o, &cases[c], f, round == 0, &run, err);
 			if (result < 0)
 				return error_context(err, "case %s, %u flows", cases[c].name,
-						     flows);
+						     f->flows);
 			figures[c].ns[round] = (double)run.cpu_ns / (double)run.packets;
 			figures[c].misses += (double)run.misses / (double)(run.packets * o->rounds);
 			figures[c].evictions +=
@@ -290,15 +362,15 @@ static int run_flows(struct rig *rig, const struct options *o, uint32_t flows, d
 {
 	struct figure figures[CASES] = { 0 };
 	uint8_t *frames = frames_create(flows);
+	const struct frames all = { frames, flows };
 	double generator = 0;
 	int result;
 
 	if (!frames)
 		return error_set(err, -ENOMEM, "", "out of memory");
-	rig_load(rig, frames, flows);
 	result = generator_cost(o, frames, flows, &generator, err);
 	if (result == 0)
-		result = measure_all(rig, o, flows, figures, err);
+		result = measure_all(rig, o, &all, figures, err);
 	if (result == 0)
 		(o->json ? tell_json : tell_text)(o, flows, generator, rate, figures);
 	free(frames);

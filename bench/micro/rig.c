@@ -15,22 +15,29 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "conn/conn.h"
 #include "path/path.h"
 
 enum {
-	PORT_SOURCE = 1,
-	PORT_SINK = 2,
-	PORT_COUNT = 2,
+	PORT_FIRST = 1, /* number of the source */
 	POLL_US = 200,
 	QUIET_US = 1000,  /* the last round has been booked by then */
 	PATIENCE_S = 300, /* a run under callgrind is slow */
 };
 
-const uint8_t rig_destination[6] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 };
+const uint8_t rig_address[RIG_PORTS][6] = {
+	[RIG_SOURCE] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x01 },
+	[RIG_SINK] = { 0x52, 0x54, 0x00, 0x00, 0x00, 0x02 },
+};
 
-static const char *const module_files[RIG_KINDS] = {
-	XVS_BENCH_EXTENSIONS "/judge_pass.so",
-	XVS_BENCH_EXTENSIONS "/batch_noop.so",
+static const struct rig_module {
+	const char *file;
+	uint32_t extensions;
+} rig_modules[RIG_KINDS] = {
+	[RIG_SAMPLE] = { XVS_BENCH_EXTENSIONS "/sampler.so", 1 },
+	[RIG_JUDGE] = { XVS_BENCH_EXTENSIONS "/judge_pass.so", RIG_CHAIN_MAX },
+	[RIG_NOOP] = { XVS_BENCH_EXTENSIONS "/batch_noop.so", RIG_CHAIN_MAX },
+	[RIG_ALLOW] = { XVS_BENCH_EXTENSIONS "/conn_allow.so", 1 },
 };
 
 struct rig {
@@ -38,8 +45,8 @@ struct rig {
 	struct counters *counters;
 	struct path *path;
 	struct path_switch *sw;
-	struct gen *gens[PORT_COUNT];
-	struct path_port *ports[PORT_COUNT];
+	struct gen *gens[RIG_PORTS];
+	struct path_port *ports[RIG_PORTS];
 	struct module *modules[RIG_KINDS];
 	struct instance *instances[RIG_KINDS][RIG_CHAIN_MAX];
 	bool has_rcu;
@@ -96,14 +103,14 @@ static int load_kind(struct rig *rig, enum rig_kind kind, struct xvs_error *err)
 	const struct extension *extensions;
 	uint32_t count = 0;
 	int result =
-		module_load(module_files[kind], interface_is_offered, &rig->modules[kind], err);
+		module_load(rig_modules[kind].file, interface_is_offered, &rig->modules[kind], err);
 
 	if (result < 0)
 		return result;
 	extensions = module_extensions(rig->modules[kind], &count);
-	if (count != RIG_CHAIN_MAX)
-		return error_set(err, -EINVAL, "", "%s has %u extensions, must have %d",
-				 module_files[kind], count, RIG_CHAIN_MAX);
+	if (count != rig_modules[kind].extensions)
+		return error_set(err, -EINVAL, "", "%s has %u extensions, must have %u",
+				 rig_modules[kind].file, count, rig_modules[kind].extensions);
 	for (uint32_t n = 0; n < count && result == 0; n++)
 		result = make_instance(rig, kind, n, &extensions[n], err);
 	return result;
@@ -123,20 +130,33 @@ static void end_instance(struct rig *rig, struct instance *i)
 
 /* ---- ports ------------------------------------------------------------------------------------- */
 
-static void chain_fill(struct rig *rig, struct chain *chain, enum rig_kind kind, uint32_t count,
-		       bool is_egress)
+static void chain_add(struct chain *chain, struct instance *i, bool is_egress)
 {
-	chain->conn_place = CHAIN_MAX;
-	for (uint32_t n = 0; n < count; n++) {
-		struct instance *i = rig->instances[kind][is_egress ? count - 1 - n : n];
+	if (is_egress && !i->has_flow && !i->has_conn)
+		return;
+	if (i->has_conn && chain->conn_place == CHAIN_MAX)
+		chain->conn_place = chain->count;
+	chain->places[chain->count++].instance = i;
+}
 
-		if (i->has_flow || !is_egress)
-			chain->places[chain->count++].instance = i;
+static void chains_fill(struct rig *rig, struct port_conf *conf, const struct rig_chain *chain)
+{
+	struct instance *all[CHAIN_MAX];
+	uint32_t count = 0;
+
+	conf->ingress.conn_place = CHAIN_MAX;
+	conf->egress.conn_place = CHAIN_MAX;
+	for (int kind = 0; kind < RIG_KINDS; kind++) {
+		for (uint32_t n = 0; n < chain->count[kind]; n++)
+			all[count++] = rig->instances[kind][n];
+	}
+	for (uint32_t n = 0; n < count; n++) {
+		chain_add(&conf->ingress, all[n], false);
+		chain_add(&conf->egress, all[count - 1 - n], true);
 	}
 }
 
-static struct port_conf *conf_create(struct rig *rig, uint32_t n, enum rig_kind kind,
-				     uint32_t count)
+static struct port_conf *conf_create(struct rig *rig, uint32_t n, const struct rig_chain *chain)
 {
 	struct port_conf *conf = calloc(1, sizeof(*conf));
 
@@ -146,24 +166,28 @@ static struct port_conf *conf_create(struct rig *rig, uint32_t n, enum rig_kind 
 	conf->backend = gen_backend(rig->gens[n]);
 	conf->role = ROLE_GUEST;
 	conf->is_open = true;
-	chain_fill(rig, &conf->ingress, kind, count, false);
-	chain_fill(rig, &conf->egress, kind, count, true);
+	chains_fill(rig, conf, chain);
 	return conf;
 }
 
 static int add_port(struct rig *rig, uint32_t n, struct xvs_error *err)
 {
-	static const char *const names[PORT_COUNT] = { "source", "sink" };
+	static const char *const names[RIG_PORTS] = { "source", "sink" };
+	static const struct rig_chain empty;
 	struct port_conf *conf;
+	int result;
 
 	rig->gens[n] = gen_create();
 	if (!rig->gens[n])
 		return error_set(err, -errno, "", "port %s: %s", names[n], strerror(errno));
-	conf = conf_create(rig, n, RIG_JUDGE, 0);
+	conf = conf_create(rig, n, &empty);
 	if (!conf)
 		return error_set(err, -ENOMEM, "", "out of memory");
-	return path_port_add(rig->path, PORT_SOURCE + n, names[n], conf, conf->backend,
-			     &rig->ports[n], err);
+	result = path_port_add(rig->path, PORT_FIRST + n, names[n], conf, conf->backend,
+			       &rig->ports[n], err);
+	if (result < 0)
+		return result;
+	return conn_port_open(path_conns(rig->path), PORT_FIRST + n, 0, 0, err);
 }
 
 static int add_nowhere(struct rig *rig, struct xvs_error *err)
@@ -180,14 +204,14 @@ static int add_nowhere(struct rig *rig, struct xvs_error *err)
 	return 0;
 }
 
-static int add_address(struct rig *rig, struct xvs_error *err)
+static int add_address(struct rig *rig, uint32_t n, struct xvs_error *err)
 {
-	int result = l2_add_static(&rig->sw->l2, 0, rig_destination, rig->ports[1]);
+	int result = l2_add_static(&rig->sw->l2, 0, rig_address[n], rig->ports[n]);
 
 	if (result < 0)
 		return error_set(err, result, "", "the address table refuses the port: %s",
 				 strerror(-result));
-	path_switch_address_changed(rig->sw, 0, rig_destination);
+	path_switch_address_changed(rig->sw, 0, rig_address[n]);
 	return 0;
 }
 
@@ -196,6 +220,8 @@ static void end_port(struct rig *rig, uint32_t n)
 	bool done = false;
 
 	if (rig->ports[n]) {
+		l2_remove_static(&rig->sw->l2, 0, rig_address[n]);
+		conn_port_close(path_conns(rig->path), PORT_FIRST + n);
 		path_port_remove(rig->ports[n], on_done, &done);
 		wait_until(rig, &done);
 	}
@@ -233,9 +259,12 @@ static int start_switch(struct rig *rig, struct xvs_error *err)
 	result = add_nowhere(rig, err);
 	for (int kind = 0; kind < RIG_KINDS && result == 0; kind++)
 		result = load_kind(rig, (enum rig_kind)kind, err);
-	for (uint32_t n = 0; n < PORT_COUNT && result == 0; n++)
+	for (uint32_t n = 0; n < RIG_PORTS && result == 0; n++) {
 		result = add_port(rig, n, err);
-	return result < 0 ? result : add_address(rig, err);
+		if (result == 0)
+			result = add_address(rig, n, err);
+	}
+	return result;
 }
 
 int rig_create(int core, uint32_t flows, struct rig **out, struct xvs_error *err)
@@ -258,9 +287,7 @@ int rig_create(int core, uint32_t flows, struct rig **out, struct xvs_error *err
 
 static void stop_switch(struct rig *rig)
 {
-	if (rig->ports[1])
-		l2_remove_static(&rig->sw->l2, 0, rig_destination);
-	for (uint32_t n = 0; n < PORT_COUNT; n++)
+	for (uint32_t n = 0; n < RIG_PORTS; n++)
 		end_port(rig, n);
 	for (int kind = 0; kind < RIG_KINDS; kind++) {
 		for (uint32_t n = 0; n < RIG_CHAIN_MAX; n++)
@@ -291,17 +318,17 @@ void rig_destroy(struct rig *rig)
 
 /* ---- use ---------------------------------------------------------------------------------------- */
 
-void rig_load(struct rig *rig, const uint8_t *frames, uint32_t count)
+void rig_load(struct rig *rig, enum rig_port from, const uint8_t *frames, uint32_t count)
 {
-	gen_load(rig->gens[0], frames, count);
+	gen_load(rig->gens[from], frames, count);
 }
 
-int rig_set_chain(struct rig *rig, enum rig_kind kind, uint32_t count, struct xvs_error *err)
+int rig_set_chain(struct rig *rig, const struct rig_chain *chain, struct xvs_error *err)
 {
 	bool done = false;
 
-	for (uint32_t n = 0; n < PORT_COUNT; n++) {
-		struct port_conf *conf = conf_create(rig, n, kind, count);
+	for (uint32_t n = 0; n < RIG_PORTS; n++) {
+		struct port_conf *conf = conf_create(rig, n, chain);
 
 		if (!conf)
 			return error_set(err, -ENOMEM, "", "out of memory");
@@ -312,12 +339,12 @@ int rig_set_chain(struct rig *rig, enum rig_kind kind, uint32_t count, struct xv
 	return 0;
 }
 
-/* Waits until the sink has so many; false: they do not come. */
-static bool arrived(struct rig *rig, uint64_t taken)
+/* Waits until a port has so many; false: they do not come. */
+static bool arrived(struct rig *rig, enum rig_port at, uint64_t taken)
 {
 	uint64_t patience = clock_ns() + (uint64_t)PATIENCE_S * NS_PER_S;
 
-	while (gen_taken(rig->gens[1]) < taken) {
+	while (gen_taken(rig->gens[at]) < taken) {
 		loop_drain(rig->loop);
 		(void)usleep(POLL_US);
 		if (clock_ns() > patience)
@@ -355,22 +382,25 @@ static uint64_t others_cpu_ns(void)
 	return clock_of(CLOCK_PROCESS_CPUTIME_ID) - mine;
 }
 
-int rig_run(struct rig *rig, uint64_t packets, struct rig_run *out, struct xvs_error *err)
+int rig_run(struct rig *rig, enum rig_port from, uint64_t packets, struct rig_run *out,
+	    struct xvs_error *err)
 {
-	uint64_t taken = gen_taken(rig->gens[1]);
+	enum rig_port to = from == RIG_SOURCE ? RIG_SINK : RIG_SOURCE;
+	uint64_t taken = gen_taken(rig->gens[to]);
 	struct worker_stats before;
 	struct worker_stats after;
 	uint64_t start_ns;
 
 	read_stats(rig, &before);
 	start_ns = others_cpu_ns();
-	gen_run(rig->gens[0], packets);
-	if (!arrived(rig, taken + packets))
+	gen_run(rig->gens[from], packets);
+	if (!arrived(rig, to, taken + packets))
 		return error_set(err, -EIO, "",
 				 "of %llu packets only %llu came out in %d s: the figure would "
 				 "mean nothing",
 				 (unsigned long long)packets,
-				 (unsigned long long)(gen_taken(rig->gens[1]) - taken), PATIENCE_S);
+				 (unsigned long long)(gen_taken(rig->gens[to]) - taken),
+				 PATIENCE_S);
 	read_stats(rig, &after);
 	*out = (struct rig_run){
 		.packets = packets,
