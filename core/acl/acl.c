@@ -18,6 +18,7 @@ struct making {
 	struct acl_build build;
 	const struct acl_rule *rules;
 	uint32_t count;
+	size_t room;     /* for so many rules: one at least */
 	uint64_t *order; /* by rank: weight, inverted, above place in the list */
 	uint32_t *ranks; /* of one class, and behind them of another */
 	uint32_t class_count[CLASSES];
@@ -38,10 +39,10 @@ static int order_rules(struct making *m)
 {
 	bool is_sorted = true;
 
-	m->order = calloc(m->count, sizeof(*m->order));
+	m->order = calloc(m->room, sizeof(*m->order));
 	if (!m->order)
 		return -ENOMEM;
-	build_hold(&m->build, m->count * sizeof(*m->order));
+	build_hold(&m->build, m->room * sizeof(*m->order));
 	for (uint32_t i = 0; i < m->count; i++) {
 		m->order[i] = (uint64_t)~m->rules[i].weight << 32 | i;
 		is_sorted = is_sorted && (i == 0 || m->order[i] > m->order[i - 1]);
@@ -66,11 +67,11 @@ static bool says_something(const struct acl_span *s, uint32_t word)
 /* A word that no rule speaks of needs no room, and nobody is asked about it. */
 static int reserve_word(struct making *m, uint32_t word)
 {
-	struct acl_span *spans = calloc(m->count, sizeof(*spans));
+	struct acl_span *spans = calloc(m->room, sizeof(*spans));
 
 	if (!spans)
 		return -ENOMEM;
-	build_hold(&m->build, m->count * sizeof(*spans));
+	build_hold(&m->build, m->room * sizeof(*spans));
 	for (uint32_t rank = 0; rank < m->count; rank++)
 		spans[rank].high = word_max[word];
 	m->build.spans[word] = spans;
@@ -81,10 +82,10 @@ static int fill_words(struct making *m)
 {
 	struct acl_span spans[WORDS];
 
-	m->build.answers = calloc(m->count, sizeof(*m->build.answers));
+	m->build.answers = calloc(m->room, sizeof(*m->build.answers));
 	if (!m->build.answers)
 		return -ENOMEM;
-	build_hold(&m->build, m->count * sizeof(*m->build.answers));
+	build_hold(&m->build, m->room * sizeof(*m->build.answers));
 	for (uint32_t rank = 0; rank < m->count; rank++) {
 		m->build.answers[rank] = rule_of(m, rank)->answer;
 		rule_spans(rule_of(m, rank), spans);
@@ -170,10 +171,10 @@ static int build_trees(struct making *m)
 	uint32_t ref;
 	int e;
 
-	m->ranks = calloc(m->count * (size_t)2, sizeof(*m->ranks));
+	m->ranks = calloc(m->room * 2, sizeof(*m->ranks));
 	if (!m->ranks)
 		return -ENOMEM;
-	build_hold(&m->build, m->count * (uint64_t)2 * sizeof(*m->ranks));
+	build_hold(&m->build, m->room * 2 * sizeof(*m->ranks));
 	class_box(CLASS_OTHER, &box);
 	e = leaf_write(&m->build, &nothing, &box, &ref); /* REF_NOTHING */
 	for (uint32_t kind = 0; e == 0 && kind < CLASSES; kind++)
@@ -256,7 +257,7 @@ static void making_finish(struct making *m)
 
 static int make(struct acl *a, const struct acl_rule *rules, uint32_t count)
 {
-	struct making m = { .rules = rules, .count = count };
+	struct making m = { .rules = rules, .count = count, .room = count ? count : 1 };
 	int e = order_rules(&m);
 
 	if (e == 0)

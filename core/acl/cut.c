@@ -24,7 +24,7 @@ struct sample {
 
 static struct acl_span clipped(const struct sample *s, uint32_t i)
 {
-	struct acl_span span = s->spans[s->ranks[i * s->step]];
+	struct acl_span span = s->spans[s->ranks[(size_t)i * s->step]];
 
 	span.low = span.low > s->low ? span.low : s->low;
 	span.high = span.high < s->high ? span.high : s->high;
@@ -119,7 +119,8 @@ static uint64_t price(const struct sample *s, const struct acl_set *set, struct 
 {
 	uint32_t reaching[NODE_CUTS + 2] = { 0 };
 	uint32_t in_child[NODE_CUTS + 1] = { 0 };
-	uint8_t first[SAMPLE], last[SAMPLE];
+	uint8_t first[SAMPLE];
+	uint8_t last[SAMPLE];
 	uint64_t squares = 0;
 	uint64_t entries = 0;
 	uint64_t aside = 0;

@@ -15,6 +15,8 @@
 
 typedef int32_t ends_four __attribute__((vector_size(16)));
 
+enum { LINE_WORDS = 16 }; /* of a cache line */
+
 struct pending {
 	uint32_t ref;
 	uint32_t rank; /* of the best rule there */
@@ -179,6 +181,7 @@ static void rule_found(struct search *s, const uint32_t *rule, uint32_t conditio
 
 static inline void leaf_search(struct search *s, const uint32_t *rule)
 {
+	__builtin_prefetch(rule + LINE_WORDS); /* the rest of all but long ones */
 	while (rule[0] >> 5 < s->best) {
 		uint32_t conditions = rule[0] & 31;
 

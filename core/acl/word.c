@@ -12,7 +12,8 @@
 enum {
 	TAGGED = 0x1000, /* of WORD_VLAN */
 	IPV4_WORD = 3,   /* of the four of an address */
-	WORD_BITS_NR = 32,
+	IPV4_AT = 12,    /* in bytes */
+	WORD_WIDTH = 32, /* in bits */
 };
 
 const uint32_t word_max[WORDS] = {
@@ -50,19 +51,18 @@ static void span_masked(struct acl_span *s, uint32_t value, uint32_t mask, uint3
 
 static void spans_of_address(struct acl_span *s, const struct xvs_ip *ip, bool is_ipv6)
 {
-	for (uint32_t i = is_ipv6 ? 0 : IPV4_WORD; i < 4 && ip->prefix_len > i * WORD_BITS_NR;
-	     i++) {
-		uint32_t bits = ip->prefix_len - i * WORD_BITS_NR;
-		uint32_t mask = bits >= WORD_BITS_NR ? UINT32_MAX : ~(UINT32_MAX >> bits);
+	for (size_t i = is_ipv6 ? 0 : IPV4_WORD; i < 4 && ip->prefix_len > i * WORD_WIDTH; i++) {
+		uint32_t bits = ip->prefix_len - (uint32_t)i * WORD_WIDTH;
+		uint32_t mask = bits >= WORD_WIDTH ? UINT32_MAX : ~(UINT32_MAX >> bits);
 
-		span_masked(&s[i], get_be32(ip->addr + i * 4), mask, UINT32_MAX);
+		span_masked(&s[i], get_be32(&ip->addr[i * 4]), mask, UINT32_MAX);
 	}
 }
 
 static void spans_of_mac(struct acl_span *s, const uint8_t mac[6], const uint8_t mask[6])
 {
-	for (uint32_t i = 0; i < 2; i++)
-		span_masked(&s[i], get_be24(mac + i * 3), get_be24(mask + i * 3), 0xffffff);
+	for (size_t i = 0; i < 2; i++)
+		span_masked(&s[i], get_be24(&mac[i * 3]), get_be24(&mask[i * 3]), 0xffffff);
 }
 
 static void spans_of_l4(const struct acl_rule *r, struct acl_span spans[WORDS])
@@ -126,13 +126,13 @@ void key_words(const struct xvs_flow_key *key, uint32_t segment, uint32_t words[
 	words[WORD_SEGMENT] = segment;
 	words[WORD_VLAN] = (ntohs(key->vlan_tci) & (TAGGED - 1u)) |
 			   (key->bits & XVS_KEY_VLAN ? (uint32_t)TAGGED : 0);
-	for (uint32_t i = 0; i < 4; i++) {
-		words[WORD_DST + i] = get_be32(key->ip_dst + i * 4);
-		words[WORD_SRC + i] = get_be32(key->ip_src + i * 4);
+	for (size_t i = 0; i < 4; i++) {
+		words[WORD_DST + i] = get_be32(&key->ip_dst[i * 4]);
+		words[WORD_SRC + i] = get_be32(&key->ip_src[i * 4]);
 	}
-	for (uint32_t i = 0; i < 2; i++) {
-		words[WORD_DST_MAC + i] = get_be24(key->eth_dst + i * 3);
-		words[WORD_SRC_MAC + i] = get_be24(key->eth_src + i * 3);
+	for (size_t i = 0; i < 2; i++) {
+		words[WORD_DST_MAC + i] = get_be24(&key->eth_dst[i * 3]);
+		words[WORD_SRC_MAC + i] = get_be24(&key->eth_src[i * 3]);
 	}
 	words[WORD_DSCP] = key->ip_tos >> 2;
 	words[WORD_TCP_FLAGS] = ntohs(key->tcp_flags) & word_max[WORD_TCP_FLAGS];
@@ -167,19 +167,24 @@ static void or_be32(uint8_t *to, uint32_t bits)
 	put_be32(to, get_be32(to) | bits);
 }
 
-static void mask_ipv4(uint8_t address[16], const uint32_t seen[4])
+/* Where both addresses count, less than a subnet of either is no help. */
+static void mask_ipv4(struct xvs_flow_key *mask, const uint32_t seen[WORDS])
 {
 	static const uint32_t lengths[] = { 0, 0xffff0000, 0xffffff00, UINT32_MAX };
+	uint32_t dst = seen[WORD_DST + IPV4_WORD];
+	uint32_t src = seen[WORD_SRC + IPV4_WORD];
+	uint32_t least = dst && src ? 0xffffff00 : 0;
 
-	or_be32(address + IPV4_WORD * 4, widened(seen[IPV4_WORD], lengths));
+	or_be32(&mask->ip_dst[IPV4_AT], widened(dst | least, lengths));
+	or_be32(&mask->ip_src[IPV4_AT], widened(src | least, lengths));
 }
 
 /* To 32, 48, 64 or all 128 bits. */
-static void mask_ipv6(uint8_t address[16], const uint32_t seen[4])
+static void mask_ipv6(uint8_t address[16], const uint32_t seen[4], bool both)
 {
 	static const uint32_t lengths[] = { 0, 0xffff0000, UINT32_MAX };
 	uint32_t interface = seen[2] | seen[3] ? UINT32_MAX : 0;
-	uint32_t subnet = interface | widened(seen[1], lengths);
+	uint32_t subnet = both ? UINT32_MAX : interface | widened(seen[1], lengths);
 
 	or_be32(address, subnet | seen[0] ? UINT32_MAX : 0);
 	or_be32(address + 4, subnet);
@@ -187,12 +192,45 @@ static void mask_ipv6(uint8_t address[16], const uint32_t seen[4])
 	or_be32(address + 12, interface);
 }
 
+static void mask_addresses(struct xvs_flow_key *mask, enum acl_class kind,
+			   const uint32_t seen[WORDS])
+{
+	const uint32_t *dst = &seen[WORD_DST];
+	const uint32_t *src = &seen[WORD_SRC];
+	bool both = (dst[0] | dst[1] | dst[2] | dst[3]) && (src[0] | src[1] | src[2] | src[3]);
+
+	if (kind == CLASS_IPV6 || kind == CLASS_IPV6_LATER) {
+		mask_ipv6(mask->ip_dst, dst, both);
+		mask_ipv6(mask->ip_src, src, both);
+	} else {
+		mask_ipv4(mask, seen);
+	}
+}
+
+/*
+ * Who has only to know that a port is not below 1024 sees one bit of it, if it is one that clients
+ * usually have, and six of others.  The port of a service is usually that of the destination.
+ */
 static void mask_ports(struct xvs_flow_key *mask, const uint32_t seen[WORDS])
 {
-	static const uint32_t lengths[] = { 0, 0xfc00, UINT16_MAX }; /* 6 bits: below 1024 or not */
+	static const uint16_t lengths[][2] = {
+		{ 0, 0 },
+		{ 0x8000, 0x8000 },
+		{ 0xfc00, 0xfc00 },
+		{ UINT16_MAX, 0x8000 },
+		{ UINT16_MAX, 0xfc00 },
+		{ UINT16_MAX, UINT16_MAX },
+	};
+	uint32_t dst = seen[WORD_DST_PORT] & UINT16_MAX;
+	uint32_t src = seen[WORD_SRC_PORT] & UINT16_MAX;
+	uint32_t i = 0;
 
-	or_be16(&mask->l4_dst, widened(seen[WORD_DST_PORT] & UINT16_MAX, lengths));
-	or_be16(&mask->l4_src, widened(seen[WORD_SRC_PORT] & UINT16_MAX, lengths));
+	while (dst & ~(uint32_t)lengths[i][0] || src & ~(uint32_t)lengths[i][1])
+		i++;
+	or_be16(&mask->l4_dst, lengths[i][0]);
+	or_be16(&mask->l4_src, lengths[i][1]);
+	if (i > 0 || seen[WORD_PROTO])
+		mask->ip_proto = UINT8_MAX;
 }
 
 static void mask_ether(struct xvs_flow_key *mask, const uint32_t seen[WORDS])
@@ -200,9 +238,9 @@ static void mask_ether(struct xvs_flow_key *mask, const uint32_t seen[WORDS])
 	static const uint32_t lengths[] = { 0, UINT32_MAX };
 	uint32_t vlan = seen[WORD_VLAN];
 
-	for (uint32_t i = 0; i < 2; i++) {
-		or_be24(mask->eth_dst + i * 3, widened(seen[WORD_DST_MAC + i], lengths));
-		or_be24(mask->eth_src + i * 3, widened(seen[WORD_SRC_MAC + i], lengths));
+	for (size_t i = 0; i < 2; i++) {
+		or_be24(&mask->eth_dst[i * 3], widened(seen[WORD_DST_MAC + i], lengths));
+		or_be24(&mask->eth_src[i * 3], widened(seen[WORD_SRC_MAC + i], lengths));
 	}
 	or_be16(&mask->vlan_tci, vlan & (TAGGED - 1) ? TAGGED - 1 : 0);
 	mask->bits = (uint8_t)(mask->bits | (vlan & TAGGED ? XVS_KEY_VLAN : 0));
@@ -212,17 +250,9 @@ void mask_add(struct xvs_flow_key *mask, enum acl_class kind, const uint32_t see
 {
 	mask->ethertype = UINT16_MAX;
 	mask->bits = (uint8_t)(mask->bits | XVS_KEY_LATER | seen[WORD_BITS]);
-	if (seen[WORD_PROTO])
-		mask->ip_proto = UINT8_MAX;
 	mask->ip_tos = (uint8_t)(mask->ip_tos | seen[WORD_DSCP] << 2);
-	or_be16(&mask->tcp_flags, seen[WORD_TCP_FLAGS]);
-	if (kind == CLASS_IPV6 || kind == CLASS_IPV6_LATER) {
-		mask_ipv6(mask->ip_dst, &seen[WORD_DST]);
-		mask_ipv6(mask->ip_src, &seen[WORD_SRC]);
-	} else {
-		mask_ipv4(mask->ip_dst, &seen[WORD_DST]);
-		mask_ipv4(mask->ip_src, &seen[WORD_SRC]);
-	}
+	or_be16(&mask->tcp_flags, seen[WORD_TCP_FLAGS] & word_max[WORD_TCP_FLAGS]);
+	mask_addresses(mask, kind, seen);
 	mask_ports(mask, seen);
 	mask_ether(mask, seen);
 }
