@@ -77,7 +77,7 @@ static struct config_spec *read_kept(struct daemon *d)
 	struct diags diags = { .count = 0 };
 	struct config_spec *spec;
 
-	if (!take_kept(d)) {
+	if (!take_kept(d) || !d->text) {
 		log_error("configuration %s cannot be used, and there is no earlier one in %s",
 			  d->options->config, d->options->state);
 		return NULL;
