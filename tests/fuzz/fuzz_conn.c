@@ -43,8 +43,10 @@ static void event(void *arg, struct xvs_conn *view, uint64_t slots[CONN_SLOTS], 
 	struct scene *s = arg;
 
 	assert(log == 1 && slots[0] > 0);
+	/* only a denied one ends without having begun */
+	assert(view->state != XVS_CONN_CLOSED || slots[1] || cause == XVS_CONN_DENIED);
 	if (view->state == XVS_CONN_CLOSED)
-		s->ends++;
+		s->ends += slots[1] != 0;
 	else if (view->packets[0] + view->packets[1] == 1 && cause == 0 && slots[1]++ == 0)
 		s->begins++;
 }
