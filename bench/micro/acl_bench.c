@@ -2,12 +2,12 @@
 /*
  * acl_bench - what it costs to build a classifier and to ask it, by number and kind of rules.
  *
- * For each kind of site and each number of rules: milliseconds to build, megabytes held; nanoseconds
- * for the first packet of a flow, with 131072 flows in turn, so that of a large set little is in the
- * caches; its ratio to 100 rules of the same kind, and to asking each rule in turn (as far as
- * that is bearable); how many bits of addresses, ports and the rest an answer examined, and how many
- * different masks there were, each of which is a table of the flow cache, with the share of packets
- * that the 32 most frequent have.
+ * For each kind of site and each number of rules: milliseconds to build, megabytes held;
+ * nanoseconds for the first packet of a flow, with 131072 flows in turn, so that of a large
+ * set little is in the caches; its ratio to 100 rules of the same kind, and to asking each rule in
+ * turn; how many bits of addresses, ports and the rest an answer examined, and how many different masks
+ * there were, each of which is a table of the flow cache, with the share of packets that the 32 most
+ * frequent have.
  *
  * The best of several rounds, since others use the machine too.
  */
@@ -78,7 +78,7 @@ static void measure(struct bench *b)
 	b->linear_ns = (double)linear_round(b) / LINEAR_KEYS;
 }
 
-/* ---- masks --------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 static int compare_masks(const void *a, const void *b)
 {
@@ -146,7 +146,7 @@ static void tell_masks(const struct bench *b)
 	free(counts);
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static bool run_one(struct bench *b, double *first_ns)
 {

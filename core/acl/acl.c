@@ -25,7 +25,7 @@ struct making {
 	uint32_t roots[CLASSES];
 };
 
-/* ---- order --------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -57,7 +57,7 @@ static const struct acl_rule *rule_of(const struct making *m, uint32_t rank)
 	return &m->rules[(uint32_t)m->order[rank]];
 }
 
-/* ---- words --------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static bool says_something(const struct acl_span *s, uint32_t word)
 {
@@ -104,7 +104,7 @@ static int fill_words(struct making *m)
 	return 0;
 }
 
-/* ---- trees --------------------------------------------------------------------------------------- */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 static uint32_t list_class(const struct making *m, enum acl_class kind, uint32_t *ranks)
 {
@@ -182,7 +182,7 @@ static int build_trees(struct making *m)
 	return e;
 }
 
-/* ---- one block ----------------------------------------------------------------------------------- */
+/* ---- one block ------------------------------------------------------------------------------- */
 
 static uint64_t whole(uint64_t bytes, uint64_t unit)
 {
@@ -242,7 +242,7 @@ static int finish(struct making *m, struct acl *a)
 	return 0;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void making_finish(struct making *m)
 {

@@ -72,11 +72,11 @@ struct acl_rule {
 
 /*
  * [control] Builds a classifier; 'rules' are not used afterwards.  Takes time in proportion to
- * 'count', so a caller with many rules does it off the event loop: it may run in any thread.  Memory is
- * bounded whatever the rules are: at most ACL_COPIES entries for each in one of five tables (IPv4, IPv6,
- * their later fragments, all else).
- * -EINVAL: a rule contradicts itself (err->field names it); -E2BIG: over ACL_RULES_MAX, or more than
- * a classifier can hold; -ENOMEM.
+ * 'count', so a caller with many rules does it off the event loop: it may run in any thread.
+ * Memory is bounded whatever the rules are: at most ACL_COPIES entries for each in one of
+ * five trees (IPv4, IPv6, their later fragments, all else).
+ * -EINVAL: a rule contradicts itself (err->field names it); -E2BIG: over ACL_RULES_MAX, or more
+ * than a classifier can hold; -ENOMEM.
  */
 int acl_create(const struct acl_rule *rules, uint32_t count, struct acl **out,
 	       struct xvs_error *err);
@@ -90,8 +90,9 @@ void acl_destroy(struct acl *a);
  * 'mask' gains the bits of the key that were examined, in the meaning of xvs.flow/1: any packet of
  * the same segment that equals this one in those bits gets the same answer.  Bits that are there
  * already stay, so that one mask may gather several questions.  A cache has a table for each
- * different mask, so addresses and ports are made a little longer than need be, to one of few lengths:
- * rules of addresses, protocols and ports have at most 91 masks in an IP version, some 30 in practice.
+ * different mask, so addresses and ports are made a little longer than need be, to one of few
+ * lengths: rules of addresses, protocols and ports have at most 91 masks in an IP version, some 30
+ * in practice.
  */
 uint32_t acl_find(const struct acl *a, const struct xvs_flow_key *key, uint32_t segment,
 		  struct xvs_flow_key *mask);

@@ -48,7 +48,7 @@ struct parts {
 	bool is_covered[PARTS]; /* by the last rule of the list: those behind it do not matter */
 };
 
-/* ---- taking a set apart -------------------------------------------------------------------------- */
+/* ---- taking a set apart ---------------------------------------------------------------------- */
 
 static void parts_bounds(struct parts *p, const struct acl_box *box)
 {
@@ -122,7 +122,7 @@ static void parts_fill(struct parts *p, const struct jobs *jobs, const struct jo
 	}
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static int node_reserve(struct acl_build *b)
 {
@@ -160,7 +160,7 @@ static void node_write(struct acl_node *n, const struct parts *p)
 		n->child[i] = REF_NOTHING;
 }
 
-/* ---- jobs ---------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static void job_done(struct jobs *jobs, const struct job *job, uint32_t ref)
 {

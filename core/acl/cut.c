@@ -150,7 +150,7 @@ static uint64_t price(const struct sample *s, const struct acl_set *set, struct 
 	       (aside ? VISIT_PRICE : 0);
 }
 
-/* ---- fences -------------------------------------------------------------------------------------- */
+/* ---- fences ---------------------------------------------------------------------------------- */
 
 /* All rules of the set lie within *low..*high of the word; false: that is the whole box. */
 static bool hull(const struct acl_set *set, const struct acl_span *spans, uint32_t *low,
@@ -172,15 +172,11 @@ static bool hull(const struct acl_set *set, const struct acl_span *spans, uint32
 	return true;
 }
 
-/*
- * Before ports or flags are asked for, which tell connections apart: do all rules speak of the same
- * few addresses?  Then packets to others part here, at the price of one node, and a cached answer for
- * them says nothing of ports.
- */
-static void cut_fence(const struct acl_build *b, const struct acl_set *set,
-		      const struct acl_box *box, struct acl_cut *cut)
+/* Cuts off what no rule speaks of, along the first word below 'end' where there is such. */
+static bool cut_fence(const struct acl_build *b, const struct acl_set *set,
+		      const struct acl_box *box, uint32_t end, struct acl_cut *cut)
 {
-	for (uint32_t i = 0; i < b->word_count && b->words[i] < WORD_DSCP; i++) {
+	for (uint32_t i = 0; i < b->word_count && b->words[i] < end; i++) {
 		uint32_t word = b->words[i];
 		uint32_t low = box->low[word];
 		uint32_t high = box->high[word];
@@ -192,10 +188,16 @@ static void cut_fence(const struct acl_build *b, const struct acl_set *set,
 			cut->ends[cut->cuts++] = low - 1;
 		if (high < box->high[word])
 			cut->ends[cut->cuts++] = high;
-		return;
+		return true;
 	}
+	return false;
 }
 
+/*
+ * Rules that no cut parts are fenced in: in a box of their own one may cover it, and those behind
+ * it go.  So are those that are to be parted by ports or flags, which tell connections apart: a
+ * packet to none of their addresses leaves at the fence, and its answer says nothing of ports.
+ */
 bool cut_choose(const struct acl_build *b, const struct acl_set *set, const struct acl_box *box,
 		struct acl_cut *cut)
 {
@@ -225,8 +227,8 @@ bool cut_choose(const struct acl_build *b, const struct acl_set *set, const stru
 		}
 	}
 	if (least >= set->count)
-		return false;
+		return cut_fence(b, set, box, WORDS, cut);
 	if (cut->word >= WORD_DSCP)
-		cut_fence(b, set, box, cut);
+		(void)cut_fence(b, set, box, WORD_DSCP, cut);
 	return true;
 }

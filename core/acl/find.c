@@ -42,7 +42,7 @@ static inline uint32_t bits_from(uint32_t differences)
 	return UINT32_MAX << (31 - __builtin_clz(differences));
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static inline uint32_t node_child(const struct acl_node *n, uint32_t x)
 {
@@ -88,7 +88,7 @@ static inline uint32_t node_step(const struct acl *a, struct search *s, const st
 	return n->child[child];
 }
 
-/* ---- leaves -------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 static inline uint32_t head_word(uint32_t head)
 {
@@ -193,7 +193,7 @@ static inline void leaf_search(struct search *s, const uint32_t *rule)
 	}
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void search(const struct acl *a, struct search *s, uint32_t ref)
 {

@@ -45,7 +45,7 @@ static bool is_proto(const struct acl_rule *r, uint8_t a, uint8_t b, uint8_t c)
 	return has(r, ACL_PROTO) && (r->proto == a || r->proto == b || r->proto == c);
 }
 
-/* ---- soundness --------------------------------------------------------------------------------- */
+/* ---- soundness ------------------------------------------------------------------------------- */
 
 static int refuse(struct xvs_error *err, uint32_t number, const char *field, const char *why)
 {
@@ -150,7 +150,7 @@ int rule_check(const struct acl_rule *r, uint32_t number, struct xvs_error *err)
 	return e;
 }
 
-/* ---- whom it can match --------------------------------------------------------------------------- */
+/* ---- whom it can match ----------------------------------------------------------------------- */
 
 /* Says something that only packets of IP have, and needs no ethertype for that. */
 static bool is_about_ip(const struct acl_rule *r)
@@ -179,7 +179,7 @@ uint32_t rule_classes(const struct acl_rule *r)
 	return classes;
 }
 
-/* ---- does it match ------------------------------------------------------------------------------- */
+/* ---- does it match --------------------------------------------------------------------------- */
 
 static bool differs(const uint8_t *a, const uint8_t *b, const uint8_t *mask, size_t bytes)
 {

@@ -3,16 +3,16 @@
  * acl/tree.h - what a classifier is made of.  Private to core/acl.
  *
  * A tree of boxes for each class.  A node cuts its box along one word, at up to NODE_CUTS places,
- * and a rule is in each child that it reaches into.  Where that would make too many copies (rules that
- * are about other words, or wide), rules go aside: into a tree of their own over the same box.
+ * and a rule is in each child that it reaches into.  Where that would make too many copies (rules
+ * that are about other words, or wide), rules go aside: into a tree of their own over the same box.
  *
  *                 node: word 5 (destination), cut at 10.0.0.0, 10.64.0.0, 192.168.0.0
  *        child 0 /       | child 1    | child 2     \ child 3        : aside, if any rule there
- *               leaf    node         leaf           leaf             : is better than what was found
+ *               leaf    node         leaf           leaf            : is better than what is found
  *
  * So a look-up is a way down, and one more for each aside whose best rule is still of interest.  A
- * leaf has rules in order of rank (0 is the best), each with what its box does not prove yet.  Rules that come behind one
- * that covers a whole box are not in that box.
+ * leaf has rules in order of rank (0 is the best), each with what its box does not prove yet.
+ * Rules that come behind one that covers a whole box are not in that box.
  */
 #ifndef XVS_ACL_TREE_H
 #define XVS_ACL_TREE_H
@@ -32,9 +32,9 @@ enum {
 #define REF_NOTHING REF_LEAF /* the leaf without rules, which is the first */
 
 /*
- * Child i has the values from ends[i] + 1 to ends[i + 1].  The first end is the largest value, whose
- * successor is 0; behind the last cut all are.  Ends are biased by 2^31, so that signed comparison
- * serves.
+ * Child i has the values from ends[i] + 1 to ends[i + 1].  The first end is the largest value,
+ * whose successor is 0; behind the last cut all are.  Ends are biased by 2^31, so that signed
+ * comparison serves.
  */
 struct acl_node {
 	int32_t ends[NODE_CUTS + 2];

@@ -31,7 +31,7 @@ static uint32_t get_be24(const uint8_t *b)
 	return (uint32_t)b[0] << 16 | (uint32_t)get_be16(b + 1);
 }
 
-/* ---- rules --------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static void span_exact(struct acl_span *s, uint32_t value)
 {
@@ -105,7 +105,7 @@ void rule_spans(const struct acl_rule *r, struct acl_span spans[WORDS])
 	spans_of_l4(r, spans);
 }
 
-/* ---- packets ------------------------------------------------------------------------------------- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 enum acl_class key_class(const struct xvs_flow_key *key)
 {
@@ -140,7 +140,7 @@ void key_words(const struct xvs_flow_key *key, uint32_t segment, uint32_t words[
 	words[WORD_SRC_PORT] = ntohs(key->l4_src);
 }
 
-/* ---- masks --------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 /* The shortest of these that has all bits of 'seen'; the last one has all. */
 static uint32_t widened(uint32_t seen, const uint32_t *masks)

@@ -66,7 +66,7 @@ static void check(const struct acl *a, const struct acl_rule *rules, uint32_t co
 	}
 }
 
-/* ---- sites --------------------------------------------------------------------------------------- */
+/* ---- sites ----------------------------------------------------------------------------------- */
 
 static void site_agrees(enum rulegen_kind kind, bool is_ipv6, uint32_t count, uint32_t keys)
 {
@@ -99,7 +99,7 @@ static void sets_of_sites_agree_with_a_linear_search(void **state)
 	}
 }
 
-/* ---- every field --------------------------------------------------------------------------------- */
+/* ---- every field ----------------------------------------------------------------------------- */
 
 static void random_mac(uint8_t mac[6], uint8_t mask[6])
 {
@@ -232,7 +232,7 @@ static void random_rules_of_all_fields_agree_with_a_linear_search(void **state)
 	}
 }
 
-/* ---- order --------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static void the_highest_weight_wins_and_the_earliest_among_equals(void **state)
 {

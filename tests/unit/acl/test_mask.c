@@ -215,7 +215,7 @@ static uint32_t count_masks(const struct rulegen *g, const struct acl_rule *site
 	return different;
 }
 
-/* Addresses in 11 pairs of lengths, of IPv6 13; ports in 6, where the first leaves the protocol open. */
+/* 11 pairs of lengths of addresses, of IPv6 13; 6 of ports, one with or without a protocol. */
 static void answers_of_a_large_set_share_few_masks(void **state)
 {
 	static struct acl_rule site[SITE_RULES];

@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "packet/headers.h"
 
-/* ---- chance -------------------------------------------------------------------------------------- */
+/* ---- chance ---------------------------------------------------------------------------------- */
 
 static uint32_t draw(uint64_t *state, uint32_t below)
 {
@@ -49,7 +49,7 @@ static uint32_t choose(uint64_t *state, const struct choice *choices)
 	return choices->value;
 }
 
-/* ---- kinds of site ------------------------------------------------------------------------------- */
+/* ---- kinds of site --------------------------------------------------------------------------- */
 
 /* How a range of ports looks. */
 enum { PORTS_ANY, PORTS_HIGH, PORTS_LOW, PORTS_SOME, PORTS_ONE };
@@ -88,7 +88,7 @@ static const struct site sites[] = {
 	},
 };
 
-/* ---- addresses ----------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 /* How many values a byte has below one parent: few networks, with many hosts. */
 static const uint16_t widths_ipv4[4] = { 12, 40, 120, 256 };
@@ -150,7 +150,7 @@ static void draw_prefix(const struct rulegen *g, uint64_t *state, const struct c
 	mask_address(ip);
 }
 
-/* ---- rules --------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static bool draw_ports(uint64_t *state, const struct choice *kinds, struct acl_ports *ports)
 {
@@ -259,7 +259,7 @@ bool rulegen_rules(const struct rulegen *g, struct acl_rule *rules, uint32_t cou
 	return true;
 }
 
-/* ---- packets ------------------------------------------------------------------------------------- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static void draw_inside(uint64_t *state, const struct xvs_ip *ip, uint8_t address[16])
 {

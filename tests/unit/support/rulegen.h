@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * support/rulegen.h - rule sets as sites have them, from a seed: for tests and measurements of core/acl.
+ * support/rulegen.h - rule sets as sites have them, from a seed, to test and measure core/acl.
  *
  * The distributions follow what was published of the seeds of ClassBench: access lists (sources
- * and destinations are networks, one port is exact), firewalls (often one side is any, many ranges of
- * ports) and chains of a Linux host (pairs of hosts beside rules that are nearly all wildcards).
+ * and destinations are networks, one port is exact), firewalls (often one side is any, many ranges
+ * of ports) and chains of a Linux host (pairs of hosts beside rules that are nearly all wildcards).
  * Addresses come from few networks, which have subnets, so that prefixes nest.
  */
 #ifndef XVS_TEST_SUPPORT_RULEGEN_H
