@@ -5,9 +5,9 @@
  * For each kind of site and each number of rules: milliseconds to build, megabytes held;
  * nanoseconds for the first packet of a flow, with 131072 flows in turn, so that of a large
  * set little is in the caches; its ratio to 100 rules of the same kind, and to asking each rule in
- * turn; how many bits of addresses, ports and the rest an answer examined, and how many different masks
- * there were, each of which is a table of the flow cache, with the share of packets that the 32 most
- * frequent have.
+ * turn; how many bits of addresses, ports and the rest an answer examined, and how many different
+ * masks there were, each of which is a table of the flow cache, with the share of packets that the
+ * 32 most frequent have.
  *
  * The best of several rounds, since others use the machine too.
  */
