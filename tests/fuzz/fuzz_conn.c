@@ -136,11 +136,16 @@ static void play_packet(struct scene *s, const uint8_t b[16])
 		return;
 	s->say = b[14];
 	if (b[15] & 128) {
-		struct conn_run r = { .port = PORT, .pkts = &p, .refs = { *handle } };
+		struct conn_run r = { .port = PORT, .pkts = &p };
+		bool is_left = true; /* for conn_update() */
 
-		conn_run_begin(s->t, &r, 1);
+		conn_run_begin(s->t, &r);
+		if (handle->index) {
+			conn_run_add(&r, 0, *handle);
+			is_left = conn_run(s->t, &s->w, &r, 1) != 0;
+		}
 		answer = CONN_PASS;
-		if (conn_run(s->t, &s->w, &r, 1))
+		if (is_left)
 			answer = conn_update(s->t, &s->w, *handle, p, s, &reason);
 		assert(answer == CONN_PASS || answer == CONN_AGAIN ||
 		       (answer == CONN_DROP && reason > REASON_NONE));
