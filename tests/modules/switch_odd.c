@@ -5,6 +5,8 @@
  * file $XVS_RECORD.go; one whose field no document could name, and two that
  * bring a policy which belongs to another.
  */
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -41,6 +43,8 @@ static int odd_create(const struct xvs_host *host, const struct xvs_create *args
 	return 0;
 }
 
+static atomic_bool is_held;
+
 /* At most twenty seconds. */
 static void hold_worker(void *arg, void *worker_state, uint64_t now_ns)
 {
@@ -52,6 +56,7 @@ static void hold_worker(void *arg, void *worker_state, uint64_t now_ns)
 	(void)worker_state;
 	(void)now_ns;
 	(void)snprintf(go, sizeof(go), "%s.go", path ? path : "");
+	atomic_store(&is_held, true);
 	for (unsigned i = 0; i < 2000 && access(go, F_OK) != 0; i++)
 		(void)nanosleep(&pause, NULL);
 }
@@ -65,8 +70,14 @@ static void odd_policy_apply(void *self, void *port_state, const char *feature, 
 	(void)port_state;
 	(void)feature;
 	(void)prepared;
-	if (value && ((const struct limit *)value)->rate == 99)
-		(void)mailbox->call(host, 0, hold_worker, NULL, NULL);
+	if (!value || ((const struct limit *)value)->rate != 99)
+		return;
+	/* before the change settles, which it would do without a worker that sleeps */
+	atomic_store(&is_held, false);
+	if (mailbox->call(host, 0, hold_worker, NULL, NULL) < 0)
+		return;
+	while (!atomic_load(&is_held))
+		(void)sched_yield();
 }
 
 static void odd_destroy(void *self)
