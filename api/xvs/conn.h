@@ -56,7 +56,7 @@ struct xvs_conn_verdict {
 	uint16_t reason;
 	uint32_t idle_ms;   /* 0: the protocol's default */
 	uint32_t mark;
-	uint32_t log;       /* 1: event() for begin and end */
+	uint32_t log;       /* 1: event() for begin and end, and once for a denial */
 	uint32_t report_ms; /* event() at least so often while packets come; 0: no */
 	uint32_t stream_bytes[2]; /* TCP, "xvs.stream/1": show me so much of each direction; 0: nothing */
 	uint32_t reserved;
