@@ -85,9 +85,9 @@ int acl_create(const struct acl_rule *rules, uint32_t count, struct acl **out,
 void acl_destroy(struct acl *a);
 
 /*
- * [worker] The answer of the best rule for this packet, or ACL_NONE.  No lock, no allocation.
+ * [any] The answer of the best rule for this packet, or ACL_NONE.  No lock, no allocation.
  *
- * 'mask' gains the bits of the key that were examined, in the meaning of xvs.flow/1: any packet of
+ * 'mask', if not NULL, gains the bits of the key that were examined, in the meaning of xvs.flow/1: any packet of
  * the same segment that equals this one in those bits gets the same answer.  Bits that are there
  * already stay, so that one mask may gather several questions.  A cache has a table for each
  * different mask, so addresses and ports are made a little longer than need be, to one of few

@@ -222,6 +222,7 @@ uint32_t acl_find(const struct acl *a, const struct xvs_flow_key *key, uint32_t 
 	s.answer = ACL_NONE;
 	s.pending_count = 0;
 	search(a, &s, a->roots[kind]);
-	mask_add(mask, kind, s.seen);
+	if (mask)
+		mask_add(mask, kind, s.seen);
 	return s.answer;
 }

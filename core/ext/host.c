@@ -185,6 +185,7 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 		{ XVS_FLOW_HOST, &s->flow_host }, { XVS_CONN_HOST, &s->conn_host },
 		{ XVS_TIMER, &timer_host },       { XVS_MAILBOX, &mailbox_host },
 		{ XVS_TASK, &task_host },         { XVS_SHED, &shed_host },
+		{ XVS_CLASSIFY, &classify_host },
 	};
 
 	for (size_t n = 0; id && n < sizeof(offers) / sizeof(offers[0]); n++) {
@@ -197,7 +198,8 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 bool interface_is_offered(const char *id)
 {
 	static const char *const ids[] = {
-		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER, XVS_MAILBOX, XVS_TASK, XVS_SHED,
+		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER,    XVS_MAILBOX,
+		XVS_TASK,      XVS_SHED,      XVS_CLASSIFY,
 	};
 
 	for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {

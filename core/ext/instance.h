@@ -168,7 +168,7 @@ const char *instance_reason(const struct instance *i, uint32_t reason);
 
 /*
  * [any] True for "xvs.flow-host/1", "xvs.conn-host/1", "xvs.timer/1", "xvs.mailbox/1",
- * "xvs.task/1" and "xvs.shed/1".
+ * "xvs.task/1", "xvs.shed/1" and "xvs.classify/1".
  */
 bool interface_is_offered(const char *id);
 

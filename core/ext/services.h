@@ -13,6 +13,7 @@
 
 #define XVS_USE_DRAFT /* the optional interfaces that this host offers are drafts */
 #include "ext/instance.h"
+#include "xvs/ext/classify.h"
 #include "xvs/ext/mailbox.h"
 #include "xvs/ext/shed.h"
 #include "xvs/ext/task.h"
@@ -95,6 +96,9 @@ int shed_open(struct instance *i);
 void shed_silence(struct instance *i);
 void shed_close(struct instance *i);
 void shed_box_free(struct shed_box *box);
+
+/* ---- classify.c ---- */
+extern const struct xvs_classify_host classify_host;
 
 /* ---- calls.c ---- */
 /*
