@@ -218,10 +218,11 @@ class XvsEight(Xvs):
     ports = tuple("abcdefgh")
 
 
-class XvsHub(Xvs):
-    """Each packet goes to both other ports: the third is the mirror."""
+class XvsMirror(Xvs):
+    """What comes in is copied to a third port."""
 
     name = "xvs, mirror"
-    chain = ("org.xvs.bench.hub",)
+    switch_policies = {"xvs.mirror/1": {"sessions": [
+        {"name": "all", "ports": ["a", "b"], "direction": "in", "to": ["m"]}]}}
     ports = ("a", "b", "m")
 

@@ -52,6 +52,7 @@ void on_conn_flush(struct rpc_call *call);
 void on_flow_list(struct rpc_call *call);
 void on_flow_count(struct rpc_call *call);
 void on_mac_list(struct rpc_call *call);
+void on_mirror_list(struct rpc_call *call);
 void on_drops(struct rpc_call *call);
 void on_accounts(struct rpc_call *call);
 

@@ -190,6 +190,13 @@ void on_mac_list(struct rpc_call *call)
 	answer_found(call, world_mac_list(world_of(call), name), "switch", name ? name : "");
 }
 
+void on_mirror_list(struct rpc_call *call)
+{
+	const char *name = rpc_text(call, "switch");
+
+	answer_found(call, world_mirror_list(world_of(call), name), "switch", name ? name : "");
+}
+
 void on_drops(struct rpc_call *call)
 {
 	rpc_answer(call, world_drops(world_of(call)));

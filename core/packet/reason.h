@@ -46,7 +46,10 @@
 	X(REASON_FRAGMENT, "fragment", \
 	  "fragment without a usable first one, overlapping, or waited too long") \
 	X(REASON_SHUTDOWN, "shutdown", "the switch or the port was closing") \
-	X(REASON_PRIVATE_VLAN, "private-vlan", "the private VLAN keeps the exit port apart")
+	X(REASON_PRIVATE_VLAN, "private-vlan", "the private VLAN keeps the exit port apart") \
+	X(REASON_MIRROR, "mirror", "a copy of a mirror session for which there was no room") \
+	X(REASON_MIRROR_PORT, "mirror-port", \
+	  "the port gets the copies of a mirror session, and takes part in nothing else")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

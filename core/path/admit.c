@@ -38,12 +38,19 @@ bool segment_is_carried(const struct port_conf *conf, uint32_t segment)
 	return segment == conf->segment || tag_is_allowed(conf, segment);
 }
 
+static uint16_t why_closed(const struct port_conf *conf)
+{
+	if (conf->is_mirror)
+		return REASON_MIRROR_PORT;
+	return conf->is_blocked ? REASON_PORT_BLOCKED : REASON_PORT_CLOSED;
+}
+
 static void admit_one(struct burst *b, uint32_t i)
 {
 	const struct port_conf *conf = b->conf;
 
 	if (!conf->is_open)
-		burst_drop(b, i, 0, conf->is_blocked ? REASON_PORT_BLOCKED : REASON_PORT_CLOSED);
+		burst_drop(b, i, 0, why_closed(conf));
 	else if (!admit_tag(conf, b->pkts[i]))
 		burst_drop(b, i, 0, REASON_VLAN);
 	else if (b->pkts[i]->x.flags & XVS_PKT_BAD && b->pkts[i]->x.linear < 14)

@@ -64,12 +64,20 @@ static uint32_t burst_parse(struct burst *b)
 	return a.flags;
 }
 
+/* In front of all that may happen to its packets; what waited from the start does so twice. */
+static bool is_arrival(const struct burst *b)
+{
+	return b->stage == XVS_STAGE_INGRESS && b->first_place == 0;
+}
+
 /* From a place of the chain to the way out; what each stage cost is noted once a burst. */
 static void burst_run(struct burst *b)
 {
 	struct path_worker *w = b->worker;
 
 	burst_lookup(b, b->first_place);
+	if (b->conf->mirrored & MIRRORED_IN && is_arrival(b))
+		mirror_arrivals(b);
 	cycles_spent(w, CYCLES_LOOKUP);
 	burst_apply(b);
 	cycles_spent(w, CYCLES_APPLY);

@@ -30,7 +30,7 @@ static uint16_t refuse(const struct port_conf *in, const struct port_conf *out, 
 	if (in && in->role == ROLE_UPLINK && out->role == ROLE_UPLINK)
 		return REASON_UPLINK;
 	if (!out->is_open)
-		return REASON_EXIT_CLOSED;
+		return out->is_mirror ? REASON_MIRROR_PORT : REASON_EXIT_CLOSED;
 	if (!segment_is_carried(out, segment))
 		return out->is_private ? REASON_PRIVATE_VLAN : REASON_VLAN;
 	return REASON_NONE;

@@ -140,6 +140,8 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 	exit_room(w, x, 1);
 	output_tag(conf, p);
 	is_judged = leg && leg->conf == conf;
+	if (p->holds && !is_judged)
+		mirror_let_go(w, p); /* its way has changed since it was looked up */
 	b->pkts[b->count] = p;
 	if (leg && !is_judged)
 		account_missed_leg(leg, p, 0); /* and seen by the one that is looked up */
@@ -192,6 +194,8 @@ void output_flush(struct path_worker *w)
 		w->exit_of[w->exits[i].conf->port->id] = 0;
 	}
 	w->exit_count = 0;
+	if (w->copy_count)
+		mirror_flush(w);
 }
 
 /* ---- copies ------------------------------------------------------------------------------------ */

@@ -44,6 +44,7 @@ static void worker_finish(struct path_worker *w)
 	pool_destroy(w->pool);
 	free(w->exits);
 	free(w->targets);
+	free(w->mirror);
 	if (w->epoll >= 0)
 		(void)close(w->epoll);
 	if (w->w.wake_fd >= 0)
@@ -77,9 +78,10 @@ static struct path_worker *worker_create(struct path *path, uint32_t nr, uint32_
 	w->cache = flow_cache_create(flows, account_retire, w);
 	w->exits = calloc(EXITS_MAX, sizeof(*w->exits));
 	w->targets = calloc(1, sizeof(*w->targets));
+	w->mirror = calloc(1, sizeof(*w->mirror));
 	random_fill(&w->random, sizeof(w->random));
 	w->random |= 1;
-	if (w->pool && w->cache && w->exits && w->targets && timers_init(&w->w.timers) == 0 &&
+	if (w->pool && w->cache && w->exits && w->targets && w->mirror && timers_init(&w->w.timers) == 0 &&
 	    slab_init(&w->walks, WALKS, sizeof(struct walk)) && worker_open(w))
 		return w;
 	worker_finish(w);

@@ -16,6 +16,7 @@
 #include "ext/instance.h"
 #include "flow/epoch.h"
 #include "path/l2.h"
+#include "path/mirror.h"
 #include "port/backend.h"
 #include "xvs/ext/meter.h"
 
@@ -56,7 +57,8 @@ struct path_switch {
 	uint32_t nr; /* 1 ..; for messages */
 	/* Ports of the switch for flooding: published, replaced as a whole on any change. */
 	struct port_list *ports;
-	struct path_port *none; /* id 0: for what enters nowhere in particular */
+	struct mirror_table *mirrors; /* published; NULL: no session */
+	struct path_port *none;       /* id 0: for what enters nowhere in particular */
 	struct path *path;
 	_Atomic uint64_t guarded[PORTS_MAX / 64]; /* ports with connections; control thread writes */
 };
@@ -114,11 +116,13 @@ struct port_conf {
 	struct path_switch *sw;
 	struct backend *backend;
 	enum path_role role;
-	bool is_open;    /* born false: all policies in force, required instances there */
-	bool is_blocked; /* by the operator */
+	bool is_open;     /* born false: all policies in force, required instances there */
+	bool is_blocked;  /* by the operator */
+	bool is_mirror;   /* not open, but for copies of mirror sessions */
+	uint8_t mirrored; /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
 	bool is_trunk;
 	bool is_private; /* of a private VLAN: gets what is in 'allowed', untagged */
-	bool learns; /* source addresses are reported to l2 */
+	bool learns;     /* source addresses are reported to l2 */
 	uint32_t learn_limit;
 	bool all_tags;          /* trunk: every VLAN allowed */
 	bool has_forwarder;     /* the last ingress place is class FORWARD */

@@ -98,6 +98,13 @@ static void finish_sent(struct path_worker *w, struct port_counters *c, struct p
 	packet_free_burst(w->pool, pkts, s->count);
 }
 
+/* A copy for a mirror session is lost for one reason, whatever it is that its destination lacks. */
+static void lose(struct burst *b, struct packet *p, uint32_t reason)
+{
+	packet_drop(b->worker, p, b->conf->port->id, XVS_STAGE_EGRESS, 0,
+		    b->are_copies ? REASON_MIRROR : reason);
+}
+
 static void send_all(struct burst *b, struct packet **pkts, struct sum s)
 {
 	struct path_worker *w = b->worker;
@@ -111,9 +118,11 @@ static void send_all(struct burst *b, struct packet **pkts, struct sum s)
 	}
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, pkts, sent);
+	if (b->conf->mirrored & MIRRORED_OUT && !b->are_copies)
+		mirror_sent(b, pkts, sent);
 	finish_sent(w, &w->w.shard->ports[b->conf->port->id], pkts, &s);
 	for (uint32_t i = sent; i < count; i++)
-		packet_drop(w, pkts[i], b->conf->port->id, XVS_STAGE_EGRESS, 0, REASON_RING_FULL);
+		lose(b, pkts[i], REASON_RING_FULL);
 }
 
 static void send_some(struct burst *b, struct packet **pkts, uint32_t count)
@@ -131,8 +140,7 @@ static void send_segmented(struct burst *b, struct packet *p)
 	uint32_t port = b->conf->port->id;
 
 	if (count <= 0) {
-		packet_drop(w, p, port, XVS_STAGE_EGRESS, 0,
-			    count == -ENOBUFS ? REASON_POOL : REASON_BAD_OFFLOAD);
+		lose(b, p, count == -ENOBUFS ? REASON_POOL : REASON_BAD_OFFLOAD);
 		return;
 	}
 	counter_add(&w->w.shard->ports[port].segmented, (uint64_t)count - 1);
@@ -147,11 +155,10 @@ static void send_segmented(struct burst *b, struct packet *p)
 static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 {
 	struct backend *out = b->conf->backend;
-	uint32_t port = b->conf->port->id;
 	int err;
 
 	if (!fits_mtu(b->conf, p)) {
-		packet_drop(b->worker, p, port, XVS_STAGE_EGRESS, 0, REASON_TOO_LONG);
+		lose(b, p, REASON_TOO_LONG);
 		return false;
 	}
 	if (!takes_gso(out, p)) {
@@ -163,8 +170,7 @@ static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 	err = packet_checksum(p);
 	if (!err)
 		return true;
-	packet_drop(b->worker, p, port, XVS_STAGE_EGRESS, 0,
-		    err == -ENOBUFS ? REASON_POOL : REASON_BAD_OFFLOAD);
+	lose(b, p, err == -ENOBUFS ? REASON_POOL : REASON_BAD_OFFLOAD);
 	return false;
 }
 

@@ -35,6 +35,7 @@ void path_switch_destroy(struct path_switch *sw)
 	rcu_synchronize();
 	l2_finish(&sw->l2);
 	free(sw->ports);
+	mirror_table_destroy(sw->mirrors);
 	free(sw->none->conf);
 	free(sw->none);
 	free(sw);

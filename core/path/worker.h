@@ -11,13 +11,15 @@
 #include "flow/cache.h"
 #include "flow/hash.h"
 #include "flow/slab.h"
+#include "path/mirror.h"
 #include "path/path.h"
 #include "path/tap.h"
 
 enum {
-	EXITS_MAX = 64,   /* exit ports with packets waiting for their egress chain */
-	LATER_MAX = 4096, /* packets that wait for the next burst */
-	LEARN_MAX = 64,   /* addresses on the way to the control thread */
+	EXITS_MAX = 64,     /* exit ports with packets waiting for their egress chain */
+	LATER_MAX = 4096,   /* packets that wait for the next burst */
+	LEARN_MAX = 64,     /* addresses on the way to the control thread */
+	MIRROR_QUEUE = 256, /* copies for mirror sessions that wait for their originals to leave */
 };
 
 /*
@@ -33,6 +35,7 @@ struct burst {
 	uint32_t first_place; /* earlier ones are behind these packets */
 	uint64_t live;
 	bool has_relooked; /* a leg was exchanged: gather its events */
+	bool are_copies;   /* for a mirror session */
 	uint64_t fresh;    /* judged with this very packet: its connection has seen it */
 	uint64_t teaching; /* not judged, but its sender's address is to be told again */
 	uint64_t dynamic;  /* a forwarder said another destination than the verdict: dest[] */
@@ -80,6 +83,20 @@ struct rx_queue {
 	uint32_t load; /* permille of a core */
 } __attribute__((aligned(64)));
 
+/* A copy that waits; the tag as it was on the port. */
+struct mirror_item {
+	struct packet *packet; /* a reference of its own; NULL: lost meanwhile */
+	const struct mirror_session *session;
+	uint32_t port; /* destination */
+	uint32_t tag_flags;
+	uint16_t vlan_tci;
+};
+
+struct mirror_queue {
+	struct mirror_item items[MIRROR_QUEUE];
+	struct burst burst; /* on its way to one destination */
+};
+
 struct packet_queue {
 	struct packet *head, **tail;
 	uint32_t count;
@@ -119,9 +136,11 @@ struct path_worker {
 	uint64_t patience_ns; /* how much longer than the least to poll in vain */
 	int epoll;
 	uint32_t exit_count;
+	uint32_t copy_count;         /* of mirror->items */
 	uint16_t exit_of[PORTS_MAX]; /* index into exits + 1 */
 	struct exit *exits;          /* EXITS_MAX */
 	struct targets *targets;     /* scratch of forward_resolve() */
+	struct mirror_queue *mirror; /* copies that wait: mirror.c */
 	struct burst ingress;        /* the burst in hand */
 	/* of the burst that is being looked up: public keys and what is behind them */
 	struct xvs_flow_key keys[XVS_BATCH_MAX] __attribute__((aligned(64)));
@@ -367,6 +386,16 @@ void tap_after(struct burst *b, uint32_t place);
 void tap_held(const struct burst *b, uint32_t place, uint32_t i);
 void tap_dropped(const struct path_worker *w, const struct packet *p, uint32_t port, uint32_t stage,
 		 uint32_t instance, uint32_t reason);
+
+/* ---- mirror.c: copies for mirror sessions; each is called where the port's conf says so ---- */
+/* Packets that came in at the burst's port, looked up, before anything happens to them. */
+void mirror_arrivals(struct burst *b);
+/* Packets that its adapter has taken. */
+void mirror_sent(struct burst *b, struct packet *const *pkts, uint32_t count);
+/* Copies leave, behind their originals. */
+void mirror_flush(struct path_worker *w);
+/* Something is going to happen to a packet that is waiting to be sent once more as it is: it is not. */
+void mirror_let_go(struct path_worker *w, struct packet *p);
 
 /* ---- account.c ---- */
 void account_retire(void *arg, struct flow_entry *e);

@@ -4,6 +4,8 @@
  */
 #include "policy/builtin.h"
 
+#include "policy/mirror.h"
+
 enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256, MTU_MAX = 65535 };
 
 static const char *const mode_names[] = {
@@ -223,6 +225,6 @@ const struct xvs_feature builtin_connections = {
 };
 
 const struct xvs_feature *const builtin_features[] = {
-	&builtin_vlan,      &builtin_port,        &builtin_learning,
-	&builtin_new_flows, &builtin_connections, NULL,
+	&builtin_vlan,   &builtin_port, &builtin_learning, &builtin_new_flows, &builtin_connections,
+	&builtin_mirror, NULL,
 };

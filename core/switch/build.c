@@ -370,6 +370,16 @@ static int add_port_steps(struct transaction *t, struct plan_switch *ps, enum st
 	return 0;
 }
 
+static int add_mirrors(struct transaction *t, struct plan_switch *ps)
+{
+	struct step *s = transaction_step(t, PHASE_COMMIT, &step_mirrors);
+
+	if (!s)
+		return -ENOMEM;
+	s->plan_switch = ps;
+	return mirror_step_prepare(s);
+}
+
 static int add_unaddress(struct transaction *t, struct plan_switch *ps)
 {
 	return add_port_steps(t, ps, PHASE_COMMIT, &step_port_unaddress);
@@ -483,7 +493,8 @@ int transaction_build(struct transaction *t)
 		return -ENOMEM;
 	if (each_leaving_port(t, add_leave) < 0 || each_switch(t, add_adoption) < 0 ||
 	    add_applies(t) < 0 || each_switch(t, add_activation) < 0 ||
-	    each_switch(t, add_unaddress) < 0 || each_switch(t, add_publication) < 0)
+	    each_switch(t, add_mirrors) < 0 || each_switch(t, add_unaddress) < 0 ||
+	    each_switch(t, add_publication) < 0)
 		return -ENOMEM;
 	mark_changed(t);
 	if (!transaction_step(t, PHASE_CLEAR, &step_settle) || each_switch(t, add_quiet) < 0)

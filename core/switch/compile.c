@@ -193,6 +193,7 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	compile_chains(p, conf);
 	find_reasons(p, conf, reasons);
 	conf->is_open = reasons->count == 0 && !conf->is_blocked;
+	port_compile_mirrors(p, conf);
 }
 
 void vswitch_compile_nowhere(const struct vswitch *sw, struct port_conf *conf)

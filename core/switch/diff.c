@@ -200,11 +200,14 @@ static void diff_gone(struct difference *d, const struct plan *plan, const struc
 
 static void diff_switch(struct difference *d, const struct plan_switch *ps)
 {
+	static const struct settings none;
+
 	if (!ps->sw)
 		line(d, "+ switch %s (%s)", ps->spec->name, switch_type_name(ps->spec->type));
 	else if (ps->sw->type != ps->spec->type)
 		line(d, "~ switch %s: %s -> %s", ps->spec->name, switch_type_name(ps->sw->type),
 		     switch_type_name(ps->spec->type));
+	diff_settings(d, ps->spec->name, ps->sw ? &ps->sw->settings : &none, &ps->settings);
 	for (size_t i = 0; i < ps->member_count; i++)
 		diff_member(d, ps, &ps->members[i]);
 	for (size_t i = 0; i < ps->port_count; i++)

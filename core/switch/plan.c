@@ -64,6 +64,7 @@ static void plan_switch_finish(struct plan_switch *ps)
 	}
 	for (size_t i = 0; i < ps->port_count; i++)
 		settings_finish(&ps->ports[i].settings);
+	settings_finish(&ps->settings);
 	free(ps->members);
 	free(ps->ports);
 	free(ps->shares);
@@ -266,6 +267,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	if (plan_chain(p, ps) < 0 || add_ports(p, ps) < 0 || plan_policies(p, ps) < 0 ||
 	    plan_private(p, ps) < 0)
 		return -ENOMEM;
+	plan_mirrors(p, ps);
 	pair_ports(p, ps);
 	for (size_t i = 0; i < ps->port_count; i++)
 		check_address(p, ps, i);

@@ -44,7 +44,9 @@ struct plan_switch {
 	size_t member_count;
 	struct plan_port *ports;
 	size_t port_count;
-	uint16_t *shares; /* for l2_share(); NULL: no private VLAN */
+	struct settings settings;         /* of the switch itself */
+	char mirror_problem[PROBLEM_MAX]; /* tolerated: sessions do without what is missing */
+	uint16_t *shares;                 /* for l2_share(); NULL: no private VLAN */
 };
 
 struct plan {
@@ -82,6 +84,9 @@ int plan_chain(struct plan *p, struct plan_switch *ps);
 int plan_policies(struct plan *p, struct plan_switch *ps);
 /* plan_private.c: private VLANs, by the policies of all ports. */
 int plan_private(struct plan *p, struct plan_switch *ps);
+
+/* plan_mirror.c: mirror sessions, by all ports and groups. */
+void plan_mirrors(struct plan *p, struct plan_switch *ps);
 
 /* Adds an error unless one at the same place of the document is there already. */
 void plan_error(struct plan *p, struct position at, const char *format, ...)

@@ -296,6 +296,29 @@ static int member_values(struct plan *p, struct plan_switch *ps, struct plan_mem
 	return result;
 }
 
+/* Of the switch itself; a problem there was told with those of its documents. */
+static int switch_values(struct plan *p, struct plan_switch *ps)
+{
+	struct level level = {
+		.p = p, .ps = ps, .scope = XVS_PER_SWITCH, .is_tolerated = p->w->is_tolerant
+	};
+	char what[TARGET_MAX + 16];
+
+	(void)snprintf(what, sizeof(what), "switch %s", ps->spec->name);
+	level.what = what;
+	for (size_t i = 0; builtin_features[i]; i++) {
+		const struct xvs_feature *f = builtin_features[i];
+		struct node *document = NULL;
+
+		if (!(f->scope & XVS_PER_SWITCH))
+			continue;
+		if (add_level(p, ps->spec->name, f->id, ps->spec->policies, &document) < 0 ||
+		    decode(&level, f, document, &ps->settings) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* A problem above is one of all ports below. */
 static void hand_down(struct plan_switch *ps, const char *group, const char *problem)
 {
@@ -329,6 +352,8 @@ static void check_upper_levels(struct plan *p, struct plan_switch *ps)
 int plan_policies(struct plan *p, struct plan_switch *ps)
 {
 	check_upper_levels(p, ps);
+	if (switch_values(p, ps) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < ps->member_count; i++)
 		if (member_values(p, ps, &ps->members[i]) < 0)
 			return -ENOMEM;

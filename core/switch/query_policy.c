@@ -189,6 +189,8 @@ static const struct value *effective_value(const struct place *at, const struct 
 {
 	if (at->port)
 		return settings_get(&at->port->settings, f->id);
+	if (settings_get(&at->sw->settings, f->id))
+		return settings_get(&at->sw->settings, f->id);
 	for (size_t i = 0; i < at->sw->member_count; i++)
 		if (member_has_feature(at->sw->members[i], f->id))
 			return settings_get(&at->sw->members[i]->settings, f->id);

@@ -141,6 +141,9 @@ static int adopt_switch(struct step *s, struct xvs_error *err)
 		sw->members[i] = ps->members[i].member;
 	}
 	sw->member_count = ps->member_count;
+	transaction_retire(s->t, &sw->settings);
+	sw->settings = ps->settings;
+	ps->settings = (struct settings){ 0 };
 	vswitch_compile_nowhere(sw, s->conf);
 	path_switch_nowhere(sw->path_switch, s->conf);
 	s->conf = NULL;

@@ -150,6 +150,8 @@ json_t *world_ext_stats(struct world *w, const char *target /* NULL: all */);
 /* [{instance, switch, packets, cycles, cycles_per_packet, judged, cycles_per_judgement}] of one. */
 json_t *world_worker_costs(struct world *w, uint32_t worker);
 json_t *world_mac_list(struct world *w, const char *switch_name);
+/* [{switch, session, sources, to, packets, bytes, lost}] */
+json_t *world_mirror_list(struct world *w, const char *switch_name);
 json_t *world_drops(
 	struct world *w); /* [{port, stage, extension, instance, reason, help, packets, bytes}] */
 json_t *world_conn_list(struct world *w, const struct conn_filter *f, size_t max);

@@ -49,6 +49,7 @@ struct step {
 	void *prepared;
 	struct port_conf *conf; /* what a commit step needs is allocated with it */
 	struct reasons *reasons;
+	struct mirror_table *mirrors;
 	struct port_spec *spec;
 	struct step *of; /* the check that this apply belongs to */
 	size_t cursor;   /* of a step that waits several times */
@@ -128,6 +129,10 @@ extern const struct step_ops step_member_active; /* commit: member */
 extern const struct step_ops step_settle;        /* clear */
 extern const struct step_ops step_member_stop; /* clear: member; plan_member: it stays, disabled */
 extern const struct step_ops step_switch_remove; /* clear: sw */
+
+/* mirror.c */
+extern const struct step_ops step_mirrors; /* commit: plan_switch; mirrors */
+int mirror_step_prepare(struct step *s);   /* -ENOMEM */
 
 /* steps_port.c */
 extern const struct step_ops

@@ -34,6 +34,7 @@ void vswitch_destroy(struct vswitch *sw)
 {
 	if (!sw)
 		return;
+	settings_finish(&sw->settings);
 	path_switch_destroy(sw->path_switch);
 	free(sw->members);
 	free(sw->ports);

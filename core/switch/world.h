@@ -93,6 +93,8 @@ struct vswitch {
 	size_t member_count;
 	struct port **ports;
 	size_t port_count;
+	struct settings settings;         /* of features that the switch itself has, switch scope */
+	char mirror_problem[PROBLEM_MAX]; /* what sessions have to do without; "" */
 };
 
 struct world {
@@ -237,6 +239,11 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 /* Fills a zeroed 'conf' for packets that enter nowhere in particular. */
 void vswitch_compile_nowhere(const struct vswitch *sw, struct port_conf *conf);
 void reasons_add(struct reasons *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- mirror.c -------------------------------------------------------------------------------- */
+
+/* Of a conf that is complete otherwise: which sessions concern the port. */
+void port_compile_mirrors(const struct port *p, struct port_conf *conf);
 
 /* ---- mactable.c ------------------------------------------------------------------------------ */
 

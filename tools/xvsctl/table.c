@@ -99,6 +99,8 @@ const struct verb verbs[] = {
 	{ "flow", "count", "", "how many", 0, 0, OPTION_PORT, "flow.count", { NULL }, NULL, NULL },
 	{ "mac", "list", "", "where which address is", 0, 0, OPTION_SWITCH, "mac.list", { NULL },
 	  print_addresses, NULL },
+	{ "mirror", "list", "", "mirror sessions, and what they copied", 0, 0, OPTION_SWITCH,
+	  "mirror.list", { NULL }, print_mirrors, NULL },
 	{ "drops", "", "", "dropped packets by port, stage, extension, reason", 0, 0, OPTION_WATCH,
 	  "drops", { NULL }, print_drops, run_drops },
 	{ "capture", "", "[PCAP FILTER]", "packets, with verdict and reason, as lines or pcapng", 0,

@@ -167,6 +167,43 @@ void print_addresses(struct strbuf *out, const json_t *result)
 	format_table(out, result, columns, "");
 }
 
+/* "ids, tap2" */
+static json_t *joined(const json_t *list)
+{
+	struct strbuf text = { 0 };
+	json_t *j;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		strbuf_add(&text, "%s%s", i ? ", " : "",
+			   json_string_value(json_array_get(list, i)));
+	j = json_string(text.text ? text.text : "-");
+	free(text.text);
+	return j;
+}
+
+void print_mirrors(struct strbuf *out, const json_t *result)
+{
+	static const struct column columns[] = {
+		{ "SWITCH", "switch", false },  { "SESSION", "session", false },
+		{ "FROM", "sources", true },    { "TO", "to", false },
+		{ "PACKETS", "packets", true }, { "BYTES", "bytes", true },
+		{ "LOST", "lost", true },       { NULL, NULL, false },
+	};
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < json_array_size(result); i++) {
+		json_t *row = json_copy(json_array_get(result, i));
+
+		(void)json_object_set_new(row, "to", joined(json_object_get(row, "to")));
+		(void)json_array_append_new(rows, row);
+	}
+	if (json_array_size(rows) > 0)
+		format_table(out, rows, columns, "");
+	else
+		strbuf_add(out, "no mirror sessions\n");
+	json_decref(rows);
+}
+
 void print_drops(struct strbuf *out, const json_t *result)
 {
 	static const struct column columns[] = {

@@ -95,6 +95,7 @@ void print_instance_stats(struct strbuf *out, const json_t *result);
 void print_connections(struct strbuf *out, const json_t *result);
 void print_flows(struct strbuf *out, const json_t *result);
 void print_addresses(struct strbuf *out, const json_t *result);
+void print_mirrors(struct strbuf *out, const json_t *result);
 void print_drops(struct strbuf *out, const json_t *result);
 void print_accounts(struct strbuf *out, const json_t *result);
 void print_workers(struct strbuf *out, const json_t *result);

@@ -16,8 +16,10 @@ static void have_sound_tables(void **state)
 		struct xvs_error err = ERROR_INIT;
 
 		assert_int_equal(schema_check(builtin_features[count], &err), 0);
+		for (size_t i = 0; i < count; i++)
+			assert_string_not_equal(builtin_features[i]->id, builtin_features[count]->id);
 	}
-	assert_int_equal(count, 5);
+	assert_true(count > 0);
 }
 
 static void read_a_trunk(void **state)
