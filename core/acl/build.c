@@ -6,12 +6,16 @@
  * behind each other in one array, in the order of the stack.  The parts of a set take its place;
  * their quotas add up to no more than its own, so lists never need more room than the quota of the
  * whole tree, and as much again for the parts of one set while they are made.
+ *
+ * A rule is hidden in a box where an earlier one of its set matches all that it does there.  Who is
+ * hidden in a child does not enter it, and copies are counted without such; so rules that are
+ * repeated, nested or wide, however many there are, leave few that matter in a small box.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "acl/tree.h"
+#include "acl/twins.h"
 
 enum {
 	LEAF_RULES = 10,
@@ -34,8 +38,9 @@ struct jobs {
 	struct acl_build *b;
 	struct job *stack;
 	uint32_t count;
-	uint32_t *ranks;       /* lists of the sets that wait */
-	uint8_t *first, *last; /* children that each rule of a set reaches into */
+	uint32_t *ranks; /* lists of the sets that wait */
+	uint16_t *into;  /* parts (a bit each) that each rule of a set enters */
+	struct acl_twins twins;
 	uint32_t *root;
 };
 
@@ -45,7 +50,6 @@ struct parts {
 	uint32_t low[PARTS], high[PARTS]; /* of the word that is cut */
 	uint32_t *list[PARTS];
 	uint32_t count[PARTS];
-	bool is_covered[PARTS]; /* by the last rule of the list: those behind it do not matter */
 };
 
 /* ---- taking a set apart ---------------------------------------------------------------------- */
@@ -60,29 +64,74 @@ static void parts_bounds(struct parts *p, const struct acl_box *box)
 	}
 }
 
-/* How far each rule reaches, which decides who goes aside; then where the list of each part is. */
-static void parts_measure(struct parts *p, const struct jobs *jobs, const struct acl_set *set,
+/* The children (a bit each) that the rule meets, and those that it covers, both along the cut. */
+static uint32_t children_met(const struct parts *p, const struct acl_span *s, uint32_t *covered)
+{
+	uint32_t first = cut_child(&p->cut, s->low);
+	uint32_t last = cut_child(&p->cut, s->high);
+	uint32_t met = 0;
+
+	*covered = 0;
+	if (!s->holes) {
+		/* all between the two at the ends, and those where it does not end within */
+		*covered = children_between(first + (s->low > p->low[first]),
+					    last + (s->high >= p->high[last]));
+		return children_between(first, last + 1);
+	}
+	for (uint32_t child = first; child <= last; child++) {
+		if (span_meets(s, p->low[child], p->high[child]))
+			met |= 1u << child;
+		if (span_covers(s, p->low[child], p->high[child]))
+			*covered |= 1u << child;
+	}
+	return met;
+}
+
+/* Where each rule is not hidden; reaching[n] rules enter n children, and that many are given. */
+static uint32_t parts_enter(const struct parts *p, struct jobs *jobs, const struct job *job,
+			    uint32_t reaching[NODE_CUTS + 2])
+{
+	const struct acl_set *set = &job->set;
+	const struct acl_span *spans = jobs->b->spans[p->cut.word];
+	uint32_t closed = 0;
+	uint32_t live = 0;
+
+	twins_begin(&jobs->twins, jobs->b, &job->box, p->cut.word, set);
+	for (uint32_t i = 0; i < set->count; i++) {
+		uint32_t covered;
+		uint32_t met = children_met(p, &spans[set->ranks[i]], &covered) & ~closed;
+
+		if (met && covered) {
+			uint16_t *hidden = twins_add(&jobs->twins, i);
+
+			met &= ~(uint32_t)*hidden;
+			*hidden = (uint16_t)(*hidden | covered);
+			if (jobs->twins.is_whole)
+				closed |= covered;
+		} else if (met) {
+			met &= ~twins_hidden(&jobs->twins, i);
+		}
+		jobs->into[i] = (uint16_t)met;
+		reaching[bits_in(met)]++;
+		live += met != 0;
+	}
+	return live;
+}
+
+/* Who enters too many goes aside; then where the list of each part is. */
+static void parts_measure(struct parts *p, struct jobs *jobs, const struct job *job,
 			  uint32_t *lists)
 {
-	const struct acl_span *spans = jobs->b->spans[p->cut.word];
 	uint32_t reaching[NODE_CUTS + 2] = { 0 };
 	uint32_t longest[PARTS] = { 0 };
+	uint32_t live = parts_enter(p, jobs, job, reaching);
 
-	for (uint32_t i = 0; i < set->count; i++) {
-		const struct acl_span *s = &spans[set->ranks[i]];
-
-		jobs->first[i] = (uint8_t)cut_child(&p->cut, s->low);
-		jobs->last[i] = (uint8_t)cut_child(&p->cut, s->high);
-		reaching[jobs->last[i] - jobs->first[i] + 1]++;
-	}
-	p->cut.reach = cut_reach(reaching, set->count, cut_allowed(set));
-	for (uint32_t i = 0; i < set->count; i++) {
-		if ((uint32_t)(jobs->last[i] - jobs->first[i]) >= p->cut.reach) {
-			jobs->first[i] = ASIDE;
-			jobs->last[i] = ASIDE;
-		}
-		for (uint32_t part = jobs->first[i]; part <= jobs->last[i]; part++)
-			longest[part]++;
+	p->cut.reach = cut_reach(reaching, live, cut_allowed(&job->set));
+	for (uint32_t i = 0; i < job->set.count; i++) {
+		if (bits_in(jobs->into[i]) > p->cut.reach)
+			jobs->into[i] = 1u << ASIDE;
+		for (uint32_t into = jobs->into[i]; into; into &= into - 1)
+			longest[__builtin_ctz(into)]++;
 	}
 	for (uint32_t part = 0; part < PARTS; part++) {
 		p->list[part] = lists;
@@ -90,36 +139,41 @@ static void parts_measure(struct parts *p, const struct jobs *jobs, const struct
 	}
 }
 
-/* Covers the box in all words but the one that is cut. */
-static bool covers_rest(const struct acl_build *b, const struct acl_box *box, uint32_t cut_word,
-			uint32_t rank)
+static void parts_fill(struct parts *p, const struct jobs *jobs, const struct acl_set *set)
 {
-	for (uint32_t i = 0; i < b->word_count; i++) {
-		uint32_t word = b->words[i];
-
-		if (word != cut_word &&
-		    !span_covers(&b->spans[word][rank], box->low[word], box->high[word]))
-			return false;
-	}
-	return true;
-}
-
-static void parts_fill(struct parts *p, const struct jobs *jobs, const struct job *job)
-{
-	const struct acl_set *set = &job->set;
-
 	for (uint32_t i = 0; i < set->count; i++) {
-		uint32_t rank = set->ranks[i];
-		const struct acl_span *s = &jobs->b->spans[p->cut.word][rank];
-		bool covers = covers_rest(jobs->b, &job->box, p->cut.word, rank);
+		for (uint32_t into = jobs->into[i]; into; into &= into - 1) {
+			uint32_t part = (uint32_t)__builtin_ctz(into);
 
-		for (uint32_t part = jobs->first[i]; part <= jobs->last[i]; part++) {
-			if (p->is_covered[part] || !span_meets(s, p->low[part], p->high[part]))
-				continue;
-			p->list[part][p->count[part]++] = rank;
-			p->is_covered[part] = covers && span_covers(s, p->low[part], p->high[part]);
+			p->list[part][p->count[part]++] = set->ranks[i];
 		}
 	}
+}
+
+/* Leaves out who is hidden in the whole box. */
+static void set_prune(struct jobs *jobs, struct job *job)
+{
+	struct acl_set *set = &job->set;
+	uint32_t *ranks = jobs->ranks + (set->ranks - jobs->ranks);
+	uint32_t kept = 0;
+
+	twins_begin(&jobs->twins, jobs->b, &job->box, WORDS, set);
+	for (uint32_t i = 0; i < set->count; i++) {
+		uint16_t *hidden = twins_add(&jobs->twins, i);
+
+		/* the twin is known by its place, so the list is made anew behind the last look */
+		jobs->into[i] = *hidden == 0;
+		*hidden = 1;
+		if (jobs->twins.is_whole) {
+			set->count = i + 1;
+			break;
+		}
+	}
+	for (uint32_t i = 0; i < set->count; i++) {
+		ranks[kept] = ranks[i];
+		kept += jobs->into[i];
+	}
+	set->count = kept;
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
@@ -208,19 +262,22 @@ static int job_node(struct jobs *jobs, const struct job *job, const struct acl_c
 	if (e)
 		return e;
 	parts_bounds(&p, &job->box);
-	parts_measure(&p, jobs, &job->set, at + job->set.count);
-	parts_fill(&p, jobs, job);
+	parts_measure(&p, jobs, job, at + job->set.count);
+	parts_fill(&p, jobs, &job->set);
 	node_write(&jobs->b->nodes[jobs->b->node_count], &p);
 	job_done(jobs, job, jobs->b->node_count * NODE_WORDS);
 	parts_push(jobs, &p, job, jobs->b->node_count++, at);
 	return 0;
 }
 
-static int job_leaf(struct jobs *jobs, const struct job *job)
+static int job_leaf(struct jobs *jobs, struct job *job)
 {
 	uint32_t ref;
-	int e = leaf_write(jobs->b, &job->set, &job->box, &ref);
+	int e;
 
+	if (job->set.count > LEAF_RULES)
+		set_prune(jobs, job);
+	e = leaf_write(jobs->b, &job->set, &job->box, &ref);
 	if (e == 0)
 		job_done(jobs, job, ref);
 	return e;
@@ -233,6 +290,8 @@ static int job_run(struct jobs *jobs)
 
 	if (job.set.depth > jobs->b->info.depth)
 		jobs->b->info.depth = job.set.depth;
+	if (job.set.depth == 0)
+		set_prune(jobs, &job);
 	if (job.set.count <= LEAF_RULES || job.set.depth >= ACL_DEPTH ||
 	    !cut_choose(jobs->b, &job.set, &job.box, &cut))
 		return job_leaf(jobs, &job);
@@ -246,26 +305,28 @@ int tree_build(struct acl_build *b, const uint32_t *ranks, uint32_t count, uint3
 		.b = b,
 		.stack = calloc(JOBS, sizeof(struct job)),
 		.ranks = calloc(quota * (size_t)2, sizeof(*ranks)),
-		.first = calloc(count, 2),
+		.into = calloc(count, sizeof(*jobs.into)),
 		.root = ref,
 	};
 	uint64_t held = JOBS * sizeof(struct job) + quota * (uint64_t)2 * sizeof(*ranks) +
-			count * (uint64_t)2;
-	int e = -ENOMEM;
+			count * sizeof(*jobs.into) + twins_bytes(count);
+	int e = twins_init(&jobs.twins, count);
 
 	build_hold(b, held);
-	if (jobs.stack && jobs.ranks && jobs.first) {
-		jobs.last = jobs.first + count;
+	if (e || !jobs.stack || !jobs.ranks || !jobs.into)
+		e = -ENOMEM;
+	if (e == 0) {
 		memcpy(jobs.ranks, ranks, count * sizeof(*ranks));
 		jobs.stack[jobs.count++] = (struct job){ .set = { jobs.ranks, count, quota, 0 },
 							 .box = *box,
 							 .node = NO_NODE };
-		for (e = 0; e == 0 && jobs.count > 0;)
-			e = job_run(&jobs);
 	}
+	while (e == 0 && jobs.count > 0)
+		e = job_run(&jobs);
 	b->bytes -= held;
 	free(jobs.stack);
 	free(jobs.ranks);
-	free(jobs.first);
+	free(jobs.into);
+	twins_finish(&jobs.twins);
 	return e;
 }

@@ -20,6 +20,7 @@ struct sample {
 	uint32_t count; /* rules in it */
 	uint32_t step;  /* of those, each so manieth */
 	uint32_t low, high;
+	uint32_t open[SAMPLE]; /* words (a bit each) in which a rule does not cover the box */
 };
 
 static struct acl_span clipped(const struct sample *s, uint32_t i)
@@ -114,31 +115,78 @@ uint64_t cut_allowed(const struct acl_set *set)
 	return allowed < set->quota ? allowed : set->quota;
 }
 
+static void find_open(struct sample *s, const struct acl_build *b, const struct acl_box *box)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		uint32_t rank = s->ranks[(size_t)i * s->step];
+
+		s->open[i] = 0;
+		for (uint32_t n = 0; n < b->word_count; n++) {
+			uint32_t word = b->words[n];
+
+			if (box->low[word] < box->high[word] &&
+			    !span_covers(&b->spans[word][rank], box->low[word], box->high[word]))
+				s->open[i] |= 1u << word;
+		}
+	}
+}
+
+/* The children that a rule enters, a bit each, and how many. */
+struct entering {
+	uint16_t children, reach;
+};
+
+/*
+ * The children that each rule of the sample would enter: none in which an earlier one covers all.
+ * So many of them as reaching[n] says enter n.
+ */
+static uint32_t enter(const struct sample *s, const struct acl_cut *cut,
+		      struct entering into[SAMPLE], uint32_t reaching[NODE_CUTS + 2])
+{
+	uint32_t closed = 0;
+	uint32_t live = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct acl_span span = clipped(s, i);
+		uint32_t first = cut_child(cut, span.low);
+		uint32_t last = cut_child(cut, span.high);
+		uint32_t in = children_between(first, last + 1) & ~closed;
+		uint32_t reach = closed ? bits_in(in) : last - first + 1;
+
+		into[i] = (struct entering){ (uint16_t)in, (uint16_t)reach };
+		reaching[reach]++;
+		live += reach > 0;
+		if ((s->open[i] & ~(1u << cut->word)) || span.holes)
+			continue;
+		/* all between the two at the ends, and those where it does not end within */
+		first += first > 0 ? span.low > cut->ends[first - 1] + 1 : span.low > s->low;
+		last += last < cut->cuts ? span.high >= cut->ends[last] : span.high >= s->high;
+		closed |= children_between(first, last);
+	}
+	return live;
+}
+
 /* The rules that a packet would meet behind this cut. */
 static uint64_t price(const struct sample *s, const struct acl_set *set, struct acl_cut *cut)
 {
 	uint32_t reaching[NODE_CUTS + 2] = { 0 };
 	uint32_t in_child[NODE_CUTS + 1] = { 0 };
-	uint8_t first[SAMPLE];
-	uint8_t last[SAMPLE];
+	struct entering into[SAMPLE];
+	uint32_t live = enter(s, cut, into, reaching);
 	uint64_t squares = 0;
 	uint64_t entries = 0;
 	uint64_t aside = 0;
 
+	cut->reach = cut_reach(reaching, live, cut_allowed(set) * s->count / set->count);
 	for (uint32_t i = 0; i < s->count; i++) {
-		struct acl_span span = clipped(s, i);
+		uint32_t in = into[i].children;
 
-		first[i] = (uint8_t)cut_child(cut, span.low);
-		last[i] = (uint8_t)cut_child(cut, span.high);
-		reaching[last[i] - first[i] + 1]++;
-	}
-	cut->reach = cut_reach(reaching, s->count, cut_allowed(set) * s->count / set->count);
-	for (uint32_t i = 0; i < s->count; i++) {
-		bool goes_aside = (uint32_t)(last[i] - first[i]) >= cut->reach;
-
-		aside += goes_aside;
-		for (uint32_t c = first[i]; c <= last[i] && !goes_aside; c++)
-			in_child[c]++;
+		if (into[i].reach > cut->reach) {
+			aside++;
+			continue;
+		}
+		for (; in; in &= in - 1)
+			in_child[__builtin_ctz(in)]++;
 	}
 	for (uint32_t c = 0; c <= cut->cuts; c++) {
 		entries += in_child[c];
@@ -206,6 +254,7 @@ bool cut_choose(const struct acl_build *b, const struct acl_set *set, const stru
 	uint32_t found[2 * SAMPLE];
 	uint64_t least = set->count;
 
+	find_open(&s, b, box);
 	for (uint32_t i = 0; i < b->word_count; i++) {
 		struct acl_cut tried = { .word = b->words[i] };
 		uint32_t count;

@@ -12,7 +12,8 @@
  *
  * So a look-up is a way down, and one more for each aside whose best rule is still of interest.  A
  * leaf has rules in order of rank (0 is the best), each with what its box does not prove yet.
- * Rules that come behind one that covers a whole box are not in that box.
+ * Rules that are hidden in a box, by an earlier one that matches all that they do there, are not in
+ * it; nor do they count as copies.
  */
 #ifndef XVS_ACL_TREE_H
 #define XVS_ACL_TREE_H
@@ -108,7 +109,7 @@ struct acl_cut {
 	uint32_t word;
 	uint32_t cuts;
 	uint32_t ends[NODE_CUTS]; /* inclusive, below the box's high */
-	uint32_t reach;           /* rules that reach into more children than this go aside */
+	uint32_t reach;           /* rules that enter more children than this go aside */
 };
 
 /* A set of rules in a box. */
@@ -153,6 +154,22 @@ static inline uint32_t cut_child(const struct acl_cut *c, uint32_t x)
 	return child;
 }
 
+/* Children (a bit each) from 'first', up to the one before 'end'. */
+static inline uint32_t children_between(uint32_t first, uint32_t end)
+{
+	return first >= end ? 0 : (1u << end) - (1u << first);
+}
+
+/* Many processors that this is built for have no instruction for it that we may use. */
+static inline uint32_t bits_in(uint32_t set)
+{
+	uint32_t bits = 0;
+
+	for (; set; set &= set - 1)
+		bits++;
+	return bits;
+}
+
 /*
  * build.c: the tree of these rules, of which there are some, in a box; 'quota' is that of the whole
  * tree, and at least 'count'.  -ENOMEM; -E2BIG: over what references can name.
@@ -167,7 +184,7 @@ bool cut_choose(const struct acl_build *b, const struct acl_set *set, const stru
 uint64_t cut_allowed(const struct acl_set *set);
 /*
  * cut.c: the largest reach by which 'count' rules make no more than 'allowed' entries.  So many
- * of them as reaching[n] says reach into n children.
+ * of them as reaching[n] says enter n children; those that enter none are not in 'count'.
  */
 uint32_t cut_reach(const uint32_t reaching[NODE_CUTS + 2], uint64_t count, uint64_t allowed);
 

@@ -17,6 +17,7 @@
 #include "acl/acl.c"
 #include "acl/build.c"
 #include "acl/leaf.c"
+#include "acl/twins.c"
 
 enum { COUNT = 3000 };
 
