@@ -49,7 +49,9 @@
 	X(REASON_PRIVATE_VLAN, "private-vlan", "the private VLAN keeps the exit port apart") \
 	X(REASON_MIRROR, "mirror", "a copy of a mirror session for which there was no room") \
 	X(REASON_MIRROR_PORT, "mirror-port", \
-	  "the port gets the copies of a mirror session, and takes part in nothing else")
+	  "the port gets the copies of a mirror session, and takes part in nothing else") \
+	X(REASON_RATE, "rate", \
+	  "more than the exit port's limit, and its queue is full or it has none")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

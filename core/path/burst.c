@@ -11,7 +11,7 @@
  */
 #include "path/burst.h"
 
-#include "path/worker.h"
+#include "path/rate.h"
 
 static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf,
 			uint16_t stage, uint32_t place)
@@ -106,6 +106,8 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	burst_begin(b, w, conf, XVS_STAGE_INGRESS, 0);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	flags = burst_parse(b);
+	if (conf->rate_kinds)
+		rate_received(b);
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, b->pkts, b->count);
 	burst_admit(b, flags);

@@ -9,7 +9,7 @@
 #include "path/burst.h"
 #include "path/worker.h"
 
-static void append(struct packet_queue *q, struct packet *p)
+void packet_append(struct packet_queue *q, struct packet *p)
 {
 	if (!q->tail)
 		q->tail = &q->head;
@@ -35,11 +35,11 @@ bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on)
 	p->epoch = on->serial;
 	p->behind = on->behind;
 	p->scratch = (void *)(uintptr_t)on->sw;
-	append(q, p);
+	packet_append(q, p);
 	return true;
 }
 
-static struct packet *take(struct packet_queue *q)
+struct packet *packet_take(struct packet_queue *q)
 {
 	struct packet *p = q->head;
 
@@ -117,7 +117,7 @@ static void run_group(struct path_worker *w, struct packet *p, uint32_t *left)
 			break;
 		if (resolve(w, p, &next_place) != conf || next_place != place)
 			break;
-		(void)take(&w->later);
+		(void)packet_take(&w->later);
 		(*left)--;
 	}
 	burst_continue(w, b, conf, stage, place);
@@ -129,7 +129,7 @@ uint32_t later_run(struct path_worker *w)
 	uint32_t count = left;
 
 	while (left > 0) {
-		struct packet *p = take(&w->later);
+		struct packet *p = packet_take(&w->later);
 
 		left--;
 		w->changes = epoch_changes();
@@ -161,6 +161,6 @@ void later_drop_port(struct path_worker *w, uint32_t port)
 		if (p->port_out == port && p->stage != XVS_STAGE_FORWARD)
 			packet_drop(w, p, port, p->stage, 0, REASON_SHUTDOWN);
 		else
-			append(&w->later, p);
+			packet_append(&w->later, p);
 	}
 }

@@ -69,9 +69,11 @@ static struct path_worker *worker_create(struct path *path, uint32_t nr, uint32_
 
 	if (!w)
 		return NULL;
-	*w = (struct path_worker){
-		.path = path, .epoll = -1, .core = -1, .w = { .nr = nr, .wake_fd = -1 }
-	};
+	*w = (struct path_worker){ .path = path,
+				   .epoll = -1,
+				   .core = -1,
+				   .rate_due_ns = UINT64_MAX,
+				   .w = { .nr = nr, .wake_fd = -1 } };
 	w->cycles_until = clock_cycles();
 	w->w.shard = counters_shard(path->counters, nr);
 	w->pool = pool_create(&limits);
@@ -81,8 +83,9 @@ static struct path_worker *worker_create(struct path *path, uint32_t nr, uint32_
 	w->mirror = calloc(1, sizeof(*w->mirror));
 	random_fill(&w->random, sizeof(w->random));
 	w->random |= 1;
-	if (w->pool && w->cache && w->exits && w->targets && w->mirror && timers_init(&w->w.timers) == 0 &&
-	    slab_init(&w->walks, WALKS, sizeof(struct walk)) && worker_open(w))
+	if (w->pool && w->cache && w->exits && w->targets && w->mirror &&
+	    timers_init(&w->w.timers) == 0 && slab_init(&w->walks, WALKS, sizeof(struct walk)) &&
+	    worker_open(w))
 		return w;
 	worker_finish(w);
 	return NULL;

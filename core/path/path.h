@@ -109,6 +109,14 @@ struct chain {
 	struct chain_place places[CHAIN_MAX];
 };
 
+/* How much of it a second, and how long a full bucket lasts at that rate; see rate.h. */
+enum rate_kind { RATE_FROM = 0, RATE_TO = 1, RATE_RESERVED = 2, RATE_KINDS = 3 };
+enum rate_unit { RATE_BITS = 0, RATE_PACKETS = 1, RATE_UNITS = 2 };
+struct rate {
+	uint64_t per_second[RATE_UNITS]; /* 0: no limit */
+	uint64_t depth_ns[RATE_UNITS];   /* at least a millisecond */
+};
+
 struct port_conf {
 	struct rcu_node rcu;
 	struct path_port *port; /* these two set by path_port_add() and path_port_publish() */
@@ -116,10 +124,11 @@ struct port_conf {
 	struct path_switch *sw;
 	struct backend *backend;
 	enum path_role role;
-	bool is_open;     /* born false: all policies in force, required instances there */
-	bool is_blocked;  /* by the operator */
-	bool is_mirror;   /* not open, but for copies of mirror sessions */
-	uint8_t mirrored; /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
+	uint32_t rate_kinds; /* bits of those in 'rates' that say something */
+	bool is_open;        /* born false: all policies in force, required instances there */
+	bool is_blocked;     /* by the operator */
+	bool is_mirror;      /* not open, but for copies of mirror sessions */
+	uint8_t mirrored;    /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
 	bool is_trunk;
 	bool is_private; /* of a private VLAN: gets what is in 'allowed', untagged */
 	bool learns;     /* source addresses are reported to l2 */
@@ -130,6 +139,8 @@ struct port_conf {
 	uint32_t mtu;           /* largest L3 packet out; 0: not checked */
 	uint64_t new_flow_rate; /* a second; 0: unlimited */
 	uint64_t new_flow_burst;
+	struct rate rates[RATE_KINDS];
+	uint64_t queue_ns;    /* what RATE_TO does not let through waits so long; 0: is dropped */
 	uint64_t allowed[64]; /* trunk, private: bitmap of VLANs */
 	struct chain ingress, egress;
 };
@@ -143,9 +154,11 @@ struct path_port {
 	struct xvs_meter new_flows; /* budget of judgements, any worker */
 	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
 	bool is_leaving;            /* path_port_remove() was called; control thread */
+	bool is_rated; /* what it gives is counted: rate.h; control thread writes, workers read */
 	struct path *path;
 	struct path_switch *sw;
 	struct backend *backend;
+	struct rate_state *rate;
 	struct rx_queue *queues; /* backend->rx_queues of them, each some worker's */
 	char name[64];           /* for logs */
 };

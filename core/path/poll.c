@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "path/burst.h"
-#include "path/worker.h"
+#include "path/rate.h"
 
 enum {
 	PATIENCE_MIN_NS = 20 * NS_PER_US,
@@ -90,6 +90,8 @@ void poll_add(struct path_worker *w, struct rx_queue *q)
 	first->prev = q;
 	w->rx = first;
 	q->is_ready = q->is_polled;
+	q->is_resting = false;
+	q->is_muted = false;
 	q->empties = 0;
 	share_open(q);
 	count_queue(w, q, 1);
@@ -103,6 +105,7 @@ void poll_remove(struct path_worker *w, struct rx_queue *q)
 {
 	if (q->fd >= 0)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, q->fd, NULL);
+	w->resting_queues -= q->is_resting;
 	if (w->rx == q)
 		w->rx = q->next == q ? NULL : q->next;
 	q->prev->next = q->next;
@@ -121,6 +124,58 @@ void poll_remove_port(struct path_worker *w, const struct path_port *port)
 			poll_remove(w, q);
 		q = next;
 	}
+}
+
+/* ---- resting ---------------------------------------------------------------------------------- */
+
+/*
+ * Its port may not give anything for a while.  It is not polled, its guest need not kick, and
+ * before its worker sleeps, epoll forgets it: what waits there must not wake anybody.
+ */
+static void queue_rest(struct path_worker *w, struct rx_queue *q, uint64_t until_ns)
+{
+	if (q->is_armed)
+		queue_disarm(q);
+	q->is_ready = false;
+	q->is_resting = true;
+	q->rest_until_ns = until_ns;
+	w->resting_queues++;
+	if (until_ns < w->rate_due_ns)
+		w->rate_due_ns = until_ns;
+}
+
+static void queue_mute(struct path_worker *w, struct rx_queue *q)
+{
+	if (!q->is_resting || q->is_muted || q->is_polled)
+		return;
+	q->is_muted = true;
+	(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, q->fd, NULL);
+}
+
+static void queue_wake(struct path_worker *w, struct rx_queue *q)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = q };
+
+	q->is_resting = false;
+	q->is_ready = true;
+	w->resting_queues--;
+	if (q->is_muted)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, q->fd, &ev);
+	q->is_muted = false;
+}
+
+uint32_t poll_rated(struct path_worker *w)
+{
+	struct rx_queue *q = w->rx;
+
+	w->rate_due_ns = UINT64_MAX;
+	for (uint32_t n = w->resting_queues ? w->rx_count : 0; n > 0; n--, q = q->next) {
+		if (q->is_resting && q->rest_until_ns <= w->w.now_ns)
+			queue_wake(w, q);
+		else if (q->is_resting && q->rest_until_ns < w->rate_due_ns)
+			w->rate_due_ns = q->rest_until_ns;
+	}
+	return shape_run(w);
 }
 
 /* ---- a turn ---------------------------------------------------------------------------------- */
@@ -180,8 +235,17 @@ struct busy {
 static uint32_t serve(struct path_worker *w, struct rx_queue *q, uint32_t share, struct busy *busy)
 {
 	uint32_t packets = share_visit(q, share);
-	uint32_t got = packets ? visit(w, q, packets) : 0;
+	uint64_t due_ns = 0;
+	uint32_t got;
 
+	if (packets && __atomic_load_n(&q->port->is_rated, __ATOMIC_RELAXED)) {
+		packets = rate_budget(w, q->port, packets, &due_ns);
+		if (!packets) {
+			queue_rest(w, q, due_ns);
+			return 0;
+		}
+	}
+	got = packets ? visit(w, q, packets) : 0;
 	if (packets && !got)
 		return 0;
 	busy->count++;
@@ -243,7 +307,7 @@ static void mark_ready(struct path_worker *w, const struct epoll_event *events, 
 		else if (q->is_polled)
 			queue_kicked(q);
 		else
-			q->is_ready = true;
+			q->is_ready = !q->is_resting;
 	}
 }
 
@@ -263,8 +327,12 @@ static bool arm_all(struct path_worker *w)
 	struct rx_queue *q = w->rx;
 	bool found = false;
 
-	for (uint32_t n = 0; n < w->rx_count; n++, q = q->next)
-		found |= q->is_polled && queue_arm(q);
+	for (uint32_t n = 0; n < w->rx_count; n++, q = q->next) {
+		if (q->is_resting)
+			queue_mute(w, q);
+		else
+			found |= q->is_polled && queue_arm(q);
+	}
 	return found;
 }
 

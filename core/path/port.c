@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "path/control.h"
+#include "path/rate.h"
 #include "path/shed.h"
 
 void conf_number(struct port_conf *conf)
@@ -101,17 +102,24 @@ static void guard(struct path_port *port, const struct port_conf *conf)
 		atomic_fetch_and_explicit(word, ~bit, memory_order_release);
 }
 
+static bool is_rated(const struct port_conf *conf)
+{
+	return (conf->rate_kinds & ~(1u << RATE_TO)) != 0;
+}
+
 int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
 		  struct backend *backend, struct path_port **out, struct xvs_error *err)
 {
 	struct path_port *port = calloc(1, sizeof(*port));
 	struct port_list *list = list_create(conf->sw->ports, port, NULL);
 	struct rx_queue *queues = queues_create(port, backend);
+	struct rate_state *rate = rate_create(port, path->worker_count);
 
-	if (!port || !list || !queues || id == 0 || id >= PORTS_MAX || path->ports[id]) {
+	if (!port || !list || !queues || !rate || id == 0 || id >= PORTS_MAX || path->ports[id]) {
 		free(port);
 		free(list);
 		free(queues);
+		free(rate);
 		free(conf);
 		return error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers",
 				 name);
@@ -122,6 +130,8 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	port->sw = conf->sw;
 	port->backend = backend;
 	port->queues = queues;
+	port->rate = rate;
+	port->is_rated = is_rated(conf);
 	(void)str_copy(port->name, sizeof(port->name), name);
 	conf->port = port;
 	conf->backend = backend;
@@ -162,7 +172,9 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 	conf->backend = port->backend;
 	conf_number(conf);
 	guard(port, conf);
+	rate_change(port->rate, old, conf);
 	rcu_publish(&port->conf, conf);
+	__atomic_store_n(&port->is_rated, is_rated(conf), __ATOMIC_RELAXED);
 	if (everyone)
 		switch_move_epoch(port->sw);
 	else
@@ -210,6 +222,7 @@ static void leave_worker(struct path_worker *w, void *arg)
 
 	poll_remove_port(w, port);
 	later_drop_port(w, port->id);
+	shape_drop_port(w, port->id);
 	flow_each(w->cache, retire_touching, &r);
 	flow_reclaim(w->cache);
 }
@@ -220,6 +233,7 @@ static void removed(struct rcu_node *node)
 
 	free(r->port->conf);
 	free(r->port->queues);
+	free(r->port->rate);
 	free(r->port);
 	r->done(r->arg);
 	free(r);

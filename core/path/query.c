@@ -151,7 +151,8 @@ void path_worker_stats(const struct path *path, uint32_t worker, struct worker_s
 
 uint64_t path_held(const struct path *path)
 {
-	uint64_t held = atomic_load_explicit(&path->fragments_held, memory_order_relaxed);
+	uint64_t held = atomic_load_explicit(&path->fragments_held, memory_order_relaxed) +
+			atomic_load_explicit(&path->shaped, memory_order_relaxed);
 
 	for (uint32_t i = 1; i < INSTANCES_MAX; i++) {
 		if (path->instances[i])

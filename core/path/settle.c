@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "path/control.h"
+#include "path/rate.h"
 
 /* The instance in whose callback some worker has been since before 'cycles'. */
 static struct instance *holder(const struct path *path, uint32_t *worker)
@@ -28,10 +29,15 @@ static struct instance *holder(const struct path *path, uint32_t *worker)
 	return NULL;
 }
 
+enum { WAIT_STEP_MS = 5 };
+
 struct settling {
 	struct rcu_node rcu;
 	struct path *path;
 	struct loop_timer *watch;
+	struct loop_timer *again; /* while packets wait that were let through before the change */
+	uint64_t changes;
+	_Atomic bool is_waited;
 	bool answered;
 	void (*done)(void *arg, int slow, struct instance *who);
 	void *arg;
@@ -47,14 +53,46 @@ static void settle_slow(void *arg)
 	s->done(s->arg, (int)worker, who);
 }
 
-static void settled(struct rcu_node *node)
+static void settle_end(struct settling *s)
 {
-	struct settling *s = (struct settling *)node;
-
 	if (!s->answered)
 		s->done(s->arg, -1, NULL);
 	loop_timer_destroy(s->watch);
+	loop_timer_destroy(s->again);
 	free(s);
+}
+
+static void look_on(struct path_worker *w, void *arg)
+{
+	struct settling *s = arg;
+
+	if (shape_has_older(w, s->changes))
+		atomic_store_explicit(&s->is_waited, true, memory_order_relaxed);
+}
+
+static void looked(void *arg)
+{
+	struct settling *s = arg;
+
+	if (atomic_exchange_explicit(&s->is_waited, false, memory_order_relaxed) && s->again)
+		loop_timer_arm(s->again, (uint64_t)WAIT_STEP_MS * NS_PER_MS);
+	else
+		settle_end(s);
+}
+
+/* Queues to limited ports are short: what is in them leaves soon. */
+static void look(void *arg)
+{
+	struct settling *s = arg;
+
+	if (atomic_load_explicit(&s->path->shaped, memory_order_relaxed) == 0 ||
+	    path_each_worker(s->path, look_on, looked, s) != 0)
+		settle_end(s);
+}
+
+static void settled(struct rcu_node *node)
+{
+	look(node);
 }
 
 void path_settle(struct path *path, void (*done)(void *arg, int slow, struct instance *who),
@@ -67,8 +105,9 @@ void path_settle(struct path *path, void (*done)(void *arg, int slow, struct ins
 		done(arg, -1, NULL);
 		return;
 	}
-	*s = (struct settling){ .path = path, .done = done, .arg = arg };
+	*s = (struct settling){ .path = path, .changes = epoch_changes(), .done = done, .arg = arg };
 	s->watch = loop_timer_create(path->loop, settle_slow, s);
+	s->again = loop_timer_create(path->loop, look, s);
 	if (s->watch)
 		loop_timer_arm(s->watch, NS_PER_S);
 	rcu_defer(&s->rcu, settled);

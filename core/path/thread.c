@@ -39,7 +39,11 @@ static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 	uint64_t now = clock_ns();
 	uint64_t ms = w->deaf_queues ? POLL_PERIOD_MS : SWEEP_PERIOD_MS;
 
-	if (w->later.count || (next_timer != UINT64_MAX && next_timer <= now))
+	if (w->later.count)
+		return 0;
+	if (w->rate_due_ns < next_timer)
+		next_timer = w->rate_due_ns;
+	if (next_timer <= now)
 		return 0;
 	if (next_timer != UINT64_MAX && (next_timer - now) / NS_PER_MS < ms)
 		ms = (next_timer - now + NS_PER_MS - 1) / NS_PER_MS;
@@ -78,6 +82,8 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	*next_timer = timers_run(&w->w.timers, w->w.now_ns);
 	cycles_spent(w, done || w->has_more ? CYCLES_OTHER : CYCLES_IDLE);
 	done += later_run(w);
+	if (w->w.now_ns >= w->rate_due_ns)
+		done += poll_rated(w);
 	done += poll_queues(w);
 	sweep(w);
 	cycles_end(w, done != 0);

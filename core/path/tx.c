@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "path/worker.h"
+#include "path/rate.h"
 #include "xvs/ext/sdk.h"
 
 enum { ETHERNET_BYTES = 14 };
@@ -205,7 +205,7 @@ static void send_one_by_one(struct burst *b)
 	send_some(b, ready, count);
 }
 
-static void send(struct burst *b)
+void burst_send(struct burst *b)
 {
 	bool are_all_live = b->live == UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	struct sum s = sum_of(b->pkts, are_all_live ? b->count : 0);
@@ -214,11 +214,13 @@ static void send(struct burst *b)
 		send_all(b, b->pkts, s);
 	else
 		send_one_by_one(b);
+	b->live = 0;
 }
 
 void burst_tx(struct burst *b)
 {
-	send(b);
-	b->live = 0;
+	if (b->conf->rate_kinds & 1u << RATE_TO)
+		shape_burst(b);
+	burst_send(b);
 	cycles_spent(b->worker, CYCLES_TX);
 }

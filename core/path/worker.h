@@ -67,9 +67,12 @@ struct rx_queue {
 	bool is_polled;         /* looked at in each turn while its worker is awake: see poll.c */
 	bool is_kernel;         /* its packets cost system calls */
 	/* the worker's */
-	bool is_ready;                /* worth a look: polled, or epoll said so */
-	bool is_armed;                /* polled, and its kicks are on */
-	bool is_kicked;               /* armed, and a kick has come */
+	bool is_ready;   /* worth a look: polled, or epoll said so */
+	bool is_armed;   /* polled, and its kicks are on */
+	bool is_kicked;  /* armed, and a kick has come */
+	bool is_resting; /* not looked at before rest_until_ns: rate.c */
+	bool is_muted;   /* resting, and epoll does not know it meanwhile */
+	uint64_t rest_until_ns;
 	uint32_t empties;             /* looked at in vain since it last gave packets */
 	uint32_t cost;                /* of a packet all the way, in cycles: see share.c */
 	int64_t share;                /* cycles that it may still take; negative: took too many */
@@ -129,6 +132,10 @@ struct path_worker {
 	uint32_t turns;
 	uint32_t busy_queues; /* had packets in the last turn */
 	uint32_t cheapest;    /* cycles a packet of the cheapest of those */
+	/* limits: when a queue has rested, or what waits to go to a port may; UINT64_MAX: never */
+	uint64_t rate_due_ns;
+	uint32_t resting_queues;
+	struct rate_purse *waiting; /* a list: shape.c */
 	bool has_more;        /* after a turn: some queue is known or likely to have packets */
 	uint64_t look_due_ns; /* when to ask epoll although there is work */
 	uint64_t memory_ns;   /* when a polled queue last gave packets */
@@ -199,6 +206,7 @@ struct path {
 	uint64_t balanced_cycles;        /* when loads were last measured */
 	uint64_t move_due_ns;            /* the next one, at the earliest */
 	_Atomic uint64_t fragments_held; /* by the tracker, all workers */
+	_Atomic uint64_t shaped; /* packets that wait to go to a limited port, all workers */
 };
 
 static inline struct path *path_of_env(const struct instance_env *env)
@@ -339,6 +347,8 @@ void output_tag(const struct port_conf *conf, struct packet *p);
 
 /* ---- tx.c ---- */
 void burst_tx(struct burst *b);
+/* The same for packets whose port has no limit, or that are within it. */
+void burst_send(struct burst *b);
 
 /* ---- later.c: packets that go on in the next burst ---- */
 /*
@@ -356,7 +366,9 @@ struct way_on {
 };
 /* Takes the packet.  False: the queue is full, it was dropped and counted. */
 bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on);
-uint32_t later_run(struct path_worker *w); /* how many */
+void packet_append(struct packet_queue *q, struct packet *p);
+struct packet *packet_take(struct packet_queue *q); /* it is not empty */
+uint32_t later_run(struct path_worker *w);          /* how many */
 void later_drop_port(struct path_worker *w, uint32_t port);
 
 /* ---- drop.c: every drop is counted ---- */
@@ -440,6 +452,8 @@ void poll_remove(struct path_worker *w, struct rx_queue *q);
 void poll_remove_port(struct path_worker *w, const struct path_port *port);
 /* A visit to each queue that is ready; how many packets came. */
 uint32_t poll_queues(struct path_worker *w);
+/* Limits: queues that have rested are ready again, and what has waited goes; how many packets. */
+uint32_t poll_rated(struct path_worker *w);
 /* After a turn that did 'done' things: is there nothing to stay awake for? */
 bool poll_may_sleep(const struct path_worker *w, uint32_t done);
 /* Asks the kernel what is ready where that is due, without waiting. */

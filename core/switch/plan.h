@@ -84,6 +84,8 @@ int plan_chain(struct plan *p, struct plan_switch *ps);
 int plan_policies(struct plan *p, struct plan_switch *ps);
 /* plan_private.c: private VLANs, by the policies of all ports. */
 int plan_private(struct plan *p, struct plan_switch *ps);
+/* plan_rate.c */
+void plan_rates(struct plan *p, struct plan_switch *ps);
 
 /* plan_mirror.c: mirror sessions, by all ports and groups. */
 void plan_mirrors(struct plan *p, struct plan_switch *ps);

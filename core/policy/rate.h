@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy/rate.h - "xvs.rate/1", per port: limits in both directions, a weight, a reservation. */
+#ifndef XVS_POLICY_RATE_H
+#define XVS_POLICY_RATE_H
+
+#include "xvs/extension.h"
+
+/* 'from' is what the port gives to the switch, 'to' what it gets.  0: no limit. */
+struct policy_rate {
+	uint64_t from_kbps;         /* 1000 bits a second, frames without preamble and checksum */
+	uint64_t from_burst_kbytes; /* 1000 bytes that may pass at once; 0: 10 ms of the rate */
+	uint64_t from_pps;
+	uint64_t from_burst_packets; /* 0: 10 ms of the rate */
+	uint64_t to_kbps;
+	uint64_t to_burst_kbytes;
+	uint64_t to_pps;
+	uint64_t to_burst_packets;
+	uint32_t to_queue_ms; /* 0: what is too much is dropped */
+	uint32_t pad;
+};
+
+extern const struct xvs_feature builtin_rate;
+
+#endif /* XVS_POLICY_RATE_H */
