@@ -98,14 +98,14 @@ static struct packet *queue_take(struct path_worker *w, struct rate_purse *purse
 
 /* ---- a burst ----------------------------------------------------------------------------------- */
 
-/* More than the limit. */
+/* More than the limit.  Copies for a mirror session never wait. */
 static void keep_or_drop(struct burst *b, struct rate_purse *purse, uint32_t i)
 {
 	struct packet *p = b->pkts[i];
 	struct packet *kept;
 
-	if (is_full(b->conf, p->x.len)) {
-		burst_drop(b, i, 0, REASON_RATE);
+	if (b->are_copies || is_full(b->conf, p->x.len)) {
+		burst_drop(b, i, 0, b->are_copies ? REASON_MIRROR : REASON_RATE);
 		return;
 	}
 	kept = has_room(b->worker, p) ? own(p) : NULL;
@@ -166,6 +166,7 @@ static void send_waiting(struct path_worker *w, struct port_conf *conf, struct p
 	b->conf = conf;
 	b->chain = &conf->egress;
 	b->stage = XVS_STAGE_EGRESS;
+	b->are_copies = false;
 	b->count = (uint16_t)count;
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - count);
 	memcpy(b->pkts, pkts, count * sizeof(*pkts));
