@@ -72,6 +72,41 @@ BATCH_INLINE void stage_hash(const struct flow_cache *c, const struct flow_batch
 	s->count = count;
 }
 
+/* By the hashes of packets: where two differ, so do the keys. */
+BATCH_INLINE void stage_tuples(const struct flow_cache *c, const struct flow_batch *b,
+			       struct flow_stages *s, bool has_spots)
+{
+	const struct flow_bucket *table = s->way.table;
+	const uint64_t bucket_mask = c->bucket_mask;
+	struct flow_spot spot = b->spot;
+	uint64_t sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
+	uint32_t last = 0;
+	uint32_t head = XVS_BATCH_MAX; /* none */
+	uint32_t count = 0;
+
+	for (XVS_EACH(i, b->live)) {
+		uint32_t tuple = b->pkts[i]->hash;
+		uint64_t hash;
+
+		if (has_spots && batch_spots_differ(&spot, &b->spots[i])) {
+			spot = b->spots[i];
+			sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
+			head = XVS_BATCH_MAX;
+		}
+		if (tuple == last && head < XVS_BATCH_MAX &&
+		    flow_bits_equal(&b->keys[i], &b->keys[head], s->way.bits))
+			continue;
+		last = tuple;
+		head = (uint32_t)i;
+		hash = flow_tuple_hash(sum, tuple);
+		__builtin_prefetch(&table[hash & bucket_mask]);
+		s->hash[count] = hash;
+		s->heads[count++] = (uint8_t)i;
+	}
+	s->heads[count] = (uint8_t)(XVS_BATCH_MAX - (uint32_t)__builtin_clzll(b->live));
+	s->count = count;
+}
+
 BATCH_INLINE void stage_bucket(const struct flow_cache *c, struct flow_stages *s)
 {
 	const struct flow_bucket *table = s->way.table;
@@ -109,20 +144,21 @@ BATCH_INLINE void batch_fetch_program(const struct flow_entry *e)
 		return;
 	__builtin_prefetch(&e->leg);
 	__builtin_prefetch(&e->out);
-	__builtin_prefetch(&e->mask);
+	if (!e->is_single)
+		__builtin_prefetch(&e->mask);
 }
 
 /*
- * Packets from 'i' to 'end' are not where they were looked for first: perhaps elsewhere, where other
+ * Packets of train k are not where they were looked for first: perhaps elsewhere, where other
  * bits may tell them apart.  How many are live.
  */
 static uint32_t batch_rest(struct flow_cache *c, const struct flow_batch *b,
-			   struct flow_entry **found, uint32_t i, uint32_t end)
+			   const struct flow_stages *s, struct flow_entry **found, uint32_t k)
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
 	uint32_t count = 0;
 
-	for (; i < end; i++) {
+	for (uint32_t i = s->heads[k]; i < s->heads[k + 1]; i++) {
 		struct flow_key key = { .k = b->keys[i] };
 
 		if (!(b->live >> i & 1))
@@ -132,6 +168,8 @@ static uint32_t batch_rest(struct flow_cache *c, const struct flow_batch *b,
 		if (found[i]) {
 			g->uses[found[i]->mask_nr].hits++;
 			batch_fetch_program(found[i]);
+			if (s->way.is_tuple)
+				flow_exact_put(c, found[i], s->hash[k]);
 		}
 		count++;
 	}
@@ -159,7 +197,7 @@ BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batc
 			batch_fetch_program(e);
 			continue;
 		}
-		missed += batch_rest(c, b, found, i, s->heads[k + 1]);
+		missed += batch_rest(c, b, s, found, k);
 		s->entries[k] = NULL;
 	}
 	return missed;
@@ -199,8 +237,12 @@ BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *
 
 	if (!b->live)
 		return;
-	s.way = flow_way_of(c, g);
-	if (b->spots)
+	s.way = flow_way_of(c, g, b->pkts != NULL);
+	if (s.way.is_tuple && b->spots)
+		stage_tuples(c, b, &s, true);
+	else if (s.way.is_tuple)
+		stage_tuples(c, b, &s, false);
+	else if (b->spots)
 		stage_hash(c, b, &s, true);
 	else
 		stage_hash(c, b, &s, false);

@@ -161,6 +161,7 @@ void flow_retire(struct flow_cache *c, struct flow_entry *e)
 {
 	if (e->is_retired)
 		return;
+	e->verified = 0;
 	if (e->mask)
 		index_remove(c, e);
 	e->is_retired = 1;
@@ -270,8 +271,7 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 		c->idle_least_ns = (uint64_t)e->idle_ms * 1000000;
 	index_add(c, e, flow_hash(&e->key, &m->bits.k, m->seed));
 	store(&c->used, c->used + 1);
-	if (g->uses_exact)
-		flow_exact_put(c, g, e, key);
+	flow_exact_note(c, g, e, key);
 	return true;
 }
 

@@ -41,6 +41,7 @@ struct flow_batch {
 	const struct xvs_flow_key *keys; /* aligned to 64 bytes */
 	const struct flow_spot *spots;   /* NULL: all are at 'spot' */
 	struct flow_spot spot;
+	const struct xvs_packet *const *pkts; /* for their hashes; NULL: not known */
 	uint64_t live;
 	uint32_t port;
 	uint32_t place;

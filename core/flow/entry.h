@@ -107,9 +107,11 @@ struct flow_entry {
 	/* line 0, and 16 bytes of line 1: compared at every hit */
 	struct flow_key key; /* masked; 'zero' is 1 while the entry is not in the index */
 	/* line 1: written at each hit */
-	uint64_t verified; /* the state of the world in which it was last found to be true: stale.c */
-	uint64_t packets, bytes;
-	uint64_t last_ns;
+	/* the state of the world in which it was last found to be true: stale.c; 0: never, or it left */
+	uint64_t verified;
+	uint64_t packets;
+	uint64_t last_ns; /* between the two, or gcc adds to both as to a vector, which costs more */
+	uint64_t bytes;
 	uint32_t expires_tick; /* by flow_tick(): to be looked at again from then on */
 	uint16_t tcp_flags;    /* since steps were last accounted */
 	uint8_t mask_nr;

@@ -49,10 +49,8 @@ static struct flow_entry *find_exact(const struct flow_cache *c, const struct fl
 }
 
 /* A free place, one of an entry that has left, or the next in turn. */
-void flow_exact_put(struct flow_cache *c, const struct flow_group *g, const struct flow_entry *e,
-		    const struct flow_key *key)
+void flow_exact_put(struct flow_cache *c, const struct flow_entry *e, uint64_t hash)
 {
-	uint64_t hash = flow_hash(key, &g->bits, 0);
 	struct flow_bucket *b = &c->exact[hash & c->bucket_mask];
 	uint32_t signature = flow_signature(hash);
 	uint32_t at = PLACES;
@@ -67,6 +65,13 @@ void flow_exact_put(struct flow_cache *c, const struct flow_group *g, const stru
 	b->number[at] = (uint32_t)(e - c->entries);
 }
 
+void flow_exact_note(struct flow_cache *c, const struct flow_group *g, const struct flow_entry *e,
+		     const struct flow_key *key)
+{
+	if (g->uses_exact && !g->is_tuple)
+		flow_exact_put(c, e, flow_hash(key, &g->bits, 0));
+}
+
 /* Under each mask of the group, most hits first. */
 static struct flow_entry *find_masked(struct flow_cache *c, struct flow_group *g,
 				      const struct flow_key *key)
@@ -77,8 +82,7 @@ static struct flow_entry *find_masked(struct flow_cache *c, struct flow_group *g
 		g->probes++;
 		if (!e)
 			continue;
-		if (g->uses_exact)
-			flow_exact_put(c, g, e, key);
+		flow_exact_note(c, g, e, key);
 		return e;
 	}
 	g->probes -= g->mask_count; /* either way would have cost them */
@@ -88,7 +92,7 @@ static struct flow_entry *find_masked(struct flow_cache *c, struct flow_group *g
 struct flow_entry *flow_find_rest(struct flow_cache *c, struct flow_group *g,
 				  const struct flow_key *key)
 {
-	struct flow_entry *e = g->uses_exact ? find_exact(c, g, key) : NULL;
+	struct flow_entry *e = g->uses_exact && !g->is_tuple ? find_exact(c, g, key) : NULL;
 
 	if (!e)
 		e = find_masked(c, g, key);

@@ -100,6 +100,17 @@ static inline uint64_t flow_hash_end(uint64_t sum, uint64_t seed)
 	return hash_mix((sum + seed) ^ hash_secret[0], hash_secret[1] | 1);
 }
 
+/* By x.hash, which is keyed and the same for both directions: ports tell those apart. */
+static inline uint64_t flow_tuple_sum(uint32_t port, uint64_t where, uint32_t other)
+{
+	return nh_word(port, 0) + nh_where(where, other);
+}
+
+static inline uint64_t flow_tuple_hash(uint64_t sum, uint32_t tuple)
+{
+	return hash_mix((sum + tuple) ^ hash_secret[2], hash_secret[1] | 1);
+}
+
 static inline uint64_t flow_hash(const struct flow_key *key, const struct xvs_flow_key *bits,
 				 uint64_t seed)
 {

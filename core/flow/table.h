@@ -13,10 +13,12 @@
  *         apart, however many 5-tuples there are.  It leads to an entry, and whether that one
  *         stands for the key is asked of the entry, under its own mask.  So a place may be foreign
  *         or out of date, and nothing has to be removed, ever.
+ * TUPLE   Where the union tells any two conversations apart, so does x.hash, which the parser has
+ *         made already: such a group asks the exact cache by that, and saves hashing the key.
  * INDEX   has each entry, in one of two buckets by its masked key.
  *
- * A group of one mask needs no exact cache: the union is that mask, the index is as fast.  One
- * with several uses the exact cache while it saves more than it costs (flow_group_weigh()).
+ * A group of one mask needs no exact cache but for x.hash: the union is that mask, the index is as
+ * fast.  One with several uses it while it saves more than it costs (flow_group_weigh()).
  */
 #ifndef XVS_FLOW_TABLE_H
 #define XVS_FLOW_TABLE_H
@@ -51,7 +53,7 @@ struct flow_group {
 	uint32_t entries;
 	uint32_t mask_count;
 	uint8_t uses_exact;
-	uint8_t unused;
+	uint8_t is_tuple;
 	uint16_t periods; /* since it was decided anew */
 	uint32_t lookups; /* in this period */
 	uint32_t probes;  /* of the index in this period, beside each look-up's first */
@@ -105,15 +107,20 @@ struct flow_way {
 	const struct xvs_flow_key *bits;
 	uint64_t seed;
 	uint32_t mask_nr; /* that entries found there have; FLOW_NO_MASK: each its own */
+	bool is_tuple;
 };
 
-static inline struct flow_way flow_way_of(const struct flow_cache *c, const struct flow_group *g)
+/* 'has_hashes': those of the packets are known. */
+static inline struct flow_way flow_way_of(const struct flow_cache *c, const struct flow_group *g,
+					  bool has_hashes)
 {
 	const struct flow_mask *m = &c->masks[g->order[0]];
 
-	if (g->uses_exact)
-		return (struct flow_way){ c->exact, &g->bits, 0, FLOW_NO_MASK };
-	return (struct flow_way){ c->index, &m->bits.k, m->seed, g->order[0] };
+	if (g->uses_exact && (has_hashes || !g->is_tuple))
+		return (struct flow_way){ c->exact, &g->bits, 0,
+					  g->mask_count == 1 ? g->order[0] : FLOW_NO_MASK,
+					  g->is_tuple };
+	return (struct flow_way){ c->index, &m->bits.k, m->seed, g->order[0], false };
 }
 
 static inline uint32_t flow_signature(uint64_t hash)
@@ -210,9 +217,11 @@ static inline bool flow_entry_is(const struct flow_cache *c, const struct flow_e
 /* find.c: the index alone, under one mask. */
 struct flow_entry *flow_index_find(const struct flow_cache *c, const struct flow_mask *m,
 				   const struct flow_key *key);
-/* find.c: the exact cache leads from this key to the entry, where the group uses it. */
-void flow_exact_put(struct flow_cache *c, const struct flow_group *g, const struct flow_entry *e,
-		    const struct flow_key *key);
+/* find.c: the exact cache leads from this hash to the entry. */
+void flow_exact_put(struct flow_cache *c, const struct flow_entry *e, uint64_t hash);
+/* find.c: from this key, where the group uses the cache by keys. */
+void flow_exact_note(struct flow_cache *c, const struct flow_group *g, const struct flow_entry *e,
+		     const struct flow_key *key);
 
 /* find.c: wherever the first look did not go. */
 struct flow_entry *flow_find_rest(struct flow_cache *c, struct flow_group *g,

@@ -23,31 +23,26 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 	key->zero = 0;
 }
 
-/* What packets of an entry add to it. */
-struct credit {
-	uint64_t packets;
-	uint64_t bytes;
-	uint16_t tcp_flags;
-};
-
-static inline void credit_add(struct credit *c, const struct packet *p, uint16_t tcp_flags)
+/* What a packet is on the wire beyond what it is here. */
+static __attribute__((noinline, cold)) void entry_credit_more(struct flow_entry *e,
+							      const struct xvs_packet *x)
 {
-	if (__builtin_expect(p->x.gso_type | (p->x.flags & XVS_PKT_VLAN), 0)) {
-		c->packets += xvs_wire_packets(&p->x);
-		c->bytes += xvs_wire_bytes(&p->x);
-	} else {
-		c->packets++;
-		c->bytes += p->x.len;
-	}
-	c->tcp_flags |= tcp_flags;
+	e->packets += xvs_wire_packets(x) - 1;
+	e->bytes += xvs_wire_bytes(x) - x->len;
 }
 
-static inline void entry_credit(struct flow_entry *e, const struct credit *c, uint64_t now_ns)
+static inline bool counts_for_more(const struct packet *p)
 {
-	e->packets += c->packets;
-	e->bytes += c->bytes;
-	e->tcp_flags |= c->tcp_flags;
-	e->last_ns = now_ns;
+	return __builtin_expect((p->x.gso_type | (p->x.flags & XVS_PKT_VLAN)) != 0, 0);
+}
+
+static inline void entry_credit(struct flow_entry *e, const struct packet *p, uint16_t tcp_flags)
+{
+	if (counts_for_more(p))
+		entry_credit_more(e, &p->x);
+	e->packets++;
+	e->bytes += p->x.len;
+	e->tcp_flags |= tcp_flags;
 }
 
 /* Only a guest's own packets cost its budget; judging a stale entry again is not charged. */
@@ -69,10 +64,8 @@ static inline void packet_follow(struct burst *b, uint32_t i, struct flow_entry 
 
 static void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16_t tcp_flags)
 {
-	struct credit c = { 0 };
-
-	credit_add(&c, b->pkts[i], tcp_flags);
-	entry_credit(e, &c, b->worker->w.now_ns);
+	entry_credit(e, b->pkts[i], tcp_flags);
+	e->last_ns = b->worker->w.now_ns;
 	packet_follow(b, i, e);
 	b->plain = (b->plain & ~(UINT64_C(1) << i)) | (uint64_t)e->is_plain << i;
 }
@@ -171,31 +164,13 @@ static void fill_spots(struct burst *b, struct flow_batch *batch)
 }
 
 /* Judged, or found to be true again; an earlier packet of the burst may have seen to it meanwhile. */
-static void packet_miss(struct burst *b, uint32_t i, uint32_t place, const struct flow_batch *batch)
+static __attribute__((noinline)) void packet_miss(struct burst *b, uint32_t i, uint32_t place,
+						  const struct flow_batch *batch)
 {
 	struct flow_key key = { .k = b->worker->keys[i] };
 
 	memcpy(&key.segment, batch->spots ? &batch->spots[i] : &batch->spot, sizeof(batch->spot));
 	(void)packet_find(b, i, place, &key);
-}
-
-/* Packets that follow each other into one entry: they are credited together. */
-struct train {
-	struct flow_entry *entry; /* NULL: none */
-	uint32_t first;
-	struct credit credit;
-};
-
-/* Which packets are not plain, if all up to 'end' were the train's. */
-static inline uint64_t train_end(struct train *t, uint32_t end, uint64_t now_ns)
-{
-	struct flow_entry *e = t->entry;
-
-	if (!e)
-		return 0;
-	entry_credit(e, &t->credit, now_ns);
-	t->entry = NULL;
-	return e->is_plain ? 0 : UINT64_MAX >> (XVS_BATCH_MAX - end) & UINT64_MAX << t->first;
 }
 
 /* All that has come due is that its sender's address is told again. */
@@ -208,6 +183,52 @@ static bool entry_tells_again(struct burst *b, uint32_t i, struct flow_entry *e,
 	return true;
 }
 
+/* Packets that follow each other into the entry of the first of 'rest'; returns which they are. */
+static __attribute__((noinline)) uint64_t use_train(struct burst *b,
+						    const struct xvs_flow_key *keys,
+						    struct flow_entry *const *found, uint64_t rest)
+{
+	struct flow_entry *e = found[__builtin_ctzll(rest)];
+	const uint64_t all = rest;
+	uint64_t packets = 0;
+	uint64_t bytes = 0;
+	uint16_t tcp_flags = 0;
+
+	for (; rest; rest &= rest - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(rest);
+		const struct packet *p = b->pkts[i];
+
+		if (found[i] != e)
+			break;
+		if (counts_for_more(p))
+			entry_credit_more(e, &p->x);
+		packets++;
+		bytes += p->x.len;
+		tcp_flags |= keys[i].tcp_flags;
+		packet_follow(b, i, e);
+	}
+	e->packets += packets;
+	e->bytes += bytes;
+	e->tcp_flags |= tcp_flags;
+	return all ^ rest;
+}
+
+/* The first of 'rest', whose entry is known to be true, and those of its train. */
+static inline uint64_t use_entry(struct burst *b, const struct xvs_flow_key *keys,
+				 struct flow_entry *const *found, uint64_t rest)
+{
+	uint32_t i = (uint32_t)__builtin_ctzll(rest);
+	uint64_t behind = rest & (rest - 1);
+	struct flow_entry *e = found[i];
+
+	e->last_ns = b->worker->w.now_ns;
+	if (behind && found[__builtin_ctzll(behind)] == e)
+		return use_train(b, keys, found, rest);
+	entry_credit(e, b->pkts[i], keys[i].tcp_flags);
+	packet_follow(b, i, e);
+	return rest ^ behind;
+}
+
 /*
  * What was found goes on with its entry, if that is known to be true; the others are judged, in
  * order, and what came before them was credited then.
@@ -215,46 +236,41 @@ static bool entry_tells_again(struct burst *b, uint32_t i, struct flow_entry *e,
 static void use_found(struct burst *b, uint32_t place, const struct flow_batch *batch,
 		      struct flow_entry *const *found)
 {
-	const struct xvs_flow_key *keys = batch->keys;
-	const uint64_t now_ns = b->worker->w.now_ns;
 	const uint64_t world = burst_world(b);
-	const uint32_t tick = flow_tick(now_ns);
-	const uint64_t live = batch->live;
-	const uint32_t count = b->count;
-	struct train t = { .entry = NULL };
-	uint64_t others = 0; /* not plain, or it is said elsewhere */
+	const uint32_t tick = flow_tick(b->worker->w.now_ns);
+	uint64_t rest = batch->live;
+	uint64_t plain = 0; /* packet_miss() says it itself */
 
-	b->plain &= ~live;
-	for (uint32_t i = 0; i < count; i++) {
+	b->plain &= ~rest;
+	while (rest) {
+		uint32_t i = (uint32_t)__builtin_ctzll(rest);
 		struct flow_entry *e = found[i];
+		uint64_t who;
 
-		if (!(live >> i & 1))
+		if (__builtin_expect(!e || !(entry_is_verified(e, world, tick) ||
+					     entry_tells_again(b, i, e, world)),
+				     0)) {
+			packet_miss(b, i, place, batch);
+			rest &= rest - 1;
 			continue;
-		if (!e || e != t.entry) {
-			others |= train_end(&t, i, now_ns);
-			if (__builtin_expect(!e || !(entry_is_verified(e, world, tick) ||
-						     entry_tells_again(b, i, e, world)),
-					     0)) {
-				packet_miss(b, i, place, batch);
-				others |= UINT64_C(1) << i;
-				continue;
-			}
-			t = (struct train){ .entry = e, .first = i };
 		}
-		credit_add(&t.credit, b->pkts[i], keys[i].tcp_flags);
-		packet_follow(b, i, e);
+		who = use_entry(b, batch->keys, found, rest);
+		plain |= e->is_plain ? who : 0;
+		rest ^= who;
 	}
-	others |= train_end(&t, count, now_ns);
-	b->plain |= live & ~others;
+	b->plain |= plain;
 }
 
 void burst_lookup(struct burst *b, uint32_t place)
 {
 	struct path_worker *w = b->worker;
 	struct flow_entry *found[XVS_BATCH_MAX];
-	struct flow_batch batch = { .keys = w->keys,
-				    .port = b->conf->port->id,
-				    .place = flow_place(b->stage, place) };
+	struct flow_batch batch = {
+		.keys = w->keys,
+		.port = b->conf->port->id,
+		.place = flow_place(b->stage, place),
+		.pkts = (const struct xvs_packet *const *)(const void *)b->pkts
+	};
 
 	drop_bad(b, fill_keys(b));
 	fill_spots(b, &batch);

@@ -294,7 +294,7 @@ static inline uint64_t burst_world(const struct burst *b)
 
 static inline bool entry_is_verified(const struct flow_entry *e, uint64_t world, uint32_t tick)
 {
-	return e->verified == world && (int32_t)(tick - e->expires_tick) < 0 && !e->is_retired;
+	return e->verified == world && (int32_t)(tick - e->expires_tick) < 0;
 }
 /*
  * An entry of a port that learns: so long after it was judged, or last told of its sender, a packet

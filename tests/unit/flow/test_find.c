@@ -80,6 +80,8 @@ static struct flow_entry *insert(const struct flow_key *key, const struct flow_k
 struct keys {
 	struct xvs_flow_key keys[XVS_BATCH_MAX] __attribute__((aligned(64)));
 	struct flow_spot spots[XVS_BATCH_MAX];
+	bool has_hashes;
+	struct xvs_packet facts[XVS_BATCH_MAX];
 };
 
 static void put(struct keys *k, uint32_t i, const struct flow_key *key)
@@ -99,12 +101,18 @@ static uint64_t exact_hits(void)
 /* 'live' of them; each must be what flow_find() says.  How many were found at the first look. */
 static uint64_t look(flow_batch_fn fn, const struct keys *k, uint64_t live)
 {
-	struct flow_batch b = {
-		.keys = k->keys, .spots = k->spots, .live = live, .port = PORT, .place = PLACE
-	};
+	const struct xvs_packet *pkts[XVS_BATCH_MAX];
+	struct flow_batch b = { .keys = k->keys,
+				.spots = k->spots,
+				.pkts = k->has_hashes ? pkts : NULL,
+				.live = live,
+				.port = PORT,
+				.place = PLACE };
 	struct flow_entry *found[XVS_BATCH_MAX];
 	uint64_t before = exact_hits();
 
+	for (uint32_t i = 0; i < XVS_BATCH_MAX; i++)
+		pkts[i] = &k->facts[i];
 	fn(cache, &b, found);
 	before = exact_hits() - before;
 	for (XVS_EACH(i, live)) {
@@ -157,7 +165,7 @@ static void the_hash_is_that_of_the_masked_key(void **state)
 /* Established flows of one mask are found where they are first looked for, by any means. */
 static void look_at_all(flow_batch_fn fn, uint32_t flows, uint32_t hosts)
 {
-	struct keys k;
+	struct keys k = { .has_hashes = false };
 
 	for (uint32_t n = 0; n < flows; n += XVS_BATCH_MAX) {
 		uint64_t live = test_random(&seed) | 1;
@@ -211,7 +219,7 @@ static void what_no_mask_looks_at_tells_no_flows_apart(void **state)
 static void strangers_are_not_found(void **state)
 {
 	struct flow_key key, mask;
-	struct keys k;
+	struct keys k = { .has_hashes = false };
 
 	(void)state;
 	mask_tuple(&mask);
@@ -238,7 +246,7 @@ static void strangers_are_not_found(void **state)
 /* Of two masks, whichever has the flow. */
 static void look_at_mixed(flow_batch_fn fn)
 {
-	struct keys k;
+	struct keys k = { .has_hashes = false };
 	struct flow_key key;
 
 	for (uint32_t round = 0; round < 200; round++) {
@@ -275,7 +283,7 @@ static void two_masks_share_a_port(void **state)
 static void look_at_trains(flow_batch_fn fn)
 {
 	struct flow_key key;
-	struct keys k;
+	struct keys k = { .has_hashes = false };
 	uint32_t n = 0;
 
 	for (uint32_t round = 0; round < 500; round++) {
@@ -326,7 +334,7 @@ static void each_packet_of_a_train_gets_its_own_entry(void **state)
 static void all_packets_of_a_train_count(void **state)
 {
 	struct flow_key key, mask;
-	struct keys k;
+	struct keys k = { .has_hashes = false };
 
 	(void)state;
 	mask_macs(&mask);
@@ -349,7 +357,7 @@ static void an_exact_cache_that_never_hits_is_given_up(void **state)
 {
 	struct flow_group *g = flow_group_of(cache, PORT, PLACE);
 	struct flow_key key, macs, tuple;
-	struct keys k;
+	struct keys k = { .has_hashes = false };
 	uint32_t n = 1;
 	uint64_t hits = 0;
 
@@ -374,6 +382,147 @@ static void an_exact_cache_that_never_hits_is_given_up(void **state)
 	assert_int_equal(hits, XVS_BATCH_MAX);
 }
 
+/* ---- by the hashes of packets ---------------------------------------------------------------- */
+
+static void mask_whole(struct flow_key *mask)
+{
+	mask_tuple(mask);
+	memset(mask->k.ip_dst, 0xff, 16);
+	mask->k.ip_proto = UINT8_MAX;
+	mask->k.l4_dst = UINT16_MAX;
+}
+
+static void insert_whole(uint32_t flows)
+{
+	struct flow_key key, mask;
+
+	mask_whole(&mask);
+	for (uint32_t n = 0; n < flows; n++) {
+		make_key(&key, n, 64);
+		(void)insert(&key, &mask);
+	}
+}
+
+/* As the parser would give it: the same for what differs in no address and no port. */
+static void put_hashed(struct keys *k, uint32_t i, const struct flow_key *key)
+{
+	put(k, i, key);
+	k->facts[i].hash = (uint32_t)hash_bytes(key->k.ip_src, 38, key->k.l4_dst);
+}
+
+/* One bit less, and two conversations may be one flow. */
+static void conversations_are_told_apart_by_all_five_fields(void **state)
+{
+	struct flow_group *g = flow_group_of(cache, PORT, PLACE);
+	struct flow_key mask;
+
+	(void)state;
+	mask_whole(&mask);
+	/* behind the port, which is exact in every mask */
+	for (uint32_t bit = sizeof(mask.k.port) * 8; bit < sizeof(mask.k) * 8; bit++) {
+		struct flow_key narrow = mask;
+		struct flow_key key;
+		uint32_t byte = bit / 8;
+		bool is_field = (byte >= 20 && byte <= 52) || (byte >= 56 && byte < 60);
+
+		((uint8_t *)&narrow.k)[byte] &= (uint8_t) ~(1u << bit % 8);
+		make_key(&key, 1, 64);
+		insert(&key, &narrow);
+		assert_int_equal(g->is_tuple, !is_field);
+		flow_retire(cache, flow_find(cache, &key));
+		flow_reclaim(cache);
+	}
+}
+
+/* The second packet of a flow leads there, those behind it are found where they are first looked for. */
+static void look_by_hashes(flow_batch_fn fn)
+{
+	struct keys k = { .has_hashes = true };
+	struct flow_key key;
+	uint64_t hits = 0;
+
+	for (uint32_t round = 0; round < 3; round++) {
+		hits = 0;
+		for (uint32_t n = 0; n < 1024; n += XVS_BATCH_MAX) {
+			for (uint32_t i = 0; i < XVS_BATCH_MAX; i++) {
+				make_key(&key, n + i, 64);
+				put_hashed(&k, i, &key);
+			}
+			hits += look(fn, &k, UINT64_MAX);
+		}
+	}
+	assert_true(hits > 1000);
+}
+
+static void conversations_are_found_by_the_hashes_of_packets(void **state)
+{
+	(void)state;
+	insert_whole(1024);
+	assert_true(flow_group_of(cache, PORT, PLACE)->is_tuple);
+	look_by_hashes(flow_batch_plain);
+	if (flow_has_avx512())
+		look_by_hashes(flow_batch_avx512);
+	look_by_hashes(flow_find_batch);
+}
+
+/*
+ * Whatever a hash says, and whatever it is equal to, the key decides: hashes of few values,
+ * strangers, packets in trains, other segments, entries that leave.
+ */
+static void look_by_poor_hashes(flow_batch_fn fn)
+{
+	struct keys k = { .has_hashes = true };
+	struct flow_key key;
+	uint32_t n = 0;
+
+	for (uint32_t round = 0; round < 500; round++) {
+		for (uint32_t i = 0; i < XVS_BATCH_MAX; i++) {
+			if (test_random(&seed) % 3 == 0)
+				n = (uint32_t)test_random(&seed) % 1500;
+			make_key(&key, n, 64);
+			key.segment += test_random(&seed) % 8 == 0;
+			key.other = test_random(&seed) % 8 ? 0 : 5;
+			put_hashed(&k, i, &key);
+			k.facts[i].hash %= round % 2 ? 16 : UINT32_MAX;
+		}
+		(void)look(fn, &k, round % 3 ? UINT64_MAX : test_random(&seed) | 2);
+		make_key(&key, (uint32_t)test_random(&seed) % 1000, 64);
+		if (flow_find(cache, &key))
+			flow_retire(cache, flow_find(cache, &key));
+	}
+	flow_reclaim(cache);
+}
+
+static void hashes_that_are_equal_make_no_keys_equal(void **state)
+{
+	(void)state;
+	insert_whole(1000);
+	look_by_poor_hashes(flow_batch_plain);
+	if (flow_has_avx512())
+		look_by_poor_hashes(flow_batch_avx512);
+}
+
+/* Somebody who could make all hashes equal would gain no more than the way without them. */
+static void hashes_that_tell_nothing_are_given_up(void **state)
+{
+	struct flow_group *g = flow_group_of(cache, PORT, PLACE);
+	struct keys k = { .has_hashes = true };
+	struct flow_key key;
+	uint64_t hits = 0;
+
+	(void)state;
+	insert_whole(1024);
+	for (uint32_t batch = 0; batch < 3 * GROUP_PERIOD / XVS_BATCH_MAX; batch++) {
+		for (uint32_t i = 0; i < XVS_BATCH_MAX; i++) {
+			make_key(&key, (batch * XVS_BATCH_MAX + i) % 1024, 64);
+			put(&k, i, &key);
+		}
+		hits = look(flow_find_batch, &k, UINT64_MAX);
+	}
+	assert_false(g->uses_exact);
+	assert_true(hits > XVS_BATCH_MAX / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +536,10 @@ int main(void)
 		TEST(each_packet_of_a_train_gets_its_own_entry),
 		TEST(all_packets_of_a_train_count),
 		TEST(an_exact_cache_that_never_hits_is_given_up),
+		TEST(conversations_are_told_apart_by_all_five_fields),
+		TEST(conversations_are_found_by_the_hashes_of_packets),
+		TEST(hashes_that_are_equal_make_no_keys_equal),
+		TEST(hashes_that_tell_nothing_are_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
