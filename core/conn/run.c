@@ -27,6 +27,8 @@ enum {
 	RUN_FLAGS = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK,
 };
 
+#define RUN_INLINE static inline __attribute__((always_inline))
+
 static inline uint32_t get(_Atomic uint32_t *word)
 {
 	return atomic_load_explicit(word, memory_order_relaxed);
@@ -37,36 +39,30 @@ void conn_run_begin(struct conn_table *t, struct conn_run *r)
 	r->first = (char *)t->objects;
 }
 
-/* Where the datagram ends; 0: its length says nothing, or more than is there. */
-static inline uint32_t run_end(const struct xvs_packet *x)
+/* How much data, if the datagram is as long as it says; else a very large number. */
+static inline uint32_t run_data(const struct xvs_packet *x, uint32_t header)
 {
 	const uint8_t *l3 = x->data + x->l3_off;
-	uint32_t end;
 
 	if (x->flags & XVS_PKT_IPV4)
-		end = x->l3_off + (uint32_t)get_be16(l3 + 2);
-	else
-		end = x->l3_off + (uint32_t)get_be16(l3 + 4) + IPV6_BYTES;
-	return end <= x->len ? end : 0;
+		return x->l3_off + (uint32_t)get_be16(l3 + 2) - header;
+	return x->l3_off + (uint32_t)get_be16(l3 + 4) + IPV6_BYTES - header;
 }
 
-/* False: no plain segment; tcp_read() says what it is. */
-static inline bool run_read(const struct xvs_packet *x, struct run_segment *seg)
+/*
+ * False: no plain segment; tcp_read() says what it is.  That the header is whole, with its options
+ * and within the datagram, the parser has said by XVS_PKT_L4.
+ */
+RUN_INLINE bool run_read(const struct xvs_packet *x, struct run_segment *seg)
 {
-	uint32_t header = x->l4_off;
-	const uint8_t *l4 = x->data + header;
-	uint32_t word, end;
+	const uint8_t *l4 = x->data + x->l4_off;
+	uint32_t word = get_be32(l4 + 12); /* header length, flags, window */
+	uint32_t header = x->l4_off + (word >> 28 << 2);
+	uint32_t data = run_data(x, header);
 
-	if (x->linear < header + TCP_BYTES)
+	if ((word >> 16 & RUN_FLAGS) != TCP_ACK || data > x->len - header)
 		return false;
-	word = get_be32(l4 + 12); /* header length, flags, window */
-	if ((word >> 16 & RUN_FLAGS) != TCP_ACK || word >> 28 < TCP_BYTES / 4)
-		return false;
-	header += word >> 28 << 2;
-	end = run_end(x);
-	if (header > x->linear || header > end)
-		return false;
-	seg->end = get_be32(l4 + 4) + (end - header);
+	seg->end = get_be32(l4 + 4) + data;
 	seg->ack = get_be32(l4 + 8);
 	seg->window = word & 0xffff;
 	return true;
@@ -78,14 +74,16 @@ static inline void run_raise(_Atomic uint32_t *word, uint32_t value)
 		atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-/* As tcp_check() and tcp_grow() with both halves complete; false: not in the window, nothing was written. */
-static inline bool run_window(struct half *s, struct half *r, uint32_t s_flags, uint32_t r_flags,
-			      const struct run_segment *seg)
+/*
+ * As tcp_check() and tcp_grow() with both halves complete; false: not in the window, nothing was
+ * written.  'ahead': so much more than was seen may r have sent.
+ */
+RUN_INLINE bool run_window(struct half *s, struct half *r, const struct run_segment *seg,
+			   uint32_t shift, uint32_t ahead)
 {
-	uint32_t window = seg->window << tcp_scale(s_flags, r_flags);
+	uint32_t window = seg->window << shift;
 	uint32_t r_end = get(&r->end);
 	uint32_t back = get(&s->window);
-	uint32_t ahead = r_flags & HALF_SYN ? 0 : back;
 	uint32_t past = back < TCP_WINDOW_FLOOR ? TCP_WINDOW_FLOOR : back;
 	uint32_t wrong;
 
@@ -104,9 +102,9 @@ static inline bool run_window(struct half *s, struct half *r, uint32_t s_flags, 
 	return true;
 }
 
-/* By itself: within the loop, values of both would not fit into registers. */
-static __attribute__((noinline)) bool run_tcp(struct half *s, struct half *r,
-					      const struct xvs_packet *x)
+/* A conversation that was met in its middle, or whose ends have not said all yet. */
+static __attribute__((noinline)) bool run_tcp_odd(struct half *s, struct half *r,
+						  const struct xvs_packet *x)
 {
 	/* who sees the flags sees the numbers, as in tcp_check() */
 	uint32_t s_flags = atomic_load_explicit(&s->flags, memory_order_acquire);
@@ -114,7 +112,20 @@ static __attribute__((noinline)) bool run_tcp(struct half *s, struct half *r,
 	struct run_segment seg;
 
 	return (s_flags & r_flags & FLAGS_ESTABLISHED) == FLAGS_ESTABLISHED && run_read(x, &seg) &&
-	       run_window(s, r, s_flags, r_flags, &seg);
+	       run_window(s, r, &seg, tcp_scale(s_flags, r_flags),
+			  r_flags & HALF_SYN ? 0 : get(&s->window));
+}
+
+/* By itself: within the loop, values of both would not fit into registers. */
+static __attribute__((noinline)) bool run_tcp(struct half *s, struct half *r,
+					      const struct xvs_packet *x)
+{
+	uint32_t flags = atomic_load_explicit(&s->flags, memory_order_acquire);
+	struct run_segment seg;
+
+	if (__builtin_expect(!(flags & HALF_AGREED), 0))
+		return run_tcp_odd(s, r, x);
+	return run_read(x, &seg) && run_window(s, r, &seg, flags >> HALF_SHIFT_AT, 0);
 }
 
 static inline void run_count(struct half *h, uint32_t bytes, uint32_t now)
@@ -132,13 +143,14 @@ static inline bool run_one(struct conn *c, uint32_t generation, const struct xvs
 			   const struct run_world *world)
 {
 	/* of a live one, all but the lowest bit is the same, and that is the direction */
-	uint32_t direction =
-		atomic_load_explicit(&c->generation, memory_order_acquire) ^ generation;
+	uint32_t direction = generation & 1;
+	bool is_live = atomic_load_explicit(&c->generation, memory_order_acquire) ==
+		       generation - direction;
 	/* all of the word: nobody has the bit, and nobody flushed it */
 	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
-	struct half *h = &c->halves[direction & 1];
+	struct half *h = &c->halves[direction];
 
-	if (direction > 1 || get(&c->epoch) != world->epoch || get(&h->owner) != world->owner ||
+	if (!is_live || get(&c->epoch) != world->epoch || get(&h->owner) != world->owner ||
 	    (x->flags & (XVS_PKT_L4 | XVS_PKT_DRY)) != XVS_PKT_L4)
 		return false;
 	if (c->key.proto == PROTO_TCP) {
@@ -157,12 +169,13 @@ uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct con
 		  uint64_t mask)
 {
 	struct run_world world = { .owner = w->nr + 1, .seen = stamp_of(w->now_ns) };
+	struct packet *const *pkts = r->pkts;
 
 	world.epoch = atomic_load_explicit(&t->ports[r->port].epoch, memory_order_acquire);
 	for (; mask; mask &= mask - 1) {
-		uint32_t i = (uint32_t)__builtin_ctzll(mask);
+		uint64_t i = (uint64_t)__builtin_ctzll(mask);
 
-		if (!run_one(r->conns[i], r->generations[i], &r->pkts[i]->x, &world))
+		if (!run_one(r->conns[i], r->generations[i], &pkts[i]->x, &world))
 			break;
 	}
 	return mask;

@@ -51,6 +51,9 @@ enum {
 	HALF_SYN = 1 << 9,    /* its SYN was seen: scale and 'first' are known */
 	HALF_SCALE = 1 << 10, /* with a window scale option */
 	HALF_EDGE = 1 << 11,  /* 'edge' and 'ack' are valid */
+	/* all this is true of both halves, and will be: the rest is by how much windows are shifted */
+	HALF_AGREED = 1 << 12,
+	HALF_SHIFT_AT = 16,
 };
 
 /* conn.tcp_bits, under the connection's bit; shifted left by the direction. */

@@ -197,6 +197,23 @@ void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg)
 	tcp_grow(c, direction, seg, true);
 }
 
+void tcp_agree(struct conn *c)
+{
+	enum { ALL = HALF_SEATED | HALF_SYN | HALF_EDGE };
+	uint32_t flags[2] = { get(&c->halves[0].flags), get(&c->halves[1].flags) };
+
+	if ((flags[0] & flags[1] & ALL) != ALL || flags[0] & HALF_AGREED)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t shift = tcp_scale(flags[i], flags[!i]);
+
+		/* who sees this sees the numbers of both */
+		atomic_store_explicit(&c->halves[i].flags,
+				      flags[i] | HALF_AGREED | shift << HALF_SHIFT_AT,
+				      memory_order_release);
+	}
+}
+
 void tcp_extend(struct half *h, uint32_t end)
 {
 	raise_to(&h->end, end, false);

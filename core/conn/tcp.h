@@ -68,6 +68,9 @@ void tcp_grow(struct conn *c, unsigned direction, const struct tcp_segment *seg,
 /* [worker] Under the bit: the numbers of this direction begin here. */
 void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg);
 
+/* [worker] Under the bit: both SYN were acknowledged.  Notes what will not change any more. */
+void tcp_agree(struct conn *c);
+
 /* [worker] Data up to 'end' was sent after all (later fragments of a segment). */
 void tcp_extend(struct half *h, uint32_t end);
 

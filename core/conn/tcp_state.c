@@ -39,8 +39,10 @@ static bool acks_syn(struct half *r, const struct tcp_segment *seg)
 static void note_syn_ack(struct conn *c, unsigned direction, struct tcp_step *out)
 {
 	c->tcp_bits |= (uint8_t)(TCP_SYN_ACKED << !direction);
-	if ((c->tcp_bits & (TCP_SYN_ACKED * 3)) == TCP_SYN_ACKED * 3)
-		out->state = STATE_ESTABLISHED;
+	if ((c->tcp_bits & (TCP_SYN_ACKED * 3)) != TCP_SYN_ACKED * 3)
+		return;
+	out->state = STATE_ESTABLISHED;
+	tcp_agree(c);
 }
 
 static void refuse(struct tcp_step *out, uint16_t reason)

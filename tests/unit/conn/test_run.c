@@ -100,6 +100,43 @@ static void stops_at_each_limit_of_the_window(void **state)
 	}
 }
 
+/* The window of a segment in a run: as much as both said in their SYN that it is worth. */
+static void shifts_windows_as_both_agreed(void **state)
+{
+	struct world *s = *state;
+	struct volley v = { .count = 0 };
+
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 1000, 0, 1000, 0, 1 + 3)), CONN_PASS);
+	assert_int_equal(tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1001, 1000, 0, 1 + 2)),
+			 CONN_PASS);
+	assert_int_equal(tcp(s, guest, server, SEG(F_ACK, 1001, 5001, 100)), CONN_PASS);
+	load(s, &v, guest, SEG(F_ACK, 1001, 5001, 1000));
+	assert_int_equal(fire(s, &v), 0);
+	/* 8000 are the server's to fill, and a probe of one */
+	assert_int_equal(tcp(s, server, guest, SEG(F_ACK, 5001 + 7000, 1001, 100, 1002)),
+			 CONN_DROP);
+	assert_int_equal(tcp(s, server, guest, SEG(F_ACK, 5001 + 7000, 1001, 100, 1001)),
+			 CONN_PASS);
+}
+
+static void lets_in_what_was_met_in_its_middle(void **state)
+{
+	static const struct conn_limits limits = { .connections = 64, .midstream_ms = 60000 };
+	struct volley v = { .count = 0 };
+	struct world s;
+
+	(void)state;
+	world_open(&s, &limits);
+	assert_int_equal(tcp(&s, server, guest, SEG(F_ACK, 5000, 1000, 100, 500)), CONN_PASS);
+	assert_int_equal(tcp(&s, guest, server, SEG(F_ACK, 1000, 5500, 100, 900)), CONN_PASS);
+	load(&s, &v, guest, SEG(F_ACK, 1900, 5500, 100));
+	/* more of the server's may have come than was seen, but not that much */
+	load(&s, &v, guest, SEG(F_ACK, 1900, 5500 + 90000, 100));
+	load(&s, &v, guest, SEG(F_ACK, 1900, 5500 + 0x40000000, 100));
+	assert_int_equal(fire(&s, &v), 4);
+	world_close(&s);
+}
+
 static void leaves_to_others_what_is_not_its_own(void **state)
 {
 	struct world *s = *state;
@@ -142,6 +179,8 @@ int main(void)
 		WORLD_TEST(lets_plain_segments_in),
 		WORLD_TEST(stops_at_what_says_more),
 		WORLD_TEST(stops_at_each_limit_of_the_window),
+		WORLD_TEST(shifts_windows_as_both_agreed),
+		cmocka_unit_test(lets_in_what_was_met_in_its_middle),
 		WORLD_TEST(leaves_to_others_what_is_not_its_own),
 		WORLD_TEST(a_datagram_needs_no_answer),
 	};
