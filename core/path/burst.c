@@ -111,6 +111,8 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, b->pkts, b->count);
 	burst_admit(b, flags);
+	if (conf->marks)
+		burst_mark(b);
 	cycles_spent(w, CYCLES_PARSE);
 	burst_run(b);
 	if (ops->rx_done)

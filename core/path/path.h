@@ -117,6 +117,8 @@ struct rate {
 	uint64_t depth_ns[RATE_UNITS];   /* at least a millisecond */
 };
 
+enum { MARK_PRIORITY = 1, MARK_DSCP = 2 };
+
 struct port_conf {
 	struct rcu_node rcu;
 	struct path_port *port; /* these two set by path_port_add() and path_port_publish() */
@@ -124,6 +126,9 @@ struct port_conf {
 	struct path_switch *sw;
 	struct backend *backend;
 	enum path_role role;
+	uint8_t marks; /* MARK_PRIORITY, MARK_DSCP: what its packets get whatever they had */
+	uint8_t priority;
+	uint8_t dscp;
 	uint32_t rate_kinds; /* bits of those in 'rates' that say something */
 	bool is_open;        /* born false: all policies in force, required instances there */
 	bool is_blocked;     /* by the operator */

@@ -258,6 +258,9 @@ void burst_admit(struct burst *b, uint32_t flags);
 bool admit_tag(const struct port_conf *conf, struct packet *p);
 bool segment_is_carried(const struct port_conf *conf, uint32_t segment);
 
+/* ---- mark.c: priorities of ports that are not trusted ---- */
+void burst_mark(struct burst *b);
+
 /*
  * In a place, and so in the key: a packet that goes on from here has been through the connections
  * of this place already (a fragment that waited).

@@ -5,6 +5,7 @@
 #include "policy/builtin.h"
 
 #include "policy/mirror.h"
+#include "policy/qos.h"
 #include "policy/rate.h"
 
 enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256, MTU_MAX = 65535 };
@@ -226,6 +227,7 @@ const struct xvs_feature builtin_connections = {
 };
 
 const struct xvs_feature *const builtin_features[] = {
-	&builtin_vlan,        &builtin_port,   &builtin_learning, &builtin_new_flows,
-	&builtin_connections, &builtin_mirror, &builtin_rate,     NULL,
+	&builtin_vlan,      &builtin_port,        &builtin_learning,
+	&builtin_new_flows, &builtin_connections, &builtin_mirror,
+	&builtin_rate,      &builtin_qos,         NULL,
 };

@@ -191,6 +191,7 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	compile_segment(p, conf);
 	compile_limits(p, conf);
 	compile_rate(p, conf);
+	compile_qos(p, conf);
 	compile_chains(p, conf);
 	find_reasons(p, conf, reasons);
 	conf->is_open = reasons->count == 0 && !conf->is_blocked;

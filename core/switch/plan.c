@@ -269,6 +269,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 		return -ENOMEM;
 	plan_mirrors(p, ps);
 	plan_rates(p, ps);
+	plan_qos(p, ps);
 	pair_ports(p, ps);
 	for (size_t i = 0; i < ps->port_count; i++)
 		check_address(p, ps, i);

@@ -86,6 +86,8 @@ int plan_policies(struct plan *p, struct plan_switch *ps);
 int plan_private(struct plan *p, struct plan_switch *ps);
 /* plan_rate.c */
 void plan_rates(struct plan *p, struct plan_switch *ps);
+/* qos.c */
+void plan_qos(struct plan *p, struct plan_switch *ps);
 
 /* plan_mirror.c: mirror sessions, by all ports and groups. */
 void plan_mirrors(struct plan *p, struct plan_switch *ps);

@@ -237,6 +237,7 @@ void port_tell_down(struct port *p, struct attachment *a);
 /* Fills a zeroed 'conf' from the state of the port; without reasons it is open. */
 void port_compile(const struct port *p, struct port_conf *conf, struct reasons *reasons);
 void compile_rate(const struct port *p, struct port_conf *conf);
+void compile_qos(const struct port *p, struct port_conf *conf);
 /* Fills a zeroed 'conf' for packets that enter nowhere in particular. */
 void vswitch_compile_nowhere(const struct vswitch *sw, struct port_conf *conf);
 void reasons_add(struct reasons *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
