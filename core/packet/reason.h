@@ -51,7 +51,9 @@
 	X(REASON_MIRROR_PORT, "mirror-port", \
 	  "the port gets the copies of a mirror session, and takes part in nothing else") \
 	X(REASON_RATE, "rate", \
-	  "more than the exit port's limit, and its queue is full or it has none")
+	  "more than the exit port's limit, and its queue is full or it has none") \
+	X(REASON_MAC_LIMIT, "mac-limit", \
+	  "the port has sent from as many addresses as xvs.learning/1 lets it")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

@@ -46,6 +46,11 @@ static void add_port(struct targets *t, const struct port_conf *in, struct path_
 		t->confs[t->count++] = conf;
 }
 
+static bool gets_unknown(const struct port_conf *conf)
+{
+	return (conf->role == ROLE_UPLINK || conf->learns) && !conf->spares_unknown;
+}
+
 /* Every port of the segment, or for unknown unicast only uplinks and ports that learn. */
 static void add_segment(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
 			uint32_t segment, bool unknown_unicast)
@@ -57,7 +62,7 @@ static void add_segment(struct targets *t, const struct path_switch *sw, const s
 
 		if (refuse(in, conf, segment) != REASON_NONE)
 			continue;
-		if (unknown_unicast && conf->role != ROLE_UPLINK && !conf->learns)
+		if (unknown_unicast && !gets_unknown(conf))
 			continue;
 		t->confs[t->count++] = conf;
 	}
@@ -112,7 +117,79 @@ static void learn_arrived(struct letter *letter)
 
 	if (port && rcu_read(&port->conf)->learns)
 		path_learn(port, l->segment, l->mac);
+	/* it has been learned and is counted as such, or it is not to be */
+	if (port && l->is_counted)
+		atomic_fetch_sub_explicit(&port->sources, 1, memory_order_relaxed);
 	__atomic_store_n(&l->in_use, false, __ATOMIC_RELEASE);
+}
+
+bool forward_knows(const struct port_conf *conf, uint32_t segment, const uint8_t mac[6])
+{
+	bool is_static = false;
+	const struct path_port *owner = l2_owner(&conf->sw->l2, segment, mac, &is_static);
+
+	return is_multicast(mac) || (owner && (owner == conf->port || is_static));
+}
+
+bool forward_is_over_limit(const struct port_conf *conf, uint32_t segment, const uint8_t mac[6])
+{
+	uint32_t count = atomic_load_explicit(&conf->port->sources, memory_order_relaxed);
+
+	return count >= conf->learn_limit && !forward_knows(conf, segment, mac);
+}
+
+/* Is this address on its way to the control thread already? */
+static bool is_under_way(const struct path_worker *w, uint32_t port, uint32_t segment,
+			 const uint8_t mac[6])
+{
+	for (uint32_t i = 0; i < LEARN_MAX; i++) {
+		const struct learn_letter *l = &w->learn[i];
+
+		if (__atomic_load_n(&l->in_use, __ATOMIC_ACQUIRE) && l->port_id == port &&
+		    l->segment == segment && memcmp(l->mac, mac, 6) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A place among the port's sources, which are 'limit' at most. */
+static bool take_place(struct path_port *port, uint32_t limit)
+{
+	if (atomic_fetch_add_explicit(&port->sources, 1, memory_order_relaxed) < limit)
+		return true;
+	atomic_fetch_sub_explicit(&port->sources, 1, memory_order_relaxed);
+	return false;
+}
+
+static void post(struct burst *b, uint32_t i, struct learn_letter *l, bool is_counted)
+{
+	struct path_worker *w = b->worker;
+	const struct packet *p = b->pkts[i];
+
+	w->learn_next = (w->learn_next + 1) % LEARN_MAX;
+	l->worker = w;
+	l->port_id = b->conf->port->id;
+	l->segment = p->segment;
+	l->is_counted = is_counted;
+	memcpy(l->mac, p->x.data + 6, 6);
+	__atomic_store_n(&l->in_use, true, __ATOMIC_RELAXED);
+	loop_post(w->path->loop, &l->letter, learn_arrived);
+}
+
+/* An address that is new here passes only if there is a place for it, and it can be told of. */
+static void learn_strictly(struct burst *b, uint32_t i, struct learn_letter *l, bool is_free)
+{
+	const struct packet *p = b->pkts[i];
+	const uint8_t *mac = p->x.data + 6;
+
+	if (is_under_way(b->worker, b->conf->port->id, p->segment, mac))
+		return;
+	if (is_free && take_place(b->conf->port, b->conf->learn_limit)) {
+		post(b, i, l, true);
+		return;
+	}
+	account_missed_exits(b, i);
+	burst_drop_at(b, i, XVS_STAGE_FORWARD, 0, REASON_MAC_LIMIT);
 }
 
 void forward_learn(struct burst *b, uint32_t i)
@@ -120,15 +197,13 @@ void forward_learn(struct burst *b, uint32_t i)
 	struct path_worker *w = b->worker;
 	const struct packet *p = b->pkts[i];
 	struct learn_letter *l = &w->learn[w->learn_next];
+	bool is_free = !__atomic_load_n(&l->in_use, __ATOMIC_ACQUIRE);
 
-	/* no free letter: the next flow of this sender, or this one in a while, brings it again */
-	if (is_multicast(p->x.data + 6) || __atomic_load_n(&l->in_use, __ATOMIC_ACQUIRE))
+	if (is_multicast(p->x.data + 6))
 		return;
-	w->learn_next = (w->learn_next + 1) % LEARN_MAX;
-	l->worker = w;
-	l->port_id = b->conf->port->id;
-	l->segment = p->segment;
-	memcpy(l->mac, p->x.data + 6, 6);
-	__atomic_store_n(&l->in_use, true, __ATOMIC_RELAXED);
-	loop_post(w->path->loop, &l->letter, learn_arrived);
+	if (b->conf->learns_strictly && !forward_knows(b->conf, p->segment, p->x.data + 6))
+		learn_strictly(b, i, l, is_free);
+	else if (is_free)
+		post(b, i, l, false);
+	/* no free letter: the next flow of this sender, or this one in a while, brings it again */
 }

@@ -303,6 +303,29 @@ static void walk_teaches(struct walk *k)
 		walk_expire(k, LEARNING_MAX_MS);
 }
 
+/*
+ * One address too many ends here; where there was no place, there may be one after a while.  One that
+ * is new is not remembered: until it is learned, each packet asks for its place on the way out.
+ */
+static bool walk_knows_source(struct walk *k, const struct port_conf *conf,
+			      const struct flow_key *key)
+{
+	enum { AGAIN_MS = 1000 };
+	struct flow_leg *leg = &k->entry->leg;
+
+	if (!conf->learns_strictly)
+		return true;
+	k->is_cacheable = forward_knows(conf, key->segment, key->k.eth_src);
+	if (k->is_cacheable || !forward_is_over_limit(conf, key->segment, key->k.eth_src))
+		return true;
+	leg->conf = conf;
+	leg->port = conf->port->id;
+	leg_drop(leg, 0, 0, REASON_MAC_LIMIT);
+	walk_expire(k, AGAIN_MS);
+	k->is_cacheable = true;
+	return false;
+}
+
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 			      const struct flow_key *key, struct flow_entry *old, bool is_partial)
 {
@@ -330,7 +353,8 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 	k->dest = b->conf->has_forwarder && k->first_place >= b->conf->ingress.count
 			  ? XVS_DEST_NONE
 			  : XVS_DEST_NORMAL;
-	walk_run(k);
+	if (!is_taught || walk_knows_source(k, b->conf, key))
+		walk_run(k);
 	if (is_taught)
 		walk_teaches(k);
 	if (!k->entry->idle_ms)

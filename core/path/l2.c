@@ -37,7 +37,8 @@ struct l2_table {
 
 struct l2_learning {
 	uint32_t total;
-	uint32_t by_port[PORTS_MAX];
+	uint64_t moved, held;
+	struct l2_learned by_port[PORTS_MAX];
 };
 
 static struct l2_entry gone; /* marks a place that probing must pass */
@@ -111,6 +112,14 @@ static uint32_t filing(const struct l2 *l2, uint32_t segment)
 
 struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t mac[6])
 {
+	bool is_static;
+
+	return l2_owner(l2, segment, mac, &is_static);
+}
+
+struct path_port *l2_owner(const struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+			   bool *is_static)
+{
 	struct l2_table *t = rcu_read(&l2->table);
 	struct l2_entry **place = find(t, filing(l2, segment), mac);
 	struct l2_entry *e;
@@ -121,7 +130,10 @@ struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t
 		return NULL;
 	/* it may have been replaced or removed since find() looked at it */
 	e = rcu_read(place);
-	return e && memcmp(e->mac, mac, 6) == 0 ? e->port : NULL;
+	if (!e || memcmp(e->mac, mac, 6) != 0)
+		return NULL;
+	*is_static = e->is_static;
+	return e->port;
 }
 
 /* ---- changing ---------------------------------------------------------------------------------- */
@@ -179,13 +191,15 @@ static void uncount(struct l2 *l2, const struct l2_entry *e)
 	if (e->is_static)
 		return;
 	l2->learning->total--;
-	l2->learning->by_port[e->port->id]--;
+	l2->learning->by_port[e->port->id].count--;
+	atomic_fetch_sub_explicit(&e->port->sources, 1, memory_order_relaxed);
 }
 
 static void count(struct l2 *l2, const struct l2_entry *e)
 {
 	l2->learning->total++;
-	l2->learning->by_port[e->port->id]++;
+	l2->learning->by_port[e->port->id].count++;
+	atomic_fetch_add_explicit(&e->port->sources, 1, memory_order_relaxed);
 }
 
 static void replace(struct l2 *l2, struct l2_entry **place, struct l2_entry *by)
@@ -243,14 +257,17 @@ static bool move(struct l2 *l2, struct l2_entry **place, struct path_port *port,
 	struct l2_entry *old = *place;
 	struct l2_entry *e;
 
-	if (is_held(old, now_ns))
+	if (is_held(old, now_ns)) {
+		l2->learning->held++;
 		return false;
+	}
 	e = entry_create(old->segment, old->mac, port);
 	if (!e)
 		return false;
 	e->seen_ns = now_ns;
 	e->window_ns = old->window_ns;
 	e->moves = old->moves;
+	l2->learning->moved++;
 	count(l2, e);
 	replace(l2, place, e);
 	return true;
@@ -271,7 +288,9 @@ bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path
 		(*place)->seen_ns = now_ns;
 		return false;
 	}
-	if (l2->learning->by_port[port->id] >= limit || l2->learning->total >= L2_LEARNED_MAX) {
+	if (l2->learning->by_port[port->id].count >= limit ||
+	    l2->learning->total >= L2_LEARNED_MAX) {
+		l2->learning->by_port[port->id].refused++;
 		*limited = true;
 		return false;
 	}
@@ -334,6 +353,18 @@ void l2_forget_port(struct l2 *l2, struct path_port *port,
 		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
 {
 	remove_if(l2, is_of_port, port, fn, arg);
+	l2->learning->by_port[port->id].refused = 0;
+}
+
+struct l2_learned l2_learned(const struct l2 *l2, uint32_t port)
+{
+	return l2->learning->by_port[port];
+}
+
+void l2_moves(const struct l2 *l2, uint64_t *moved, uint64_t *held)
+{
+	*moved = l2->learning->moved;
+	*held = l2->learning->held;
 }
 
 static bool is_learned(const struct l2_entry *e, void *ctx)
@@ -375,7 +406,8 @@ void l2_list(const struct l2 *l2, void (*fn)(void *arg, const struct l2_info *in
 		info = (struct l2_info){ .is_static = e->is_static,
 					 .segment = e->segment,
 					 .port = e->port,
-					 .seen_ns = e->seen_ns };
+					 .seen_ns = e->seen_ns,
+					 .is_held = e->moves > MOVES_MAX };
 		memcpy(info.mac, e->mac, 6);
 		fn(arg, &info);
 	}

@@ -37,6 +37,10 @@ bool l2_share(struct l2 *l2, uint16_t *shares);
 /* [worker] The port, or NULL: not known. */
 struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t mac[6]);
 
+/* [worker] The same, and whether the address is the port's own. */
+struct path_port *l2_owner(const struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+			   bool *is_static);
+
 /*
  * [control] Static entry, under the segment of filing.  -EEXIST: another port has it in this segment
  * (named by the caller).  segment L2_ANY: in every segment (a trunk port's adapter).
@@ -61,9 +65,20 @@ void l2_age(struct l2 *l2, uint64_t now_ns, uint64_t (*max_age_ns)(struct path_p
 void l2_forget_port(struct l2 *l2, struct path_port *port,
 		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
 
+/* What was learned at a port, and how often an address was not, for the limit. */
+struct l2_learned {
+	uint32_t count;
+	uint64_t refused;
+};
+struct l2_learned l2_learned(const struct l2 *l2, uint32_t port); /* [control] */
+
+/* [control] How often learned addresses have moved between ports, and how often one was held. */
+void l2_moves(const struct l2 *l2, uint64_t *moved, uint64_t *held);
+
 struct l2_info {
 	uint8_t mac[6];
 	bool is_static;
+	bool is_held; /* it has moved too often lately */
 	uint32_t segment;
 	struct path_port *port;
 	uint64_t seen_ns; /* learned: last time; static: 0 */

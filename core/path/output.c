@@ -448,11 +448,12 @@ static uint64_t output_run(struct burst *b, uint64_t rest)
 
 void burst_output(struct burst *b)
 {
-	uint64_t rest = b->live;
+	uint64_t rest;
 
 	/* here, so that what the chain drops teaches nothing */
 	for (XVS_EACH(n, b->conf->learns ? b->live & (b->fresh | b->teaching) : 0))
 		forward_learn(b, (uint32_t)n);
+	rest = b->live;
 	while (rest) {
 		uint32_t i = (uint32_t)__builtin_ctzll(rest);
 

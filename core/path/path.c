@@ -210,6 +210,12 @@ const struct instance_env *path_instance_env(const struct path *path)
 	return &path->env;
 }
 
+void path_on_limit(struct path *path, void (*fn)(void *arg, uint32_t port), void *arg)
+{
+	path->limited = fn;
+	path->limited_arg = arg;
+}
+
 struct conn_table *path_conns(const struct path *path)
 {
 	return path->conns;

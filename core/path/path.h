@@ -88,6 +88,12 @@ void path_switch_address_changed(struct path_switch *sw, uint32_t segment, const
 struct path_switch *path_switch_create(struct path *path); /* NULL: out of memory */
 void path_switch_destroy(struct path_switch *sw); /* no port is left; frees after a grace period */
 
+/*
+ * [control] fn(arg, id) when a port of which that was asked (closes_at_limit) sends from more
+ * addresses than its limit; perhaps several times.
+ */
+void path_on_limit(struct path *path, void (*fn)(void *arg, uint32_t port), void *arg);
+
 /* ---- ports ---------------------------------------------------------------------------------- */
 
 enum path_role { ROLE_GUEST = 0, ROLE_UPLINK = 1, ROLE_HOST = 2 };
@@ -135,8 +141,11 @@ struct port_conf {
 	bool is_mirror;      /* not open, but for copies of mirror sessions */
 	uint8_t mirrored;    /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
 	bool is_trunk;
-	bool is_private; /* of a private VLAN: gets what is in 'allowed', untagged */
-	bool learns;     /* source addresses are reported to l2 */
+	bool is_private;      /* of a private VLAN: gets what is in 'allowed', untagged */
+	bool learns;          /* source addresses are reported to l2 */
+	bool learns_strictly; /* packets from more addresses than the limit are dropped */
+	bool closes_at_limit; /* path_on_limit() is told */
+	bool spares_unknown; /* unknown unicast is not sent here, though it learns or is an uplink */
 	uint32_t learn_limit;
 	bool all_tags;          /* trunk: every VLAN allowed */
 	bool has_forwarder;     /* the last ingress place is class FORWARD */
@@ -158,6 +167,7 @@ struct path_port {
 	_Atomic uint64_t hard;  /* epoch: entries older are judged again; control thread writes */
 	struct xvs_meter new_flows; /* budget of judgements, any worker */
 	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
+	_Atomic uint32_t sources;   /* addresses that l2 learned here, and those on their way there */
 	bool is_leaving;            /* path_port_remove() was called; control thread */
 	bool is_rated; /* what it gives is counted: rate.h; control thread writes, workers read */
 	struct path *path;

@@ -70,13 +70,37 @@ void path_switch_address_changed(struct path_switch *sw, uint32_t segment, const
 	epoch_log_add(&sw->log, &c);
 }
 
+/* Flows from it are judged again where it was: should it be there still, it tells so at once. */
+static void address_moved(struct path_switch *sw, const uint8_t mac[6])
+{
+	struct epoch_change c = { .by_match = 1 };
+
+	memcpy(c.key.eth_src, mac, 6);
+	memset(c.mask.eth_src, 0xff, 6);
+	epoch_log_add(&sw->log, &c);
+}
+
+static uint64_t moves_of(const struct l2 *l2)
+{
+	uint64_t moved;
+	uint64_t held;
+
+	l2_moves(l2, &moved, &held);
+	return moved;
+}
+
 void path_learn(struct path_port *port, uint32_t segment, const uint8_t mac[6])
 {
+	struct path_switch *sw = port->sw;
+	uint64_t moves = moves_of(&sw->l2);
 	bool limited = false;
 
-	if (l2_learn(&port->sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns(),
-		     &limited))
-		path_switch_address_changed(port->sw, segment, mac);
+	if (l2_learn(&sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns(), &limited))
+		path_switch_address_changed(sw, segment, mac);
+	if (moves_of(&sw->l2) != moves)
+		address_moved(sw, mac);
+	if (limited && port->conf->closes_at_limit && port->path->limited)
+		port->path->limited(port->path->limited_arg, port->id);
 }
 
 /* ---- instances ----------------------------------------------------------------------------------- */

@@ -111,7 +111,8 @@ struct learn_letter {
 	uint32_t port_id;
 	uint32_t segment;
 	uint8_t mac[6];
-	bool in_use; /* the worker sets, the control thread clears; atomic */
+	bool is_counted; /* among its port's sources, until the control thread has seen it */
+	bool in_use;     /* the worker sets, the control thread clears; atomic */
 };
 
 struct path_worker {
@@ -188,6 +189,8 @@ struct path {
 	struct counters *counters;
 	struct conn_table *conns;
 	struct instance_env env;
+	void (*limited)(void *arg, uint32_t port); /* NULL: nobody is told */
+	void *limited_arg;
 	uint32_t worker_count;
 	uint32_t switch_count;
 	struct worker *worker_list[WORKERS_MAX];
@@ -334,7 +337,12 @@ struct targets {
 void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
 		     const struct port_conf *in, uint32_t segment, const uint8_t eth_dst[6],
 		     uint32_t dest, struct targets *out);
+/* Of a port that learns strictly it drops what comes from one address too many. */
 void forward_learn(struct burst *b, uint32_t i);
+/* Is it known already that a packet from this address is one too many? */
+bool forward_is_over_limit(const struct port_conf *conf, uint32_t segment, const uint8_t mac[6]);
+/* Is the address learned here, or somebody's own? */
+bool forward_knows(const struct port_conf *conf, uint32_t segment, const uint8_t mac[6]);
 /* [control] */
 void path_learn(struct path_port *port, uint32_t segment, const uint8_t mac[6]);
 

@@ -130,6 +130,12 @@ const struct xvs_feature builtin_port = {
 	.fields = XVS_TABLE(port_fields),
 };
 
+static const char *const over_limit_names[] = {
+	[OVER_LIMIT_FLOOD] = "flood",
+	[OVER_LIMIT_DROP] = "drop",
+	[OVER_LIMIT_BLOCK] = "block",
+};
+
 static const struct xvs_field learning_fields[] = {
 	{
 		.name = "enabled",
@@ -140,7 +146,7 @@ static const struct xvs_field learning_fields[] = {
 	},
 	{
 		.name = "limit",
-		.help = "Addresses learned at most; more are flooded",
+		.help = "Addresses learned at most",
 		.offset = offsetof(struct policy_learning, limit),
 		.type = XVS_U32,
 		.min = 1,
@@ -155,6 +161,22 @@ static const struct xvs_field learning_fields[] = {
 		.min = 10,
 		.max = 1000000,
 		.dflt = 300,
+	},
+	{
+		.name = "over_limit",
+		.help = "Packets from more addresses than that: they pass unlearned, are dropped, or "
+			"block the port until somebody unblocks it",
+		.offset = offsetof(struct policy_learning, over_limit),
+		.type = XVS_ENUM,
+		.dflt = OVER_LIMIT_FLOOD,
+		.names = XVS_TABLE(over_limit_names),
+	},
+	{
+		.name = "unicast_flood",
+		.help = "Packets for addresses that nobody knows are sent here",
+		.offset = offsetof(struct policy_learning, unicast_flood),
+		.type = XVS_BOOL,
+		.dflt = true,
 	},
 };
 

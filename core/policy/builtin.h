@@ -45,12 +45,21 @@ struct policy_port {
 	uint32_t mtu; /* largest layer 3 packet sent to it; 0: as its device says */
 };
 
+/* What becomes of packets from addresses beyond the limit. */
+enum over_limit {
+	OVER_LIMIT_FLOOD = 0, /* they pass, and answers to them are flooded */
+	OVER_LIMIT_DROP = 1,
+	OVER_LIMIT_BLOCK = 2, /* the port is closed until an operator unblocks it */
+};
+
 /* "xvs.learning/1", per port: learn source MACs here. */
 struct policy_learning {
-	bool enabled; /* default true where the policy is set */
-	uint8_t pad[3];
-	uint32_t limit; /* 1..65536, default 256 */
-	uint32_t age_s; /* 10..1000000, default 300 */
+	bool enabled;       /* default true where the policy is set */
+	bool unicast_flood; /* default true: unknown unicast is sent here */
+	uint8_t pad[2];
+	uint32_t limit;      /* 1..65536, default 256 */
+	uint32_t age_s;      /* 10..1000000, default 300 */
+	uint32_t over_limit; /* enum over_limit */
 };
 
 /* "xvs.new-flows/1", per port: judgements of new flows a second. */

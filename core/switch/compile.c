@@ -75,6 +75,9 @@ static void compile_limits(const struct port *p, struct port_conf *conf)
 
 	conf->learns = learning && learning->enabled;
 	conf->learn_limit = learning ? learning->limit : 0;
+	conf->learns_strictly = conf->learns && learning->over_limit == OVER_LIMIT_DROP;
+	conf->closes_at_limit = conf->learns && learning->over_limit == OVER_LIMIT_BLOCK;
+	conf->spares_unknown = learning && learning->enabled && !learning->unicast_flood;
 	conf->mtu = p->backend ? p->backend->mtu : 0;
 	if (port && port->mtu && (!conf->mtu || port->mtu < conf->mtu))
 		conf->mtu = port->mtu;
@@ -169,6 +172,11 @@ static void find_reasons(const struct port *p, const struct port_conf *conf, str
 		reasons_add(r, "%s", p->problem);
 	if (p->mac_problem[0])
 		reasons_add(r, "%s", p->mac_problem);
+	if (p->is_over_limit && conf->closes_at_limit)
+		reasons_add(r,
+			    "it has sent from more than the %u addresses that xvs.learning/1 lets "
+			    "it; type xvsctl port unblock %s",
+			    conf->learn_limit, p->full_name);
 	find_absent_members(p, r);
 	for (size_t i = 0; i < p->spec.require_count; i++) {
 		const char *id = p->spec.requires[i];

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "policy/builtin.h"
+#include "switch/transaction.h"
 #include "switch/world.h"
 
 enum { AGEING_PERIOD_S = 10 };
@@ -105,11 +106,26 @@ static void age(void *arg)
 	loop_timer_arm(w->ageing, AGEING_PERIOD_S * NS_PER_S);
 }
 
+/* Once; an operator who opens the port again begins anew. */
+static void limit_reached(void *arg, uint32_t id)
+{
+	struct world *w = arg;
+	struct port *p = w->by_id[id];
+
+	if (!p || p->is_over_limit)
+		return;
+	p->is_over_limit = true;
+	log_warn("port %s: closed, for it has sent from more addresses than xvs.learning/1 lets it",
+		 p->full_name);
+	world_links_changed(w);
+}
+
 int ageing_start(struct world *w)
 {
 	w->ageing = loop_timer_create(w->loop, age, w);
 	if (!w->ageing)
 		return -ENOMEM;
 	loop_timer_arm(w->ageing, AGEING_PERIOD_S * NS_PER_S);
+	path_on_limit(w->path, limit_reached, w);
 	return 0;
 }

@@ -27,6 +27,8 @@ static void add_address(void *arg, const struct l2_info *info)
 		(void)json_object_set_new(j, "segment", json_string("any"));
 	else
 		(void)json_object_set_new(j, "segment", json_integer(info->segment));
+	if (info->is_held)
+		(void)json_object_set_new(j, "held", json_true());
 	if (!info->is_static && now > info->seen_ns)
 		(void)json_object_set_new(
 			j, "age_s", json_integer((json_int_t)((now - info->seen_ns) / NS_PER_S)));

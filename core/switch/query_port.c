@@ -148,6 +148,16 @@ static json_t *facts_json(const struct backend *b)
 	return j;
 }
 
+/* Of a port that learns addresses. */
+static json_t *learning(const struct port *p)
+{
+	const struct port_conf *conf = p->path_port->conf;
+	struct l2_learned l = l2_learned(&p->sw->path_switch->l2, p->id);
+
+	return json_pack("{s:I, s:I, s:I}", "addresses", (json_int_t)l.count, "limit",
+			 (json_int_t)conf->learn_limit, "refused", (json_int_t)l.refused);
+}
+
 json_t *world_port_show(struct world *w, const char *target)
 {
 	static const struct chain none;
@@ -167,6 +177,8 @@ json_t *world_port_show(struct world *w, const char *target)
 	(void)json_object_set_new(j, "speed_mbps", json_integer(facts.speed_mbps));
 	(void)json_object_set_new(j, "facts", facts_json(p->backend));
 	(void)json_object_set_new(j, "blocked", json_boolean(port_is_blocked(p)));
+	if (conf && conf->learns)
+		(void)json_object_set_new(j, "learning", learning(p));
 	(void)json_object_set_new(j, "requires", requires(p));
 	(void)json_object_set_new(j, "ingress", places(conf ? &conf->ingress : &none));
 	(void)json_object_set_new(j, "egress", places(conf ? &conf->egress : &none));

@@ -40,11 +40,15 @@ static size_t open_ports(const struct vswitch *sw)
 static json_t *summary(const struct vswitch *sw)
 {
 	char uuid[UUID_TEXT];
+	uint64_t moved;
+	uint64_t held;
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "name", sw->name, "type",
+	l2_moves(&sw->path_switch->l2, &moved, &held);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "name", sw->name, "type",
 			 switch_type_name(sw->type), "uuid", uuid_print(sw->uuid, uuid), "ports",
 			 (json_int_t)sw->port_count, "open", (json_int_t)open_ports(sw),
-			 "instances", (json_int_t)sw->member_count);
+			 "instances", (json_int_t)sw->member_count, "mac_moves", (json_int_t)moved,
+			 "mac_moves_held", (json_int_t)held);
 }
 
 json_t *world_switch_list(struct world *w)

@@ -153,9 +153,13 @@ void world_port_remove(struct world *w, const char *target, enum owner owner, bo
 static int block_port(struct world *w, struct model *m, void *args, struct diags *d)
 {
 	const struct verb *v = args;
-	const struct port *p = find_port(w, v->target, d);
+	struct port *p = find_port(w, v->target, d);
 
-	return p ? model_mark(m, MARK_BLOCKED, p->full_name, v->is_on) : -ENOENT;
+	if (!p)
+		return -ENOENT;
+	if (!v->is_on && !w->current->request.wish.is_dry_run)
+		p->is_over_limit = false;
+	return model_mark(m, MARK_BLOCKED, p->full_name, v->is_on);
 }
 
 void world_port_block(struct world *w, const char *target, bool blocked, const struct wish *wish)
@@ -314,7 +318,8 @@ static int check_owner(const struct model *m, const struct policy_place *at, con
 		diag_add(d, NULL,
 			 "policy %s of %s: group %s%s does not list it under override; change the "
 			 "group in the file, or override",
-			 v->feature, at->target, group->name, place(m, &line, where, sizeof(where)));
+			 v->feature, at->target, group->name,
+			 place(m, &line, where, sizeof(where)));
 		return -EPERM;
 	}
 	return 0;

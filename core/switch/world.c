@@ -61,6 +61,7 @@ static void free_world(struct letter *letter)
 	void (*done)(void *arg) = w->destroyed;
 	void *arg = w->destroyed_arg;
 
+	path_on_limit(w->path, NULL, NULL);
 	loop_timer_destroy(w->ageing);
 	catalogue_finish(&w->catalogue);
 	model_destroy(w->model);

@@ -71,6 +71,7 @@ struct port {
 	size_t attached_count;
 	struct settings settings; /* effective */
 	bool is_blocked;
+	bool is_over_limit; /* of addresses, until somebody unblocks it */
 	bool is_open;
 	bool is_guarded; /* conn_port_open() is in force */
 	bool has_static; /* static_mac is in the address table */

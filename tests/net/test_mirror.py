@@ -173,6 +173,6 @@ def test_wrong_sessions_are_refused_with_their_place(check):
             "sessions[2].ports[0]: port ids gets the copies, so it cannot be copied",
             "sessions[2].snap: it is 10, must be 0 for all bytes, or 64..65535",
             "sessions[3].ports: nothing is to be copied; name ports, groups or vlans",
-            "xvs.yaml:7:75: switch lab: policy xvs.mirror/1, sessions[3].to[0]: switch lab has no "
+            "xvs.yaml:7:68: switch lab: policy xvs.mirror/1, sessions[3].to[0]: switch lab has no "
             "port vm8"):
         assert sentence in done.stderr

@@ -167,6 +167,11 @@ static void put_switch(struct strbuf *out, const json_t *sw)
 	strbuf_add(out, "\nswitch %s (%s), %zu ports, %" JSON_INTEGER_FORMAT " open\n",
 		   text_of(sw, "name"), text_of(sw, "type"), json_array_size(ports),
 		   number_of(sw, "open"));
+	if (number_of(sw, "mac_moves_held") > 0)
+		strbuf_add(out,
+			   "  addresses that move between ports more than 10 times a second were "
+			   "held %" JSON_INTEGER_FORMAT " times: xvsctl mac list\n",
+			   number_of(sw, "mac_moves_held"));
 	put_chain(out, json_object_get(sw, "chain"));
 	if (json_array_size(ports) > 0)
 		put_ports(out, ports, port_columns, "  ");

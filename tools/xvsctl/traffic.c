@@ -161,7 +161,7 @@ void print_addresses(struct strbuf *out, const json_t *result)
 		{ "SWITCH", "switch", false }, { "MAC", "mac", false },
 		{ "VLAN", "segment", true },   { "PORT", "port", false },
 		{ "STATIC", "static", false }, { "AGE s", "age_s", true },
-		{ NULL, NULL, false },
+		{ "HELD", "held", false },     { NULL, NULL, false },
 	};
 
 	format_table(out, result, columns, "");
