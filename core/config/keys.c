@@ -395,6 +395,15 @@ static const struct key daemon_keys[] = {
 		.offset = offsetof(struct daemon_spec, flows),
 	},
 	{
+		.name = "connections",
+		.help = "Connections of guarded ports that can be tracked, of all switches together",
+		.kind = KEY_U32,
+		.min = CONNECTIONS_MIN,
+		.max = CONNECTIONS_MAX,
+		.dflt = CONNECTIONS_WANTED,
+		.offset = offsetof(struct daemon_spec, connections),
+	},
+	{
 		.name = "confirm_host",
 		.help = "Seconds after which a change of uplinks or host ports goes back unless confirmed; "
 			"0: it stays",

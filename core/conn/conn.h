@@ -60,15 +60,36 @@ struct conn_env {
 	void (*drop)(void *arg, struct packet *p, uint32_t port, uint16_t reason);
 };
 
+/* How long a connection may be idle, by protocol and state. */
+enum conn_time {
+	CONN_TIME_TCP_SYN_SENT,
+	CONN_TIME_TCP_SYN_RECEIVED,
+	CONN_TIME_TCP_ESTABLISHED,
+	CONN_TIME_TCP_CLOSING,
+	CONN_TIME_TCP_TIME_WAIT,
+	CONN_TIME_UDP, /* the responder was not heard yet */
+	CONN_TIME_UDP_STREAM,
+	CONN_TIME_ICMP,
+	CONN_TIME_SCTP_OPENING,
+	CONN_TIME_SCTP_ESTABLISHED,
+	CONN_TIME_SCTP_CLOSING,
+	CONN_TIME_OTHER,
+	CONN_TIMES
+};
+
+struct conn_times {
+	uint32_t ms[CONN_TIMES]; /* 0: default (RFC 5382, RFC 4787, RFC 5508 as floors where they apply) */
+};
+
+enum { CONN_TABLE_MAX = 1 << 24, CONN_MIDSTREAM_MS = 60000 };
+
 struct conn_limits {
 	uint32_t connections;     /* of the whole table, e.g. 262144; objects */
 	uint32_t per_port;        /* default limit of a port, e.g. 65536 */
 	uint32_t half_open;       /* of a port, e.g. 4096: oldest half-open goes first */
 	uint32_t denied_per_port; /* remembered denials; evicted first, e.g. 1024 */
 	uint32_t midstream_ms; /* mid-stream TCP is authorised as new for so long after start: 60000 */
-	/* Idle time-outs in ms; 0: default (RFC 5382, RFC 4787, RFC 5508 as floors where they apply). */
-	uint32_t tcp_syn_ms, tcp_established_ms, tcp_closing_ms, udp_ms, udp_stream_ms, icmp_ms,
-		other_ms;
+	struct conn_times times;
 };
 
 struct conn;
@@ -79,7 +100,21 @@ int conn_table_create(const struct conn_limits *limits, unsigned workers,
 		      const struct conn_env *env, struct conn_table **out, struct xvs_error *err);
 void conn_table_destroy(struct conn_table *t); /* after the workers have gone */
 
-/* [control] The port becomes guarded; again: new limits.  0 limits: the table's. */
+/* Of one port. */
+struct conn_port_limits {
+	uint32_t connections; /* 0: as the table says */
+	uint32_t half_open;   /* likewise */
+	uint32_t group; /* a number of the caller's: ports of one switch, which count together */
+	uint32_t group_connections; /* the port opens none while its group has so many; 0: no bound */
+	bool has_midstream;         /* else as the table says */
+	uint32_t midstream_ms;
+	struct conn_times times; /* 0: as the table says */
+};
+
+/* [control] The port becomes guarded; again: new limits, in force at once. */
+int conn_port_guard(struct conn_table *t, uint32_t port, const struct conn_port_limits *limits,
+		    struct xvs_error *err);
+/* [control] With the table's limits but these two. */
 int conn_port_open(struct conn_table *t, uint32_t port, uint32_t limit, uint32_t half_open,
 		   struct xvs_error *err);
 /* [control] All its connections end (no events after it returns and a grace period has passed). */

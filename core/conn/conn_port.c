@@ -62,11 +62,80 @@ static int equip(struct conn_table *t, struct conn_port *port, uint32_t half_ope
 	return grow_ring(&port->finished, half_open);
 }
 
-int conn_port_open(struct conn_table *t, uint32_t port, uint32_t limit, uint32_t half_open,
-		   struct xvs_error *err)
+/* ---- groups -------------------------------------------------------------------------------- */
+
+/* That of this number, or a free one: there are as many groups as ports, so one is. */
+static uint32_t group_find(const struct conn_table *t, uint32_t number)
 {
+	uint32_t free = 0;
+
+	for (uint32_t i = PORTS_MAX; i-- > 0;) {
+		const struct conn_group *g = &t->groups[i];
+
+		if (g->ports && g->number == number)
+			return i;
+		if (!g->ports)
+			free = i;
+	}
+	return free;
+}
+
+static void group_leave(struct conn_table *t, struct conn_port *cp)
+{
+	t->groups[atomic_load_explicit(&cp->group, memory_order_relaxed)].ports--;
+}
+
+static void group_join(struct conn_table *t, struct conn_port *cp, uint32_t number, bool is_member)
+{
+	uint32_t index = group_find(t, number);
+
+	if (is_member)
+		group_leave(t, cp);
+	t->groups[index].number = number;
+	t->groups[index].ports++;
+	atomic_store_explicit(&cp->group, index, memory_order_relaxed);
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+static uint32_t either(uint32_t value, uint32_t otherwise)
+{
+	return value ? value : otherwise;
+}
+
+static void set_limits(struct conn_table *t, struct conn_port *cp, const struct conn_port_limits *l)
+{
+	const struct conn_limits *table = &t->limits;
+
+	atomic_store_explicit(&cp->limit, either(l->connections, table->per_port),
+			      memory_order_relaxed);
+	atomic_store_explicit(&cp->half_limit, either(l->half_open, table->half_open),
+			      memory_order_relaxed);
+	atomic_store_explicit(&cp->group_limit, either(l->group_connections, UINT32_MAX),
+			      memory_order_relaxed);
+	atomic_store_explicit(&cp->midstream_ms,
+			      l->has_midstream ? l->midstream_ms : table->midstream_ms,
+			      memory_order_relaxed);
+	for (unsigned i = 0; i < CONN_TIMES; i++)
+		atomic_store_explicit(&cp->times[i], either(l->times.ms[i], table->times.ms[i]),
+				      memory_order_relaxed);
+}
+
+static void open_port(struct conn_table *t, struct conn_port *cp)
+{
+	uint32_t epoch = new_epoch(t);
+
+	atomic_store_explicit(&cp->epoch, epoch, memory_order_relaxed);
+	/* Release: a worker that sees it open sees its limits too. */
+	atomic_store_explicit(&cp->opened, epoch, memory_order_release);
+}
+
+int conn_port_guard(struct conn_table *t, uint32_t port, const struct conn_port_limits *limits,
+		    struct xvs_error *err)
+{
+	uint32_t half_open = either(limits->half_open, t->limits.half_open);
 	struct conn_port *cp;
-	uint32_t epoch;
+	bool is_open;
 
 	if (port == 0 || port >= PORTS_MAX)
 		return error_set(err, -EINVAL, "port", "connections of port %u: no such port",
@@ -77,22 +146,25 @@ int conn_port_open(struct conn_table *t, uint32_t port, uint32_t limit, uint32_t
 			"connections of port %u: half-open limit is %u, must be at most %d", port,
 			half_open, HALF_OPEN_MAX);
 	cp = &t->ports[port];
-	limit = limit ? limit : t->limits.per_port;
-	half_open = half_open ? half_open : t->limits.half_open;
 	if (equip(t, cp, half_open))
 		return error_set(err, -ENOMEM, "half_open",
 				 "connections of port %u: no memory for a half-open limit of %u, "
 				 "ask for less",
 				 port, half_open);
-	atomic_store_explicit(&cp->limit, limit, memory_order_relaxed);
-	atomic_store_explicit(&cp->half_limit, half_open, memory_order_relaxed);
-	if (atomic_load_explicit(&cp->opened, memory_order_relaxed))
-		return 0;
-	epoch = new_epoch(t);
-	atomic_store_explicit(&cp->epoch, epoch, memory_order_relaxed);
-	/* Release: a worker that sees it open sees all of the above. */
-	atomic_store_explicit(&cp->opened, epoch, memory_order_release);
+	is_open = atomic_load_explicit(&cp->opened, memory_order_relaxed) != 0;
+	group_join(t, cp, limits->group, is_open);
+	set_limits(t, cp, limits);
+	if (!is_open)
+		open_port(t, cp);
 	return 0;
+}
+
+int conn_port_open(struct conn_table *t, uint32_t port, uint32_t limit, uint32_t half_open,
+		   struct xvs_error *err)
+{
+	struct conn_port_limits limits = { .connections = limit, .half_open = half_open };
+
+	return conn_port_guard(t, port, &limits, err);
 }
 
 static bool any_denial(void *arg, const struct denial *denial)
@@ -109,6 +181,7 @@ void conn_port_close(struct conn_table *t, uint32_t port)
 
 	if (atomic_load_explicit(&cp->opened, memory_order_relaxed) == 0)
 		return;
+	group_leave(t, cp);
 	atomic_store_explicit(&cp->opened, 0, memory_order_release);
 	atomic_store_explicit(&cp->epoch, new_epoch(t), memory_order_release);
 	/* One that is opened in this moment is found by the sweep, or by who takes it for live. */

@@ -5,6 +5,8 @@
  * First what has finished and only waits for stragglers (TIME_WAIT), then the half-open, oldest
  * first; an established connection never.  A client that lost a half-open one opens it again
  * with its next SYN, so a flood of them costs a port little; a lost conversation costs a user.
+ * Where the bound of a switch or of the whole table is reached, that port loses one which has the
+ * most half-open ones, so that who floods keeps nobody else out.
  *
  * Two rings of handles a port keep the order of age.  They are bounded queues of many producers
  * and consumers (D. Vyukov's): each cell counts its turns, even when free and odd when full, so
@@ -174,30 +176,98 @@ static bool count_in(_Atomic uint32_t *count, uint32_t limit)
 	return false;
 }
 
-bool evict_reserve(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg)
+/* Who has the most half-open ones is who loses them first when others find no room. */
+static void note_busy(struct conn_table *t, _Atomic uint32_t *busiest, struct conn_port *port)
 {
-	uint32_t limit = atomic_load_explicit(&port->limit, memory_order_relaxed);
-	uint32_t half_limit = atomic_load_explicit(&port->half_limit, memory_order_relaxed);
-	unsigned tries = 0;
+	uint32_t id = (uint32_t)(port - t->ports);
+	uint32_t other = atomic_load_explicit(busiest, memory_order_relaxed);
 
-	while (!count_in(&port->half_count, half_limit)) {
-		if (tries++ == TRIES ||
+	if (id != other &&
+	    atomic_load_explicit(&port->half_count, memory_order_relaxed) >
+		    atomic_load_explicit(&t->ports[other].half_count, memory_order_relaxed))
+		atomic_store_explicit(busiest, id, memory_order_relaxed);
+}
+
+static bool evict_busiest(struct conn_table *t, struct worker *w, _Atomic uint32_t *busiest,
+			  void *arg)
+{
+	struct conn_port *port = &t->ports[atomic_load_explicit(busiest, memory_order_relaxed)];
+	struct ring *r = rcu_read(&port->half_open);
+
+	return r && end_oldest(t, w, r, state_is_half_open, arg);
+}
+
+void evict_any(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg)
+{
+	if (!evict_one(t, w, port, arg))
+		(void)evict_busiest(t, w, &t->busiest, arg);
+}
+
+static bool reserve_half(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg)
+{
+	uint32_t limit = atomic_load_explicit(&port->half_limit, memory_order_relaxed);
+
+	for (unsigned tries = 0; !count_in(&port->half_count, limit); tries++) {
+		if (tries == TRIES ||
 		    !end_oldest(t, w, rcu_read(&port->half_open), state_is_half_open, arg))
 			return false;
-	}
-	while (!count_in(&port->count, limit)) {
-		if (tries++ == TRIES || !evict_one(t, w, port, arg)) {
-			atomic_fetch_sub_explicit(&port->half_count, 1, memory_order_relaxed);
-			return false;
-		}
 	}
 	return true;
 }
 
-void evict_release(struct conn_port *port)
+static bool reserve_whole(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg)
+{
+	uint32_t limit = atomic_load_explicit(&port->limit, memory_order_relaxed);
+
+	for (unsigned tries = 0; !count_in(&port->count, limit); tries++) {
+		if (tries == TRIES || !evict_one(t, w, port, arg))
+			return false;
+	}
+	return true;
+}
+
+static bool reserve_group(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg,
+			  struct conn_group *group)
+{
+	uint32_t limit = atomic_load_explicit(&port->group_limit, memory_order_relaxed);
+
+	for (unsigned tries = 0; !count_in(&group->count, limit); tries++) {
+		if (tries == TRIES ||
+		    (!evict_one(t, w, port, arg) && !evict_busiest(t, w, &group->busiest, arg)))
+			return false;
+	}
+	return true;
+}
+
+bool evict_reserve(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg,
+		   uint32_t *group)
+{
+	struct conn_group *g;
+
+	*group = atomic_load_explicit(&port->group, memory_order_relaxed);
+	g = &t->groups[*group];
+	if (!reserve_half(t, w, port, arg))
+		return false;
+	if (!reserve_whole(t, w, port, arg))
+		goto err_half;
+	if (!reserve_group(t, w, port, arg, g))
+		goto err_whole;
+	note_busy(t, &g->busiest, port);
+	note_busy(t, &t->busiest, port);
+	return true;
+
+err_whole:
+	atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
+err_half:
+	atomic_fetch_sub_explicit(&port->half_count, 1, memory_order_relaxed);
+	return false;
+}
+
+void evict_release(struct conn_table *t, struct conn_port *port, uint32_t group)
 {
 	atomic_fetch_sub_explicit(&port->half_count, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&t->groups[group].count, 1, memory_order_relaxed);
 }
 
 /*

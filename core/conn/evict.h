@@ -14,10 +14,11 @@ uint32_t ring_size(const struct ring *r);
 
 /*
  * [worker] Counts one more connection of the port, half-open, ending others if the limits ask
- * for it.  False: full of established ones.  Undone by evict_release().
+ * for it.  False: full of established ones.  *group: where else it counts.  Undone by evict_release().
  */
-bool evict_reserve(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg);
-void evict_release(struct conn_port *port);
+bool evict_reserve(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg,
+		   uint32_t *group);
+void evict_release(struct conn_table *t, struct conn_port *port, uint32_t group);
 
 /* [worker] 'ref' was opened half-open, or came into TIME_WAIT.  Call without its bit. */
 void evict_note_half_open(struct conn_table *t, struct worker *w, struct conn_port *port,
@@ -27,6 +28,8 @@ void evict_note_finished(struct conn_table *t, struct worker *w, struct conn_por
 
 /* [worker] Ends the one of the port that matters least; false: all are established. */
 bool evict_one(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg);
+/* [worker] There is no object left: one of this port, or of who has the most half-open ones. */
+void evict_any(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg);
 
 /* conn_port.c */
 void conn_port_free(struct conn_table *t, struct conn_port *port);

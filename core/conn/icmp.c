@@ -4,8 +4,8 @@
  *
  * An error goes to who sent the datagram it speaks of, so that datagram went the other way: of an
  * inbound error, the source inside it is our end.  It is believed if such a connection lives and,
- * for TCP, if the number quoted is of data under way (RFC 5927, 4.1).  A forger would have to guess
- * what is in flight.
+ * for TCP, if the number quoted is of data under way (RFC 5927, 4.1), for SCTP, if the tag is the
+ * right one.  A forger would have to guess what is in flight.
  */
 #include "conn/judge.h"
 
@@ -146,11 +146,25 @@ static bool is_under_way(struct conn *c, unsigned direction, uint32_t seq)
 	return !seq_before(seq, begin) && !seq_before(end, seq);
 }
 
+/* RFC 9260, 10: an INIT has none, all others that of their direction. */
+static bool has_tag(struct conn *c, unsigned direction, uint32_t tag)
+{
+	struct half *h = &c->halves[direction];
+
+	if (tag == 0)
+		return conn_state(c) == STATE_SYN_SENT;
+	return atomic_load_explicit(&h->flags, memory_order_acquire) & HALF_SEATED &&
+	       atomic_load_explicit(&h->first, memory_order_relaxed) == tag;
+}
+
 static bool is_believable(const struct visit *v, struct conn *c, const struct quote *quote)
 {
-	if (quote->proto != PROTO_TCP)
-		return true;
-	return is_under_way(c, conn_direction(c, !v->inbound), get_be32(quote->l4 + 4));
+	unsigned direction = conn_direction(c, !v->inbound);
+	uint32_t number = get_be32(quote->l4 + 4);
+
+	if (quote->proto == PROTO_TCP)
+		return is_under_way(c, direction, number);
+	return quote->proto != PROTO_SCTP || has_tag(c, direction, number);
 }
 
 enum conn_answer icmp_judge_error(struct visit *v)

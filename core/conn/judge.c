@@ -11,6 +11,7 @@
 #include "conn/denied.h"
 #include "conn/evict.h"
 #include "conn/fragment.h"
+#include "conn/sctp.h"
 
 enum { ROUNDS = 4 }; /* a connection that keeps ending under our hands is not worth more */
 
@@ -195,11 +196,25 @@ static bool midstream_allowed(const struct visit *v)
 	uint64_t now = v->w->now_ns;
 	uint64_t age = now > v->t->created_ns ? now - v->t->created_ns : 0;
 
-	return age < (uint64_t)v->t->limits.midstream_ms * NS_PER_MS;
+	return age < (uint64_t)atomic_load_explicit(&v->port->midstream_ms, memory_order_relaxed) *
+			     NS_PER_MS;
 }
 
-/* REASON_NONE: the segment may open a connection. */
-static uint16_t refuse_to_open(const struct visit *v, struct tcp_segment *seg)
+/* What a first packet says, by its protocol. */
+struct opening {
+	struct tcp_segment seg;
+	struct sctp_packet sctp;
+};
+
+/* REASON_NONE: the packet may open a connection. */
+static uint16_t refuse_sctp(const struct visit *v, struct sctp_packet *sctp)
+{
+	if (!sctp_read(v->p, sctp))
+		return REASON_CONN_INVALID;
+	return sctp_opens(sctp) || midstream_allowed(v) ? REASON_NONE : REASON_CONN_MIDSTREAM;
+}
+
+static uint16_t refuse_tcp(const struct visit *v, struct tcp_segment *seg)
 {
 	if (!tcp_read(v->p, seg))
 		return REASON_CONN_INVALID;
@@ -210,6 +225,25 @@ static uint16_t refuse_to_open(const struct visit *v, struct tcp_segment *seg)
 	if (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST) || !midstream_allowed(v))
 		return REASON_CONN_MIDSTREAM;
 	return REASON_NONE;
+}
+
+static uint16_t refuse_to_open(const struct visit *v, uint8_t proto, struct opening *o)
+{
+	if (proto == PROTO_TCP)
+		return refuse_tcp(v, &o->seg);
+	return proto == PROTO_SCTP ? refuse_sctp(v, &o->sctp) : REASON_NONE;
+}
+
+/* Under the bit, once it is allowed: its numbers begin. */
+static void seat(struct visit *v, struct conn *c, const struct opening *o)
+{
+	if (c->key.proto == PROTO_TCP) {
+		tcp_seat(c, 0, &o->seg);
+		if (!(o->seg.flags & TCP_SYN))
+			conn_set_state(v->t, c, STATE_ESTABLISHED);
+	} else if (c->key.proto == PROTO_SCTP) {
+		conn_set_state(v->t, c, sctp_seat(c, &o->sctp));
+	}
 }
 
 static void fill(struct visit *v, struct conn *c, const struct conn_key *key)
@@ -231,25 +265,28 @@ static void fill(struct visit *v, struct conn *c, const struct conn_key *key)
 /* One of the key, with its bit held; NULL: *answer says why not. */
 static struct conn *claim(struct visit *v, const struct conn_key *key, enum conn_answer *answer)
 {
-	enum conn_state state = key->proto == PROTO_TCP ? STATE_SYN_SENT : STATE_NEW;
+	bool has_handshake = key->proto == PROTO_TCP || key->proto == PROTO_SCTP;
+	enum conn_state state = has_handshake ? STATE_SYN_SENT : STATE_NEW;
+	uint32_t group;
 	struct conn *c;
 
 	*answer = CONN_DROP;
 	v->out->reason = REASON_CONN_LIMIT;
-	if (!evict_reserve(v->t, v->w, v->port, v->arg))
+	if (!evict_reserve(v->t, v->w, v->port, v->arg, &group))
 		return NULL;
 	c = slab_take(v->t, v->w);
 	if (!c) {
-		evict_release(v->port);
-		(void)evict_one(v->t, v->w, v->port, v->arg); /* for the next who comes */
+		evict_release(v->t, v->port, group);
+		evict_any(v->t, v->w, v->port, v->arg); /* for the next who comes */
 		return NULL;
 	}
 	fill(v, c, key);
+	c->halves[1].reported = group;
 	atomic_store_explicit(&c->word, (uint32_t)state | WORD_LOCK, memory_order_release);
 	if (table_link(v->t, c) != c) {
 		atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
 		slab_bury(v->t, c);
-		evict_release(v->port);
+		evict_release(v->t, v->port, group);
 		*answer = CONN_AGAIN;
 		return NULL;
 	}
@@ -268,7 +305,7 @@ static void tell_begin(struct visit *v, struct conn *c)
 }
 
 static enum conn_answer judge_open(struct visit *v, const struct conn_key *key,
-				   const struct tcp_segment *seg)
+				   const struct opening *opening)
 {
 	enum conn_answer answer;
 	struct conn *c = claim(v, key, &answer);
@@ -280,11 +317,7 @@ static enum conn_answer judge_open(struct visit *v, const struct conn_key *key,
 	ref = conn_ref_of(v->t, c, 0);
 	if (!ask_or_end(v, c))
 		return CONN_DENIED;
-	if (key->proto == PROTO_TCP) {
-		tcp_seat(c, 0, seg);
-		if (!(seg->flags & TCP_SYN))
-			conn_set_state(v->t, c, STATE_ESTABLISHED);
-	}
+	seat(v, c, opening);
 	conn_account(v->w, &c->halves[0], v->p->x.len);
 	tell_begin(v, c);
 	state = conn_state(c);
@@ -306,22 +339,21 @@ static enum conn_answer judge_open_dry(struct visit *v, const struct conn_key *k
 
 static enum conn_answer judge_unknown(struct visit *v, const struct tuple *tuple)
 {
-	struct tcp_segment seg = { 0 };
+	struct opening opening;
 	struct denial denial;
-	uint16_t refused = REASON_NONE;
+	uint16_t refused;
 
 	if (denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch, v->w->now_ns,
 			&denial))
 		return answer_denial(v, &denial);
 	if (tuple->is_answer)
 		return visit_drop(v, REASON_CONN_STATE);
-	if (tuple->key.proto == PROTO_TCP)
-		refused = refuse_to_open(v, &seg);
+	refused = refuse_to_open(v, tuple->key.proto, &opening);
 	if (refused)
 		return visit_drop(v, refused);
 	if (v->is_dry)
 		return judge_open_dry(v, &tuple->key);
-	return judge_open(v, &tuple->key, &seg);
+	return judge_open(v, &tuple->key, &opening);
 }
 
 static enum conn_answer judge_tracked(struct visit *v, const struct tuple *tuple)

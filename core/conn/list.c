@@ -18,6 +18,20 @@ static const char *const state_names[STATE_COUNT] = {
 	[STATE_TIME_WAIT] = "time-wait",
 };
 
+static const char *const sctp_names[STATE_COUNT] = {
+	[STATE_NONE] = "none",
+	[STATE_SYN_SENT] = "cookie-wait",
+	[STATE_SYN_RECEIVED] = "cookie-echoed",
+	[STATE_ESTABLISHED] = "established",
+	[STATE_CLOSING] = "shutdown",
+	[STATE_TIME_WAIT] = "closed",
+};
+
+static const char *name_of(enum conn_state state, uint8_t proto)
+{
+	return (proto == PROTO_SCTP ? sctp_names : state_names)[state];
+}
+
 static bool matches(const struct conn_filter *f, const struct conn_key *key)
 {
 	static const struct conn_filter all;
@@ -56,7 +70,7 @@ static void describe(struct conn_table *t, struct conn *c, uint64_t now_ns, stru
 	uint64_t idle = conn_idle_stamps(c, stamp_of(now_ns));
 
 	*out = (struct conn_info){ .is_half_open = state_is_half_open(state),
-				   .state_name = state_names[state] };
+				   .state_name = name_of(state, c->key.proto) };
 	conn_view(c, &out->view);
 	out->idle_left_ms = left_ms(conn_timeout_ms(t, c), idle << STAMP_SHIFT);
 }

@@ -87,6 +87,7 @@ void conn_end(struct conn_table *t, struct worker *w, struct conn *c, uint16_t c
 	if (state_is_half_open(conn_state(c)))
 		atomic_fetch_sub_explicit(&port->half_count, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&conn_group(t, c)->count, 1, memory_order_relaxed);
 	/*
 	 * The word first: who reads the generation of the next life sees that this one is over, and
 	 * who waits for the bit that there is nothing to wait for.
@@ -173,45 +174,6 @@ void conn_view(struct conn *c, struct xvs_conn *out)
 		out->packets[i] = atomic_load_explicit(&h->packets, memory_order_relaxed);
 		out->bytes[i] = atomic_load_explicit(&h->bytes, memory_order_relaxed);
 	}
-}
-
-static uint32_t protocol_ms(const struct conn_limits *l, uint8_t proto, enum conn_state state)
-{
-	switch (state) {
-	case STATE_SYN_SENT:
-	case STATE_SYN_RECEIVED:
-		return l->tcp_syn_ms;
-	case STATE_CLOSING:
-	case STATE_TIME_WAIT:
-		return l->tcp_closing_ms;
-	default:
-		break;
-	}
-	switch (proto) {
-	case PROTO_TCP:
-		return l->tcp_established_ms;
-	case PROTO_UDP:
-		return state == STATE_ESTABLISHED ? l->udp_stream_ms : l->udp_ms;
-	case PROTO_ICMP:
-	case PROTO_ICMPV6:
-		return l->icmp_ms;
-	default:
-		return l->other_ms;
-	}
-}
-
-/* What a verdict asked for is meant for conversations: it makes opening and closing no longer. */
-uint64_t conn_timeout_ms(const struct conn_table *t, struct conn *c)
-{
-	enum conn_state state = conn_state(c);
-	uint32_t usual = protocol_ms(&t->limits, c->key.proto, state);
-	uint32_t asked = atomic_load_explicit(&c->idle_ms, memory_order_relaxed);
-
-	if (asked == 0)
-		return usual;
-	if (c->key.proto == PROTO_TCP && state != STATE_ESTABLISHED && usual < asked)
-		return usual;
-	return asked;
 }
 
 uint32_t conn_idle_stamps(struct conn *c, uint32_t now_stamp)

@@ -14,8 +14,6 @@
 #include "conn/evict.h"
 #include "conn/fragment.h"
 
-enum { CONNECTIONS_MAX = 1 << 24 };
-
 void *table_map(size_t bytes)
 {
 	void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
@@ -122,11 +120,6 @@ static void set_default(uint32_t *value, uint32_t otherwise)
 		*value = otherwise;
 }
 
-/*
- * No shorter than RFC 5382 (TCP: 2 h 4 min, 4 min while opening and closing), RFC 4787 (UDP:
- * 2 min, 5 min advised) and RFC 5508 (ICMP queries: 1 min) allow those who translate; a firewall
- * has no reason to be ruder.
- */
 static struct conn_limits limits_of(const struct conn_limits *given)
 {
 	struct conn_limits l = *given;
@@ -135,13 +128,7 @@ static struct conn_limits limits_of(const struct conn_limits *given)
 	set_default(&l.per_port, 65536);
 	set_default(&l.half_open, 4096);
 	set_default(&l.denied_per_port, 1024);
-	set_default(&l.tcp_syn_ms, 240000);
-	set_default(&l.tcp_established_ms, 7440000);
-	set_default(&l.tcp_closing_ms, 240000);
-	set_default(&l.udp_ms, 120000);
-	set_default(&l.udp_stream_ms, 300000);
-	set_default(&l.icmp_ms, 60000);
-	set_default(&l.other_ms, 600000);
+	times_complete(&l.times);
 	return l;
 }
 
@@ -191,10 +178,10 @@ int conn_table_create(const struct conn_limits *limits, unsigned workers,
 		return error_set(err, -EINVAL, "workers",
 				 "connection table: workers are %u, must be 1..%d", workers,
 				 WORKERS_MAX);
-	if (limits->connections > CONNECTIONS_MAX)
+	if (limits->connections > CONN_TABLE_MAX)
 		return error_set(err, -EINVAL, "connections",
 				 "connection table: connections are %u, must be at most %d",
-				 limits->connections, CONNECTIONS_MAX);
+				 limits->connections, CONN_TABLE_MAX);
 	t = table_map(sizeof(*t));
 	if (!t)
 		goto err_memory;

@@ -78,7 +78,7 @@ struct half {
 	_Atomic uint32_t owner;
 	_Atomic uint32_t first; /* number of its SYN; changes under the connection's bit */
 	uint32_t fin_end;       /* end of its FIN; likewise */
-	uint32_t reported;      /* [0] only, likewise: stamp of the last report */
+	uint32_t reported;      /* likewise; [0]: stamp of the last report, [1]: conn_group() */
 	uint32_t later; /* with TCP_SYN_LATER: number of a SYN that may begin the next life */
 	uint32_t later_end;
 } __attribute__((aligned(64)));
@@ -115,12 +115,24 @@ struct ring;
 struct denied;
 struct fragments;
 
+/* Ports whose connections count together: those of one switch. */
+struct conn_group {
+	_Atomic uint32_t count;
+	_Atomic uint32_t busiest; /* the port with the most half-open ones, as far as was seen */
+	uint32_t number;          /* the control thread's, as the next */
+	uint32_t ports;           /* guarded ones */
+} __attribute__((aligned(64)));
+
 struct conn_port {
 	/* read for every packet, written when policy changes */
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t opened; /* epoch when it became guarded; 0: it is not */
 	_Atomic uint32_t limit;
 	_Atomic uint32_t half_limit;
+	_Atomic uint32_t group;       /* index of its group */
+	_Atomic uint32_t group_limit; /* UINT32_MAX: none */
+	_Atomic uint32_t midstream_ms;
+	_Atomic uint32_t times[CONN_TIMES];
 	struct ring *half_open; /* published by rcu_publish, as the two below */
 	struct ring *finished;  /* those in TIME_WAIT */
 	struct denied *denied;
@@ -154,9 +166,10 @@ struct conn_table {
 	uint64_t created_ns; /* mid-stream is allowed for midstream_ms from here */
 
 	_Atomic uint32_t fresh __attribute__((aligned(64))); /* objects never used begin here */
-	_Atomic uint32_t graves; /* of the dead that are still in their chains */
-	_Atomic uint32_t cursor; /* of the sweep, shared by all workers */
-	_Atomic uint32_t epochs; /* numbers for ports' epochs */
+	_Atomic uint32_t graves;  /* of the dead that are still in their chains */
+	_Atomic uint32_t cursor;  /* of the sweep, shared by all workers */
+	_Atomic uint32_t epochs;  /* numbers for ports' epochs */
+	_Atomic uint32_t busiest; /* as a group's, of all ports */
 
 	/* the control thread's */
 	uint32_t spare __attribute__((aligned(64))); /* objects ready to be given out */
@@ -166,6 +179,7 @@ struct conn_table {
 	struct rcu_node rest;
 
 	struct conn_port ports[PORTS_MAX];
+	struct conn_group groups[PORTS_MAX]; /* as many as there can be ports */
 	struct stock stocks[WORKERS_MAX];
 };
 
@@ -179,6 +193,12 @@ static inline uint32_t conn_index(const struct conn_table *t, const struct conn 
 static inline struct conn_port *conn_port(struct conn_table *t, const struct conn *c)
 {
 	return &t->ports[c->key.port];
+}
+
+/* The group that it counts in: that of its port when it began. */
+static inline struct conn_group *conn_group(struct conn_table *t, const struct conn *c)
+{
+	return &t->groups[c->halves[1].reported];
 }
 
 static inline enum conn_state conn_state(struct conn *c)
@@ -223,7 +243,10 @@ void conn_account(const struct worker *w, struct half *h, uint32_t bytes);
 bool half_is_own(const struct worker *w, struct half *h);
 
 void conn_view(struct conn *c, struct xvs_conn *out); /* all but 'slot' */
-uint64_t conn_timeout_ms(const struct conn_table *t, struct conn *c);
+/* times.c */
+uint64_t conn_timeout_ms(struct conn_table *t, struct conn *c);
+/* [control] Puts defaults for what is 0. */
+void times_complete(struct conn_times *times);
 uint32_t conn_idle_stamps(struct conn *c, uint32_t now_stamp);
 
 /* ---- slab.c: objects ----------------------------------------------------------------------- */

@@ -48,13 +48,12 @@ static int8_t read_scale(const uint8_t *options, uint32_t len)
 	}
 }
 
-/* Where the IP datagram ends: Ethernet pads short ones.  0 stands for longer than it can say. */
-static uint32_t datagram_end(const struct xvs_packet *x)
+uint32_t tcp_datagram_end(const struct xvs_packet *x)
 {
 	const uint8_t *l3 = x->data + x->l3_off;
 	uint32_t len = x->flags & XVS_PKT_IPV4 ? get_be16(l3 + 2) : get_be16(l3 + 4);
 
-	if (len == 0)
+	if (len == 0) /* longer than it can say */
 		return x->len;
 	if (x->flags & XVS_PKT_IPV6)
 		len += IPV6_BYTES;
@@ -72,7 +71,7 @@ bool tcp_read(const struct packet *p, struct tcp_segment *out)
 	if (!(x->flags & XVS_PKT_L4) || x->linear < (uint32_t)x->l4_off + TCP_BYTES)
 		return false;
 	header = (uint32_t)(l4[12] >> 4) * 4;
-	end = datagram_end(x);
+	end = tcp_datagram_end(x);
 	if (header < TCP_BYTES || x->l4_off + header > x->linear || x->l4_off + header > end)
 		return false;
 	out->seq = get_be32(l4 + 4);

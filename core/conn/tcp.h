@@ -34,6 +34,9 @@ struct tcp_segment {
 	int8_t scale; /* of a SYN; -1: no option */
 };
 
+/* [any] Where the IP datagram ends in the packet: Ethernet pads short ones. */
+uint32_t tcp_datagram_end(const struct xvs_packet *x);
+
 /* [any] False: the header contradicts itself.  Data is that of the whole packet, GSO or not. */
 bool tcp_read(const struct packet *p, struct tcp_segment *out);
 

@@ -81,6 +81,11 @@ static void tcp_reset(struct half *s, struct half *r, const struct tcp_segment *
 		reset_unseated(r, seg, out);
 		return;
 	}
+	/* RFC 5961, 5.2: nobody can have acknowledged what was not sent */
+	if (r_flags & HALF_SYN && seg->flags & TCP_ACK && seq_before(get(&r->end), seg->ack)) {
+		refuse(out, REASON_CONN_WINDOW);
+		return;
+	}
 	if (seg->seq == get(&s->end) ||
 	    (r_flags & HALF_SEATED && r_flags & HALF_EDGE && seg->seq == una)) {
 		out->effect = TCP_CLOSED;
@@ -236,6 +241,11 @@ static void tcp_other(struct conn *c, unsigned direction, const struct tcp_segme
 			refuse(out, REASON_CONN_STATE);
 		else
 			challenge(s, seg);
+		return;
+	}
+	/* who has heard nothing yet has nothing to acknowledge */
+	if (is_opening && !is_seated(r)) {
+		refuse(out, REASON_CONN_STATE);
 		return;
 	}
 	reason = tcp_check(c, direction, seg);

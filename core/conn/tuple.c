@@ -101,7 +101,8 @@ static enum tuple_kind read_ports(const uint8_t *l4, uint32_t len, bool from_ins
 {
 	struct conn_key *key = &out->key;
 
-	if (len < 4 || get_be16(l4) == 0 || get_be16(l4 + 2) == 0)
+	/* RFC 768: 0 is who wants no answer; nobody can be reached there */
+	if (len < 4 || (get_be16(l4) == 0 && key->proto != PROTO_UDP) || get_be16(l4 + 2) == 0)
 		return TUPLE_INVALID;
 	memcpy(from_inside ? &key->inside_port : &key->outside_port, l4, 2);
 	memcpy(from_inside ? &key->outside_port : &key->inside_port, l4 + 2, 2);

@@ -7,6 +7,7 @@
  */
 #include "conn/evict.h"
 #include "conn/judge.h"
+#include "conn/sctp.h"
 
 static enum conn_answer refuse(uint16_t *out, uint16_t reason)
 {
@@ -17,7 +18,7 @@ static enum conn_answer refuse(uint16_t *out, uint16_t reason)
 /* ---- with the bit -------------------------------------------------------------------------- */
 
 /* Takes the step's consequences, and lets go of the bit. */
-static void tcp_settle(const struct passage *m, const struct tcp_step *step)
+static void settle(const struct passage *m, const struct tcp_step *step)
 {
 	struct conn *c = m->c;
 	struct conn_ref ref = conn_ref_of(m->t, c, 0);
@@ -34,6 +35,25 @@ static void tcp_settle(const struct passage *m, const struct tcp_step *step)
 		evict_note_finished(m->t, m->w, port, ref, m->arg);
 }
 
+/* The bit is held, and let go. */
+static enum conn_answer take_step(const struct passage *m, const struct tcp_step *step,
+				  uint16_t *reason)
+{
+	if (step->effect == TCP_REFUSE) {
+		conn_unlock(m->c);
+		return refuse(reason, step->reason);
+	}
+	if (step->effect == TCP_REOPEN) {
+		bool is_finished = conn_state(m->c) == STATE_TIME_WAIT;
+
+		conn_end(m->t, m->w, m->c, is_finished ? XVS_CONN_FIN : XVS_CONN_RST, m->arg);
+		return CONN_AGAIN;
+	}
+	conn_account(m->w, &m->c->halves[m->direction], m->p->x.len);
+	settle(m, step);
+	return CONN_PASS;
+}
+
 static enum conn_answer update_tcp_slow(const struct passage *m, const struct tcp_segment *seg,
 					uint16_t *reason)
 {
@@ -43,19 +63,20 @@ static enum conn_answer update_tcp_slow(const struct passage *m, const struct tc
 	if (!conn_lock(m->c))
 		return CONN_AGAIN;
 	tcp_step(m->c, m->direction, seg, half_is_own(m->w, h), &step);
-	if (step.effect == TCP_REFUSE) {
-		conn_unlock(m->c);
-		return refuse(reason, step.reason);
-	}
-	if (step.effect == TCP_REOPEN) {
-		bool is_finished = conn_state(m->c) == STATE_TIME_WAIT;
+	return take_step(m, &step, reason);
+}
 
-		conn_end(m->t, m->w, m->c, is_finished ? XVS_CONN_FIN : XVS_CONN_RST, m->arg);
+static enum conn_answer update_sctp(const struct passage *m, uint16_t *reason)
+{
+	struct sctp_packet s;
+	struct tcp_step step;
+
+	if (!sctp_read(m->p, &s))
+		return refuse(reason, REASON_CONN_INVALID);
+	if (!conn_lock(m->c))
 		return CONN_AGAIN;
-	}
-	conn_account(m->w, h, m->p->x.len);
-	tcp_settle(m, &step);
-	return CONN_PASS;
+	sctp_step(m->c, m->direction, &s, &step);
+	return take_step(m, &step, reason);
 }
 
 static bool establish(const struct passage *m)
@@ -101,6 +122,8 @@ enum conn_answer update_conn(const struct passage *m, uint16_t *reason)
 {
 	if (m->c->key.proto == PROTO_TCP)
 		return update_tcp(m, reason);
+	if (m->c->key.proto == PROTO_SCTP)
+		return update_sctp(m, reason);
 	if (m->direction == 1 && conn_state(m->c) == STATE_NEW && !establish(m))
 		return CONN_AGAIN;
 	conn_account(m->w, &m->c->halves[m->direction], m->p->x.len);
@@ -109,9 +132,12 @@ enum conn_answer update_conn(const struct passage *m, uint16_t *reason)
 
 enum conn_answer update_dry(const struct passage *m, uint16_t *reason)
 {
+	struct sctp_packet sctp;
 	struct tcp_segment seg;
 	uint16_t refused;
 
+	if (m->c->key.proto == PROTO_SCTP) /* a tag that moves is taken for a good one */
+		return sctp_read(m->p, &sctp) ? CONN_PASS : refuse(reason, REASON_CONN_INVALID);
 	if (m->c->key.proto != PROTO_TCP)
 		return CONN_PASS;
 	if (!tcp_read(m->p, &seg))

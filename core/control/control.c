@@ -138,6 +138,7 @@ static char *waiting_keys(const struct daemon_spec *now, const struct daemon_spe
 		{ "daemon.workers", now->workers != next->workers },
 		{ "daemon.polling", now->polling != next->polling },
 		{ "daemon.flows", now->flows != next->flows },
+		{ "daemon.connections", now->connections != next->connections },
 	};
 	struct strbuf keys = { 0 };
 

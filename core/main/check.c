@@ -33,6 +33,7 @@ static void daemon_defaults(struct config_spec *spec, bool is_whole)
 	/* No packet will come. */
 	spec->daemon.workers = 1;
 	spec->daemon.flows = FLOWS_MIN;
+	spec->daemon.connections = CONNECTIONS_MIN;
 	spec->daemon.polling = POLLING_INTERRUPT;
 	if (is_whole)
 		return;

@@ -97,6 +97,8 @@ int parts_start(struct daemon *d, const struct config_spec *spec, const char *co
 		.workers = workers_of(&spec->daemon),
 		.flows = spec->daemon.flows,
 		.cores = spec->daemon.cores,
+		.conn = { .connections = spec->daemon.connections,
+			  .midstream_ms = CONN_MIDSTREAM_MS },
 	};
 	int code = loop_create(&d->loop, err);
 

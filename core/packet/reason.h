@@ -40,6 +40,7 @@
 	X(REASON_CONN_MIDSTREAM, "conn-midstream", "TCP in mid-stream of no known connection") \
 	X(REASON_CONN_STATE, "conn-state", "does not fit the connection's state") \
 	X(REASON_CONN_WINDOW, "conn-window", "TCP sequence or acknowledgement outside the window") \
+	X(REASON_CONN_TAG, "conn-tag", "not the SCTP association's verification tag") \
 	X(REASON_CONN_INVALID, "conn-invalid", "not a packet that connections can be tracked by") \
 	X(REASON_CONN_LIMIT, "conn-limit", "the port's limit of connections is reached") \
 	X(REASON_CONN_UNRELATED, "conn-unrelated", "ICMP error about no known connection") \

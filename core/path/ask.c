@@ -322,6 +322,12 @@ static const struct xvs_flow_key whole_tuple = {
 	.l4_dst = UINT16_MAX,
 };
 
+/*
+ * Where the other end opens the same connection meanwhile, these are its answers: who is denied must
+ * not stay so for as long as he tries.
+ */
+enum { DENIED_MAX_MS = 1000 };
+
 /* A denial is judged again when any of the firewalls that were asked changes its mind. */
 static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
 {
@@ -359,6 +365,7 @@ bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place)
 	case CONN_DENIED:
 		leg->reject = r.decision.action == XVS_CONN_REJECT;
 		leg_drop(leg, place, r.decision.instance, r.decision.reason);
+		walk_expire(k, DENIED_MAX_MS);
 		note_firewalls(k, leg, place);
 		return false;
 	case CONN_LOOSE:

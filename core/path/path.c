@@ -31,7 +31,7 @@ static const struct conn_limits conn_defaults = {
 	.per_port = 65536,
 	.half_open = 4096,
 	.denied_per_port = 1024,
-	.midstream_ms = 60000,
+	.midstream_ms = CONN_MIDSTREAM_MS,
 };
 
 static void worker_finish(struct path_worker *w)

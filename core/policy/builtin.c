@@ -217,37 +217,6 @@ const struct xvs_feature builtin_new_flows = {
 	.fields = XVS_TABLE(new_flows_fields),
 };
 
-static const struct xvs_field connections_fields[] = {
-	{
-		.name = "limit",
-		.help = "Connections tracked at most",
-		.offset = offsetof(struct policy_connections, limit),
-		.type = XVS_U32,
-		.min = 1,
-		.max = 4194304,
-		.dflt = 65536,
-	},
-	{
-		.name = "half_open",
-		.help = "Connections tracked at most that have not been answered",
-		.offset = offsetof(struct policy_connections, half_open),
-		.type = XVS_U32,
-		.min = 1,
-		.max = 1048576,
-		.dflt = 4096,
-	},
-};
-
-const struct xvs_feature builtin_connections = {
-	.size = sizeof(struct xvs_feature),
-	.bytes = sizeof(struct policy_connections),
-	.id = "xvs.connections/1",
-	.summary = "Bounds of a guarded port's connections",
-	.scope = XVS_PER_PORT,
-	.kind = XVS_SETTING,
-	.fields = XVS_TABLE(connections_fields),
-};
-
 const struct xvs_feature *const builtin_features[] = {
 	&builtin_vlan,      &builtin_port,        &builtin_learning,
 	&builtin_new_flows, &builtin_connections, &builtin_mirror,

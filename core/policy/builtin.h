@@ -70,8 +70,17 @@ struct policy_new_flows {
 
 /* "xvs.connections/1", per port: bounds of the connection table where a firewall guards the port. */
 struct policy_connections {
-	uint32_t limit;     /* 1..4194304, default 65536 */
-	uint32_t half_open; /* 1..1048576, default 4096 */
+	uint32_t limit;        /* 1..4194304, default 65536 */
+	uint32_t half_open;    /* 1..1048576, default 4096 */
+	uint32_t switch_limit; /* of all ports of the switch together; 0: no bound */
+	uint32_t midstream_s;  /* default 60 */
+	/* longest that one may be idle, 1..1000000 */
+	uint32_t tcp_syn_sent_s, tcp_syn_received_s, tcp_established_s, tcp_closing_s;
+	uint32_t tcp_time_wait_s;
+	uint32_t udp_s, udp_stream_s;
+	uint32_t icmp_s;
+	uint32_t sctp_opening_s, sctp_established_s, sctp_closing_s;
+	uint32_t other_s;
 };
 
 extern const struct xvs_feature builtin_vlan, builtin_port, builtin_learning, builtin_new_flows,

@@ -65,17 +65,45 @@ void port_down(struct port *p)
 	port_close(p);
 }
 
-/* With the limits of its policy; again, when they may have changed. */
+enum { MS_PER_S = 1000 };
+
+/* By its policy; without one, as the table says. */
+static void limits_of(const struct port *p, struct conn_port_limits *out)
+{
+	const struct policy_connections *c = settings_bytes(&p->settings, builtin_connections.id);
+
+	*out = (struct conn_port_limits){ .group = p->sw->path_switch->nr };
+	if (!c)
+		return;
+	out->connections = c->limit;
+	out->half_open = c->half_open;
+	out->group_connections = c->switch_limit;
+	out->has_midstream = true;
+	out->midstream_ms = c->midstream_s * MS_PER_S;
+	out->times.ms[CONN_TIME_TCP_SYN_SENT] = c->tcp_syn_sent_s * MS_PER_S;
+	out->times.ms[CONN_TIME_TCP_SYN_RECEIVED] = c->tcp_syn_received_s * MS_PER_S;
+	out->times.ms[CONN_TIME_TCP_ESTABLISHED] = c->tcp_established_s * MS_PER_S;
+	out->times.ms[CONN_TIME_TCP_CLOSING] = c->tcp_closing_s * MS_PER_S;
+	out->times.ms[CONN_TIME_TCP_TIME_WAIT] = c->tcp_time_wait_s * MS_PER_S;
+	out->times.ms[CONN_TIME_UDP] = c->udp_s * MS_PER_S;
+	out->times.ms[CONN_TIME_UDP_STREAM] = c->udp_stream_s * MS_PER_S;
+	out->times.ms[CONN_TIME_ICMP] = c->icmp_s * MS_PER_S;
+	out->times.ms[CONN_TIME_SCTP_OPENING] = c->sctp_opening_s * MS_PER_S;
+	out->times.ms[CONN_TIME_SCTP_ESTABLISHED] = c->sctp_established_s * MS_PER_S;
+	out->times.ms[CONN_TIME_SCTP_CLOSING] = c->sctp_closing_s * MS_PER_S;
+	out->times.ms[CONN_TIME_OTHER] = c->other_s * MS_PER_S;
+}
+
+/* Again, when limits may have changed. */
 static void guard(struct port *p, struct port_conf *conf, struct reasons *reasons)
 {
-	const struct policy_connections *limits =
-		settings_bytes(&p->settings, builtin_connections.id);
+	struct conn_port_limits limits;
 	struct xvs_error err = ERROR_INIT;
 
 	if (conf->ingress.conn_place == CHAIN_MAX)
 		return;
-	if (conn_port_open(path_conns(p->w->path), p->id, limits ? limits->limit : 0,
-			   limits ? limits->half_open : 0, &err) == 0) {
+	limits_of(p, &limits);
+	if (conn_port_guard(path_conns(p->w->path), p->id, &limits, &err) == 0) {
 		p->is_guarded = true;
 		return;
 	}

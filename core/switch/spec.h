@@ -95,6 +95,7 @@ struct switch_spec {
 enum polling { POLLING_ADAPTIVE = 0, POLLING_BUSY = 1, POLLING_INTERRUPT = 2 };
 
 enum { FLOWS_MIN = 1024, FLOWS_WANTED = 262144, FLOWS_MAX = 4194304 };
+enum { CONNECTIONS_MIN = 1024, CONNECTIONS_WANTED = 262144, CONNECTIONS_MAX = 16777216 };
 enum { CONFIRM_S_MAX = 86400 };
 
 struct daemon_spec {
@@ -102,6 +103,7 @@ struct daemon_spec {
 	uint32_t *cores;  /* NULL, or 'workers' core numbers to pin to */
 	enum polling polling;
 	uint32_t flows;        /* room for so many in the table of each worker */
+	uint32_t connections;  /* room for so many that are tracked, of all ports */
 	uint32_t confirm_host; /* seconds to confirm what touches the host's network; 0: no need */
 };
 

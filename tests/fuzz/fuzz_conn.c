@@ -117,6 +117,9 @@ static uint32_t build(const uint8_t b[16], uint8_t *f)
 		(void)frame_ip(f, from, to, b[2], b[9]);
 		memcpy(f + 34, b, 16);
 		return frame_len(f);
+	case 5: /* one or two chunks; tags near each other, so that some fit */
+		return frame_sctp(f, from, to, b[3] & 3u, b + 2 + (b[5] & 1),
+				  b[4] & 7 ? 12 : b[9] & 15);
 	default:
 		return frame_tcp(f, from, to, t);
 	}
@@ -224,6 +227,7 @@ static void stop(struct scene *s)
 		conn_sweep(s->t, &s->w, s);
 	}
 	assert(port->count == 0 && port->half_count == 0 && port->waiting == 0);
+	assert(s->t->groups[port->group].count == 0);
 	assert(s->packets == 0 && s->begins == s->ends);
 	assert(pool_packets_left(s->pool) == 128);
 	conn_table_destroy(s->t);

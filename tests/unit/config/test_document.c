@@ -130,10 +130,12 @@ static void reads_how_workers_wait_and_what_they_remember(void **state)
 	(void)state;
 	assert_int_equal(spec->daemon.polling, POLLING_ADAPTIVE);
 	assert_int_equal(spec->daemon.flows, FLOWS_WANTED);
+	assert_int_equal(spec->daemon.connections, CONNECTIONS_WANTED);
 	config_spec_destroy(spec);
-	spec = accepted_config("daemon: {polling: busy, flows: 4194304}\n");
+	spec = accepted_config("daemon: {polling: busy, flows: 4194304, connections: 1000000}\n");
 	assert_int_equal(spec->daemon.polling, POLLING_BUSY);
 	assert_int_equal(spec->daemon.flows, FLOWS_MAX);
+	assert_int_equal(spec->daemon.connections, 1000000);
 	config_spec_destroy(spec);
 	refused("daemon: {flows: 4194305}\n",
 		"x.yaml:1:17: daemon: flows is 4194305, must be 1024..4194304\n");

@@ -175,6 +175,7 @@ static void closes_on_an_exact_reset_only(void **state)
 	assert_string_equal(state_name(s), "established");
 	refuses(s, tcp(s, server, guest, SEG(F_RST, 5000)), REASON_CONN_WINDOW);
 	refuses(s, tcp(s, server, guest, SEG(F_RST, 600000)), REASON_CONN_WINDOW);
+	refuses(s, tcp(s, server, guest, SEG(F_RST | F_ACK, 5001, 900000)), REASON_CONN_WINDOW);
 	assert_string_equal(state_name(s), "established");
 	assert_int_equal(tcp(s, server, guest, SEG(F_RST, 5001)), CONN_PASS);
 	assert_int_equal(conn_count(s->t, NULL), 0);
@@ -225,6 +226,16 @@ static void refuses_a_wrong_answer_to_the_syn(void **state)
 	refuses(s, tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1002, 1000)), REASON_CONN_WINDOW);
 	refuses(s, tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1000, 1000)), REASON_CONN_WINDOW);
 	assert_string_equal(state_name(s), "syn-sent");
+}
+
+static void refuses_data_of_who_has_heard_nothing_yet(void **state)
+{
+	struct world *s = *state;
+
+	assert_int_equal(tcp(s, guest, server, SEG(F_SYN, 1000, 0, 1000)), CONN_PASS);
+	refuses(s, tcp(s, guest, server, SEG(F_ACK, 1001, 1, 1000, 100)), REASON_CONN_STATE);
+	assert_int_equal(tcp(s, server, guest, SEG(F_SYN | F_ACK, 5000, 1001, 1000)), CONN_PASS);
+	assert_int_equal(tcp(s, guest, server, SEG(F_ACK, 1001, 5001, 1000, 100)), CONN_PASS);
 }
 
 static void lets_one_recover_who_holds_an_older_connection(void **state)
@@ -494,6 +505,7 @@ int main(void)
 		WORLD_TEST(closes_when_the_syn_is_answered_by_reset),
 		WORLD_TEST(opens_from_both_sides_at_once),
 		WORLD_TEST(refuses_a_wrong_answer_to_the_syn),
+		WORLD_TEST(refuses_data_of_who_has_heard_nothing_yet),
 		WORLD_TEST(lets_one_recover_who_holds_an_older_connection),
 		WORLD_TEST(takes_a_new_number_from_who_tries_again),
 		WORLD_TEST(lets_data_flow_after_a_half_close),

@@ -132,6 +132,28 @@ static void the_guest_gets_answers_though_it_may_not_be_called(void **state)
 	unguard();
 }
 
+static void who_was_denied_may_answer_soon_once_asked(void **state)
+{
+	struct memory_frame ask = { .len = 0 }, answer = { .len = 0 };
+
+	(void)state;
+	setup(0);
+	action = XVS_CONN_DENY;
+	ask.len = frame_udp(ask.bytes, at(GUARDED, 1000), at(OTHER, 53), 20);
+	answer.len = frame_udp(answer.bytes, at(OTHER, 53), at(GUARDED, 1000), 20);
+	pass(OTHER, &answer);
+	action = XVS_CONN_ALLOW;
+	pass(GUARDED, &ask);
+	assert_int_equal(got(GUARDED), 0);
+	/* he never pauses: the verdict about him ends all the same */
+	for (int i = 0; i < 12; i++) {
+		bench_later_ms(100);
+		pass(OTHER, &answer);
+	}
+	assert_int_not_equal(got(GUARDED), 0);
+	unguard();
+}
+
 static void a_rejected_syn_is_answered_with_a_reset(void **state)
 {
 	struct memory_frame f = in_syn(4000);
@@ -456,6 +478,7 @@ int main(void)
 		BENCH_TEST(a_connection_is_authorised_once_and_replies_need_no_question),
 		BENCH_TEST(what_is_denied_is_dropped_under_the_firewalls_reason),
 		BENCH_TEST(the_guest_gets_answers_though_it_may_not_be_called),
+		BENCH_TEST(who_was_denied_may_answer_soon_once_asked),
 		BENCH_TEST(a_rejected_syn_is_answered_with_a_reset),
 		BENCH_TEST(rejected_datagrams_are_answered_with_an_icmp_error),
 		BENCH_TEST(of_a_flood_of_rejects_a_hundred_a_second_are_answered),

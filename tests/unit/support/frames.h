@@ -112,6 +112,19 @@ static inline uint32_t frame_udp(uint8_t *f, struct frame_end src, struct frame_
 	return frame_len(f);
 }
 
+/* With these chunks, as they are. */
+static inline uint32_t frame_sctp(uint8_t *f, struct frame_end src, struct frame_end dst,
+				  uint32_t tag, const uint8_t *chunks, uint32_t len)
+{
+	uint8_t *l4 = frame_ip(f, src, dst, 132, 12 + len);
+
+	put_be16(l4, src.port);
+	put_be16(l4 + 2, dst.port);
+	put_be32(l4 + 4, tag);
+	memcpy(l4 + 12, chunks, len);
+	return frame_len(f);
+}
+
 static inline uint32_t frame_icmp(uint8_t *f, struct frame_end src, struct frame_end dst,
 				  uint8_t type, uint8_t code, uint16_t id)
 {
