@@ -334,6 +334,7 @@ static enum conn_answer judge_open_dry(struct visit *v, const struct conn_key *k
 {
 	struct conn c = { .key = *key, .inbound = v->inbound, .begin_ns = v->w->now_ns };
 
+	v->out->is_new = true;
 	return ask_dry(v, &c);
 }
 
@@ -343,7 +344,9 @@ static enum conn_answer judge_unknown(struct visit *v, const struct tuple *tuple
 	struct denial denial;
 	uint16_t refused;
 
-	if (denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch, v->w->now_ns,
+	/* a trace is to hear who denies it, and by which rule */
+	if (!v->is_dry &&
+	    denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch, v->w->now_ns,
 			&denial))
 		return answer_denial(v, &denial);
 	if (tuple->is_answer)

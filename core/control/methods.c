@@ -200,6 +200,17 @@ static const struct rpc_method methods[] = {
 	{ "accounts", RPC_READ_ONLY,
 	  "received + originated + copied + segmented = sent + drops + consumed + held.",
 	  "an object", on_accounts, NOTHING },
+	{ "trace",
+	  RPC_OPERATOR,
+	  "What would become of a packet: it takes the real way through the chain, and nothing is "
+	  "cached, counted or sent.",
+	  "{outcome: forwarded or dropped, exits, cut, steps: [{what, stage, port, by, verdict, reason, "
+	  "help, rule, set, packet, destination, ports}]}: 'what' is entered, judged (an extension's "
+	  "verdict on the flow), authorised (a firewall's on the connection), connection (the "
+	  "tracker's), called (it saw the packet), forwarded, left or dropped",
+	  on_trace,
+	  { { "port", RPC_TEXT, true, "where it would come in" },
+	    { "frame", RPC_TEXT, true, "its bytes from the Ethernet header on, hexadecimal" } } },
 	{ "workers", RPC_READ_ONLY,
 	  "What the packet threads did since the start, where their cycles went by stage and by "
 	  "extension, and how busy each is now.",

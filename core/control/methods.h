@@ -56,6 +56,10 @@ void on_mirror_list(struct rpc_call *call);
 void on_drops(struct rpc_call *call);
 void on_accounts(struct rpc_call *call);
 
+/* ---- methods_trace.c ------------------------------------------------------------------------------- */
+
+void on_trace(struct rpc_call *call);
+
 /* ---- methods_worker.c ------------------------------------------------------------------------------ */
 
 void on_workers(struct rpc_call *call);

@@ -17,6 +17,7 @@
 #include "ext/normalise.h"
 #include "ext/services.h"
 #include "packet/reason.h"
+#include "xvs/ext/explain.h"
 
 enum { LINE = 64, WHO_BYTES = 144, NUMA_UNKNOWN = -1 };
 
@@ -179,6 +180,8 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 {
 	const struct xvs_conn_ops *conn = i->ops.query(i->self, XVS_CONN);
 	const struct xvs_flow *flow = i->ops.query(i->self, XVS_FLOW);
+	const struct xvs_explain *explain = i->ops.query(i->self, XVS_EXPLAIN);
+	struct xvs_explain said_why = { 0 };
 	int code = 0;
 
 	if (flow)
@@ -188,8 +191,11 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 				 XVS_CONN);
 	if (code == 0 && conn)
 		code = conn_copy(conn, &i->conn, said);
+	if (code == 0 && explain)
+		code = explain_copy(explain, &said_why, said);
 	if (code)
 		return code;
+	i->explain = said_why.explain;
 	i->has_flow = flow != NULL;
 	i->has_conn = conn != NULL;
 	return 0;

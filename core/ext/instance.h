@@ -94,6 +94,9 @@ struct instance {
 	struct xvs_ops ops; /* = ext->ops: one pointer less on the packet path */
 	struct xvs_flow flow;
 	struct xvs_conn_ops conn;
+	/* of "xvs.explain/1"; NULL: it does not */
+	void (*explain)(void *self, const struct xvs_batch *b, uint32_t i,
+			const struct xvs_flow_key *key, char *text, uint32_t bytes);
 	struct instance_worker *workers; /* worker_count of them */
 	enum instance_state state;       /* control thread */
 	void *owner;                     /* the switch floor's; for callbacks of env */

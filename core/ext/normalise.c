@@ -5,6 +5,7 @@
  * A demand that this host would not heed is refused here, with its name, so that it is never
  * dropped in silence: unknown data, unknown bits, rights beyond the note, missing interfaces.
  */
+#define XVS_USE_DRAFT /* xvs.explain/1 */
 #include "ext/normalise.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@
 #include "ext/feature.h"
 #include "ext/names.h"
 #include "packet/packet.h"
+#include "xvs/ext/explain.h"
 
 /* What ABI 1.0 had; these never change. */
 enum { MODULE_1_0 = 24, EXTENSION_1_0 = 152, LABEL_1_0 = 16, OFFERS_1_0 = 8 };
@@ -48,6 +50,14 @@ static const struct layout flow_layout = {
 	.today = sizeof(struct xvs_flow),
 	.least = OFFERS_1_0,
 	.reserved = offsetof(struct xvs_flow, reserved),
+	.is_sized = true,
+	.is_functions = true,
+};
+static const struct layout explain_layout = {
+	.name = "xvs_explain",
+	.today = sizeof(struct xvs_explain),
+	.least = sizeof(struct xvs_explain),
+	.reserved = offsetof(struct xvs_explain, reserved),
 	.is_sized = true,
 	.is_functions = true,
 };
@@ -389,6 +399,11 @@ int flow_copy(const struct xvs_flow *from, struct xvs_flow *to, struct xvs_error
 	if (code == 0 && !to->judge)
 		code = error_set(err, -EINVAL, "", "xvs_flow.judge is NULL, but required");
 	return code;
+}
+
+int explain_copy(const struct xvs_explain *from, struct xvs_explain *to, struct xvs_error *err)
+{
+	return layout_copy(&explain_layout, from, 0, to, err);
 }
 
 int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct xvs_error *err)

@@ -8,6 +8,8 @@
 #include "ext/layout.h"
 #include "ext/module.h"
 
+struct xvs_explain;
+
 enum {
 	MODULE_EXTENSIONS_MAX = 32,
 	EXTENSION_LABELS_MAX = 1024, /* reasons, and counters */
@@ -37,5 +39,6 @@ void normalised_finish(struct normalised *n);
  */
 int flow_copy(const struct xvs_flow *from, struct xvs_flow *to, struct xvs_error *err);
 int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct xvs_error *err);
+int explain_copy(const struct xvs_explain *from, struct xvs_explain *to, struct xvs_error *err);
 
 #endif /* XVS_EXT_NORMALISE_H */

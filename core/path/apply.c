@@ -116,7 +116,7 @@ static void count_drop(struct path_worker *w, uint32_t nr)
 {
 	struct instance *inst = nr ? rcu_read(&w->path->instances[nr]) : NULL;
 
-	if (inst)
+	if (inst && !w->trace)
 		counter_add(&inst->workers[w->w.nr].cost.drops, 1);
 }
 
@@ -196,7 +196,8 @@ void burst_apply(struct burst *b)
 	uint64_t taps = 0;
 	struct work k;
 
-	if (tap_is_at(b->worker, CAPTURE_BEFORE) || tap_is_at(b->worker, CAPTURE_AFTER))
+	if ((tap_is_at(b->worker, CAPTURE_BEFORE) || tap_is_at(b->worker, CAPTURE_AFTER)) &&
+	    !b->worker->trace)
 		taps = tap_places(b);
 	gather(b, &k);
 	b->has_relooked = false;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "path/tracing.h"
 #include "path/walk.h"
 
 /* Bits of 'bits' that a verdict may rewrite: push and pop of the outer tag. */
@@ -150,6 +151,28 @@ static void verdict_restrict(const struct instance *inst, struct xvs_flow_verdic
 	}
 }
 
+static void note_verdict(const struct walk *k, const struct chain_place *at,
+			 const struct xvs_batch *batch, const struct xvs_flow_verdict *v)
+{
+	const struct chain *chain =
+		k->stage == XVS_STAGE_EGRESS ? &k->conf->egress : &k->conf->ingress;
+	const struct trace_event e = {
+		.kind = TRACE_JUDGED,
+		.stage = (uint8_t)batch->stage,
+		.action = (uint8_t)v->action,
+		.place = (uint16_t)(at - chain->places),
+		.port = batch->port,
+		.instance = at->instance->nr,
+		.reason = v->reason,
+		.dest = v->dest,
+		.sample = v->sample,
+		.key = v->set,
+		.mask = v->rewrite,
+	};
+
+	trace_explain(k->worker, at->instance, batch, trace_add(k->worker, &e));
+}
+
 static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_verdict *v)
 {
 	struct path_worker *w = k->worker;
@@ -162,7 +185,7 @@ static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_ve
 		.live = 1,
 		.pkts = &pkt,
 		.reason = &reason,
-		.counters = iw->counters,
+		.counters = w->trace ? trace_counters(w, inst) : iw->counters,
 		.dest = inst->cls == XVS_FORWARD ? &dest : NULL,
 		.port_state = at->port_state,
 		.worker_state = iw->state,
@@ -178,6 +201,11 @@ static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_ve
 	inst->flow.judge(inst->self, &batch, 0, &k->key.k, v);
 	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
 	w->inside = NULL;
+	verdict_restrict(inst, v);
+	if (w->trace) {
+		note_verdict(k, at, &batch, v);
+		return;
+	}
 	counter_add(&iw->cost.judged, 1);
 	counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
 }
@@ -256,7 +284,6 @@ static void verdict_get(struct walk *k, const struct flow_leg *old_leg,
 		old->cookie = 0;
 	}
 	ask(k, at, v);
-	verdict_restrict(at->instance, v);
 	walk_examine(k, &v->examined);
 	if (old && step_differs(old, v))
 		k->has_diverged = true;

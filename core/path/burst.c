@@ -13,8 +13,8 @@
 
 #include "path/rate.h"
 
-static void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf,
-			uint16_t stage, uint32_t place)
+void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf, uint16_t stage,
+		 uint32_t place)
 {
 	b->worker = w;
 	b->conf = conf;

@@ -4,6 +4,7 @@
  * did is checked against its class and rights before it takes effect.
  */
 #include "base/clock.h"
+#include "path/tracing.h"
 #include "path/walk.h"
 #include "xvs/ext/sdk.h"
 
@@ -66,7 +67,7 @@ static uint32_t steal_quota(const struct burst *b, const struct instance *inst)
 	uint32_t charged;
 	uint32_t quota;
 
-	if (!(inst->rights & XVS_RIGHT_QUEUE) || inst->cls == XVS_INSPECT)
+	if (!(inst->rights & XVS_RIGHT_QUEUE) || inst->cls == XVS_INSPECT || b->worker->trace)
 		return 0;
 	held = instance_held(inst);
 	charged = atomic_load_explicit(&b->conf->port->held, memory_order_relaxed);
@@ -169,7 +170,7 @@ static void take_settled(struct burst *b, const struct instance *inst, uint32_t 
 
 static void take_dropped(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
 {
-	if (b->reason[i] != XVS_REASON_CONSUMED)
+	if (b->reason[i] != XVS_REASON_CONSUMED && !b->worker->trace)
 		counter_add(&inst->workers[b->worker->w.nr].cost.drops, 1);
 	account_missed(b, i, place + 1);
 	burst_drop_at(b, i, inst->cls == XVS_FORWARD ? XVS_STAGE_FORWARD : b->stage, inst->nr,
@@ -296,6 +297,36 @@ static void forget_marks(struct burst *b, uint64_t shown)
 		b->pkts[i]->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
 }
 
+/* Before what it did is taken: a traced packet that it dropped is gone then. */
+static void note_call(struct burst *b, struct instance *inst, uint32_t place,
+		      const struct xvs_batch *batch)
+{
+	struct trace_event e = {
+		.kind = TRACE_CALLED,
+		.stage = (uint8_t)batch->stage,
+		.place = (uint16_t)place,
+		.port = batch->port,
+		.instance = inst->nr,
+		.dest = inst->cls == XVS_FORWARD ? b->dest[0] : XVS_DEST_NONE,
+	};
+
+	if (!(batch->live & 1)) {
+		e.action = TRACE_REFUSED;
+		e.reason = b->reason[0];
+	} else if (b->pkts[0]->x.flags & XVS_PKT_DIRTY) {
+		e.action = TRACE_CHANGED;
+	} else if (inst->has_flow && batch->settled & 1) {
+		e.action = TRACE_SETTLED;
+	}
+	trace_explain(b->worker, inst, batch, trace_add(b->worker, &e));
+}
+
+/* Inspectors have nothing to answer, so a traced packet is not theirs to see. */
+static bool is_shown(const struct burst *b, const struct instance *inst)
+{
+	return has_callback(inst, b->stage) && !(b->worker->trace && inst->cls == XVS_INSPECT);
+}
+
 static void call(struct burst *b, uint32_t place, uint64_t mask, bool is_chosen)
 {
 	const struct chain_place *at = &b->chain->places[place];
@@ -312,7 +343,7 @@ static void call(struct burst *b, uint32_t place, uint64_t mask, bool is_chosen)
 		if (!make_readable(b, place, (uint32_t)i, inst->ext->linear))
 			shown &= ~(UINT64_C(1) << i);
 	}
-	if (!shown || !has_callback(inst, b->stage))
+	if (!shown || !is_shown(b, inst))
 		return;
 	batch = (struct xvs_batch){
 		.live = shown,
@@ -320,7 +351,7 @@ static void call(struct burst *b, uint32_t place, uint64_t mask, bool is_chosen)
 		.reason = b->reason,
 		.dest = inst->cls == XVS_FORWARD ? b->dest : NULL,
 		.cookie = inst->has_flow ? b->cookie : NULL,
-		.counters = iw->counters,
+		.counters = b->worker->trace ? trace_counters(b->worker, inst) : iw->counters,
 		.port_state = at->port_state,
 		.worker_state = iw->state,
 		.now_ns = b->worker->w.now_ns,
@@ -330,11 +361,14 @@ static void call(struct burst *b, uint32_t place, uint64_t mask, bool is_chosen)
 		.steals_left = quota,
 	};
 	invoke(b, inst, &batch);
+	if (b->worker->trace)
+		note_call(b, inst, place, &batch);
 	if (inst->cls == XVS_INSPECT)
 		forget_marks(b, shown);
 	else
 		take_results(b, inst, place, &batch, shown, quota);
-	count_call(b->worker, iw, shown);
+	if (!b->worker->trace)
+		count_call(b->worker, iw, shown);
 }
 
 void burst_call(struct burst *b, uint32_t place, uint64_t mask)
@@ -344,7 +378,7 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask)
 
 void burst_call_sampled(struct burst *b, uint32_t place, uint64_t mask, uint32_t sample)
 {
-	uint64_t chosen = sample_mask(b->worker, sample, mask);
+	uint64_t chosen = b->worker->trace ? 0 : sample_mask(b->worker, sample, mask);
 
 	if (chosen)
 		call(b, place, chosen, true);

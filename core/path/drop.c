@@ -2,7 +2,7 @@
 /*
  * drop.c - the end of packets that are not sent: counted by port, stage, instance and reason.
  */
-#include "path/worker.h"
+#include "path/tracing.h"
 
 void packet_uncharge(struct path_worker *w, struct packet *p)
 {
@@ -24,6 +24,11 @@ void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_
 	/* port_in is where extensions can write */
 	if (port >= PORTS_MAX)
 		port = 0;
+	if (w->trace) {
+		trace_dropped(w, port, stage, instance, reason);
+		packet_free(p);
+		return;
+	}
 	c = &w->w.shard->ports[port];
 	if (reason == XVS_REASON_CONSUMED) {
 		counter_add(&c->consumed, 1);

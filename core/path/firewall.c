@@ -7,6 +7,7 @@
  * it in the chain.
  */
 #include "base/clock.h"
+#include "path/tracing.h"
 #include "path/walk.h"
 
 struct firewall_context {
@@ -24,13 +25,35 @@ enum flow_conn firewall_kind(const struct packet *p)
 	return is_icmp || (p->x.flags & XVS_PKT_FRAG) ? FLOW_CONN_INSIDE : FLOW_CONN_TRACK;
 }
 
+static void note_connection(const struct firewall_context *ctx, enum conn_answer answer,
+			    const struct conn_result *r)
+{
+	const struct chain *chain =
+		ctx->stage == XVS_STAGE_EGRESS ? &ctx->conf->egress : &ctx->conf->ingress;
+	const struct trace_event e = {
+		.kind = TRACE_CONNECTION,
+		.stage = (uint8_t)ctx->stage,
+		.action = (uint8_t)answer,
+		.place = (uint16_t)chain->conn_place,
+		.port = ctx->conf->port->id,
+		.instance = r->decision.instance,
+		.reason = answer == CONN_DENIED ? r->decision.reason : r->reason,
+		.count = r->is_new,
+	};
+
+	(void)trace_add(ctx->worker, &e);
+}
+
 enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
 			      struct packet *p, struct conn_result *r)
 {
 	struct firewall_context ctx = { w, conf, stage };
+	enum conn_answer answer = conn_judge(w->path->conns, &w->w, conf->port->id,
+					     stage == XVS_STAGE_EGRESS, p, &ctx, r);
 
-	return conn_judge(w->path->conns, &w->w, conf->port->id, stage == XVS_STAGE_EGRESS, p, &ctx,
-			  r);
+	if (w->trace)
+		note_connection(&ctx, answer, r);
+	return answer;
 }
 
 /* ---- packets ------------------------------------------------------------------------------------ */
@@ -161,6 +184,24 @@ static void decide(struct conn_decision *out, const struct instance *inst, uint3
 		out->log = (uint16_t)(out->log | 1u << slot);
 }
 
+static void note_decision(const struct firewall_context *ctx, const struct instance *inst,
+			  const struct xvs_batch *batch, const struct xvs_conn_verdict *v)
+{
+	const struct chain *chain =
+		ctx->stage == XVS_STAGE_EGRESS ? &ctx->conf->egress : &ctx->conf->ingress;
+	const struct trace_event e = {
+		.kind = TRACE_AUTHORISED,
+		.stage = (uint8_t)ctx->stage,
+		.action = (uint8_t)v->action,
+		.place = (uint16_t)chain->conn_place,
+		.port = batch->port,
+		.instance = inst->nr,
+		.reason = v->reason,
+	};
+
+	trace_explain(ctx->worker, inst, batch, trace_add(ctx->worker, &e));
+}
+
 static void authorise_one(const struct firewall_context *ctx, const struct chain_place *at,
 			  struct xvs_packet *pkt, struct xvs_conn *view, struct conn_decision *out)
 {
@@ -173,7 +214,7 @@ static void authorise_one(const struct firewall_context *ctx, const struct chain
 		.live = 1,
 		.pkts = &pkt,
 		.reason = &reason,
-		.counters = iw->counters,
+		.counters = w->trace ? trace_counters(w, inst) : iw->counters,
 		.port_state = at->port_state,
 		.worker_state = iw->state,
 		.now_ns = w->w.now_ns,
@@ -188,7 +229,9 @@ static void authorise_one(const struct firewall_context *ctx, const struct chain
 	inst->conn.authorise(inst->self, &batch, 0, view, &v);
 	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
 	w->inside = NULL;
-	counter_add(&iw->cost.judged, 1);
+	if (w->trace)
+		note_decision(ctx, inst, &batch, &v);
+	counter_add(&iw->cost.judged, w->trace == NULL);
 	counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
 	decide(out, inst, at->conn_slot, &v);
 }

@@ -85,7 +85,7 @@ static struct xvs_packet *host_clone(const struct xvs_host *h, const struct xvs_
 	struct packet *p = in_hand(x);
 	struct packet *c;
 
-	if (!p || instance_held(instance_of(h)) >= INSTANCE_HELD_MAX)
+	if (!p || w->trace || instance_held(instance_of(h)) >= INSTANCE_HELD_MAX)
 		return NULL;
 	c = packet_clone(p);
 	if (!c)
@@ -105,7 +105,8 @@ static struct xvs_packet *host_alloc(const struct xvs_host *h, uint32_t len)
 	struct path_worker *w = path_worker_self();
 	struct packet *p;
 
-	if (!w || len > PACKET_MAX || instance_held(instance_of(h)) >= INSTANCE_HELD_MAX)
+	if (!w || w->trace || len > PACKET_MAX ||
+	    instance_held(instance_of(h)) >= INSTANCE_HELD_MAX)
 		return NULL;
 	p = packet_new_linear(w->pool, len);
 	if (!p)

@@ -33,7 +33,7 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	k->key = *key;
 	k->old = old;
 	k->is_partial = is_partial;
-	k->is_cacheable = true;
+	k->is_cacheable = !w->trace;
 	/* before flow_new(), which may evict the old one */
 	if (is_partial)
 		k->mask = *old->mask;

@@ -83,14 +83,14 @@ static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struc
 static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key)
 {
 	struct path_worker *w = b->worker;
-	struct flow_entry *e = flow_find(w->cache, key);
+	struct flow_entry *e = w->trace ? NULL : flow_find(w->cache, key);
 	enum staleness stale = e ? entry_staleness(b, e) : STALE_NO;
 
 	if (e && stale == STALE_NO) {
 		packet_use(b, i, e, key->k.tcp_flags);
 		return true;
 	}
-	if (!e && !budget_take(b)) {
+	if (!e && !w->trace && !budget_take(b)) {
 		burst_drop(b, i, 0, REASON_NEW_FLOWS);
 		return false;
 	}

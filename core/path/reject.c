@@ -75,7 +75,7 @@ void reject_answer(struct burst *b, uint32_t i)
 	struct way_on on = { .stage = XVS_STAGE_EGRESS };
 	uint32_t len;
 
-	if (!conf || xvs_meter_take(&w->answers, &rate, w->w.now_ns, 1, 0) != 0)
+	if (!conf || w->trace || xvs_meter_take(&w->answers, &rate, w->w.now_ns, 1, 0) != 0)
 		return;
 	len = build(p, bytes);
 	answer = len ? packet_new_linear(w->pool, len) : NULL;

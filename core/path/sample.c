@@ -29,6 +29,8 @@ bool sample_wants(struct path_worker *w, const struct flow_step *s, const struct
 {
 	if (has_tcp_flags(p, s->watch_tcp_flags))
 		return true;
+	if (w->trace && s->sample > 1)
+		return false; /* what is said of one packet should be said of it each time */
 	if (s->sample > 1)
 		return (xvs_random(&w->random) >> 32) * s->sample >> 32 == 0; /* no division */
 	return s->watch_tcp_flags == 0 || s->sample == 1;

@@ -40,6 +40,11 @@ static bool fits_mtu(const struct port_conf *conf, const struct packet *p)
 	return conf->mtu == 0 || l3 <= conf->mtu;
 }
 
+uint16_t tx_refusal(const struct port_conf *conf, const struct packet *p)
+{
+	return fits_mtu(conf, p) ? REASON_NONE : REASON_TOO_LONG;
+}
+
 static void count_casts(struct port_counters *c, struct packet *const *pkts, uint32_t count)
 {
 	uint64_t multicast = 0;
@@ -155,10 +160,11 @@ static void send_segmented(struct burst *b, struct packet *p)
 static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 {
 	struct backend *out = b->conf->backend;
+	uint16_t refused = tx_refusal(b->conf, p);
 	int err;
 
-	if (!fits_mtu(b->conf, p)) {
-		lose(b, p, REASON_TOO_LONG);
+	if (refused) {
+		lose(b, p, refused);
 		return false;
 	}
 	if (!takes_gso(out, p)) {

@@ -115,6 +115,8 @@ struct learn_letter {
 	bool in_use;     /* the worker sets, the control thread clears; atomic */
 };
 
+struct trace;
+
 struct path_worker {
 	struct worker w; /* first */
 	struct path *path;
@@ -122,6 +124,7 @@ struct path_worker {
 	struct flow_cache *cache;
 	struct instance *inside;    /* whose callback runs */
 	struct burst *inside_burst; /* with which batch: for inject() at its port */
+	struct trace *trace;        /* the packet in hand is a traced one: tracing.h */
 	uint32_t tap_inside;        /* at whose place, where that is captured; 0: elsewhere */
 	struct packet_queue later;  /* resumed, injected, delivered: run in the next burst */
 	/* receive queues: poll.c, share.c */
@@ -254,6 +257,11 @@ static inline void cycles_visited(struct path_worker *w)
 		w->untold += cycles;
 }
 
+/* ---- burst.c ---- */
+/* For packets that are to be looked up from this place of the port's chain on. */
+void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf, uint16_t stage,
+		 uint32_t place);
+
 /* ---- admit.c: may this packet enter here, and in which segment ---- */
 /* Packets that have the port's own segment already; 'flags': of any of them. */
 void burst_admit(struct burst *b, uint32_t flags);
@@ -360,6 +368,8 @@ void output_tag(const struct port_conf *conf, struct packet *p);
 void burst_tx(struct burst *b);
 /* The same for packets whose port has no limit, or that are within it. */
 void burst_send(struct burst *b);
+/* Why this exit would not send it, whatever is done to it in software; REASON_NONE: it would. */
+uint16_t tx_refusal(const struct port_conf *conf, const struct packet *p);
 
 /* ---- later.c: packets that go on in the next burst ---- */
 /*

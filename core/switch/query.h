@@ -12,6 +12,11 @@ json_t *query_member(const struct member *m);
 /* {name, switch, id, role, state, link, mac, segment, ...} */
 json_t *query_port(const struct port *p);
 /* Counted drops of one port (0: all): [{port, stage, extension, instance, reason, ...}] */
+/* "no-rule" and what it means; 'instance' 0: the switch's own. */
+const char *query_reason(const struct world *w, uint32_t instance, uint32_t reason,
+			 const char **help);
+const char *query_stage(uint32_t stage);
+
 json_t *query_drops(const struct world *w, uint32_t port);
 /* The STATUS features of a member, for a port or for the switch (NULL); NULL: none. */
 json_t *query_status(const struct member *m, void *port_state);

@@ -58,7 +58,7 @@ struct dropping {
 	json_t *list;
 };
 
-static const char *stage_name(uint32_t stage)
+const char *query_stage(uint32_t stage)
 {
 	static const char *const names[] = { "ingress", "forward", "egress" };
 
@@ -72,6 +72,18 @@ static const char *reason_help_of(const struct member *m, uint32_t reason)
 	if (reason < m->ext->reason_count && m->ext->reasons[reason].help)
 		return m->ext->reasons[reason].help;
 	return "";
+}
+
+const char *query_reason(const struct world *w, uint32_t instance, uint32_t reason,
+			 const char **help)
+{
+	const struct member *m = instance < INSTANCES_MAX ? w->by_nr[instance] : NULL;
+
+	*help = "";
+	if (instance != 0 && (!m || !m->instance))
+		return "-"; /* it has gone, and its names with it */
+	*help = reason_help_of(m, reason);
+	return m ? instance_reason(m->instance, reason) : reason_name(reason);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the arguments are those of counters_drops(). */
@@ -88,7 +100,7 @@ static void add_drop(void *arg, uint32_t port, uint32_t stage, uint32_t instance
 	(void)json_array_append_new(
 		d->list,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "port",
-			  p ? p->full_name : "-", "stage", stage_name(stage), "instance",
+			  p ? p->full_name : "-", "stage", query_stage(stage), "instance",
 			  m ? m->name : "", "extension", m ? m->extension : "xvs", "reason",
 			  m ? instance_reason(m->instance, reason) : reason_name(reason), "help",
 			  reason_help_of(m, reason), "packets", (json_int_t)packets, "bytes",

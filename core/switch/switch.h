@@ -135,6 +135,8 @@ void world_conn_flush(struct world *w, const struct conn_filter *f, outcome_fn d
 
 /* ---- questions: JSON as the RPC gives it (new references; NULL: no such object) ------------------- */
 
+struct trace_event;
+
 json_t *world_status(struct world *w);
 json_t *world_switch_list(struct world *w);
 json_t *world_switch_show(struct world *w, const char *name);
@@ -154,6 +156,8 @@ json_t *world_mac_list(struct world *w, const char *switch_name);
 json_t *world_mirror_list(struct world *w, const char *switch_name);
 json_t *world_drops(
 	struct world *w); /* [{port, stage, extension, instance, reason, help, packets, bytes}] */
+/* [{what, stage, port, ..}]: see api/control/xvs-rpc.json; an element each, in their order. */
+json_t *world_trace(struct world *w, const struct trace_event *events, uint32_t count);
 json_t *world_conn_list(struct world *w, const struct conn_filter *f, size_t max);
 json_t *world_accounts(
 	struct world *

@@ -52,15 +52,6 @@ static void on_signal(int number)
 
 /* ---- the command line ----------------------------------------------------------------------------- */
 
-static const char *option(const struct args *a, unsigned flag)
-{
-	for (size_t i = 0; option_defs[i].name; i++) {
-		if (option_defs[i].flag == flag)
-			return a->given & flag ? a->values[i] : NULL;
-	}
-	return NULL;
-}
-
 static bool read_max(struct capturing *c, const char *text)
 {
 	char *end = NULL;
@@ -126,16 +117,16 @@ static bool open_file(struct capturing *c, const char *name)
 
 static bool read_options(struct capturing *c, const struct args *a)
 {
-	const char *point = option(a, OPTION_POINT);
+	const char *point = verb_option(a, OPTION_POINT);
 	const char *colon = point ? strchr(point, ':') : NULL;
 
 	c->instance = colon ? colon + 1 : "";
 	c->is_json = a->is_json;
-	if (a->is_json && option(a, OPTION_WRITE)) {
+	if (a->is_json && verb_option(a, OPTION_WRITE)) {
 		(void)fputs("xvsctl: capture gives JSON, or pcapng with -w, not both\n", stderr);
 		return false;
 	}
-	return read_max(c, option(a, OPTION_COUNT)) && read_filter(c, a);
+	return read_max(c, verb_option(a, OPTION_COUNT)) && read_filter(c, a);
 }
 
 /* ---- one packet ----------------------------------------------------------------------------------- */
@@ -364,7 +355,7 @@ static int session_run(struct capturing *c, const struct args *a, json_t *params
 	if (code != EXIT_DONE)
 		return code;
 	/* not before: what the daemon refuses leaves an old file alone */
-	if (!open_file(c, option(a, OPTION_WRITE)))
+	if (!open_file(c, verb_option(a, OPTION_WRITE)))
 		return EXIT_REFUSED;
 	if (c->file)
 		pcapng_section(c->file);

@@ -28,6 +28,7 @@ const struct option_def option_defs[] = {
 	  false },
 	{ "--confirm", OPTION_CONFIRM, "confirm", "SECONDS",
 	  "goes back by itself unless xvsctl config confirm comes in time", true },
+	{ "--pcap", OPTION_PCAP, NULL, "FILE", "packets of a capture file", false },
 	{ "-c", OPTION_COUNT, NULL, "COUNT", "end after so many packets", false },
 	{ NULL, 0, NULL, NULL, NULL, false },
 };
@@ -105,6 +106,9 @@ const struct verb verbs[] = {
 	  "drops", { NULL }, print_drops, run_drops },
 	{ "capture", "", "[PCAP FILTER]", "packets, with verdict and reason, as lines or pcapng", 0,
 	  WORDS_MAX, CAPTURE, "capture.start", { NULL }, NULL, run_capture },
+	{ "trace", "", "[PACKET]", "what everybody would say of a packet; nothing is counted or sent",
+	  0, WORDS_MAX, OPTION_PORT | OPTION_PCAP | OPTION_COUNT, "trace", { NULL }, print_trace,
+	  run_trace },
 	{ "accounts", "", "", "every packet accounted for", 0, 0, 0, "accounts", { NULL },
 	  print_accounts, NULL },
 	{ "worker", "list", "", "what the packet threads did", 0, 0, 0, "workers", { NULL },

@@ -103,6 +103,15 @@ json_t *verb_params(const struct verb *v, const struct args *a)
 	return params;
 }
 
+const char *verb_option(const struct args *a, unsigned flag)
+{
+	for (size_t i = 0; option_defs[i].name; i++) {
+		if (option_defs[i].flag == flag)
+			return a->given & flag ? a->values[i] : NULL;
+	}
+	return NULL;
+}
+
 static void answer_print(const struct verb *v, const struct args *a, const json_t *result)
 {
 	struct strbuf out = { NULL, 0, 0, false };

@@ -26,6 +26,7 @@ enum option_flag {
 	OPTION_VERSION = 1u << 13,
 	OPTION_DRY_RUN = 1u << 14,
 	OPTION_CONFIRM = 1u << 15,
+	OPTION_PCAP = 1u << 16,
 };
 
 struct option_def {
@@ -73,6 +74,9 @@ const struct verb *verb_find(const char *const *words, size_t count, size_t *use
 /* The words and options as parameters of the method; NULL: a wrong number, which has been said. */
 json_t *verb_params(const struct verb *v, const struct args *a);
 
+/* The value of an option that was given; NULL: it was not. */
+const char *verb_option(const struct args *a, unsigned flag);
+
 /* Calls with 'params' (taken) and prints the answer. */
 int verb_call(const struct verb *v, const struct args *a, json_t *params);
 int verb_run(const struct verb *v, const struct args *a);
@@ -99,6 +103,7 @@ void print_mirrors(struct strbuf *out, const json_t *result);
 void print_drops(struct strbuf *out, const json_t *result);
 void print_accounts(struct strbuf *out, const json_t *result);
 void print_workers(struct strbuf *out, const json_t *result);
+void print_trace(struct strbuf *out, const json_t *result); /* trace.c */
 
 /* ---- changes.c: the configuration and its changes ------------------------------------------------- */
 
@@ -119,6 +124,7 @@ int run_ext_show(const struct verb *v, const struct args *a);
 int run_config_text(const struct verb *v, const struct args *a);
 int run_completion(const struct verb *v, const struct args *a);
 int run_capture(const struct verb *v, const struct args *a); /* capture.c */
+int run_trace(const struct verb *v, const struct args *a);   /* trace.c */
 
 /*
  * FIELD=VALUE words as an object: a dot goes one level deeper, a value that begins with [ or { is
