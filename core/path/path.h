@@ -154,6 +154,7 @@ struct port_conf {
 	uint64_t new_flow_rate; /* a second; 0: unlimited */
 	uint64_t new_flow_burst;
 	struct rate rates[RATE_KINDS];
+	uint32_t weight;      /* of its queues: share.c */
 	uint64_t queue_ns;    /* what RATE_TO does not let through waits so long; 0: is dropped */
 	uint64_t allowed[64]; /* trunk, private: bitmap of VLANs */
 	struct chain ingress, egress;

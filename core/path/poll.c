@@ -230,29 +230,69 @@ static uint32_t visit(struct path_worker *w, struct rx_queue *q, uint32_t packet
 struct busy {
 	uint32_t count;
 	uint32_t cheapest;
+	uint32_t heaviest;
 };
+
+/*
+ * How many packets may be taken: of what is reserved for the port, else of its share; 0 for none, and
+ * where its limit is spent, it rests.
+ */
+static uint32_t allowance(struct path_worker *w, struct rx_queue *q, uint32_t share,
+			  bool *is_promised)
+{
+	uint64_t due_ns = 0;
+	uint32_t packets;
+
+	if (!__atomic_load_n(&q->port->is_rated, __ATOMIC_RELAXED))
+		return share_visit(q, share);
+	*is_promised = rate_is_reserved(w, q->port);
+	packets = *is_promised ? XVS_BATCH_MAX : share_visit(q, share);
+	if (!packets)
+		return 0;
+	packets = rate_budget(w, q->port, packets, &due_ns);
+	if (!packets)
+		queue_rest(w, q, due_ns);
+	return packets;
+}
 
 static uint32_t serve(struct path_worker *w, struct rx_queue *q, uint32_t share, struct busy *busy)
 {
-	uint32_t packets = share_visit(q, share);
-	uint64_t due_ns = 0;
+	uint32_t weight = __atomic_load_n(&q->weight, __ATOMIC_RELAXED);
+	bool is_promised = false;
+	uint32_t packets;
 	uint32_t got;
+	int64_t left;
 
-	if (packets && __atomic_load_n(&q->port->is_rated, __ATOMIC_RELAXED)) {
-		packets = rate_budget(w, q->port, packets, &due_ns);
-		if (!packets) {
-			queue_rest(w, q, due_ns);
-			return 0;
-		}
-	}
+	if (weight < w->heaviest)
+		share = share_weighted(w, weight, share);
+	packets = allowance(w, q, share, &is_promised);
+	left = q->share;
 	got = packets ? visit(w, q, packets) : 0;
-	if (packets && !got)
-		return 0;
+	if (is_promised) { /* it is nobody else's, and so costs nothing of the share */
+		q->share = left;
+		w->hungry = packets && got == packets ? q : w->hungry;
+	}
+	if ((packets && !got) || q->is_resting)
+		return got;
 	busy->count++;
 	if (q->cost < busy->cheapest)
 		busy->cheapest = q->cost;
+	if (weight > busy->heaviest)
+		busy->heaviest = weight;
 	w->has_more |= q->is_ready;
 	return got;
+}
+
+/* What was reserved comes before what others may take: behind each of their visits. */
+static uint32_t serve_hungry(struct path_worker *w)
+{
+	struct busy known = { .cheapest = UINT32_MAX }; /* it has been counted */
+	struct rx_queue *q = w->hungry;
+
+	w->hungry = NULL;
+	if (!q->is_ready || !rate_is_reserved(w, q->port))
+		return 0;
+	return serve(w, q, 0, &known);
 }
 
 uint32_t poll_queues(struct path_worker *w)
@@ -263,13 +303,18 @@ uint32_t poll_queues(struct path_worker *w)
 	uint32_t packets = 0;
 
 	w->has_more = false;
+	w->hungry = NULL;
 	for (uint32_t n = 0; n < w->rx_count; n++, q = q->next) {
-		if (is_worth_a_look(w, q))
-			packets += serve(w, q, share, &busy);
+		if (!is_worth_a_look(w, q))
+			continue;
+		if (w->hungry && w->hungry != q)
+			packets += serve_hungry(w);
+		packets += serve(w, q, share, &busy);
 	}
 	w->turns++;
 	w->busy_queues = busy.count;
 	w->cheapest = busy.cheapest;
+	w->heaviest = busy.heaviest;
 	if (w->rx)
 		w->rx = w->rx->next;
 	return packets;

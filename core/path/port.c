@@ -102,6 +102,12 @@ static void guard(struct path_port *port, const struct port_conf *conf)
 		atomic_fetch_and_explicit(word, ~bit, memory_order_release);
 }
 
+static void weigh_queues(struct path_port *port, const struct port_conf *conf)
+{
+	for (uint32_t i = 0; i < port->backend->rx_queues; i++)
+		__atomic_store_n(&port->queues[i].weight, conf->weight, __ATOMIC_RELAXED);
+}
+
 static bool is_rated(const struct port_conf *conf)
 {
 	return (conf->rate_kinds & ~(1u << RATE_TO)) != 0;
@@ -132,6 +138,7 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	port->queues = queues;
 	port->rate = rate;
 	port->is_rated = is_rated(conf);
+	weigh_queues(port, conf);
 	(void)str_copy(port->name, sizeof(port->name), name);
 	conf->port = port;
 	conf->backend = backend;
@@ -173,6 +180,7 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 	conf_number(conf);
 	guard(port, conf);
 	rate_change(port->rate, old, conf);
+	weigh_queues(port, conf);
 	rcu_publish(&port->conf, conf);
 	__atomic_store_n(&port->is_rated, is_rated(conf), __ATOMIC_RELAXED);
 	if (everyone)

@@ -7,6 +7,9 @@
  * in each turn every busy queue may take what a full burst of the cheapest one costs (architecture
  * 16.3e).  How many packets that is follows from what its packets cost lately.  What a visit took
  * beyond its share is a debt that later turns pay.
+ *
+ * Where queues have weights, the heaviest of the busy ones takes that share, the others as much less of
+ * it as they are lighter: full bursts stay full.
  */
 #include "path/worker.h"
 
@@ -32,6 +35,13 @@ uint32_t share_of_turn(const struct path_worker *w)
 	if (w->busy_queues < 2)
 		return 0;
 	return burst < SHARE_MIN ? SHARE_MIN : burst > SHARE_MAX ? SHARE_MAX : (uint32_t)burst;
+}
+
+uint32_t share_weighted(const struct path_worker *w, uint32_t weight, uint32_t share)
+{
+	uint32_t part = (uint32_t)((uint64_t)share * weight / w->heaviest);
+
+	return part || !share ? part : 1;
 }
 
 uint32_t share_visit(struct rx_queue *q, uint32_t share)

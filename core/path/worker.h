@@ -74,6 +74,7 @@ struct rx_queue {
 	bool is_muted;   /* resting, and epoll does not know it meanwhile */
 	uint64_t rest_until_ns;
 	uint32_t empties;             /* looked at in vain since it last gave packets */
+	uint32_t weight;              /* of its share; the control thread writes */
 	uint32_t cost;                /* of a packet all the way, in cycles: see share.c */
 	int64_t share;                /* cycles that it may still take; negative: took too many */
 	uint64_t cycles;              /* it has taken ever; the control thread reads */
@@ -134,8 +135,10 @@ struct path_worker {
 	uint32_t polled_queues; /* of them: looked at in each turn */
 	uint32_t deaf_queues;   /* of them: polled ones that cannot wake anybody */
 	uint32_t turns;
-	uint32_t busy_queues; /* had packets in the last turn */
-	uint32_t cheapest;    /* cycles a packet of the cheapest of those */
+	uint32_t busy_queues;    /* had packets in the last turn */
+	uint32_t cheapest;       /* cycles a packet of the cheapest of those */
+	uint32_t heaviest;       /* weight of the heaviest of those */
+	struct rx_queue *hungry; /* has more to give of what is reserved for it; NULL: none */
 	/* limits: when a queue has rested, or what waits to go to a port may; UINT64_MAX: never */
 	uint64_t rate_due_ns;
 	uint32_t resting_queues;
@@ -488,6 +491,8 @@ void share_open(struct rx_queue *q);
 uint32_t share_of_turn(const struct path_worker *w);
 /* How many packets this visit may take; 0: the queue is in debt. */
 uint32_t share_visit(struct rx_queue *q, uint32_t share);
+/* Of that share, what a queue may take that is lighter than the heaviest. */
+uint32_t share_weighted(const struct path_worker *w, uint32_t weight, uint32_t share);
 void share_pay(struct rx_queue *q, uint64_t cycles, uint32_t packets);
 
 #endif /* XVS_PATH_WORKER_H */

@@ -8,6 +8,8 @@ enum {
 	KBPS_MAX = 1000000000, /* 1 Tbit/s */
 	PPS_MAX = 1000000000,
 	BURST_MAX = 4000000,
+	WEIGHT_MAX = 100,
+	WEIGHT_USUAL = 10,
 	QUEUE_MS_MAX = 500, /* a change of policy is settled when what waited has left */
 };
 
@@ -75,13 +77,36 @@ static const struct xvs_field rate_fields[] = {
 		.type = XVS_U32,
 		.max = QUEUE_MS_MAX,
 	},
+	{
+		.name = "weight",
+		.help = "Share in the switch of what the port gives, while others have packets too",
+		.offset = offsetof(struct policy_rate, weight),
+		.type = XVS_U32,
+		.min = 1,
+		.max = WEIGHT_MAX,
+		.dflt = WEIGHT_USUAL,
+	},
+	{
+		.name = "reserve_kbps",
+		.help = "Kilobits a second that the port may give whatever the others do",
+		.offset = offsetof(struct policy_rate, reserve_kbps),
+		.type = XVS_U64,
+		.max = KBPS_MAX,
+	},
+	{
+		.name = "capacity_kbps",
+		.help = "Kilobits a second that all ports may reserve together; set it on the switch",
+		.offset = offsetof(struct policy_rate, capacity_kbps),
+		.type = XVS_U64,
+		.max = KBPS_MAX,
+	},
 };
 
 const struct xvs_feature builtin_rate = {
 	.size = sizeof(struct xvs_feature),
 	.bytes = sizeof(struct policy_rate),
 	.id = "xvs.rate/1",
-	.summary = "Limits of what a port gives and gets",
+	.summary = "Limits of what a port gives and gets, its weight and what is reserved for it",
 	.scope = XVS_PER_PORT,
 	.kind = XVS_SETTING,
 	.fields = XVS_TABLE(rate_fields),

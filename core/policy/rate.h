@@ -16,7 +16,9 @@ struct policy_rate {
 	uint64_t to_pps;
 	uint64_t to_burst_packets;
 	uint32_t to_queue_ms; /* 0: what is too much is dropped */
-	uint32_t pad;
+	uint32_t weight;      /* 1..100: of the share of a worker that each queue of the port has */
+	uint64_t reserve_kbps;  /* that it may give whatever the others do */
+	uint64_t capacity_kbps; /* what may be reserved; of all ports of the switch together */
 };
 
 extern const struct xvs_feature builtin_rate;

@@ -8,6 +8,7 @@ enum {
 	BURST_NS = 10 * NS_PER_MS,
 	/* Workers sleep by the millisecond: below, what is due while they do would be lost. */
 	BURST_MIN_NS = 4 * NS_PER_MS,
+	WEIGHT_USUAL = 10, /* as the policy's */
 	BITS_OF_KBIT = 1000,
 	BITS_OF_KBYTE = 8000,
 };
@@ -35,6 +36,7 @@ void compile_rate(const struct port *p, struct port_conf *conf)
 	struct rate *from = &conf->rates[RATE_FROM];
 	struct rate *to = &conf->rates[RATE_TO];
 
+	conf->weight = rate ? rate->weight : WEIGHT_USUAL;
 	if (!rate)
 		return;
 	limit(from, RATE_BITS, rate->from_kbps * BITS_OF_KBIT,
@@ -42,6 +44,7 @@ void compile_rate(const struct port *p, struct port_conf *conf)
 	limit(from, RATE_PACKETS, rate->from_pps, rate->from_burst_packets);
 	limit(to, RATE_BITS, rate->to_kbps * BITS_OF_KBIT, rate->to_burst_kbytes * BITS_OF_KBYTE);
 	limit(to, RATE_PACKETS, rate->to_pps, rate->to_burst_packets);
+	limit(&conf->rates[RATE_RESERVED], RATE_BITS, rate->reserve_kbps * BITS_OF_KBIT, 0);
 	conf->queue_ns = (uint64_t)rate->to_queue_ms * NS_PER_MS;
 	for (uint32_t kind = 0; kind < RATE_KINDS; kind++) {
 		if (conf->rates[kind].per_second[RATE_BITS] ||

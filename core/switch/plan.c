@@ -268,9 +268,10 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	    plan_private(p, ps) < 0)
 		return -ENOMEM;
 	plan_mirrors(p, ps);
-	plan_rates(p, ps);
 	plan_qos(p, ps);
 	pair_ports(p, ps);
+	if (plan_rates(p, ps) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < ps->port_count; i++)
 		check_address(p, ps, i);
 	for (size_t i = 0; i < ps->port_count; i++)

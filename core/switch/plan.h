@@ -85,7 +85,7 @@ int plan_policies(struct plan *p, struct plan_switch *ps);
 /* plan_private.c: private VLANs, by the policies of all ports. */
 int plan_private(struct plan *p, struct plan_switch *ps);
 /* plan_rate.c */
-void plan_rates(struct plan *p, struct plan_switch *ps);
+int plan_rates(struct plan *p, struct plan_switch *ps);
 /* qos.c */
 void plan_qos(struct plan *p, struct plan_switch *ps);
 

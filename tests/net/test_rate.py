@@ -154,3 +154,37 @@ def test_what_contradicts_itself_is_refused(check, fields, sentence):
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "xvs.yaml:6:" in done.stderr
+
+
+RESERVED = CONFIG.replace("    type: private\n", """    type: private
+    policies: {xvs.rate/1: {capacity_kbps: 1000000}}
+""").replace("{name: vm1,", "{name: vm1, policies: {xvs.rate/1: {reserve_kbps: 600000}},")
+
+
+def test_a_reservation_that_does_not_fit_is_refused(hosts, xvsd):
+    hosts("vm1", "vm2")
+    daemon = xvsd(RESERVED)
+    said = daemon.refuses("policy", "set", "--override", "lab/vm2", RATE, "reserve_kbps=500000")
+    assert ("port lab/vm2: policy xvs.rate/1, reserve_kbps: 500000 does not fit, of 1000000 "
+            "600000 are reserved: vm1 600000") in said
+    daemon.do("policy", "set", "--override", "lab/vm2", RATE, "reserve_kbps=400000")
+    # who wants more is refused, not who has it
+    said = daemon.refuses("policy", "set", "--override", "lab/vm1", RATE, "reserve_kbps=600001")
+    assert "port lab/vm1: policy xvs.rate/1, reserve_kbps: 600001 does not fit" in said
+    assert "vm2 400000" in said
+    daemon.kill()
+    daemon.start()
+    assert daemon.is_open("lab/vm1") and daemon.is_open("lab/vm2")
+
+
+def test_a_reservation_needs_a_capacity(check):
+    done = check(RESERVED.replace("capacity_kbps: 1000000", "weight: 20"))
+    assert done.returncode == 1
+    assert ("port lab/vm1: policy xvs.rate/1, reserve_kbps: nobody says how much may be reserved; "
+            "give capacity_kbps on the switch") in done.stderr
+
+
+def test_a_weight_has_its_bounds(check):
+    done = check(CONFIG.replace("{name: vm1,", "{name: vm1, policies: {xvs.rate/1: {weight: 101}},"))
+    assert done.returncode == 1
+    assert "weight is 101, must be 1..100" in done.stderr

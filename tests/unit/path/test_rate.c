@@ -343,6 +343,44 @@ static void a_limit_that_goes_lets_all_through(void **state)
 	assert_int_equal(run_ms(1, 2, 1), 10 * XVS_BATCH_MAX);
 }
 
+/* Four others have more than their share; the one with a reservation has what it was promised. */
+static void what_is_reserved_comes_first(void **state)
+{
+	(void)state;
+	bench_ports(6);
+	for (uint32_t id = 1; id <= 5; id++) {
+		bench.ports[id].conf.weight = id == 5 ? 1 : 100;
+		bench_publish(id);
+	}
+	limit(5, RATE_RESERVED, 80 * 1000 * 1000, 0); /* 10 packets a ms */
+	for (uint32_t ms = 0; ms < 100; ms++) {
+		bench.now_ns += NS_PER_MS;
+		for (uint32_t id = 1; id <= 5; id++)
+			fill(id, 6, MEMORY_IN);
+		bench_turn();
+	}
+	for (uint32_t id = 1; id <= 4; id++)
+		assert_true(bench.ports[id].memory->in_head > 0);
+	assert_true(bench.ports[5].memory->in_head >= 950);
+}
+
+static void beyond_its_reservation_a_port_is_as_the_others(void **state)
+{
+	uint32_t turns = 2000;
+
+	(void)state;
+	bench_ports(3);
+	limit(1, RATE_RESERVED, 8000, 0); /* a packet a second */
+	for (uint32_t i = 0; i < turns; i++) {
+		fill(1, 3, MEMORY_IN);
+		fill(2, 3, MEMORY_IN);
+		bench_turn();
+	}
+	assert_in_range((uint64_t)bench.ports[1].memory->in_head * 100 /
+				bench.ports[2].memory->in_head,
+			60, 160);
+}
+
 static int kick = -1;
 
 static int kicked_close(void **state)
@@ -400,6 +438,8 @@ int main(void)
 		BENCH_TEST(a_change_is_settled_when_what_waited_has_left),
 		BENCH_TEST(a_port_takes_what_waits_for_it_along),
 		BENCH_TEST(a_limit_that_goes_lets_all_through),
+		BENCH_TEST(what_is_reserved_comes_first),
+		BENCH_TEST(beyond_its_reservation_a_port_is_as_the_others),
 		cmocka_unit_test_setup_teardown(what_waits_in_the_kernel_wakes_nobody, bench_open,
 						kicked_close),
 	};

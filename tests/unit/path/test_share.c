@@ -14,10 +14,13 @@ static void turn(struct path_worker *w, struct source *sources, uint32_t count)
 {
 	uint32_t share = share_of_turn(w);
 	uint32_t cheapest = UINT32_MAX;
+	uint32_t heaviest = 0;
 	uint32_t busy = 0;
 
 	for (struct source *s = sources; s < sources + count; s++) {
-		uint32_t may = share_visit(&s->queue, share);
+		uint32_t weight = s->queue.weight;
+		uint32_t may = share_visit(
+			&s->queue, weight < w->heaviest ? share_weighted(w, weight, share) : share);
 		uint64_t got = may < s->waiting ? may : s->waiting;
 
 		assert_true(may <= XVS_BATCH_MAX);
@@ -28,11 +31,14 @@ static void turn(struct path_worker *w, struct source *sources, uint32_t count)
 			share_pay(&s->queue, got * s->cost, (uint32_t)got);
 		if (s->queue.cost < cheapest)
 			cheapest = s->queue.cost;
+		if (weight > heaviest)
+			heaviest = weight;
 		s->packets += got;
 		s->waiting -= got;
 	}
 	w->busy_queues = busy;
 	w->cheapest = cheapest;
+	w->heaviest = heaviest;
 }
 
 static void source_open(struct source *s, bool is_kernel, uint64_t cost)
@@ -73,6 +79,45 @@ static void a_dear_queue_gets_its_cycles_and_not_its_packets(void **state)
 	assert_true(s[0].packets >= (uint64_t)10000 * 60);
 	assert_true(s[1].packets > 0);
 	assert_in_range(fast * 100 / (fast + slow), 45, 60);
+}
+
+static void shares_are_as_weights_are(void **state)
+{
+	static const uint64_t costs[] = { 200, 200, 25000 };
+	static const uint32_t weights[] = { 100, 25, 50 };
+	struct source s[3];
+	struct path_worker w = { .path = NULL };
+	uint64_t all = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		source_open(&s[i], i == 2, costs[i]);
+		s[i].queue.weight = weights[i];
+	}
+	for (int i = 0; i < 20000; i++)
+		turn(&w, s, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		all += s[i].packets * costs[i];
+	for (uint32_t i = 0; i < 3; i++)
+		assert_in_range(s[i].packets * costs[i] * 175 / all, weights[i] * 8 / 10,
+				weights[i] * 12 / 10);
+	/* bursts of the heaviest stay whole */
+	assert_true(s[0].packets >= (uint64_t)20000 * 60);
+}
+
+static void the_lightest_is_not_forgotten(void **state)
+{
+	struct source s[2];
+	struct path_worker w = { .path = NULL };
+
+	(void)state;
+	source_open(&s[0], false, 200);
+	source_open(&s[1], false, 200);
+	s[0].queue.weight = 100;
+	s[1].queue.weight = 1;
+	for (int i = 0; i < 20000; i++)
+		turn(&w, s, 2);
+	assert_in_range(s[0].packets / s[1].packets, 80, 120);
 }
 
 static void three_kinds_share_alike(void **state)
@@ -218,6 +263,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_queues_get_full_bursts),
 		cmocka_unit_test(a_dear_queue_gets_its_cycles_and_not_its_packets),
+		cmocka_unit_test(shares_are_as_weights_are),
+		cmocka_unit_test(the_lightest_is_not_forgotten),
 		cmocka_unit_test(three_kinds_share_alike),
 		cmocka_unit_test(who_is_alone_takes_all),
 		cmocka_unit_test(what_was_not_taken_is_not_saved_up),
