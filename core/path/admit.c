@@ -14,6 +14,8 @@ static bool is_listed(const struct port_conf *conf, uint32_t vid)
 
 static bool tag_is_allowed(const struct port_conf *conf, uint32_t vid)
 {
+	if (conf->tunnel) /* its own, which packets have got on their way in */
+		return vid == conf->segment;
 	return conf->is_trunk && ((conf->all_tags && vid < 4095) || is_listed(conf, vid));
 }
 
@@ -51,6 +53,8 @@ static void admit_one(struct burst *b, uint32_t i)
 
 	if (!conf->is_open)
 		burst_drop(b, i, 0, why_closed(conf));
+	else if (conf->tunnel)
+		qinq_enter(b, i);
 	else if (!admit_tag(conf, b->pkts[i]))
 		burst_drop(b, i, 0, REASON_VLAN);
 	else if (b->pkts[i]->x.flags & XVS_PKT_BAD && b->pkts[i]->x.linear < 14)
@@ -69,7 +73,7 @@ static uint64_t have_flags(const struct burst *b, uint32_t flags)
 void burst_admit(struct burst *b, uint32_t flags)
 {
 	const uint32_t closer_look = XVS_PKT_VLAN | XVS_PKT_BAD;
-	uint64_t odd = b->conf->is_open ? 0 : b->live;
+	uint64_t odd = b->conf->is_open && !b->conf->tunnel ? 0 : b->live;
 
 	if (flags & closer_look)
 		odd |= have_flags(b, closer_look);

@@ -279,7 +279,7 @@ void mirror_flush(struct path_worker *w)
 
 /* One reference of 'p' is the queue's from now on. */
 static void put(struct path_worker *w, const struct mirror_session *s, uint32_t port,
-		struct packet *p)
+		struct packet *p, bool is_tunnel)
 {
 	struct mirror_queue *q = w->mirror;
 
@@ -289,14 +289,15 @@ static void put(struct path_worker *w, const struct mirror_session *s, uint32_t 
 		(struct mirror_item){ .packet = p,
 				      .session = s,
 				      .port = port,
-				      .tag_flags = p->x.flags & (uint32_t)TAG_FLAGS,
-				      .vlan_tci = p->x.vlan_tci };
+				      .tag_flags = is_tunnel ? 0 : p->x.flags & (uint32_t)TAG_FLAGS,
+				      .vlan_tci = is_tunnel ? 0 : p->x.vlan_tci };
 }
 
 /* Those that a session wants of a burst, in order. */
 struct chosen {
 	struct packet *pkts[XVS_BATCH_MAX];
 	uint32_t count;
+	bool is_tunnel; /* the tag beside them was not on the port */
 };
 
 /* To all destinations; of each packet there is one reference already, or there is none yet. */
@@ -307,7 +308,7 @@ static void put_all(struct path_worker *w, const struct mirror_session *s, const
 		packet_hold(c->pkts[i], s->to_count - is_referenced);
 	for (uint32_t n = 0; n < s->to_count; n++) {
 		for (uint32_t i = 0; i < c->count; i++)
-			put(w, s, s->to[n], c->pkts[i]);
+			put(w, s, s->to[n], c->pkts[i], c->is_tunnel);
 	}
 }
 
@@ -332,7 +333,7 @@ static void clone_all(struct burst *b, const struct mirror_session *s, uint64_t 
 {
 	struct path_worker *w = b->worker;
 	struct packet *from[XVS_BATCH_MAX] = { NULL };
-	struct chosen c = { .count = 0 };
+	struct chosen c = { .is_tunnel = b->conf->tunnel != 0 };
 	uint32_t wanted = 0;
 
 	for (XVS_EACH(i, mask))
@@ -348,7 +349,7 @@ static void clone_all(struct burst *b, const struct mirror_session *s, uint64_t 
 
 static void hold_all(struct burst *b, const struct mirror_session *s, uint64_t mask)
 {
-	struct chosen c = { .count = 0 };
+	struct chosen c = { .is_tunnel = b->conf->tunnel != 0 };
 
 	for (XVS_EACH(i, mask))
 		c.pkts[c.count++] = b->pkts[i];

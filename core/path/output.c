@@ -17,8 +17,12 @@ static bool has_tag(const struct packet *p)
 void output_tag(const struct port_conf *conf, struct packet *p)
 {
 	uint32_t pcp = p->x.flags & XVS_PKT_VLAN ? p->x.vlan_tci & 0xf000u : 0;
+	bool is_native = p->segment == conf->segment;
 
-	if (!conf->is_trunk || p->segment == conf->segment) {
+	/* without it, the one behind it would say the VLAN on the other end: VLAN hopping */
+	if (is_native && conf->is_trunk && p->segment && has_tag(p) && qinq_has_inner_tag(p))
+		is_native = false;
+	if (!conf->is_trunk || is_native) {
 		p->x.flags &= ~(uint32_t)(XVS_PKT_VLAN | XVS_PKT_SVLAN);
 		p->x.vlan_tci = 0;
 		return;

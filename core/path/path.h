@@ -141,6 +141,7 @@ struct port_conf {
 	bool is_mirror;      /* not open, but for copies of mirror sessions */
 	uint8_t mirrored;    /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
 	bool is_trunk;
+	uint16_t tunnel; /* type of the tag that packets get here, 0x8100 or 0x88a8; 0: it is no tunnel */
 	bool is_private;      /* of a private VLAN: gets what is in 'allowed', untagged */
 	bool learns;          /* source addresses are reported to l2 */
 	bool learns_strictly; /* packets from more addresses than the limit are dropped */
@@ -168,8 +169,8 @@ struct path_port {
 	_Atomic uint64_t hard;  /* epoch: entries older are judged again; control thread writes */
 	struct xvs_meter new_flows; /* budget of judgements, any worker */
 	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
-	_Atomic uint32_t sources;   /* addresses that l2 learned here, and those on their way there */
-	bool is_leaving;            /* path_port_remove() was called; control thread */
+	_Atomic uint32_t sources; /* addresses that l2 learned here, and those on their way there */
+	bool is_leaving;          /* path_port_remove() was called; control thread */
 	bool is_rated; /* what it gives is counted: rate.h; control thread writes, workers read */
 	struct path *path;
 	struct path_switch *sw;

@@ -275,6 +275,12 @@ bool segment_is_carried(const struct port_conf *conf, uint32_t segment);
 /* ---- mark.c: priorities of ports that are not trusted ---- */
 void burst_mark(struct burst *b);
 
+/* ---- qinq.c ---- */
+/* One packet that came in at a tunnel port. */
+void qinq_enter(struct burst *b, uint32_t i);
+/* Is there a tag in the bytes, behind the one beside them? */
+bool qinq_has_inner_tag(const struct packet *p);
+
 /*
  * In a place, and so in the key: a packet that goes on from here has been through the connections
  * of this place already (a fragment that waited).

@@ -13,7 +13,12 @@ enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256, MTU_MAX = 65535 };
 static const char *const mode_names[] = {
 	[VLAN_ACCESS] = "access",           [VLAN_TRUNK] = "trunk",
 	[VLAN_ISOLATED] = "isolated",       [VLAN_COMMUNITY] = "community",
-	[VLAN_PROMISCUOUS] = "promiscuous",
+	[VLAN_PROMISCUOUS] = "promiscuous", [VLAN_TUNNEL] = "tunnel",
+};
+
+static const char *const type_names[] = {
+	[VLAN_TYPE_SERVICE] = "0x88a8",
+	[VLAN_TYPE_CUSTOMER] = "0x8100",
 };
 
 static const struct xvs_field range_fields[] = {
@@ -40,7 +45,8 @@ static const struct xvs_field range_fields[] = {
 static const struct xvs_field vlan_fields[] = {
 	{
 		.name = "mode",
-		.help = "Access ports send untagged, trunks carry tags; others are of a private VLAN",
+		.help = "Access ports send untagged, trunks carry tags, tunnels put the guest's tags "
+			"behind their own; others are of a private VLAN",
 		.offset = offsetof(struct policy_vlan, mode),
 		.type = XVS_ENUM,
 		.dflt = VLAN_ACCESS,
@@ -48,7 +54,7 @@ static const struct xvs_field vlan_fields[] = {
 	},
 	{
 		.name = "vlan",
-		.help = "VLAN of an access port; 0: the untagged segment",
+		.help = "VLAN of an access port; 0: the untagged segment.  Outer VLAN of a tunnel",
 		.offset = offsetof(struct policy_vlan, vlan),
 		.type = XVS_U32,
 		.max = VLAN_MAX,
@@ -68,6 +74,14 @@ static const struct xvs_field vlan_fields[] = {
 		.max = VLAN_RANGES_MAX,
 		.fields = XVS_TABLE(range_fields),
 		.element_bytes = sizeof(struct vlan_range),
+	},
+	{
+		.name = "ethertype",
+		.help = "Type of a tunnel's outer tag",
+		.offset = offsetof(struct policy_vlan, ethertype),
+		.type = XVS_ENUM,
+		.dflt = VLAN_TYPE_SERVICE,
+		.names = XVS_TABLE(type_names),
 	},
 	{
 		.name = "primary",

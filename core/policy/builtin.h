@@ -14,7 +14,12 @@ enum vlan_mode {
 	VLAN_ISOLATED = 2,
 	VLAN_COMMUNITY = 3,
 	VLAN_PROMISCUOUS = 4,
+	/* IEEE 802.1ad: what the guest sends, tags included, goes on inside of the port's VLAN */
+	VLAN_TUNNEL = 5,
 };
+
+/* The type of a tunnel's outer tag. */
+enum vlan_type { VLAN_TYPE_SERVICE = 0, VLAN_TYPE_CUSTOMER = 1 };
 
 struct vlan_range {
 	uint32_t first, last; /* 1..4094 */
@@ -22,13 +27,13 @@ struct vlan_range {
 
 /* "xvs.vlan/1", per port.  Without it: guest and host ports access 0; uplinks trunk for all, native 0. */
 struct policy_vlan {
-	uint32_t mode;            /* enum vlan_mode; names "access", "trunk", "isolated", ... */
-	uint32_t vlan;            /* access: 0..4094; 0: untagged segment */
-	uint32_t native;          /* trunk: segment of untagged packets, 0..4094 */
-	uint32_t primary;         /* of a private VLAN, 1..4094 */
-	struct xvs_table allowed; /* trunk: struct vlan_range {first, last}; empty: all */
-	uint32_t secondary;       /* isolated, community: what its packets are in */
-	uint32_t pad;
+	uint32_t mode;                /* enum vlan_mode; names "access", "trunk", "isolated", ... */
+	uint32_t vlan;                /* access: 0..4094; 0: untagged segment; tunnel: 1..4094 */
+	uint32_t native;              /* trunk: segment of untagged packets, 0..4094 */
+	uint32_t primary;             /* of a private VLAN, 1..4094 */
+	struct xvs_table allowed;     /* trunk: struct vlan_range {first, last}; empty: all */
+	uint32_t secondary;           /* isolated, community: what its packets are in */
+	uint32_t ethertype;           /* tunnel: enum vlan_type */
 	struct xvs_table secondaries; /* promiscuous: struct vlan_range it exchanges packets with */
 };
 

@@ -59,6 +59,8 @@ static void compile_segment(const struct port *p, struct port_conf *conf)
 	conf->segment = port_segment(p);
 	if (vlan && vlan_is_private(vlan))
 		allow_private(conf, vlan);
+	if (vlan && vlan->mode == VLAN_TUNNEL)
+		conf->tunnel = vlan->ethertype == VLAN_TYPE_CUSTOMER ? 0x8100 : 0x88a8;
 	if (!conf->is_trunk)
 		return;
 	conf->all_tags = !vlan || vlan->allowed.count == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * switch/plan_private.c - private VLANs of a switch (RFC 5517): is what its ports say of them one
- * story, and which segments have their addresses in common.
+ * story, and which segments have their addresses in common.  And has each tunnel a VLAN?
  */
 #include <stdio.h>
 
@@ -125,6 +125,8 @@ int plan_private(struct plan *p, struct plan_switch *ps)
 	for (size_t i = 0; i < ps->port_count; i++) {
 		c.pp = &ps->ports[i];
 		c.vlan = settings_bytes(&c.pp->settings, builtin_vlan.id);
+		if (c.vlan && c.vlan->mode == VLAN_TUNNEL && c.vlan->vlan == 0)
+			refuse(&c, "vlan", "it is missing, must be the outer VLAN, 1..4094");
 		if (!c.vlan || !vlan_is_private(c.vlan))
 			continue;
 		if (!c.uses)
