@@ -197,11 +197,11 @@ static void refuse_role(const struct switch_spec *s, const struct port_spec *p, 
 static void check_role(const struct switch_spec *s, const struct port_spec *p, struct diags *d)
 {
 	if (p->role == PORT_UPLINK && s->type == SWITCH_PRIVATE)
-		refuse_role(s, p, "private", "external", d);
+		refuse_role(s, p, "private", "external or nat", d);
 	else if (p->role == PORT_UPLINK && s->type == SWITCH_INTERNAL)
-		refuse_role(s, p, "internal", "external", d);
+		refuse_role(s, p, "internal", "external or nat", d);
 	else if (p->role == PORT_HOST && s->type == SWITCH_PRIVATE)
-		refuse_role(s, p, "private", "external or internal", d);
+		refuse_role(s, p, "private", "external, internal or nat", d);
 }
 
 static bool has_group(const struct switch_spec *s, const char *name)
@@ -265,6 +265,7 @@ static void check_uplinks(const struct switch_spec *s, struct diags *d)
 static void check_ports(const struct switch_spec *s, struct diags *d)
 {
 	check_uplinks(s, d);
+	check_nat(s, d);
 	for (size_t i = 0; i < s->port_count; i++) {
 		check_role(s, &s->ports[i], d);
 		check_group(s, &s->ports[i], d);

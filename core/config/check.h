@@ -15,4 +15,7 @@ void check_switch(const struct switch_spec *s, struct diags *d);
 /* [control] Do the settings of a backend fit its kind?  's': the port's switch, or NULL. */
 void check_backend(const struct switch_spec *s, const struct port_spec *p, struct diags *d);
 
+/* [control] nat_check.c: the nat block fits the type, and its addresses one another. */
+void check_nat(const struct switch_spec *s, struct diags *d);
+
 #endif /* XVS_CONFIG_CHECK_H */

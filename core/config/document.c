@@ -151,7 +151,10 @@ static void read_inner(struct reading *r, const struct key *k, const struct node
 		       void *structure)
 {
 	size_t before = reading_enter(r, "%s: ", k->name);
+	struct position at = { n->key_line, n->key_column };
 
+	if (k->section->at != KEY_NOWHERE)
+		memcpy(key_in(k->offset + k->section->at, structure), &at, sizeof(at));
 	if (n->kind != NODE_NULL)
 		read_section(r, k->section, n, key_in(k->offset, structure));
 	reading_leave(r, before);

@@ -227,8 +227,7 @@ const struct section section_guest = PORT_SECTION("port", guest_keys, PORT_GUEST
 static const char *const on_failure_words[] = { "closed", "open", NULL };
 static const char *const isolation_words[] = { "none", NULL };
 static const char *const isolation_later[] = { "process", NULL };
-static const char *const type_words[] = { "external", "internal", "private", NULL };
-static const char *const type_later[] = { "nat", NULL };
+static const char *const type_words[] = { "external", "internal", "private", "nat", NULL };
 
 static const struct key chain_keys[] = {
 	{
@@ -324,15 +323,22 @@ static const struct key switch_keys[] = {
 	},
 	{
 		.name = "type",
-		.help = "external: with uplinks; internal: guests and host; private: guests only",
+		.help = "external: with uplinks; internal: guests and host; private: guests only; "
+			"nat: guests and host behind outside addresses",
 		.kind = KEY_WORD,
 		.offset = offsetof(struct switch_spec, type),
 		.words = type_words,
-		.later = type_later,
 	},
 	PORTS_KEY("uplinks", "Ports to the physical network", &section_uplink),
 	{ .name = "team", .help = "Several uplinks as one", .kind = KEY_LATER },
 	PORTS_KEY("host_ports", "Adapters of the host", &section_host),
+	{
+		.name = "nat",
+		.help = "Of a switch of type nat: addresses, forwards, timers",
+		.kind = KEY_MAP,
+		.offset = offsetof(struct switch_spec, nat),
+		.section = &section_nat,
+	},
 	{
 		.name = "chain",
 		.help = "Extensions, in order within a class",

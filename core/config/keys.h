@@ -15,6 +15,10 @@ enum key_kind {
 	KEY_NETNS,      /* char[256]: a name, or an absolute path */
 	KEY_SOCKET,     /* char[SOCKET_PATH]: absolute path of a UNIX socket */
 	KEY_ADDRESS,    /* char[64]: address with prefix length */
+	KEY_IPV4,       /* char[size]: an IPv4 address */
+	KEY_IPV4_NET,   /* char[size]: one with prefix length */
+	KEY_IPV4_NETS,  /* char (*)[64] of them, count at 'aux' */
+	KEY_PORTS,      /* char[size]: "1024-65535" */
 	KEY_EXTENSION,  /* char[64]: id */
 	KEY_U32,        /* uint32_t within [min, max] */
 	KEY_BOOL,       /* bool; also sets the flag at 'aux' where there is one */
@@ -75,6 +79,7 @@ enum { KEYS_MAX = 32 }; /* of one section */
 
 extern const struct section section_config, section_switch;
 extern const struct section section_uplink, section_host, section_guest;
+extern const struct section section_nat; /* nat_keys.c */
 
 /* [any] The section of a port by its role. */
 const struct section *section_of_role(enum port_role role);

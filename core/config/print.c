@@ -221,6 +221,7 @@ static struct printed print_key(const struct key *k, const void *structure)
 		return print_mac(k, structure);
 	case KEY_EXTENSIONS:
 	case KEY_FEATURES:
+	case KEY_IPV4_NETS:
 		return print_ids(k, structure);
 	case KEY_PATHS:
 		return print_paths(k, structure);

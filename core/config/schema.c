@@ -81,6 +81,14 @@ static json_t *text_schema(const struct key *k)
 				 SOCKET_PATH - 1);
 	case KEY_ADDRESS:
 		return pattern_schema("^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
+	case KEY_IPV4:
+		return pattern_schema("^[0-9]{1,3}([.][0-9]{1,3}){3}$");
+	case KEY_IPV4_NET:
+		return pattern_schema("^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$");
+	case KEY_IPV4_NETS:
+		return list_schema(pattern_schema("^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$"));
+	case KEY_PORTS:
+		return pattern_schema("^[0-9]{1,5}-[0-9]{1,5}$");
 	case KEY_UUID:
 		return pattern_schema("^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$");
 	case KEY_MAC:

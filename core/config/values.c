@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ipv4.h"
 #include "base/str.h"
 #include "config/reading.h"
 #include "policy/excerpt.h"
@@ -130,6 +131,31 @@ static bool is_host_address(const char *text)
 	return strchr(text, '/') && ip_parse(text, &ip);
 }
 
+static bool is_ipv4(const char *text)
+{
+	struct ipv4 ip;
+
+	return ipv4_parse(text, &ip) && !ip.has_len;
+}
+
+static bool is_ipv4_net(const char *text)
+{
+	struct ipv4 ip;
+
+	return ipv4_parse(text, &ip) && ip.has_len;
+}
+
+/* Two ports in order, or one. */
+static bool is_ports(const char *text)
+{
+	unsigned first, last;
+	int end = 0;
+
+	if (sscanf(text, "%5u-%5u%n", &first, &last, &end) == 2 && text[end] == '\0')
+		return first > 0 && first <= last && last <= UINT16_MAX;
+	return false;
+}
+
 static bool is_text(const char *text)
 {
 	return text[0] != '\0';
@@ -151,6 +177,10 @@ static const struct text_form *form_of(enum key_kind kind)
 	static const struct text_form socket = { is_absolute, "the absolute path of a socket" };
 	static const struct text_form address = { is_host_address,
 						  "an address with prefix as 192.0.2.1/24" };
+	static const struct text_form ipv4 = { is_ipv4, "an IPv4 address as 192.0.2.1" };
+	static const struct text_form ipv4_net = { is_ipv4_net,
+						   "an IPv4 address with prefix as 192.0.2.1/24" };
+	static const struct text_form ports = { is_ports, "ports as 1024-65535" };
 	static const struct text_form extension = { extension_id_valid,
 						    "an extension's id as org.xvs.guard" };
 	static const struct text_form feature = { feature_id_valid,
@@ -167,6 +197,13 @@ static const struct text_form *form_of(enum key_kind kind)
 		return &socket;
 	case KEY_ADDRESS:
 		return &address;
+	case KEY_IPV4:
+		return &ipv4;
+	case KEY_IPV4_NET:
+	case KEY_IPV4_NETS:
+		return &ipv4_net;
+	case KEY_PORTS:
+		return &ports;
 	case KEY_EXTENSION:
 	case KEY_EXTENSIONS:
 		return &extension;
@@ -595,6 +632,7 @@ void value_read(struct reading *r, const struct key *k, const struct node *n, vo
 		break;
 	case KEY_EXTENSIONS:
 	case KEY_FEATURES:
+	case KEY_IPV4_NETS:
 		read_ids(r, k, n, structure);
 		break;
 	case KEY_PATHS:

@@ -54,7 +54,23 @@
 	X(REASON_RATE, "rate", \
 	  "more than the exit port's limit, and its queue is full or it has none") \
 	X(REASON_MAC_LIMIT, "mac-limit", \
-	  "the port has sent from as many addresses as xvs.learning/1 lets it")
+	  "the port has sent from as many addresses as xvs.learning/1 lets it") \
+	X(REASON_NAT_NO_BINDING, "nat-no-binding", \
+	  "came to an outside address where no forward and no session expects it") \
+	X(REASON_NAT_FILTERED, "nat-filtered", \
+	  "came from an address to which the inside endpoint has not sent") \
+	X(REASON_NAT_STATE, "nat-state", "of no known session, and it cannot begin one") \
+	X(REASON_NAT_PORTS, "nat-ports", "all outside ports of the pools are taken") \
+	X(REASON_NAT_SESSIONS, "nat-sessions", "the NAT has as many sessions as it may") \
+	X(REASON_NAT_HOST, "nat-host", "the inside address has as many sessions as it may") \
+	X(REASON_NAT_PROTOCOL, "nat-protocol", \
+	  "only TCP, UDP, ICMP echo and ICMP errors of IPv4 are translated") \
+	X(REASON_NAT_SOURCE, "nat-source", "the source address is of no inside network") \
+	X(REASON_NAT_ELSEWHERE, "nat-elsewhere", \
+	  "not for the NAT: the frame or the address is another one's") \
+	X(REASON_NAT_NEIGHBOUR, "nat-neighbour", "the next hop does not answer ARP requests") \
+	X(REASON_NAT_HOPS, "nat-hops", "its time to live ended at the NAT") \
+	X(REASON_NAT_BUSY, "nat-busy", "the NAT answers and waits for no more at a time")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

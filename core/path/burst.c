@@ -110,6 +110,8 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 		rate_received(b);
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, b->pkts, b->count);
+	if (conf->nat)
+		nat_ingress(b);
 	burst_admit(b, flags);
 	if (conf->marks)
 		burst_mark(b);

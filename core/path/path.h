@@ -21,6 +21,7 @@
 #include "xvs/ext/meter.h"
 
 struct path;
+struct path_nat;
 struct port_conf;
 struct rx_queue;
 
@@ -131,6 +132,7 @@ struct port_conf {
 	uint64_t serial;        /* of no other configuration, ever */
 	struct path_switch *sw;
 	struct backend *backend;
+	struct path_nat *nat; /* the outside port of a nat switch; NULL: any other */
 	enum path_role role;
 	uint8_t marks; /* MARK_PRIORITY, MARK_DSCP: what its packets get whatever they had */
 	uint8_t priority;

@@ -159,6 +159,7 @@ uint64_t path_held(const struct path *path)
 			held += instance_held(path->instances[i]);
 	}
 	for (uint32_t nr = 0; nr < path->worker_count; nr++)
-		held += __atomic_load_n(&path->workers[nr]->later.count, __ATOMIC_RELAXED);
+		held += __atomic_load_n(&path->workers[nr]->later.count, __ATOMIC_RELAXED) +
+			__atomic_load_n(&path->workers[nr]->nat_waiting, __ATOMIC_RELAXED);
 	return held;
 }

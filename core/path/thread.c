@@ -23,6 +23,8 @@ static void sweep(struct path_worker *w)
 	struct flow_cache_stats s;
 
 	firewall_sweep(w);
+	if (atomic_load_explicit(&w->path->nat_count, memory_order_relaxed))
+		nat_turn(w);
 	if (w->w.now_ns < w->sweep_due_ns)
 		return;
 	w->sweep_due_ns = w->w.now_ns + step;
@@ -37,7 +39,7 @@ static void sweep(struct path_worker *w)
 static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 {
 	uint64_t now = clock_ns();
-	uint64_t ms = w->deaf_queues ? POLL_PERIOD_MS : SWEEP_PERIOD_MS;
+	uint64_t ms = w->deaf_queues || w->nat_waiting ? POLL_PERIOD_MS : SWEEP_PERIOD_MS;
 
 	if (w->later.count)
 		return 0;
@@ -81,6 +83,8 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	done = inbox_run(&w->w.inbox);
 	*next_timer = timers_run(&w->w.timers, w->w.now_ns);
 	cycles_spent(w, done || w->has_more ? CYCLES_OTHER : CYCLES_IDLE);
+	if (w->nat_waiting)
+		nat_wait_turn(w);
 	done += later_run(w);
 	if (w->w.now_ns >= w->rate_due_ns)
 		done += poll_rated(w);

@@ -223,8 +223,22 @@ void burst_send(struct burst *b)
 	b->live = 0;
 }
 
+void tx_packet(struct path_worker *w, struct port_conf *conf, struct packet *p)
+{
+	struct burst b;
+
+	b.worker = w;
+	b.conf = conf;
+	b.stage = XVS_STAGE_EGRESS;
+	b.live = 1;
+	b.pkts[0] = p;
+	send_one_by_one(&b);
+}
+
 void burst_tx(struct burst *b)
 {
+	if (b->conf->nat)
+		nat_egress(b);
 	if (b->conf->rate_kinds & 1u << RATE_TO)
 		shape_burst(b);
 	burst_send(b);

@@ -20,6 +20,7 @@ enum {
 	LATER_MAX = 4096,   /* packets that wait for the next burst */
 	LEARN_MAX = 64,     /* addresses on the way to the control thread */
 	MIRROR_QUEUE = 256, /* copies for mirror sessions that wait for their originals to leave */
+	NATS_MAX = 32,      /* nat switches */
 };
 
 /*
@@ -166,9 +167,10 @@ struct path_worker {
 	uint32_t sample_of;       /* one in so many; 0: nothing is drawn yet */
 	struct xvs_meter answers; /* limit of the host's own answers */
 	uint64_t sweep_due_ns;
-	struct slab walks; /* judgements under way */
-	uint64_t epoch;    /* hard epoch read before the configuration of this burst */
-	uint64_t changes;  /* epoch_changes(), read before that */
+	uint32_t nat_waiting; /* packets that wait in a NAT; the control thread reads */
+	struct slab walks;    /* judgements under way */
+	uint64_t epoch;       /* hard epoch read before the configuration of this burst */
+	uint64_t changes;     /* epoch_changes(), read before that */
 	uint64_t bursts, packets, sleeps, stale, rejudged;
 	/*
 	 * What its cycles went to, and the clock up to which.  A look at the clock costs some 40
@@ -216,6 +218,8 @@ struct path {
 	uint64_t move_due_ns;            /* the next one, at the earliest */
 	_Atomic uint64_t fragments_held; /* by the tracker, all workers */
 	_Atomic uint64_t shaped; /* packets that wait to go to a limited port, all workers */
+	struct path_nat *nats[NATS_MAX]; /* published */
+	_Atomic uint32_t nat_count;
 };
 
 static inline struct path *path_of_env(const struct instance_env *env)
@@ -379,6 +383,17 @@ void burst_tx(struct burst *b);
 void burst_send(struct burst *b);
 /* Why this exit would not send it, whatever is done to it in software; REASON_NONE: it would. */
 uint16_t tx_refusal(const struct port_conf *conf, const struct packet *p);
+/* One packet, as it is, behind all chains.  Takes it. */
+void tx_packet(struct path_worker *w, struct port_conf *conf, struct packet *p);
+
+/* ---- nat*.c: the outside port of a nat switch ---- */
+/* Between parsing and admission; between the chain and transmission. */
+void nat_ingress(struct burst *b);
+void nat_egress(struct burst *b);
+/* Once a turn where there is a NAT; where packets wait in one. */
+void nat_turn(struct path_worker *w);
+void nat_wait_turn(struct path_worker *w);
+void nat_forget_port(struct path_worker *w, uint32_t port);
 
 /* ---- later.c: packets that go on in the next burst ---- */
 /*

@@ -4,6 +4,7 @@
  *
  * New things come before old ones go, but where a new port needs the device of an old one.
  */
+#include "switch/nat.h"
 #include "switch/transaction.h"
 
 typedef int (*switch_fn)(struct transaction *t, struct plan_switch *ps);
@@ -280,11 +281,24 @@ static int add_questions(struct transaction *t, struct plan_switch *ps)
 	return 0;
 }
 
+static int add_nat(struct transaction *t, struct plan_switch *ps)
+{
+	struct step *s;
+
+	if (ps->spec->type != SWITCH_NAT)
+		return 0;
+	s = transaction_step(t, PHASE_DO, &step_nat_prepare);
+	if (!s)
+		return -ENOMEM;
+	s->plan_switch = ps;
+	return 0;
+}
+
 /* What a dry run may do: no port goes down, and no device is opened. */
 static int build_dry_run(struct transaction *t)
 {
 	if (each_switch(t, add_switch) < 0 || each_switch(t, add_members) < 0 ||
-	    each_switch(t, add_pairs) < 0)
+	    each_switch(t, add_pairs) < 0 || each_switch(t, add_nat) < 0)
 		return -ENOMEM;
 	return each_switch(t, add_questions);
 }
@@ -334,6 +348,21 @@ static int add_applies(struct transaction *t)
 		if (!s)
 			return -ENOMEM;
 		s->of = check;
+	}
+	return 0;
+}
+
+static int add_nat_applies(struct transaction *t)
+{
+	for (struct step *prepare = t->first[PHASE_DO]; prepare; prepare = prepare->next) {
+		struct step *s;
+
+		if (prepare->ops != &step_nat_prepare)
+			continue;
+		s = transaction_step(t, PHASE_COMMIT, &step_nat_apply);
+		if (!s)
+			return -ENOMEM;
+		s->of = prepare;
 	}
 	return 0;
 }
@@ -462,6 +491,20 @@ static int add_stops(struct transaction *t, struct vswitch *sw)
 	return 0;
 }
 
+/* The outside port has been published without it, and that has settled. */
+static int add_nat_end(struct transaction *t, struct plan_switch *ps)
+{
+	struct step *s;
+
+	if (ps->spec->type == SWITCH_NAT || ps->is_new || !ps->sw->nat)
+		return 0;
+	s = transaction_step(t, PHASE_CLEAR, &step_nat_remove);
+	if (!s)
+		return -ENOMEM;
+	s->sw = ps->sw;
+	return 0;
+}
+
 static int add_departures(struct transaction *t)
 {
 	struct world *w = t->w;
@@ -489,15 +532,16 @@ int transaction_build(struct transaction *t)
 		return build_dry_run(t);
 	if (each_switch(t, add_switch) < 0 || each_leaving_port(t, add_swap) < 0 ||
 	    each_switch(t, add_members) < 0 || each_switch(t, add_pairs) < 0 ||
-	    each_switch(t, add_ports) < 0)
+	    each_switch(t, add_nat) < 0 || each_switch(t, add_ports) < 0)
 		return -ENOMEM;
 	if (each_leaving_port(t, add_leave) < 0 || each_switch(t, add_adoption) < 0 ||
-	    add_applies(t) < 0 || each_switch(t, add_activation) < 0 ||
+	    add_applies(t) < 0 || add_nat_applies(t) < 0 || each_switch(t, add_activation) < 0 ||
 	    each_switch(t, add_mirrors) < 0 || each_switch(t, add_unaddress) < 0 ||
 	    each_switch(t, add_publication) < 0)
 		return -ENOMEM;
 	mark_changed(t);
-	if (!transaction_step(t, PHASE_CLEAR, &step_settle) || each_switch(t, add_quiet) < 0)
+	if (!transaction_step(t, PHASE_CLEAR, &step_settle) || each_switch(t, add_quiet) < 0 ||
+	    each_switch(t, add_nat_end) < 0)
 		return -ENOMEM;
 	return add_departures(t);
 }

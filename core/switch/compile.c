@@ -198,6 +198,7 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	conf->backend = p->backend;
 	conf->role = roles[p->spec.role];
 	conf->is_blocked = port_is_blocked(p);
+	conf->nat = port_is_outside(p) ? p->sw->nat : NULL;
 	compile_segment(p, conf);
 	compile_limits(p, conf);
 	compile_rate(p, conf);

@@ -147,7 +147,8 @@ static void pair_ports(struct plan *p, struct plan_switch *ps)
 
 static void check_role(struct plan *p, const struct plan_switch *ps, const struct port_spec *port)
 {
-	if (port->role == PORT_UPLINK && ps->spec->type != SWITCH_EXTERNAL)
+	if (port->role == PORT_UPLINK && ps->spec->type != SWITCH_EXTERNAL &&
+	    ps->spec->type != SWITCH_NAT)
 		plan_error(p, port->at,
 			   "uplink %s/%s: switch %s is %s and has no way out; make it external",
 			   ps->spec->name, port->name, ps->spec->name,

@@ -224,10 +224,17 @@ int port_enter(struct port *p, struct xvs_error *err)
 	return path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port, err);
 }
 
+bool port_is_outside(const struct port *p)
+{
+	return p->spec.role == PORT_UPLINK && p->sw->type == SWITCH_NAT;
+}
+
 bool port_is_trunk(const struct port *p)
 {
 	const struct policy_vlan *vlan = settings_bytes(&p->settings, builtin_vlan.id);
 
+	if (port_is_outside(p))
+		return false; /* inside it is a station like any other */
 	return vlan ? vlan->mode == VLAN_TRUNK : p->spec.role == PORT_UPLINK;
 }
 
@@ -282,6 +289,10 @@ bool port_has_mac(const struct port *p, uint8_t mac[6])
 {
 	static const uint8_t none[6];
 
+	if (port_is_outside(p)) {
+		memcpy(mac, p->sw->nat_mac, 6);
+		return true;
+	}
 	if (p->spec.role == PORT_UPLINK)
 		return false;
 	if (p->spec.has_mac) {

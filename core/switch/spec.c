@@ -102,6 +102,7 @@ void switch_spec_finish(struct switch_spec *s)
 	free(s->groups);
 	free(s->ports);
 	node_destroy(s->policies);
+	nat_spec_finish(&s->nat);
 	*s = (struct switch_spec){ .chain = NULL };
 }
 
@@ -156,7 +157,10 @@ int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to)
 	copy.groups = NULL;
 	copy.ports = NULL;
 	copy.chain_count = copy.group_count = copy.port_count = 0;
+	copy.nat = (struct nat_spec){ .inside = "" };
 	copy.policies = policies_copy(from->policies, &err);
+	if (err == 0)
+		err = nat_spec_copy(&from->nat, &copy.nat);
 	if (err == 0)
 		err = chain_copy(from, &copy);
 	if (err == 0)

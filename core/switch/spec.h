@@ -10,19 +10,16 @@
 #define XVS_SWITCH_SPEC_H
 
 #include "base/node.h"
+#include "switch/spec_nat.h"
 
 enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
 
 enum owner { OWNER_FILE = 0, OWNER_API = 1, OWNER_HV = 2, OWNER_FABRIC = 3, OWNER_EXTENSION = 4 };
 const char *owner_name(enum owner o);
 
-enum switch_type { SWITCH_EXTERNAL = 0, SWITCH_INTERNAL = 1, SWITCH_PRIVATE = 2 };
+enum switch_type { SWITCH_EXTERNAL = 0, SWITCH_INTERNAL = 1, SWITCH_PRIVATE = 2, SWITCH_NAT = 3 };
 enum port_role { PORT_GUEST = 0, PORT_UPLINK = 1, PORT_HOST = 2 };
 enum on_failure { ON_FAILURE_DEFAULT = 0, ON_FAILURE_CLOSED = 1, ON_FAILURE_OPEN = 2 };
-
-struct position {
-	uint32_t line, column; /* 0: not from a file */
-};
 
 /* Who listens at the socket of a vhost-user port; the default is that we do. */
 enum vhost_mode { VHOST_MODE_DEFAULT = 0, VHOST_MODE_SERVER = 1, VHOST_MODE_CLIENT = 2 };
@@ -89,6 +86,7 @@ struct switch_spec {
 	struct port_spec *ports; /* uplinks, host ports and guests in this order */
 	size_t port_count;
 	struct node *policies; /* switch scope, and defaults for its ports */
+	struct nat_spec nat;   /* of a switch of type nat */
 };
 
 /* Workers sleep after a while without packets, never, or whenever there is none. */

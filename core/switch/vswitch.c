@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/vswitch.c - one switch: its lists of ports and members, and the path's part of it. */
+#include "path/nat.h"
 #include "switch/world.h"
 
 const char *switch_type_name(enum switch_type type)
 {
-	static const char *const names[] = { "external", "internal", "private" };
+	static const char *const names[] = { "external", "internal", "private", "nat" };
 
 	return names[type];
 }
@@ -35,6 +36,7 @@ void vswitch_destroy(struct vswitch *sw)
 	if (!sw)
 		return;
 	settings_finish(&sw->settings);
+	path_nat_destroy(sw->nat);
 	path_switch_destroy(sw->path_switch);
 	free(sw->members);
 	free(sw->ports);

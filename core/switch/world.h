@@ -90,6 +90,8 @@ struct vswitch {
 	enum switch_type type;
 	uint8_t uuid[16];
 	struct path_switch *path_switch;
+	struct path_nat *nat; /* of one of type nat; else NULL */
+	uint8_t nat_mac[6];   /* its gateway's adapter */
 	struct member **members; /* in chain order (ingress) */
 	size_t member_count;
 	struct port **ports;
@@ -212,6 +214,8 @@ uint32_t settings_filing(const struct settings *s);
 bool port_is_blocked(const struct port *p);
 uint32_t port_mtu(const struct backend_spec *b);
 bool port_is_trunk(const struct port *p);
+/* The outside port of a nat switch: inside it is the gateway. */
+bool port_is_outside(const struct port *p);
 bool port_has_mac(const struct port *p, uint8_t mac[6]);
 const char *port_role_name(enum port_role role);
 

@@ -14,7 +14,7 @@ import sys
 FLOORS = [
     ["base"],
     ["packet"],
-    ["port", "flow", "conn", "acl"],
+    ["port", "flow", "conn", "nat", "acl"],
     ["ext"],
     ["path", "policy"],
     ["switch", "state", "observe"],

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A switch of type nat: guests behind outside addresses that are nobody else's.
+
+    [vm1] 192.168.10.11 --tap--+                               203.0.113.1 [outside] 198.51.100.1
+    [vm2] 192.168.10.12 --tap--+-- [ lab ] 203.0.113.5 --veth-- out0          (both on its out0)
+                        192.168.10.1       203.0.113.6
+"""
+
+import hashlib
+import random
+import socket
+import subprocess
+import threading
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import Ether
+
+GATEWAY, VM1, VM2 = "192.168.10.1", "192.168.10.11", "192.168.10.12"
+OUT5, OUT6, PEER, FAR = "203.0.113.5", "203.0.113.6", "203.0.113.1", "198.51.100.1"
+MAC = "02:00:5e:00:00:05"
+GUEST = "52:54:00:00:00:01"
+DATA = random.Random(7).randbytes(4 << 20)
+
+CONFIG = """
+daemon: {{workers: 2}}
+switches:
+  - name: lab
+    type: nat
+    uplinks:
+      - {{name: out0, device: up0, backend: {backend}}}
+    nat:
+      inside: 192.168.10.1/24
+      outside:
+        addresses: [203.0.113.5/24, 203.0.113.6/32]
+        gateway: 203.0.113.1
+        mac: "02:00:5e:00:00:05"
+      pools:
+        - {{address: 203.0.113.5, ports: 20000-29999}}
+{more}
+    ports:
+      - {{name: vm1, mac: "52:54:00:00:00:01", backend: {{kind: tap, device: eth0, netns: vm1}}}}
+      - {{name: vm2, backend: {{kind: tap, device: eth0, netns: vm2, offloads: false}}}}
+"""
+
+FORWARDS = """
+      forwards:
+        - {proto: tcp, port: 23, to: 192.168.10.11}
+        - {proto: tcp, address: 203.0.113.6, port: 35000, to: 192.168.10.12, to_port: 3389}
+        - {proto: udp, port: 53, to: 192.168.10.12, remote: 198.51.100.0/24}
+"""
+
+
+@pytest.fixture
+def lab(hosts, outside, xvsd):
+    """lab(more): (daemon, vm1, vm2, outside)."""
+    vm1, vm2 = hosts("vm1", "vm2")
+
+    def make(more=FORWARDS, backend="af_packet"):
+        daemon = xvsd(CONFIG.format(more=more.strip("\n"), backend=backend))
+        for vm, address in ((vm1, VM1), (vm2, VM2)):
+            vm.up(address + "/24")
+            vm.run("ip", "route", "replace", "default", "via", GATEWAY)
+        outside.up(PEER + "/24", FAR + "/32")
+        outside.run("ip", "route", "replace", OUT6 + "/32", "via", OUT5)
+        return daemon, vm1, vm2, outside
+
+    return make
+
+
+def echo(host, address, port, kind=socket.SOCK_STREAM):
+    """A server in its own thread that says who it saw, then repeats what it was told."""
+    s = host.open_socket(kind)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, port))
+
+    def streams():
+        while True:
+            try:
+                c, peer = s.accept()
+            except OSError:
+                return
+            with c:
+                c.sendall(f"{peer[0]}:{peer[1]}\n".encode())
+                while data := c.recv(65536):
+                    c.sendall(data)
+
+    def datagrams():
+        while True:
+            try:
+                data, peer = s.recvfrom(65536)
+            except OSError:
+                return
+            s.sendto(f"{peer[0]}:{peer[1]}\n".encode() + data, peer)
+
+    if kind == socket.SOCK_STREAM:
+        s.listen(64)
+    threading.Thread(target=streams if kind == socket.SOCK_STREAM else datagrams,
+                     daemon=True).start()
+    return s
+
+
+def says(host, address, port):
+    """Who a TCP server there sees."""
+    with host.open_socket() as s:
+        s.settimeout(10)
+        s.connect((address, port))
+        return s.makefile().readline().strip().split(":")
+
+
+def asks(s, address, port, text=b"x"):
+    s.settimeout(10)
+    s.sendto(text, (address, port))
+    return s.recv(65536).split(b"\n")[0].decode().split(":")
+
+
+@pytest.mark.parametrize("backend", ["af_packet", "af_xdp"])
+def test_guests_reach_the_outside(lab, backend):
+    _, vm1, vm2, outside = lab(backend=backend)
+    for vm in (vm1, vm2):
+        assert vm.reaches(GATEWAY)
+        assert vm.reaches(PEER)
+        assert vm.reaches(FAR)
+    with echo(outside, FAR, 80):
+        address, port = says(vm1, FAR, 80)
+        assert address == OUT5
+        assert 20000 <= int(port) <= 29999
+        assert says(vm2, FAR, 80)[0] == OUT5
+    assert vm1.reaches(VM2)
+
+
+def test_the_outside_reaches_own_addresses_alone(lab):
+    daemon, vm1, _, outside = lab()
+    assert outside.reaches(OUT5)
+    assert outside.reaches(OUT6)
+    outside.run("ip", "route", "replace", "192.168.10.0/24", "via", OUT5)
+    assert not outside.ping(VM1, count=1)
+    daemon.wait_for_drop("nat-elsewhere", "lab/out0")
+    assert not outside.connects(OUT5, 24, patience_s=1)
+    daemon.wait_for_drop("nat-no-binding", "lab/out0")
+    assert vm1.reaches(FAR)
+
+
+def test_forwards_lead_inside(lab):
+    daemon, vm1, vm2, outside = lab()
+    with echo(vm1, VM1, 23), echo(vm2, VM2, 3389), echo(vm2, VM2, 53, socket.SOCK_DGRAM):
+        assert says(outside, OUT5, 23)[0] == PEER
+        assert says(outside, OUT6, 35000)[0] == PEER
+        with outside.open_socket(socket.SOCK_DGRAM) as s:
+            s.bind((FAR, 0))
+            assert asks(s, OUT5, 53)[0] == FAR
+        with outside.open_socket(socket.SOCK_DGRAM) as s:
+            s.bind((PEER, 0))
+            s.sendto(b"x", (OUT5, 53))
+            daemon.wait_for_drop("nat-no-binding", "lab/out0")
+
+
+def test_a_guest_reaches_another_by_its_outside_address(lab):
+    _, vm1, vm2, _ = lab()
+    with echo(vm1, VM1, 23):
+        assert says(vm2, OUT5, 23)[0] == OUT5
+        assert says(vm1, OUT5, 23)[0] == OUT5
+
+
+def test_data_arrives_whole(lab):
+    _, vm1, vm2, outside = lab()
+    with echo(outside, FAR, 80):
+        for vm in (vm1, vm2):
+            with vm.open_socket() as s:
+                s.settimeout(20)
+                s.connect((FAR, 80))
+                sender = threading.Thread(target=lambda s=s: (s.sendall(DATA),
+                                                              s.shutdown(socket.SHUT_WR)))
+                sender.start()
+                with s.makefile("rb") as f:
+                    f.readline()
+                    assert hashlib.sha256(f.read()).digest() == hashlib.sha256(DATA).digest()
+                sender.join()
+
+
+def test_large_datagrams_arrive_in_fragments(lab):
+    _, vm1, vm2, outside = lab()
+    with echo(outside, FAR, 99, socket.SOCK_DGRAM):
+        for vm in (vm1, vm2):
+            assert vm.reaches(FAR, "-s", "8000")
+            with vm.open_socket(socket.SOCK_DGRAM) as s:
+                assert asks(s, FAR, 99, b"z" * 9000)[0] == OUT5
+
+
+def test_errors_come_back_translated(lab):
+    _, vm1, _, outside = lab()
+    with vm1.open_socket(socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        s.connect((FAR, 9))  # nobody listens: its kernel says so
+        s.send(b"x")
+        with pytest.raises(ConnectionRefusedError):
+            s.recv(1)
+    with outside.open_socket(socket.SOCK_DGRAM) as s:  # and the other way round
+        s.settimeout(10)
+        s.bind((FAR, 0))
+        s.connect((OUT5, 53))
+        s.send(b"x")
+        with pytest.raises(ConnectionRefusedError):
+            s.recv(1)
+    with vm1.start("ping", "-n", "-c1", "-W5", "-t1", FAR, stdout=subprocess.PIPE,
+                   text=True) as ping:
+        said = ping.communicate(timeout=20)[0]
+    assert f"From {GATEWAY}" in said and "Time to live exceeded" in said
+
+
+def right(data):
+    """The packet, whose lengths and checksums scapy finds right."""
+    got = Ether(data)
+    again = got.copy()
+    for layer in (IP, TCP, UDP, ICMP):
+        if layer in again and not (layer == UDP and got[UDP].chksum == 0):
+            del again[layer].chksum
+    assert bytes(again) == data, f"{got!r}\n{Ether(bytes(again))!r}"
+    return got
+
+
+def test_each_packet_on_the_wire_is_right(lab):
+    _, vm1, _, outside = lab()
+    assert vm1.reaches(FAR)
+    near, far = vm1.wire(), outside.wire()
+    with vm1.entered(), open("/proc/net/arp", encoding="ascii") as arp:
+        assert MAC in arp.read()
+    eth = Ether(src=GUEST, dst=MAC)
+    ip = IP(src=VM1, dst="203.0.113.77", ttl=9)
+    outside.run("ip", "addr", "add", "203.0.113.77/32", "dev", "out0")
+    for sent in (eth / ip / ICMP(id=7) / b"ping", eth / ip / UDP(sport=1, dport=2) / b"odd",
+                 eth / ip / UDP(sport=1, dport=2, chksum=0) / b"no checksum",
+                 eth / ip / TCP(sport=1, dport=2, flags="S", options=[("MSS", 1460)])):
+        near.send(bytes(sent))
+        got = right(far.wait(lambda data: IP in Ether(data) and
+                             Ether(data)[IP].dst == "203.0.113.77"))
+        assert (got[IP].src, got[IP].ttl, got.src) == (OUT5, 8, MAC)
+        if UDP in got and sent[UDP].chksum == 0:
+            assert got[UDP].chksum == 0
