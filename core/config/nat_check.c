@@ -202,6 +202,8 @@ void check_nat(const struct switch_spec *s, struct diags *d)
 {
 	bool has_block = s->nat.at.line != 0 || s->nat.inside[0] != '\0';
 
+	if (s->name[0] == '\0')
+		return; /* nobody to speak of; refused already */
 	if (s->type != SWITCH_NAT) {
 		if (has_block)
 			diag_add_at(
