@@ -210,8 +210,13 @@ struct conn_filter {
 	uint32_t port; /* 0: any */
 	uint8_t proto; /* 0: any */
 	uint8_t has_address;
+	uint8_t prefix_len;  /* of 'address', 1..128; 0: all of it */
 	uint8_t address[16]; /* either end */
 	uint16_t l4_port;    /* network order, either end; 0: any */
+	const char *state;   /* as conn_info says, or "half-open"; NULL: any */
+	/* Sets, a bit for each; NULL: all. */
+	const uint64_t *ports;   /* PORTS_MAX */
+	const uint64_t *deniers; /* INSTANCES_MAX: denials of these alone */
 };
 
 struct conn_info {
@@ -223,6 +228,9 @@ struct conn_info {
 	uint16_t reason;
 	const char *state_name; /* "syn-sent", "established", ... */
 };
+
+/* [any] Some connection can be in a state of this name. */
+bool conn_state_is_known(const char *name);
 
 /* [control] A snapshot as good as it can be without stopping workers; fn false: stop. */
 void conn_list(struct conn_table *t, const struct conn_filter *f,

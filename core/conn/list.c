@@ -18,6 +18,9 @@ static const char *const state_names[STATE_COUNT] = {
 	[STATE_TIME_WAIT] = "time-wait",
 };
 
+static const char half_open_name[] = "half-open";
+static const char denied_name[] = "denied";
+
 static const char *const sctp_names[STATE_COUNT] = {
 	[STATE_NONE] = "none",
 	[STATE_SYN_SENT] = "cookie-wait",
@@ -32,20 +35,61 @@ static const char *name_of(enum conn_state state, uint8_t proto)
 	return (proto == PROTO_SCTP ? sctp_names : state_names)[state];
 }
 
-static bool matches(const struct conn_filter *f, const struct conn_key *key)
+static bool is_in(const uint64_t *set, uint32_t n)
 {
-	static const struct conn_filter all;
+	return !set || set[n / 64] >> n % 64 & 1;
+}
 
-	if (!f)
-		f = &all;
-	if ((f->port && f->port != key->port) || (f->proto && f->proto != key->proto))
+static bool in_prefix(const struct conn_filter *f, const uint8_t address[16])
+{
+	uint32_t bits = f->prefix_len ? f->prefix_len : 128;
+	uint32_t whole = bits / 8;
+	uint32_t rest = bits % 8;
+
+	return memcmp(f->address, address, whole) == 0 &&
+	       (rest == 0 || (f->address[whole] ^ address[whole]) >> (8 - rest) == 0);
+}
+
+static const struct conn_filter everything;
+
+static bool matches_key(const struct conn_filter *f, const struct conn_key *key)
+{
+	if ((f->port && f->port != key->port) || (f->proto && f->proto != key->proto) ||
+	    !is_in(f->ports, key->port))
 		return false;
-	if (f->has_address && memcmp(f->address, key->inside, 16) != 0 &&
-	    memcmp(f->address, key->outside, 16) != 0)
+	if (f->has_address && !in_prefix(f, key->inside) && !in_prefix(f, key->outside))
 		return false;
 	/* An ICMP id is no port. */
 	return !f->l4_port ||
 	       (!key->asker && (f->l4_port == key->inside_port || f->l4_port == key->outside_port));
+}
+
+static bool matches(const struct conn_filter *f, struct conn *c)
+{
+	enum conn_state state = conn_state(c);
+
+	if (!matches_key(f, &c->key))
+		return false;
+	if (!f->state)
+		return true;
+	return strcmp(f->state, name_of(state, c->key.proto)) == 0 ||
+	       (state_is_half_open(state) && strcmp(f->state, half_open_name) == 0);
+}
+
+static bool matches_denial(const struct conn_filter *f, const struct denial *d)
+{
+	return matches_key(f, &d->key) && is_in(f->deniers, d->instance) &&
+	       (!f->state || strcmp(f->state, denied_name) == 0);
+}
+
+bool conn_state_is_known(const char *name)
+{
+	for (unsigned i = STATE_NONE + 1; i < STATE_COUNT; i++) {
+		if (strcmp(name, state_names[i]) == 0 ||
+		    (sctp_names[i] && strcmp(name, sctp_names[i]) == 0))
+			return true;
+	}
+	return strcmp(name, half_open_name) == 0 || strcmp(name, denied_name) == 0;
 }
 
 /* In work, authorised, and not flushed. */
@@ -93,9 +137,11 @@ static bool list_denial(void *arg, const struct denial *d)
 	struct conn_info info = { .is_denied = 1,
 				  .denied_by = d->instance,
 				  .reason = d->reason,
-				  .state_name = "denied" };
+				  .state_name = denied_name };
 
-	if (!matches(l->filter, key))
+	if (l->is_stopped)
+		return false;
+	if (!matches_denial(l->filter, d))
 		return true;
 	info.view = (struct xvs_conn){ .size = sizeof(info.view),
 				       .state = XVS_CONN_CLOSED,
@@ -110,19 +156,20 @@ static bool list_denial(void *arg, const struct denial *d)
 	info.view.dst_port = inbound && !key->asker ? key->inside_port : key->outside_port;
 	info.view.begin_ns = d->until_ns - (uint64_t)DENIED_MS * NS_PER_MS;
 	info.idle_left_ms = left_ms((d->until_ns - l->now_ns) / NS_PER_MS, 0);
-	l->is_stopped = !l->fn(l->arg, &info);
+	l->is_stopped |= !l->fn(l->arg, &info);
 	return !l->is_stopped;
 }
 
-static void list_denials(struct conn_table *t, struct listing *l)
+static void each_denial(struct conn_table *t, uint64_t now_ns,
+			bool (*fn)(void *arg, const struct denial *denial), void *arg)
 {
-	for (uint32_t i = 1; i < PORTS_MAX && !l->is_stopped; i++) {
+	for (uint32_t i = 1; i < PORTS_MAX; i++) {
 		struct conn_port *port = &t->ports[i];
 
 		if (port->denied && atomic_load_explicit(&port->opened, memory_order_relaxed))
 			denied_each(port->denied,
 				    atomic_load_explicit(&port->epoch, memory_order_acquire),
-				    l->now_ns, list_denial, l);
+				    now_ns, fn, arg);
 	}
 }
 
@@ -131,33 +178,50 @@ static void list_denials(struct conn_table *t, struct listing *l)
 void conn_list(struct conn_table *t, const struct conn_filter *f,
 	       bool (*fn)(void *arg, const struct conn_info *info), void *arg)
 {
-	struct listing l = { .filter = f, .fn = fn, .arg = arg, .now_ns = clock_ns() };
+	struct listing l = {
+		.filter = f ? f : &everything, .fn = fn, .arg = arg, .now_ns = clock_ns()
+	};
 	uint32_t high = slab_high(t);
 
 	for (uint32_t i = 0; i < high; i++) {
 		struct conn *c = &t->objects[i];
 		struct conn_info info;
 
-		if (!is_shown(c) || !matches(f, &c->key))
+		if (!is_shown(c) || !matches(l.filter, c))
 			continue;
 		describe(t, c, l.now_ns, &info);
 		if (!fn(arg, &info))
 			return;
 	}
-	list_denials(t, &l);
+	each_denial(t, l.now_ns, list_denial, &l);
 }
 
+struct counting {
+	const struct conn_filter *filter;
+	uint32_t count;
+};
+
+static bool count_denial(void *arg, const struct denial *d)
+{
+	struct counting *c = arg;
+
+	c->count += matches_denial(c->filter, d);
+	return true;
+}
+
+/* Denials are none, unless it is them that are asked for. */
 uint32_t conn_count(struct conn_table *t, const struct conn_filter *f)
 {
+	struct counting c = { .filter = f ? f : &everything };
 	uint32_t high = slab_high(t);
-	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < high; i++) {
-		struct conn *c = &t->objects[i];
-
-		count += is_shown(c) && matches(f, &c->key);
+	if (c.filter->state && strcmp(c.filter->state, denied_name) == 0) {
+		each_denial(t, clock_ns(), count_denial, &c);
+		return c.count;
 	}
-	return count;
+	for (uint32_t i = 0; i < high; i++)
+		c.count += is_shown(&t->objects[i]) && matches(c.filter, &t->objects[i]);
+	return c.count;
 }
 
 void conn_clear_slot(struct conn_table *t, uint32_t slot,
@@ -192,27 +256,32 @@ static bool mark_flushed(struct conn *c)
 	return false;
 }
 
-static bool denial_matches(void *arg, const struct denial *denial)
+struct flushing {
+	const struct conn_filter *filter;
+	uint32_t count;
+};
+
+static bool forget_denial(void *arg, const struct denial *d)
 {
-	return matches(arg, &denial->key);
+	struct flushing *f = arg;
+
+	return matches_denial(f->filter, d);
 }
 
 uint32_t conn_flush(struct conn_table *t, const struct conn_filter *f)
 {
-	static const struct conn_filter all;
-	struct conn_filter chosen = f ? *f : all;
+	struct flushing flushing = { .filter = f ? f : &everything };
 	uint32_t high = slab_high(t);
-	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < high; i++) {
 		struct conn *c = &t->objects[i];
 
-		if (is_shown(c) && matches(&chosen, &c->key))
-			count += mark_flushed(c);
+		if (is_shown(c) && matches(flushing.filter, c))
+			flushing.count += mark_flushed(c);
 	}
 	for (uint32_t i = 1; i < PORTS_MAX; i++) {
 		if (t->ports[i].denied)
-			denied_forget(t->ports[i].denied, denial_matches, &chosen);
+			denied_forget(t->ports[i].denied, forget_denial, &flushing);
 	}
-	return count;
+	return flushing.count;
 }

@@ -15,6 +15,13 @@
 #define OVERRIDE { "override", RPC_BOOL, false, \
 	"lay it over a value of another owner, until config.apply drops overlays" }
 #define OF_PORT { "port", RPC_TEXT, false, "of this port only" }
+#define OF_CONNECTIONS OF_PORT, IN_SWITCH, \
+	{ "proto", RPC_COUNT, false, "IP protocol number" }, \
+	{ "address", RPC_TEXT, false, "of either end, or its prefix" }, \
+	{ "l4_port", RPC_COUNT, false, "port number of either end" }, \
+	{ "state", RPC_TEXT, false, "as conn.list says it, or \"half-open\"" }, \
+	{ "extension", RPC_TEXT, false, \
+	  "of ports where this instance or extension decides; of denials, those that it spoke" }
 #define CONFIG_TEXT { "text", RPC_TEXT, false, "YAML; without it the daemon's own file is read" }
 #define CONFIG_NAME { "name", RPC_TEXT, false, "of the file the text comes from, for messages" }
 #define VERSION { "version", RPC_COUNT, false, \
@@ -155,26 +162,19 @@ static const struct rpc_method methods[] = {
 	  "Tracked connections.",
 	  "{connections, total}",
 	  on_conn_list,
-	  { OF_PORT,
-	    { "proto", RPC_COUNT, false, "IP protocol number" },
-	    { "address", RPC_TEXT, false, "of either end" },
-	    { "limit", RPC_COUNT, false, "so many at most, 1000 by default" } } },
+	  { OF_CONNECTIONS, { "limit", RPC_COUNT, false, "so many at most, 1000 by default" } } },
 	{ "conn.count",
 	  RPC_OPERATOR,
 	  "How many there are.",
 	  "{count}",
 	  on_conn_count,
-	  { OF_PORT,
-	    { "proto", RPC_COUNT, false, "IP protocol number" },
-	    { "address", RPC_TEXT, false, "of either end" } } },
+	  { OF_CONNECTIONS } },
 	{ "conn.flush",
 	  RPC_OPERATOR,
 	  "Ends connections: the next packet is judged as a first one.",
 	  done,
 	  on_conn_flush,
-	  { OF_PORT,
-	    { "proto", RPC_COUNT, false, "IP protocol number" },
-	    { "address", RPC_TEXT, false, "of either end" } } },
+	  { OF_CONNECTIONS } },
 
 	{ "flow.list",
 	  RPC_OPERATOR,

@@ -33,68 +33,6 @@ static bool port_of(struct rpc_call *call, uint32_t *port)
 	return false;
 }
 
-/* ---- connections ------------------------------------------------------------------------------------ */
-
-/* The same. */
-static bool filter_of(struct rpc_call *call, struct conn_filter *out)
-{
-	const char *address = rpc_text(call, "address");
-	uint64_t proto = rpc_count(call, "proto", 0);
-	struct conn_filter f = { .proto = (uint8_t)proto };
-	struct xvs_ip ip;
-
-	if (proto > UINT8_MAX) {
-		rpc_refuse(call, RPC_BAD_PARAMS, "proto is a number of IP, must be 1..255");
-		return false;
-	}
-	if (address && (!ip_parse(address, &ip) || ip.prefix_len != 8 * sizeof(ip.addr))) {
-		rpc_refuse(call, RPC_BAD_PARAMS, "address \"%.64s\" is none, as \"192.0.2.1\"",
-			   address);
-		return false;
-	}
-	if (address) {
-		f.has_address = 1;
-		memcpy(f.address, ip.addr, sizeof(f.address));
-	}
-	if (!port_of(call, &f.port))
-		return false;
-	*out = f;
-	return true;
-}
-
-static json_int_t conn_total(const struct rpc_call *call, const struct conn_filter *f)
-{
-	const struct control *c = rpc_context(call);
-
-	return (json_int_t)conn_count(path_conns(c->path), f);
-}
-
-void on_conn_list(struct rpc_call *call)
-{
-	struct conn_filter f;
-
-	if (filter_of(call, &f))
-		rpc_answer(call, json_pack("{s:o, s:I}", "connections",
-					   world_conn_list(world_of(call), &f, limit_of(call)),
-					   "total", conn_total(call, &f)));
-}
-
-void on_conn_count(struct rpc_call *call)
-{
-	struct conn_filter f;
-
-	if (filter_of(call, &f))
-		rpc_answer(call, json_pack("{s:I}", "count", conn_total(call, &f)));
-}
-
-void on_conn_flush(struct rpc_call *call)
-{
-	struct conn_filter f;
-
-	if (filter_of(call, &f))
-		world_conn_flush(world_of(call), &f, answer_outcome, call);
-}
-
 /* ---- flows ------------------------------------------------------------------------------------------ */
 
 static json_t *outs_json(struct world *w, const struct flow_info *flow)

@@ -120,59 +120,6 @@ json_t *world_drops(struct world *w)
 	return query_drops(w, 0);
 }
 
-/* ---- connections ------------------------------------------------------------------------------------ */
-
-struct connections {
-	struct world *w;
-	json_t *list;
-	size_t max;
-};
-
-static const char *address(const uint8_t bytes[16], char out[IP_TEXT])
-{
-	struct xvs_ip ip = { .prefix_len = 128 };
-
-	memcpy(ip.addr, bytes, sizeof(ip.addr));
-	return ip_print(&ip, out);
-}
-
-static bool add_connection(void *arg, const struct conn_info *info)
-{
-	struct connections *c = arg;
-	const struct xvs_conn *v = &info->view;
-	const struct member *by =
-		info->denied_by < INSTANCES_MAX ? c->w->by_nr[info->denied_by] : NULL;
-	char src[IP_TEXT];
-	char dst[IP_TEXT];
-	json_t *j =
-		json_pack("{s:I, s:s, s:I, s:s, s:I, s:s, s:I, s:s, s:s, s:I, s:[I,I], "
-			  "s:[I,I], s:I}",
-			  "id", (json_int_t)v->id, "port", world_port_name(c->w, v->port), "proto",
-			  (json_int_t)v->proto, "src", address(v->src, src), "src_port",
-			  (json_int_t)ntohs(v->src_port), "dst", address(v->dst, dst), "dst_port",
-			  (json_int_t)ntohs(v->dst_port), "direction", v->inbound ? "in" : "out",
-			  "state", info->state_name, "idle_left_ms", (json_int_t)info->idle_left_ms,
-			  "packets", (json_int_t)v->packets[0], (json_int_t)v->packets[1], "bytes",
-			  (json_int_t)v->bytes[0], (json_int_t)v->bytes[1], "mark",
-			  (json_int_t)v->mark);
-
-	(void)json_object_set_new(j, "denied", json_boolean(info->is_denied));
-	if (info->is_denied && by && by->instance)
-		(void)json_object_set_new(j, "reason",
-					  json_string(instance_reason(by->instance, info->reason)));
-	(void)json_array_append_new(c->list, j);
-	return json_array_size(c->list) < c->max;
-}
-
-json_t *world_conn_list(struct world *w, const struct conn_filter *f, size_t max)
-{
-	struct connections c = { w, json_array(), max };
-
-	if (max > 0)
-		conn_list(path_conns(w->path), f, add_connection, &c);
-	return c.list;
-}
-
 /* ---- the law ---------------------------------------------------------------------------------------- */
 
 json_t *world_accounts(struct world *w)

@@ -131,6 +131,13 @@ void world_policy_set(struct world *w, const struct policy_change *change, const
 void world_instance_enable(struct world *w, const char *target, bool enabled,
 			   const struct wish *wish);
 
+/*
+ * Which connections are those of a switch (NULL: of all), and where an instance or extension stands
+ * in the chain (NULL: wherever); of denials, those that it spoke.  *f points into the answer, which is
+ * the caller's to free().  NULL: there is none of that name, or no memory.
+ */
+struct conn_scope *world_conn_scope(struct world *w, const char *switch_name, const char *extension,
+				    struct conn_filter *f);
 void world_conn_flush(struct world *w, const struct conn_filter *f, outcome_fn done, void *arg);
 
 /* ---- questions: JSON as the RPC gives it (new references; NULL: no such object) ------------------- */

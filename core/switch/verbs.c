@@ -416,5 +416,8 @@ void world_conn_flush(struct world *w, const struct conn_filter *filter, outcome
 	f->done = done;
 	f->arg = arg;
 	f->count = conn_flush(path_conns(w->path), filter);
+	/* who was denied is denied by his flow as well */
+	for (size_t i = 0; i < w->switch_count; i++)
+		vswitch_invalidate(w->switches[i]);
 	path_settle(w->path, flushed, f);
 }

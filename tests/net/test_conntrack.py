@@ -4,8 +4,8 @@
     [left]  --tap--+-- [ lab: secgroup on right ] --+--tap--  [right]
     [rleft] --veth-+-- [ router: nftables, ct state ] --veth- [rright]
 
-The same pcap files go through both.  Differences are listed below, each with its reason; one that is not
-listed fails, and so does one that is listed and has gone.
+The same pcap files go through both.  Differences are listed below, each with its reason; one that
+is not listed fails, and so does one that is listed and has gone.
 """
 
 import pathlib
@@ -28,7 +28,9 @@ switches:
     chain:
       - {instance: fw, extension: org.xvs.secgroup}
     ports:
-      - {name: left, mac: "52:54:00:00:00:01", backend: {kind: tap, device: eth0, netns: left, mtu: 9000}}
+      - name: left
+        mac: "52:54:00:00:00:01"
+        backend: {kind: tap, device: eth0, netns: left, mtu: 9000}
       - name: right
         mac: "52:54:00:00:00:02"
         backend: {kind: tap, device: eth0, netns: right, mtu: 9000}

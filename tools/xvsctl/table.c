@@ -15,8 +15,15 @@ const struct option_def option_defs[] = {
 	{ "--port", OPTION_PORT, "port", "PORT", "of this port only", false },
 	{ "--switch", OPTION_SWITCH, "switch", "SWITCH", "of this switch only", false },
 	{ "--limit", OPTION_LIMIT, "limit", "N", "so many at most", true },
-	{ "--address", OPTION_ADDRESS, "address", "IP", "with this address at either end", false },
-	{ "--proto", OPTION_PROTO, "proto", "NUMBER", "of this IP protocol", true },
+	{ "--address", OPTION_ADDRESS, "address", "IP[/LENGTH]",
+	  "with this address, or one of this prefix, at either end", false },
+	{ "--proto", OPTION_PROTO, "proto", "tcp|udp|icmp|icmp6|sctp|NUMBER", "of this IP protocol",
+	  true },
+	{ "--l4-port", OPTION_L4_PORT, "l4_port", "N", "with this port number at either end", true },
+	{ "--state", OPTION_STATE, "state", "STATE",
+	  "in this state, as conn list shows it; half-open: not answered yet", false },
+	{ "--extension", OPTION_EXTENSION, "extension", "INSTANCE|ID",
+	  "of ports where this one decides", false },
 	{ "--watch", OPTION_WATCH, NULL, NULL, "again every second", false },
 	{ "--point", OPTION_POINT, "point", "before:INSTANCE|after:INSTANCE|drops",
 	  "there; otherwise as packets enter and leave", false },
@@ -34,7 +41,8 @@ const struct option_def option_defs[] = {
 };
 
 enum {
-	CONNECTIONS = OPTION_PORT | OPTION_ADDRESS | OPTION_PROTO,
+	CONNECTIONS = OPTION_PORT | OPTION_SWITCH | OPTION_ADDRESS | OPTION_PROTO | OPTION_L4_PORT |
+		      OPTION_STATE | OPTION_EXTENSION,
 	TERMS = OPTION_VERSION | OPTION_DRY_RUN | OPTION_CONFIRM,
 	CAPTURE = OPTION_PORT | OPTION_POINT | OPTION_SNAPLEN | OPTION_WRITE | OPTION_COUNT,
 };

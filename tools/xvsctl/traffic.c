@@ -7,20 +7,31 @@
 
 /* ---- connections ------------------------------------------------------------------------------------ */
 
+static const struct {
+	json_int_t number;
+	const char *name;
+} protocols[] = { { 1, "icmp" }, { 6, "tcp" }, { 17, "udp" }, { 58, "icmp6" }, { 132, "sctp" } };
+
 static void put_proto(struct strbuf *out, json_int_t proto)
 {
-	static const struct {
-		json_int_t number;
-		const char *name;
-	} known[] = { { 1, "icmp" }, { 6, "tcp" }, { 17, "udp" }, { 58, "icmp6" }, { 132, "sctp" } };
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (known[i].number == proto) {
-			strbuf_add(out, "%s", known[i].name);
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+		if (protocols[i].number == proto) {
+			strbuf_add(out, "%s", protocols[i].name);
 			return;
 		}
 	}
 	strbuf_add(out, "%" JSON_INTEGER_FORMAT, proto);
+}
+
+bool proto_number(const char *name, long long *out)
+{
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+		if (strcmp(protocols[i].name, name) == 0) {
+			*out = protocols[i].number;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Takes 'b'. */

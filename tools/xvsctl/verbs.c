@@ -75,6 +75,8 @@ static bool option_add(json_t *params, const struct option_def *def, const char 
 		return json_object_set_new(params, def->param, json_true()) == 0;
 	if (!def->is_number)
 		return json_object_set_new(params, def->param, json_string(value)) == 0;
+	if (def->flag == OPTION_PROTO && proto_number(value, &number))
+		return json_object_set_new(params, def->param, json_integer(number)) == 0;
 	number = strtoll(value, &end, 10);
 	if (*value == '\0' || *end != '\0' || number < 0) {
 		(void)fprintf(stderr, "xvsctl: %s takes a number from 0, not \"%s\"\n", def->name,

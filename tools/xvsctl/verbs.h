@@ -27,6 +27,9 @@ enum option_flag {
 	OPTION_DRY_RUN = 1u << 14,
 	OPTION_CONFIRM = 1u << 15,
 	OPTION_PCAP = 1u << 16,
+	OPTION_L4_PORT = 1u << 17,
+	OPTION_STATE = 1u << 18,
+	OPTION_EXTENSION = 1u << 19,
 };
 
 struct option_def {
@@ -96,6 +99,8 @@ void print_policy(struct strbuf *out, const json_t *result);
 void print_help(struct strbuf *out, const json_t *result);
 void print_extensions(struct strbuf *out, const json_t *result);
 void print_instance_stats(struct strbuf *out, const json_t *result);
+/* The number of a protocol by its name; false: none that is known. */
+bool proto_number(const char *name, long long *out);
 void print_connections(struct strbuf *out, const json_t *result);
 void print_flows(struct strbuf *out, const json_t *result);
 void print_addresses(struct strbuf *out, const json_t *result);

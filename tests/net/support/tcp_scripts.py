@@ -426,8 +426,8 @@ def middle_of_nothing():
     return s
 
 
-IMPOSSIBLE = ("", "F", "P", "U", "PU", "FPU", "SF", "SR", "FR", "SFA", "SRA", "SFR", "FRA", "SFRPAU",
-              "FP", "SPU")
+IMPOSSIBLE = ("", "F", "P", "U", "PU", "FPU", "SF", "SR", "FR", "SFA", "SRA", "SFR", "FRA",
+              "SFRPAU", "FP", "SPU")
 
 
 def impossible_flags():

@@ -283,10 +283,67 @@ static void lists_what_the_filter_asks_for(void **state)
 	conn_list(s->t, &(struct conn_filter){ .proto = 6 }, first_info, &info);
 	assert_false(info.is_denied);
 	assert_in_range(info.idle_left_ms, 7430000, 7440000);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .state = "denied" }), 1);
 	(void)conn_flush(s->t, NULL);
 	counts[0] = counts[1] = 0;
 	conn_list(s->t, NULL, count_info, counts);
 	assert_int_equal(counts[0] + counts[1], 0);
+}
+
+static void filters_by_prefix(void **state)
+{
+	struct conn_filter f = { .has_address = 1, .prefix_len = 128 - 8 };
+	struct world *s = *state;
+
+	handshake(s);
+	frame_address(server, f.address);
+	f.address[15] = 200;
+	assert_int_equal(conn_count(s->t, &f), 1);
+	f.prefix_len = 121; /* 10.0.0.128/25 */
+	assert_int_equal(conn_count(s->t, &f), 0);
+	f.address[15] = 127;
+	assert_int_equal(conn_count(s->t, &f), 1);
+	f.prefix_len = 0;
+	assert_int_equal(conn_count(s->t, &f), 0);
+}
+
+static void filters_by_state(void **state)
+{
+	struct world *s = *state;
+
+	handshake(s);
+	assert_int_equal(udp(s, guest, (struct frame_end){ 3, false, 53 }, 1), CONN_PASS);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .state = "established" }), 1);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .state = "half-open" }), 1);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .state = "new" }), 1);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .state = "closing" }), 0);
+	assert_true(conn_state_is_known("half-open") && conn_state_is_known("cookie-wait"));
+	assert_true(conn_state_is_known("denied") && conn_state_is_known("time-wait"));
+	assert_false(conn_state_is_known("none") || conn_state_is_known(""));
+}
+
+static void filters_by_sets(void **state)
+{
+	uint64_t ports[PORTS_MAX / 64] = { UINT64_C(1) << PORT };
+	uint64_t deniers[INSTANCES_MAX / 64] = { UINT64_C(1) << 4 };
+	struct world *s = *state;
+
+	handshake(s);
+	s->say = (struct conn_decision){ .action = XVS_CONN_DENY, .reason = 9, .instance = 4 };
+	assert_int_equal(udp(s, (struct frame_end){ 4, false, 99 }, guest, 1), CONN_DENIED);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .ports = ports }), 1);
+	assert_int_equal(conn_count(s->t,
+				    &(struct conn_filter){ .state = "denied", .deniers = deniers }),
+			 1);
+	deniers[0] = 1;
+	assert_int_equal(conn_count(s->t,
+				    &(struct conn_filter){ .state = "denied", .deniers = deniers }),
+			 0);
+	ports[0] = 1;
+	assert_int_equal(conn_flush(s->t, &(struct conn_filter){ .ports = ports }), 0);
+	ports[0] = UINT64_C(1) << PORT;
+	assert_int_equal(conn_flush(s->t, &(struct conn_filter){ .ports = ports }), 1);
+	assert_int_equal(conn_count(s->t, &(struct conn_filter){ .state = "denied" }), 0);
 }
 
 static void closing_a_port_ends_all_silently(void **state)
@@ -357,6 +414,9 @@ int main(void)
 		WORLD_TEST(a_trace_leaves_nothing_behind),
 		WORLD_TEST(a_flush_ends_what_matches),
 		WORLD_TEST(lists_what_the_filter_asks_for),
+		WORLD_TEST(filters_by_prefix),
+		WORLD_TEST(filters_by_state),
+		WORLD_TEST(filters_by_sets),
 		WORLD_TEST(closing_a_port_ends_all_silently),
 	};
 
