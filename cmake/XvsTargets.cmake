@@ -66,6 +66,19 @@ function(xvs_module target output directory)
 	endif()
 endfunction()
 
+# xvs_builtin(portacl acl.c rule.c): an extension that is linked into xvsd, by target
+# plugin_portacl_objects.
+# It exports nothing: its module is called xvs_builtin_portacl.
+function(xvs_builtin name)
+	set(objects plugin_${name}_objects)
+	add_library(${objects} OBJECT ${ARGN})
+	target_include_directories(${objects} PUBLIC
+		${PROJECT_SOURCE_DIR}/api ${CMAKE_CURRENT_SOURCE_DIR})
+	target_compile_definitions(${objects} PRIVATE XVS_USE_DRAFT)
+	target_link_libraries(${objects} PRIVATE xvs_flags)
+	target_link_libraries(xvsd PRIVATE ${objects})
+endfunction()
+
 # xvs_extension(guard guard.c arp.c DEPS libpcap): extensions/guard.so, by target plugin_guard.
 # The objects stand alone as plugin_guard_objects, so that tests/unit/guard may link them.
 function(xvs_extension name)

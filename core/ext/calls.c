@@ -72,7 +72,11 @@ static int result(const struct instance *i, const char *what, int code, struct x
 {
 	char who[WHO_BYTES];
 
-	(void)snprintf(who, sizeof(who), "%s (%s)", i->name, i->ext->id);
+	/* what is built in is called by its id */
+	if (strcmp(i->name, i->ext->id) == 0)
+		(void)snprintf(who, sizeof(who), "%s", i->name);
+	else
+		(void)snprintf(who, sizeof(who), "%s (%s)", i->name, i->ext->id);
 	return call_result(who, what, code, from, err);
 }
 
@@ -170,4 +174,17 @@ int instance_status_read(struct instance *i, void *port_state, const char *featu
 		code = i->ops.status_read(i->self, port_state, feature, out, &said);
 	control_leave(i, "status_read", since);
 	return result(i, "status_read", code, &said, err);
+}
+
+bool instance_tracks(struct instance *i, void *port_state)
+{
+	uint64_t since;
+	bool does;
+
+	if (!i->has_conn || !i->conn_scope.tracks)
+		return i->has_conn;
+	since = control_enter();
+	does = i->conn_scope.tracks(i->self, port_state);
+	control_leave(i, "tracks", since);
+	return does;
 }

@@ -182,6 +182,7 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 	const struct xvs_flow *flow = i->ops.query(i->self, XVS_FLOW);
 	const struct xvs_explain *explain = i->ops.query(i->self, XVS_EXPLAIN);
 	struct xvs_explain said_why = { 0 };
+	const struct xvs_conn_scope *scope = i->ops.query(i->self, XVS_CONN_SCOPE);
 	int code = 0;
 
 	if (flow)
@@ -193,6 +194,8 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 		code = conn_copy(conn, &i->conn, said);
 	if (code == 0 && explain)
 		code = explain_copy(explain, &said_why, said);
+	if (code == 0 && conn && scope)
+		code = conn_scope_copy(scope, &i->conn_scope, said);
 	if (code)
 		return code;
 	i->explain = said_why.explain;

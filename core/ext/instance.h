@@ -12,6 +12,10 @@
 #include "base/rcu.h"
 #include "base/worker.h"
 #include "ext/module.h"
+#ifndef XVS_USE_DRAFT
+#define XVS_USE_DRAFT
+#endif
+#include "xvs/ext/connscope.h"
 
 struct instance;
 struct xvs_shed_source;
@@ -97,10 +101,11 @@ struct instance {
 	/* of "xvs.explain/1"; NULL: it does not */
 	void (*explain)(void *self, const struct xvs_batch *b, uint32_t i,
 			const struct xvs_flow_key *key, char *text, uint32_t bytes);
-	struct instance_worker *workers; /* worker_count of them */
-	enum instance_state state;       /* control thread */
-	void *owner;                     /* the switch floor's; for callbacks of env */
-	uint64_t mutable_epoch;          /* the path's: epoch of the newest invalidate(); atomic */
+	struct xvs_conn_scope conn_scope; /* zero: connections of all ports, with a slot */
+	struct instance_worker *workers;  /* worker_count of them */
+	enum instance_state state;        /* control thread */
+	void *owner;                      /* the switch floor's; for callbacks of env */
+	uint64_t mutable_epoch;           /* the path's: epoch of the newest invalidate(); atomic */
 	struct instance_services *services; /* timers, mailbox, tasks: services.c */
 };
 
@@ -152,6 +157,8 @@ void instance_policy_abort(struct instance *i, void *port_state, const char *fea
 			   void *prepared);
 int instance_status_read(struct instance *i, void *port_state, const char *feature, void *out,
 			 struct xvs_error *err);
+/* Shall the port's connections be tracked for it?  After its policies have been applied. */
+bool instance_tracks(struct instance *i, void *port_state);
 
 /*
  * [control] Before detach, stand-down and destroy: no timer fires, no mail comes, no task runs

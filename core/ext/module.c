@@ -34,7 +34,8 @@ struct module {
 	int fd;      /* sealed */
 	void *bytes; /* its contents, readable */
 	size_t size;
-	void *handle; /* of dlopen() */
+	void *handle;    /* of dlopen() */
+	bool is_builtin; /* a part of this program: no file, no bytes, no handle */
 	struct module_note note;
 	struct normalised n;
 };
@@ -159,7 +160,8 @@ static void module_forget(struct module *m)
 	while (*place != m)
 		place = &(*place)->next;
 	*place = m->next;
-	copy_destroy(m);
+	if (!m->is_builtin)
+		copy_destroy(m);
 	free(m->path);
 	free(m);
 }
@@ -172,6 +174,10 @@ static void module_drop(struct module *m)
 	normalised_finish(&m->n);
 	free(m->path);
 	m->path = NULL;
+	if (m->is_builtin) {
+		module_forget(m);
+		return;
+	}
 	if (!(m->n.flags & XVS_MODULE_UNLOADABLE))
 		return;
 	(void)dlclose(m->handle);
@@ -219,16 +225,12 @@ static const void *symbol_find(const struct module *m, struct xvs_error *err)
 	return symbol_check(symbol, entry, err) ? NULL : symbol;
 }
 
-/* Symbol and tables of a module that is mapped. */
-static int module_admit(struct module *m, bool (*has_interface)(const char *id),
-			struct xvs_error *err)
+/* The tables of a module, whose symbol is 'raw'. */
+static int module_read(struct module *m, const struct xvs_module *raw,
+		       bool (*has_interface)(const char *id), struct xvs_error *err)
 {
-	const struct xvs_module *raw = symbol_find(m, err);
-	int code;
+	int code = module_normalise(raw, &m->note, has_interface, &m->n, err);
 
-	if (!raw)
-		return err->code;
-	code = module_normalise(raw, &m->note, has_interface, &m->n, err);
 	if (code)
 		return code;
 	for (uint32_t i = 0; i < m->n.count; i++)
@@ -236,11 +238,20 @@ static int module_admit(struct module *m, bool (*has_interface)(const char *id),
 	return 0;
 }
 
+/* Symbol and tables of a module that is mapped. */
+static int module_admit(struct module *m, bool (*has_interface)(const char *id),
+			struct xvs_error *err)
+{
+	const struct xvs_module *raw = symbol_find(m, err);
+
+	return raw ? module_read(m, raw, has_interface, err) : err->code;
+}
+
 static struct module *module_by_bytes(const void *bytes, size_t size)
 {
 	struct module *m = modules;
 
-	while (m && (m->size != size || memcmp(m->bytes, bytes, size) != 0))
+	while (m && (m->is_builtin || m->size != size || memcmp(m->bytes, bytes, size) != 0))
 		m = m->next;
 	return m;
 }
@@ -291,6 +302,37 @@ int module_load(const char *path, bool (*has_interface)(const char *id), struct 
 	if (code)
 		(void)error_context(err, "%s", path);
 	return code;
+}
+
+int module_builtin(const struct xvs_module *raw, const char *name,
+		   bool (*has_interface)(const char *id), struct module **out,
+		   struct xvs_error *err)
+{
+	struct module *m = calloc(1, sizeof(*m));
+	int code;
+
+	if (!m)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	m->is_builtin = true;
+	m->path = strdup("built in");
+	m->note = (struct module_note){ .abi_major = XVS_ABI_MAJOR, .classes = ~0u, .rights = ~0u };
+	(void)str_copy(m->note.id, sizeof(m->note.id), name);
+	(void)str_copy(m->note.version, sizeof(m->note.version), XVS_VERSION);
+	m->next = modules;
+	modules = m;
+	code = m->path ? module_read(m, raw, has_interface, err)
+		       : error_set(err, -ENOMEM, "", "out of memory");
+	if (code) {
+		module_drop(m);
+		return error_context(err, "built-in %s", name);
+	}
+	*out = module_get(m);
+	return 0;
+}
+
+bool module_is_builtin(const struct module *m)
+{
+	return m->is_builtin;
 }
 
 struct module *module_get(struct module *m)

@@ -53,8 +53,16 @@ struct module;
  */
 int module_load(const char *path, bool (*has_interface)(const char *id), struct module **out,
 		struct xvs_error *err);
-void module_put(struct module *m); /* unmaps only if it says XVS_MODULE_UNLOADABLE */
-const char *module_path(const struct module *m);
+/*
+ * [control] The same for a module that is linked into this program and has no file; 'raw' is its
+ * symbol.  It is checked as one from a file is, but for the note.
+ */
+int module_builtin(const struct xvs_module *raw, const char *name,
+		   bool (*has_interface)(const char *id), struct module **out,
+		   struct xvs_error *err);
+bool module_is_builtin(const struct module *m);
+void module_put(struct module *m);               /* unmaps only if it says XVS_MODULE_UNLOADABLE */
+const char *module_path(const struct module *m); /* "built in" where it has no file */
 const struct module_note *module_note_of(const struct module *m);
 const struct extension *module_extensions(const struct module *m, uint32_t *count);
 

@@ -69,6 +69,13 @@ static const struct layout conn_layout = {
 	.is_sized = true,
 	.is_functions = true,
 };
+static const struct layout conn_scope_layout = {
+	.name = "xvs_conn_scope",
+	.today = sizeof(struct xvs_conn_scope),
+	.least = sizeof(struct xvs_conn_scope),
+	.is_sized = true,
+	.is_functions = true,
+};
 _Static_assert(sizeof(struct xvs_module) >= MODULE_1_0, "structures only grow");
 _Static_assert(sizeof(struct xvs_extension) >= EXTENSION_1_0, "structures only grow");
 _Static_assert(sizeof(struct xvs_label) >= LABEL_1_0, "structures only grow");
@@ -412,5 +419,16 @@ int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct x
 
 	if (code == 0 && !to->authorise)
 		code = error_set(err, -EINVAL, "", "xvs_conn_ops.authorise is NULL, but required");
+	return code;
+}
+
+int conn_scope_copy(const struct xvs_conn_scope *from, struct xvs_conn_scope *to,
+		    struct xvs_error *err)
+{
+	int code = layout_copy(&conn_scope_layout, from, 0, to, err);
+
+	if (code == 0 && to->flags & ~(uint32_t)XVS_CONN_SLOTLESS)
+		code = error_set(err, -EINVAL, "", "xvs_conn_scope.flags: unknown bits 0x%x",
+				 to->flags & ~(uint32_t)XVS_CONN_SLOTLESS);
 	return code;
 }

@@ -29,6 +29,7 @@
 #include "control/listen.h"
 #include "control/origin.h"
 #include "main/background.h"
+#include "main/builtins.h"
 #include "main/notify.h"
 
 enum { CORES_A_WORKER = 4 };
@@ -60,6 +61,7 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 		.counters = d->counters,
 		.extension_dirs = (const char *const *)d->directories.items,
 		.extension_dir_count = d->directories.count,
+		.builtins = builtin_modules,
 		.run_dir = d->run_dir[0] ? d->run_dir : NULL,
 		.admit = d->journal ? control_admit : NULL,
 		.changed = d->journal ? control_changed : NULL,

@@ -362,7 +362,7 @@ static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
 		k->stage == XVS_STAGE_EGRESS ? &k->conf->egress : &k->conf->ingress;
 
 	for (uint32_t place = first; place < chain->count; place++) {
-		if (chain->places[place].instance->has_conn)
+		if (chain_place_has_conn(&chain->places[place]))
 			note_add(k, leg, &chain->places[place], place);
 	}
 }

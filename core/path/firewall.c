@@ -180,7 +180,7 @@ static void decide(struct conn_decision *out, const struct instance *inst, uint3
 		out->report_ms = v->report_ms;
 	if (v->mark)
 		out->mark = v->mark;
-	if (v->log)
+	if (v->log && slot < CONN_SLOTS)
 		out->log = (uint16_t)(out->log | 1u << slot);
 }
 
@@ -200,6 +200,12 @@ static void note_decision(const struct firewall_context *ctx, const struct insta
 	};
 
 	trace_explain(ctx->worker, inst, batch, trace_add(ctx->worker, &e));
+}
+
+/* NULL: it keeps nothing with connections. */
+static uint64_t *slot_of(const struct chain_place *at, uint64_t slots[CONN_SLOTS])
+{
+	return at->conn_slot < CONN_SLOTS ? &slots[at->conn_slot] : NULL;
 }
 
 static void authorise_one(const struct firewall_context *ctx, const struct chain_place *at,
@@ -244,9 +250,9 @@ static void firewall_authorise(void *arg, const struct packet *p, struct xvs_con
 	struct xvs_packet *pkt = (struct xvs_packet *)(uintptr_t)&p->x;
 
 	for (uint32_t i = 0; i < chain->count; i++) {
-		if (!chain->places[i].instance->has_conn)
+		if (!chain_place_has_conn(&chain->places[i]))
 			continue;
-		view->slot = &slots[chain->places[i].conn_slot];
+		view->slot = slot_of(&chain->places[i], slots);
 		authorise_one(ctx, &chain->places[i], pkt, view, out);
 		if (out->action != XVS_CONN_ALLOW)
 			return;
@@ -288,9 +294,9 @@ static void firewall_event(void *arg, struct xvs_conn *view, uint64_t slots[CONN
 	for (uint32_t i = 0; i < chain->count; i++) {
 		const struct chain_place *at = &chain->places[i];
 
-		if (!at->instance->has_conn || !(log >> at->conn_slot & 1))
+		if (!chain_place_has_conn(at) || !(log >> at->conn_slot & 1))
 			continue;
-		view->slot = &slots[at->conn_slot];
+		view->slot = slot_of(at, slots);
 		tell_one(ctx->worker, at, view, cause);
 	}
 }

@@ -97,7 +97,7 @@ static bool walk_place(struct walk *k, struct flow_leg *leg, const struct flow_l
 	if (place == chain->conn_place && !(k->is_behind_conn && place == k->first_place) &&
 	    !walk_conn(k, leg, place))
 		return false;
-	if (inst->has_conn)
+	if (chain_place_has_conn(at))
 		walk_note_firewall(k, leg, at, place);
 	if (inst->has_flow)
 		return walk_ask(k, leg, old_leg, at, place);

@@ -102,10 +102,16 @@ enum path_role { ROLE_GUEST = 0, ROLE_UPLINK = 1, ROLE_HOST = 2 };
 /* One place in a compiled chain. */
 struct chain_place {
 	struct instance *instance;
-	void *port_state;   /* of this port */
-	uint32_t conn_slot; /* with "xvs.conn/1": its slot in connections, the same on all ports */
-	uint32_t reserved;
+	void *port_state; /* of this port */
+	uint32_t conn_slot; /* with "xvs.conn/1": its slot in connections, on all ports; CONN_SLOTS: none */
+	uint32_t is_untracked; /* with "xvs.conn/1": asks nothing about connections of this port */
 };
+
+/* Is it asked about connections? */
+static inline bool chain_place_has_conn(const struct chain_place *at)
+{
+	return at->instance->has_conn && !at->is_untracked;
+}
 
 enum { CHAIN_MAX = 64 };
 

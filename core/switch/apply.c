@@ -147,12 +147,11 @@ int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags 
 /* ---- what running instances say, by check and abort ------------------------------------------------ */
 
 struct probe {
-	const struct model *model;
+	struct plan *plan;
 	struct plan_switch *ps;
 	struct plan_port *pp; /* NULL: switch scope */
 	struct plan_member *pm;
 	void *port_state;
-	struct diags *d;
 };
 
 static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
@@ -168,11 +167,11 @@ static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
 		instance_policy_abort(i, probe->port_state, f->id, prepared);
 		return;
 	}
-	at = policy_position(probe->model, probe->ps, probe->pp, probe->pm, f->id, err.field);
-	diag_add_at(probe->d, at.line, at.column, "%s %s%s%s: policy %s%s%s: %s",
-		    probe->pp ? "port" : "switch", probe->ps->spec->name, probe->pp ? "/" : "",
-		    probe->pp ? probe->pp->spec->name : "", f->id, err.field[0] ? ", " : "",
-		    err.field, err.text);
+	at = policy_position(probe->plan->model, probe->ps, probe->pp, probe->pm, f->id, err.field);
+	plan_error(probe->plan, at, "%s %s%s%s: policy %s%s%s: %s", probe->pp ? "port" : "switch",
+		   probe->ps->spec->name, probe->pp ? "/" : "",
+		   probe->pp ? probe->pp->spec->name : "", f->id, err.field[0] ? ", " : "",
+		   err.field, err.text);
 }
 
 /* Those that differ from what is in force. */
@@ -222,9 +221,8 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 	if (probe->pp->spec->role == PORT_HOST)
 		facts.flags |= XVS_PORT_INTERNAL;
 	if (instance_port_attach(i, &facts, &probe->port_state, &err) < 0) {
-		diag_add_at(probe->d, probe->pp->spec->at.line, probe->pp->spec->at.column,
-			    "port %s/%s: %s", probe->ps->spec->name, probe->pp->spec->name,
-			    err.text);
+		plan_error(probe->plan, probe->pp->spec->at, "port %s/%s: %s",
+			   probe->ps->spec->name, probe->pp->spec->name, err.text);
 		return;
 	}
 	ask_policies(probe, &none, &probe->pp->settings);
@@ -234,9 +232,7 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 /* Of one that is to come, by all that will stand in its chain: nobody prepares anything for it. */
 static int ask(struct step *s, struct xvs_error *err)
 {
-	struct probe probe = {
-		.model = s->t->model, .ps = s->plan_switch, .pp = s->plan_port, .d = &s->t->d
-	};
+	struct probe probe = { .plan = s->t->plan, .ps = s->plan_switch, .pp = s->plan_port };
 
 	(void)err;
 	for (size_t i = 0; i < probe.ps->member_count; i++) {
@@ -246,7 +242,7 @@ static int ask(struct step *s, struct xvs_error *err)
 		    plan_member_stands(probe.pm, &probe.pp->settings))
 			ask_about_new_port(s->t->w, &probe);
 	}
-	return probe.d->count > 0 ? -EINVAL : 0;
+	return s->t->d.count > 0 ? -EINVAL : 0;
 }
 
 const struct step_ops step_ask = { ask, NULL, NULL };
@@ -264,18 +260,48 @@ static void ask_about_port(struct world *w, struct probe *probe)
 	}
 }
 
-static void ask_member(struct plan *plan, struct plan_switch *ps, struct plan_member *pm)
+static void ask_running(struct plan *plan, struct plan_switch *ps, struct plan_member *pm)
 {
-	struct probe probe = { .model = plan->model, .ps = ps, .pm = pm, .d = plan->d };
+	struct probe probe = { .plan = plan, .ps = ps, .pm = pm };
 
-	if (!pm->member || pm->member->state != MEMBER_RUNNING || pm->is_disabled)
-		return;
 	ask_policies(&probe, &pm->member->settings, &pm->settings);
 	for (size_t i = 0; i < ps->port_count; i++) {
 		probe.pp = &ps->ports[i];
 		probe.port_state = NULL;
 		ask_about_port(plan->w, &probe);
 	}
+}
+
+/* Of a switch that is not there yet: by an instance for the time of the question. */
+static void ask_builtin(struct plan *plan, struct plan_switch *ps, struct plan_member *pm)
+{
+	const struct instance_args args = { .name = pm->spec->instance,
+					    .switch_name = ps->spec->name,
+					    .switch_uuid = ps->uuid,
+					    .rights_allowed = ~0u,
+					    .ports_max = PORTS_MAX };
+	struct xvs_error err = ERROR_INIT;
+	struct member member = { .ext = pm->ext };
+
+	if (instance_create(pm->ext, &args, path_instance_env(plan->w->path), &member.instance,
+			    &err) < 0) {
+		plan_error(plan, ps->spec->at, "switch %s: %s", ps->spec->name, err.text);
+		return;
+	}
+	pm->member = &member;
+	ask_running(plan, ps, pm);
+	pm->member = NULL;
+	instance_destroy(member.instance);
+}
+
+static void ask_member(struct plan *plan, struct plan_switch *ps, struct plan_member *pm)
+{
+	if (pm->is_disabled)
+		return;
+	if (pm->member && pm->member->state == MEMBER_RUNNING)
+		ask_running(plan, ps, pm);
+	else if (!pm->member && pm->ext && module_is_builtin(pm->ext->module))
+		ask_builtin(plan, ps, pm);
 }
 
 int world_check(struct world *w, const struct config_spec *spec, struct diags *d)

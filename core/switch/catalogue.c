@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "ext/module_ref.h"
 #include "policy/schema.h"
 #include "switch/array.h"
 
@@ -27,11 +29,77 @@ static int features_check(const struct extension *ext, struct xvs_error *err)
 	return 0;
 }
 
+/* ---- of this program --------------------------------------------------------------------------- */
+
+/* The name of an extension that is no vendor's: its features are called so as well. */
+static const char builtin_prefix[] = "xvs.";
+
+static bool is_builtin_name(const char *id)
+{
+	return strncmp(id, builtin_prefix, sizeof(builtin_prefix) - 1) == 0;
+}
+
+static int build_in_one(struct catalogue *c, struct module *module, const struct extension *ext,
+			struct xvs_error *err)
+{
+	struct builtin_extension *b;
+	int code = features_check(ext, err);
+
+	if (code)
+		return error_context(err, "built-in %s", ext->id);
+	b = ARRAY_ADD(&c->builtins, &c->builtin_count);
+	if (!b)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	b->module = module_get(module);
+	b->ext = ext;
+	(void)str_copy(b->spec.instance, sizeof(b->spec.instance), ext->id);
+	(void)str_copy(b->spec.extension, sizeof(b->spec.extension), ext->id);
+	return 0;
+}
+
+int catalogue_build_in(struct catalogue *c, const struct xvs_module *raw, struct xvs_error *err)
+{
+	const struct extension *exts;
+	struct module *module;
+	uint32_t count;
+	int code = module_builtin(raw, "xvs", interface_is_offered, &module, err);
+
+	if (code)
+		return code;
+	exts = module_extensions(module, &count);
+	for (uint32_t i = 0; code == 0 && i < count; i++)
+		code = build_in_one(c, module, &exts[i], err);
+	module_put(module);
+	return code;
+}
+
+const struct builtin_extension *catalogue_builtin(const struct catalogue *c, const char *id)
+{
+	for (size_t i = 0; i < c->builtin_count; i++)
+		if (strcmp(c->builtins[i].ext->id, id) == 0)
+			return &c->builtins[i];
+	return NULL;
+}
+
+/* ---- of the directories ------------------------------------------------------------------------ */
+
 int catalogue_find(const struct catalogue *c, const char *id, struct module **module,
 		   const struct extension **ext, struct xvs_error *err)
 {
-	int code = module_find(c->dirs, c->dir_count, id, interface_is_offered, module, ext, err);
+	const struct builtin_extension *builtin = catalogue_builtin(c, id);
+	int code;
 
+	if (builtin) {
+		*module = module_get(builtin->module);
+		*ext = builtin->ext;
+		return 0;
+	}
+	if (is_builtin_name(id))
+		return error_set(err, -ENOENT, "",
+				 "extension %s: ids that begin with %s are of this program, which "
+				 "has no such extension",
+				 id, builtin_prefix);
+	code = module_find(c->dirs, c->dir_count, id, interface_is_offered, module, ext, err);
 	if (code)
 		return code;
 	code = features_check(*ext, err);
@@ -111,20 +179,33 @@ void catalogue_finish(struct catalogue *c)
 	for (size_t i = 0; i < c->module_count; i++)
 		module_put(c->modules[i]);
 	free(c->modules);
+	for (size_t i = 0; i < c->builtin_count; i++)
+		module_put(c->builtins[i].module);
+	free(c->builtins);
 	c->modules = NULL;
 	c->module_count = 0;
+	c->builtins = NULL;
+	c->builtin_count = 0;
+}
+
+static bool is_sound(const struct extension *ext)
+{
+	return !is_builtin_name(ext->id) && features_check(ext, NULL) == 0;
 }
 
 bool catalogue_each(const struct catalogue *c,
 		    bool (*fn)(void *arg, const struct module *module, const struct extension *ext),
 		    void *arg)
 {
+	for (size_t i = 0; i < c->builtin_count; i++)
+		if (fn(arg, c->builtins[i].module, c->builtins[i].ext))
+			return true;
 	for (size_t i = 0; i < c->module_count; i++) {
 		uint32_t count;
 		const struct extension *exts = module_extensions(c->modules[i], &count);
 
 		for (uint32_t n = 0; n < count; n++)
-			if (features_check(&exts[n], NULL) == 0 && fn(arg, c->modules[i], &exts[n]))
+			if (is_sound(&exts[n]) && fn(arg, c->modules[i], &exts[n]))
 				return true;
 	}
 	return false;

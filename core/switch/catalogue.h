@@ -7,13 +7,31 @@
 #define XVS_SWITCH_CATALOGUE_H
 
 #include "ext/instance.h"
+#include "switch/spec.h"
+
+/* An extension of this program: one of its instances, of the same name, is in every chain. */
+struct builtin_extension {
+	struct module *module; /* one reference */
+	const struct extension *ext;
+	struct chain_spec spec; /* the entry that nobody has to write */
+};
 
 struct catalogue {
 	const char *const *dirs; /* kept */
 	size_t dir_count;
+	struct builtin_extension *builtins; /* in the order in which they stand */
+	size_t builtin_count;
 	struct module **modules; /* one reference each */
 	size_t module_count;
 };
+
+/*
+ * The extensions of a module of this program, behind those that are there.  -EINVAL: it is not sound;
+ * -ENOMEM.
+ */
+int catalogue_build_in(struct catalogue *c, const struct xvs_module *raw, struct xvs_error *err);
+/* NULL: it is not built in. */
+const struct builtin_extension *catalogue_builtin(const struct catalogue *c, const char *id);
 
 /*
  * Loads what is new in the directories; files that are refused are left out: loading one by name

@@ -111,9 +111,11 @@ static bool has_egress(const struct instance *i)
 static void chain_place(struct chain *chain, const struct attachment *a)
 {
 	struct instance *i = a->member->instance;
+	bool tracks = instance_tracks(i, a->port_state);
 
-	if (i->cls == XVS_FIREWALL && i->has_conn && chain->conn_place == CHAIN_MAX)
+	if (i->cls == XVS_FIREWALL && tracks && chain->conn_place == CHAIN_MAX)
 		chain->conn_place = chain->count;
+	chain->places[chain->count].is_untracked = i->has_conn && !tracks;
 	chain->places[chain->count].instance = i;
 	chain->places[chain->count].port_state = a->port_state;
 	chain->places[chain->count].conn_slot = a->member->conn_slot;

@@ -153,6 +153,12 @@ static void diff_port(struct difference *d, const struct plan_switch *ps,
 		d->touches_host = true;
 }
 
+/* Nobody asks for it, so it neither comes nor goes. */
+static bool is_builtin(const struct extension *ext)
+{
+	return ext && module_is_builtin(ext->module);
+}
+
 static void diff_member(struct difference *d, const struct plan_switch *ps,
 			const struct plan_member *pm)
 {
@@ -161,9 +167,9 @@ static void diff_member(struct difference *d, const struct plan_switch *ps,
 	char target[TARGET_MAX];
 
 	target_print(target, ps->spec->name, pm->spec->instance);
-	if (!pm->member)
+	if (!pm->member && !is_builtin(pm->ext))
 		line(d, "+ instance %s (%s)", target, pm->spec->extension);
-	else if (pm->is_disabled != was_disabled)
+	else if (pm->member && pm->is_disabled != was_disabled)
 		line(d, "~ instance %s: %s", target, pm->is_disabled ? "disabled" : "enabled");
 	if (pm->member && pm->is_required != pm->member->is_required)
 		line(d, "~ instance %s: %s", target, pm->is_required ? "required" : "not required");
@@ -191,7 +197,8 @@ static void diff_gone(struct difference *d, const struct plan *plan, const struc
 
 	gone_ports(d, ps, sw);
 	for (size_t i = 0; i < sw->member_count; i++)
-		if (!ps || !plan_switch_member(ps, sw->members[i]))
+		if ((!ps || !plan_switch_member(ps, sw->members[i])) &&
+		    !is_builtin(sw->members[i]->ext))
 			line(d, "- instance %s/%s (%s)", sw->name, sw->members[i]->name,
 			     sw->members[i]->extension);
 	if (!ps)

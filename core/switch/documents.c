@@ -205,6 +205,9 @@ static void check_one_switch(struct world *w, const struct switch_spec *sw, stru
 	l->is_whole = true;
 	for (size_t i = 0; builtin_features[i]; i++)
 		know(l, builtin_features[i]);
+	for (size_t i = 0; i < w->catalogue.builtin_count; i++)
+		for (uint32_t n = 0; n < w->catalogue.builtins[i].ext->feature_count; n++)
+			know(l, &w->catalogue.builtins[i].ext->features[n]);
 	for (size_t i = 0; i < sw->chain_count; i++)
 		know_entry(l, &w->catalogue, i);
 	check_all(l);

@@ -91,17 +91,24 @@ void member_publish_names(const struct member *m)
 		counters_name(counters, COUNTERS_REASON, m->nr, i, m->ext->reasons[i].name);
 }
 
+/* Does it keep anything with connections? */
+static bool member_has_slot(const struct member *m)
+{
+	return m->instance->has_conn && !(m->instance->conn_scope.flags & XVS_CONN_SLOTLESS);
+}
+
 /* Those that leave in the same change still have theirs. */
 static int take_slot(struct member *m, struct xvs_error *err)
 {
 	unsigned taken = 0;
 
-	if (!m->instance->has_conn)
+	m->conn_slot = CONN_SLOTS; /* none */
+	if (!member_has_slot(m))
 		return 0;
 	for (size_t i = 0; i < m->sw->member_count; i++) {
 		const struct member *other = m->sw->members[i];
 
-		if (other != m && other->instance && other->instance->has_conn)
+		if (other != m && other->instance && member_has_slot(other))
 			taken |= 1u << other->conn_slot;
 	}
 	for (unsigned slot = 0; slot < CONN_SLOTS; slot++) {
@@ -134,7 +141,7 @@ void member_leave_conns(const struct member *m, uint32_t port)
 {
 	const struct conn_scope scope = { m->sw, port };
 
-	if (m->instance->has_conn)
+	if (member_has_slot(m))
 		conn_clear_slot(path_conns(m->sw->w->path), m->conn_slot, is_in_scope, &scope);
 }
 

@@ -65,6 +65,9 @@ static void plan_switch_finish(struct plan_switch *ps)
 	for (size_t i = 0; i < ps->port_count; i++)
 		settings_finish(&ps->ports[i].settings);
 	settings_finish(&ps->settings);
+	for (size_t i = 0; i < ps->shared_count; i++)
+		value_put(ps->shared[i].value);
+	free(ps->shared);
 	free(ps->members);
 	free(ps->ports);
 	free(ps->shares);

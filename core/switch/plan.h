@@ -35,6 +35,13 @@ struct plan_port {
 	struct settings settings;
 };
 
+/* A value that ports of one group (NULL: of none) have from above: decoded once, and one for all. */
+struct plan_shared {
+	const struct xvs_feature *feature;
+	const struct group_spec *group;
+	struct value *value; /* one reference */
+};
+
 struct plan_switch {
 	const struct switch_spec *spec;
 	struct vswitch *sw; /* NULL: a new one, until steps are made */
@@ -44,6 +51,8 @@ struct plan_switch {
 	size_t member_count;
 	struct plan_port *ports;
 	size_t port_count;
+	struct plan_shared *shared;
+	size_t shared_count;
 	struct settings settings;         /* of the switch itself */
 	char mirror_problem[PROBLEM_MAX]; /* tolerated: sessions do without what is missing */
 	uint16_t *shares;                 /* for l2_share(); NULL: no private VLAN */

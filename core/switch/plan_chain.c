@@ -53,9 +53,23 @@ static void pair_member(struct plan *p, const struct plan_switch *ps, struct pla
 		(void)str_copy(pm->problem, sizeof(pm->problem), m->problem);
 }
 
+static bool is_builtin(const struct plan *p, const char *name)
+{
+	return catalogue_builtin(&p->w->catalogue, name) != NULL;
+}
+
 static void check_entry(struct plan *p, const struct plan_switch *ps, size_t idx)
 {
 	const struct chain_spec *spec = ps->members[idx].spec;
+
+	if (is_builtin(p, spec->extension) || is_builtin(p, spec->instance)) {
+		plan_error(p, spec->at,
+			   "switch %s: chain entry %s: %s is built in and stands in every chain; "
+			   "take the entry out",
+			   ps->spec->name, spec->instance,
+			   is_builtin(p, spec->extension) ? spec->extension : spec->instance);
+		return;
+	}
 
 	for (size_t i = 0; i < idx; i++) {
 		if (strcmp(ps->members[i].spec->instance, spec->instance) != 0)
@@ -116,55 +130,97 @@ static void check_features(struct plan *p, const struct plan_switch *ps, struct 
 	}
 }
 
+static struct plan_member *add_member(struct plan *p, struct plan_switch *ps,
+				      const struct chain_spec *spec)
+{
+	struct plan_member *pm = ARRAY_ADD(&ps->members, &ps->member_count);
+	char target[TARGET_MAX];
+
+	if (!pm)
+		return NULL;
+	pm->spec = spec;
+	target_print(target, ps->spec->name, spec->instance);
+	pm->is_disabled = model_marked(p->model, MARK_DISABLED, target);
+	pair_member(p, ps, pm);
+	pm->is_required = is_required(spec, pm->ext);
+	return pm;
+}
+
+/* Those of this program come first, and so are the first of their class. */
 static int add_members(struct plan *p, struct plan_switch *ps)
 {
+	const struct catalogue *c = &p->w->catalogue;
+	size_t room = CHAIN_MAX - c->builtin_count;
+
+	for (size_t i = 0; i < c->builtin_count; i++)
+		if (!add_member(p, ps, &c->builtins[i].spec))
+			return -ENOMEM;
 	for (size_t i = 0; i < ps->spec->chain_count; i++) {
-		struct plan_member *pm = ARRAY_ADD(&ps->members, &ps->member_count);
-		char target[TARGET_MAX];
+		struct plan_member *pm = add_member(p, ps, &ps->spec->chain[i]);
 
 		if (!pm)
 			return -ENOMEM;
-		pm->spec = &ps->spec->chain[i];
-		target_print(target, ps->spec->name, pm->spec->instance);
-		pm->is_disabled = model_marked(p->model, MARK_DISABLED, target);
-		pair_member(p, ps, pm);
-		pm->is_required = is_required(pm->spec, pm->ext);
-		check_entry(p, ps, i);
+		check_entry(p, ps, ps->member_count - 1);
 		check_features(p, ps, pm);
 	}
-	if (ps->member_count > CHAIN_MAX)
-		plan_error(p, ps->spec->at, "switch %s: the chain has %zu entries, at most %d fit",
-			   ps->spec->name, ps->member_count, CHAIN_MAX);
+	if (ps->spec->chain_count > room)
+		plan_error(p, ps->spec->at, "switch %s: the chain has %zu entries, at most %zu fit",
+			   ps->spec->name, ps->spec->chain_count, room);
 	return 0;
 }
 
-static size_t place_of(const struct order_entry *entries, size_t count, const char *instance)
+/* Members in their new order. */
+struct sorting {
+	struct plan_member *members;
+	size_t count;
+};
+
+static void sort_next(struct sorting *s, const struct plan_member *pm, const char *why)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(entries[i].instance, instance) == 0)
-			return i;
-	return count;
+	struct plan_member *place = &s->members[s->count++];
+
+	*place = *pm;
+	(void)str_copy(place->why, sizeof(place->why), why);
+}
+
+static void sort_entry(struct sorting *s, const struct plan_switch *ps,
+		       const struct order_entry *entry)
+{
+	for (size_t i = 0; i < ps->member_count; i++)
+		if (strcmp(ps->members[i].spec->instance, entry->instance) == 0)
+			sort_next(s, &ps->members[i], entry->why);
+}
+
+/* The first of a class: what is built in. */
+static void sort_builtins(struct sorting *s, const struct plan_switch *ps, uint32_t cls)
+{
+	char why[64];
+
+	(void)snprintf(why, sizeof(why), "%s; built in", class_name(cls));
+	for (size_t i = 0; i < ps->member_count; i++)
+		if (ps->members[i].ext && ps->members[i].ext->cls == cls &&
+		    module_is_builtin(ps->members[i].ext->module))
+			sort_next(s, &ps->members[i], why);
 }
 
 /* By the order found; entries without an extension come last, as they were listed. */
 static int reorder(struct plan_switch *ps, const struct order_entry *entries, size_t count)
 {
-	struct plan_member *sorted = calloc(ps->member_count, sizeof(*sorted));
-	size_t last = count;
+	struct sorting s = { calloc(ps->member_count, sizeof(*s.members)), 0 };
+	size_t next = 0;
 
-	if (!sorted)
+	if (!s.members)
 		return -ENOMEM;
-	for (size_t i = 0; i < ps->member_count; i++) {
-		struct plan_member *pm = &ps->members[i];
-		size_t place = pm->ext ? place_of(entries, count, pm->spec->instance) : last++;
-
-		sorted[place] = *pm;
-		if (place < count)
-			(void)str_copy(sorted[place].why, sizeof(sorted[place].why),
-				       entries[place].why);
+	for (uint32_t cls = XVS_INSPECT; cls <= XVS_FORWARD; cls++) {
+		sort_builtins(&s, ps, cls);
+		for (; next < count && entries[next].ext->cls == cls; next++)
+			sort_entry(&s, ps, &entries[next]);
 	}
-	memcpy(ps->members, sorted, ps->member_count * sizeof(*sorted));
-	free(sorted);
+	for (size_t i = 0; i < ps->member_count; i++)
+		if (!ps->members[i].ext)
+			sort_next(&s, &ps->members[i], "");
+	memcpy(ps->members, s.members, ps->member_count * sizeof(*s.members));
+	free(s.members);
 	return 0;
 }
 
@@ -183,10 +239,12 @@ int plan_chain(struct plan *p, struct plan_switch *ps)
 	if (!entries)
 		return -ENOMEM;
 	for (size_t i = 0; i < ps->member_count; i++) {
-		if (!ps->members[i].ext)
+		const struct extension *ext = ps->members[i].ext;
+
+		if (!ext || module_is_builtin(ext->module))
 			continue;
 		entries[count].instance = ps->members[i].spec->instance;
-		entries[count++].ext = ps->members[i].ext;
+		entries[count++].ext = ext;
 	}
 	if (chain_order(entries, count, &err) < 0)
 		plan_error(p, ps->spec->at, "switch %s: %s", ps->spec->name, err.text);

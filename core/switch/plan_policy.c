@@ -210,16 +210,57 @@ static int decode(struct level *level, const struct xvs_feature *f, struct node 
 	return found.count > 0 ? 0 : -ENOMEM;
 }
 
-static int port_value(struct level *level, struct plan_port *pp, const char *target,
-		      const struct xvs_feature *f)
+/* Does the port say anything about it itself? */
+static bool has_own(const struct level *level, const struct plan_port *pp, const char *target,
+		    const struct xvs_feature *f)
+{
+	return (pp->spec->policies && node_get(pp->spec->policies, f->id)) ||
+	       model_value(level->p->model, target, f->id);
+}
+
+static struct plan_shared *shared_value(const struct plan_switch *ps, const struct xvs_feature *f,
+					const struct group_spec *group)
+{
+	for (size_t i = 0; i < ps->shared_count; i++)
+		if (ps->shared[i].feature == f && ps->shared[i].group == group)
+			return &ps->shared[i];
+	return NULL;
+}
+
+/*
+ * What the port has got, for others of its group.  A value that did not change is the one that is in
+ * force, so that nobody has to compare the two again.
+ */
+static int share_value(struct plan_switch *ps, struct plan_port *pp, const struct xvs_feature *f,
+		       const struct group_spec *group)
+{
+	const struct port *now = ps->sw ? vswitch_port(ps->sw, pp->spec->name) : NULL;
+	struct value *old = now ? settings_get(&now->settings, f->id) : NULL;
+	struct setting *last =
+		pp->settings.count ? &pp->settings.items[pp->settings.count - 1] : NULL;
+	struct plan_shared *place;
+
+	if (!last || last->feature != f)
+		return 0;
+	if (old && value_equal(old, last->value)) {
+		value_put(last->value);
+		last->value = value_ref(old);
+	}
+	place = ARRAY_ADD(&ps->shared, &ps->shared_count);
+	if (!place)
+		return -ENOMEM;
+	*place = (struct plan_shared){ f, group, value_ref(last->value) };
+	return 0;
+}
+
+static int own_value(struct level *level, struct plan_port *pp, const char *target,
+		     const struct xvs_feature *f)
 {
 	const struct switch_spec *sw = level->ps->spec;
 	const struct group_spec *group =
 		pp->spec->group[0] ? model_group(sw, pp->spec->group) : NULL;
 	struct node *document = NULL;
 
-	if (!(f->scope & XVS_PER_PORT) || f->kind != XVS_SETTING)
-		return 0;
 	if (add_level(level->p, sw->name, f->id, sw->policies, &document) < 0)
 		return -ENOMEM;
 	if (group && group->policies && node_get(group->policies, f->id) &&
@@ -228,6 +269,23 @@ static int port_value(struct level *level, struct plan_port *pp, const char *tar
 	if (add_level(level->p, target, f->id, pp->spec->policies, &document) < 0)
 		return -ENOMEM;
 	return decode(level, f, document, &pp->settings);
+}
+
+static int port_value(struct level *level, struct plan_port *pp, const char *target,
+		      const struct xvs_feature *f)
+{
+	const struct group_spec *group =
+		pp->spec->group[0] ? model_group(level->ps->spec, pp->spec->group) : NULL;
+	const struct plan_shared *shared = shared_value(level->ps, f, group);
+	bool is_own = has_own(level, pp, target, f);
+	int result;
+
+	if (!(f->scope & XVS_PER_PORT) || f->kind != XVS_SETTING)
+		return 0;
+	if (shared && !is_own)
+		return settings_add(&pp->settings, value_ref(shared->value));
+	result = own_value(level, pp, target, f);
+	return result < 0 || is_own ? result : share_value(level->ps, pp, f, group);
 }
 
 static int port_values(struct plan *p, struct plan_switch *ps, struct plan_port *pp)

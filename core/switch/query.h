@@ -9,6 +9,8 @@
 
 /* {instance, switch, extension, version, class, state, required, problem, why} */
 json_t *query_member(const struct member *m);
+/* What is built in is of interest where some port's policy makes it stand, or where it does not run. */
+bool query_member_is_shown(const struct member *m);
 /* {name, switch, id, role, state, link, mac, segment, ...} */
 json_t *query_port(const struct port *p);
 /* Counted drops of one port (0: all): [{port, stage, extension, instance, reason, ...}] */

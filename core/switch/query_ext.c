@@ -21,7 +21,8 @@ static json_t *instances_of(const struct world *w, const char *id)
 		const struct vswitch *sw = w->switches[i];
 
 		for (size_t n = 0; n < sw->member_count; n++)
-			if (strcmp(sw->members[n]->extension, id) == 0)
+			if (strcmp(sw->members[n]->extension, id) == 0 &&
+			    query_member_is_shown(sw->members[n]))
 				(void)json_array_append_new(list, query_member(sw->members[n]));
 	}
 	return list;

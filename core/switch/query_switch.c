@@ -2,6 +2,17 @@
 /* switch/query_switch.c - what is asked about switches and their chains. */
 #include "switch/query.h"
 
+bool query_member_is_shown(const struct member *m)
+{
+	bool is_used = false;
+
+	if (!m->module || !module_is_builtin(m->module) || m->state != MEMBER_RUNNING)
+		return true;
+	for (size_t i = 0; i < m->sw->port_count && !is_used; i++)
+		is_used = port_standing(m->sw->ports[i], m) != NULL;
+	return is_used;
+}
+
 json_t *query_member(const struct member *m)
 {
 	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:b}", "instance", m->name, "switch",
@@ -12,6 +23,8 @@ json_t *query_member(const struct member *m)
 		(void)json_object_set_new(j, "version", json_string(m->ext->version));
 		(void)json_object_set_new(j, "class", json_string(class_name(m->ext->cls)));
 	}
+	if (m->module && module_is_builtin(m->module))
+		(void)json_object_set_new(j, "builtin", json_true());
 	if (m->why[0])
 		(void)json_object_set_new(j, "why", json_string(m->why));
 	if (m->problem[0])
@@ -24,8 +37,18 @@ static json_t *chain(const struct vswitch *sw)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sw->member_count; i++)
-		(void)json_array_append_new(list, query_member(sw->members[i]));
+		if (query_member_is_shown(sw->members[i]))
+			(void)json_array_append_new(list, query_member(sw->members[i]));
 	return list;
+}
+
+static size_t shown_members(const struct vswitch *sw)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sw->member_count; i++)
+		count += query_member_is_shown(sw->members[i]);
+	return count;
 }
 
 static size_t open_ports(const struct vswitch *sw)
@@ -47,7 +70,7 @@ static json_t *summary(const struct vswitch *sw)
 	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "name", sw->name, "type",
 			 switch_type_name(sw->type), "uuid", uuid_print(sw->uuid, uuid), "ports",
 			 (json_int_t)sw->port_count, "open", (json_int_t)open_ports(sw),
-			 "instances", (json_int_t)sw->member_count, "mac_moves", (json_int_t)moved,
+			 "instances", (json_int_t)shown_members(sw), "mac_moves", (json_int_t)moved,
 			 "mac_moves_held", (json_int_t)held);
 }
 

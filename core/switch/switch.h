@@ -33,6 +33,7 @@ struct world_config {
 	struct counters *counters;
 	const char *const *extension_dirs; /* kept */
 	size_t extension_dir_count;
+	const struct xvs_module *const *builtins; /* that are linked in, up to NULL; NULL: none */
 	const char *run_dir; /* kept; for what ports must find again when we died; NULL: nowhere */
 	/*
 	 * Asked when the turn of a change comes, before it is looked at: 0, or -errno with the reason

@@ -184,6 +184,13 @@ static int enable_instance(struct world *w, struct model *m, void *args, struct 
 			 v->target);
 		return -ENOENT;
 	}
+	if (!v->is_on && member->module && module_is_builtin(member->module)) {
+		diag_add(d, NULL,
+			 "instance %s/%s is built in and cannot be disabled; unset its policies "
+			 "where they are not wanted",
+			 member->sw->name, member->name);
+		return -EINVAL;
+	}
 	/* To enable what failed or was missing is to ask for another try. */
 	w->retried = v->is_on ? member : NULL;
 	target_print(target, member->sw->name, member->name);

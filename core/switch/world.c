@@ -11,9 +11,20 @@ static void publish_host_reasons(struct world *w)
 		counters_name(w->counters, COUNTERS_REASON, 0, reason, reason_name(reason));
 }
 
+static int build_in(struct world *w, const struct xvs_module *const *builtins,
+		    struct xvs_error *err)
+{
+	int code = 0;
+
+	for (; code == 0 && builtins && *builtins; builtins++)
+		code = catalogue_build_in(&w->catalogue, *builtins, err);
+	return code;
+}
+
 int world_create(const struct world_config *c, struct world **out, struct xvs_error *err)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	int code;
 
 	if (!w)
 		return error_set(err, -ENOMEM, "", "out of memory");
@@ -27,15 +38,24 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	w->changed = c->changed;
 	w->changed_arg = c->changed_arg;
 	w->waiting_tail = &w->waiting;
+	code = build_in(w, c->builtins, err);
+	if (code < 0)
+		goto err_catalogue;
 	w->model = model_create();
 	if (!w->model || ageing_start(w) < 0) {
-		model_destroy(w->model);
-		free(w);
-		return error_set(err, -ENOMEM, "", "out of memory");
+		code = error_set(err, -ENOMEM, "", "out of memory");
+		goto err_model;
 	}
 	publish_host_reasons(w);
 	*out = w;
 	return 0;
+
+err_model:
+	model_destroy(w->model);
+err_catalogue:
+	catalogue_finish(&w->catalogue);
+	free(w);
+	return code;
 }
 
 void world_set_tolerant(struct world *w, bool is_tolerant)

@@ -37,8 +37,8 @@ struct member {
 	const struct extension *ext; /* NULL: missing */
 	struct instance *instance;   /* while running */
 	uint16_t nr;
-	uint16_t conn_slot; /* with "xvs.conn/1": its own among those of the switch */
-	bool is_required;   /* its ports are closed without it */
+	uint16_t conn_slot; /* with "xvs.conn/1": its own among those of the switch; CONN_SLOTS: none */
+	bool is_required; /* its ports are closed without it */
 	enum member_state state;
 	char problem[PROBLEM_MAX];
 	char why[160];            /* why it stands where it stands */

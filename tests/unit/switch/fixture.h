@@ -43,6 +43,9 @@ static void fixture_changed(void *arg, const struct change *c)
 	((struct fixture *)arg)->changes++;
 }
 
+/* Linked into the world; NULL: nothing. */
+static const struct xvs_module *const *fixture_builtins;
+
 static void fixture_world(struct fixture *f)
 {
 	static const char *const dirs[] = { XVS_TEST_EXTENSIONS };
@@ -52,6 +55,7 @@ static void fixture_world(struct fixture *f)
 				       .counters = f->counters,
 				       .extension_dirs = dirs,
 				       .extension_dir_count = 1,
+				       .builtins = fixture_builtins,
 				       .run_dir = f->run_dir,
 				       .changed = fixture_changed,
 				       .changed_arg = f };
