@@ -352,18 +352,6 @@ static const struct xvs_conn_scope conn_scope = {
 	.tracks = acl_tracks,
 };
 
-static const void *acl_query(void *self, const char *id)
-{
-	(void)self;
-	if (strcmp(id, XVS_FLOW) == 0)
-		return &flow_ops;
-	if (strcmp(id, XVS_CONN) == 0)
-		return &conn_ops;
-	if (strcmp(id, XVS_EXPLAIN) == 0)
-		return &explain;
-	return strcmp(id, XVS_CONN_SCOPE) == 0 ? &conn_scope : NULL;
-}
-
 /* ---- telling which rule ---------------------------------------------------------------------- */
 
 /* The one that denies, else the last that had a say; of a reply the one that lets the question pass. */
@@ -392,6 +380,20 @@ static void acl_explain(void *self, const struct xvs_batch *b, uint32_t i,
 }
 
 static const struct xvs_explain explain = { .size = sizeof(explain), .explain = acl_explain };
+
+/* ---- what it offers -------------------------------------------------------------------------- */
+
+static const void *acl_query(void *self, const char *id)
+{
+	(void)self;
+	if (strcmp(id, XVS_FLOW) == 0)
+		return &flow_ops;
+	if (strcmp(id, XVS_CONN) == 0)
+		return &conn_ops;
+	if (strcmp(id, XVS_EXPLAIN) == 0)
+		return &explain;
+	return strcmp(id, XVS_CONN_SCOPE) == 0 ? &conn_scope : NULL;
+}
 
 /* ---- what the host reads --------------------------------------------------------------------- */
 
