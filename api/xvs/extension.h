@@ -129,7 +129,9 @@ struct xvs_ops {
 	 * checked, then everything applied, or everything prepared is aborted.  check() may
 	 * refuse and builds what apply() needs into *prepared, so that apply() cannot fail;
 	 * on a PROBE port abort() always follows.  value == NULL removes the policy.
-	 * port_state == NULL for switch scope.  The value given to apply() stays as it is
+	 * port_state == NULL for switch scope, which is checked first; when it changes, the
+	 * policies that ports have are checked and applied again under it, as they are, and a
+	 * value that did not change is at the address where it was.  The value given to apply() stays as it is
 	 * until all workers have passed a quiet point after the next apply() for the same
 	 * feature and port, or after port_detach: no need to copy it, workers may read it.
 	 * The host itself judges the flows concerned anew before the operator's call returns.

@@ -146,13 +146,37 @@ int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags 
 
 /* ---- what running instances say, by check and abort ------------------------------------------------ */
 
+enum { HELD_MAX = 64 }; /* features of switch scope of one extension; those above are not held */
+
+/* What was prepared for the switch, which the ports' policies may name: aborted after theirs. */
+struct held {
+	uint32_t count;
+	struct {
+		const struct xvs_feature *feature;
+		void *prepared;
+	} items[HELD_MAX];
+};
+
 struct probe {
 	struct plan *plan;
 	struct plan_switch *ps;
 	struct plan_port *pp; /* NULL: switch scope */
 	struct plan_member *pm;
 	void *port_state;
+	struct held *held; /* for the answers of switch scope */
+	bool asks_again;   /* also about what does not change */
 };
+
+static void release(const struct probe *probe)
+{
+	struct held *h = probe->held;
+
+	while (h->count > 0) {
+		h->count--;
+		instance_policy_abort(probe->pm->member->instance, NULL,
+				      h->items[h->count].feature->id, h->items[h->count].prepared);
+	}
+}
 
 static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
 		       const struct value *value)
@@ -164,7 +188,12 @@ static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
 
 	if (instance_policy_check(i, probe->port_state, f->id, value ? value->bytes : NULL,
 				  &prepared, &err) == 0) {
-		instance_policy_abort(i, probe->port_state, f->id, prepared);
+		if (!probe->pp && probe->held->count < HELD_MAX) {
+			probe->held->items[probe->held->count].feature = f;
+			probe->held->items[probe->held->count++].prepared = prepared;
+		} else {
+			instance_policy_abort(i, probe->port_state, f->id, prepared);
+		}
 		return;
 	}
 	at = policy_position(probe->plan->model, probe->ps, probe->pp, probe->pm, f->id, err.field);
@@ -174,7 +203,7 @@ static void ask_policy(const struct probe *probe, const struct xvs_feature *f,
 		   err.field, err.text);
 }
 
-/* Those that differ from what is in force. */
+/* Those that differ from what is in force, or may mean something else now. */
 static void ask_policies(const struct probe *probe, const struct settings *now,
 			 const struct settings *next)
 {
@@ -184,7 +213,8 @@ static void ask_policies(const struct probe *probe, const struct settings *now,
 		const struct value *old = settings_get(now, ext->features[n].id);
 		const struct value *value = settings_get(next, ext->features[n].id);
 
-		if (old == value || (old && value && value_equal(old, value)))
+		if ((old == value || (old && value && value_equal(old, value))) &&
+		    !(value && probe->asks_again))
 			continue;
 		ask_policy(probe, &ext->features[n], value);
 	}
@@ -262,14 +292,17 @@ static void ask_about_port(struct world *w, struct probe *probe)
 
 static void ask_running(struct plan *plan, struct plan_switch *ps, struct plan_member *pm)
 {
-	struct probe probe = { .plan = plan, .ps = ps, .pm = pm };
+	struct held held = { 0 };
+	struct probe probe = { .plan = plan, .ps = ps, .pm = pm, .held = &held };
 
 	ask_policies(&probe, &pm->member->settings, &pm->settings);
+	probe.asks_again = plan_member_changes(pm);
 	for (size_t i = 0; i < ps->port_count; i++) {
 		probe.pp = &ps->ports[i];
 		probe.port_state = NULL;
 		ask_about_port(plan->w, &probe);
 	}
+	release(&probe);
 }
 
 /* Of a switch that is not there yet: by an instance for the time of the question. */

@@ -149,10 +149,11 @@ static void keep_equal(struct settings *next, const struct settings *now)
 	}
 }
 
-/* A check for each policy of this member that is to change. */
+/* A check for each policy of this member that is to change, or may mean something else now. */
 static int add_checks(struct transaction *t, const struct step *like, const struct settings *now,
 		      const struct settings *next)
 {
+	bool asks_again = like->port && plan_member_changes(like->plan_member);
 	const struct extension *ext = like->member->ext;
 
 	for (uint32_t i = 0; i < ext->feature_count; i++) {
@@ -160,7 +161,7 @@ static int add_checks(struct transaction *t, const struct step *like, const stru
 		struct value *value = settings_get(next, f->id);
 		struct step *s;
 
-		if (settings_get(now, f->id) == value)
+		if (settings_get(now, f->id) == value && !(value && asks_again))
 			continue;
 		s = transaction_step(t, PHASE_DO, &step_check);
 		if (!s)

@@ -87,6 +87,12 @@ const struct xvs_feature *plan_feature(const struct plan_switch *ps, const char 
 /* Does it stand in the chain of a port with these policies, if it runs? */
 bool plan_member_stands(const struct plan_member *pm, const struct settings *settings);
 
+/*
+ * Does anything of switch scope change for this member, which runs?  Then what its ports have is
+ * asked about again, since it may name what is to be.
+ */
+bool plan_member_changes(const struct plan_member *pm);
+
 /* plan_chain.c */
 int plan_chain(struct plan *p, struct plan_switch *ps);
 /* plan_policy.c: values of switch scope, then those of each port. */

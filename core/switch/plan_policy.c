@@ -35,6 +35,21 @@ bool plan_member_stands(const struct plan_member *pm, const struct settings *set
 	return false;
 }
 
+bool plan_member_changes(const struct plan_member *pm)
+{
+	const struct settings *now = &pm->member->settings;
+
+	for (uint32_t i = 0; i < pm->ext->feature_count; i++) {
+		const char *id = pm->ext->features[i].id;
+		const struct value *old = settings_get(now, id);
+		const struct value *next = settings_get(&pm->settings, id);
+
+		if (old != next && (!old || !next || !value_equal(old, next)))
+			return true;
+	}
+	return false;
+}
+
 /* ---- is every feature that a document names one that belongs there? ---------------------------- */
 
 /* Whose documents these are, and what to do when they are wrong. */

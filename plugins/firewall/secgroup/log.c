@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections whose rule says 'log': an event where the host takes events, else a line in its log.
+ * Connections whose rule says 'log': an event where the host takes events, else a line in its log
+ * that is one object of JSON behind a word.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void event_fill(const struct xvs_conn_event *e, struct connection_event *
 	memset(out, 0, sizeof(*out));
 	out->id = c->id;
 	out->what = what_of(e);
-	out->rule = c->slot && *c->slot <= RULES_MAX ? (uint32_t)*c->slot : 0;
+	out->rule = slot_rule(c->slot);
 	out->inbound = c->inbound ? DIRECTION_IN : DIRECTION_OUT;
 	out->proto = c->proto;
 	address_print(c->src, out->src);
@@ -44,25 +45,52 @@ static void event_fill(const struct xvs_conn_event *e, struct connection_event *
 	out->bytes = c->bytes[0] + c->bytes[1];
 }
 
-static void event_log(const struct secgroup *s, const struct connection_event *v)
+/* Names of ports are of letters, digits and a few signs that JSON takes as they are. */
+static void event_log(const struct secgroup *s, const struct secgroup_port *port, uint32_t worker,
+		      const struct connection_event *v)
 {
-	static const char *const words[] = { "begins", "ends", "is denied" };
+	static const char *const words[] = { "begin", "end", "denied" };
+	char *line = port->shares[worker].line;
 
-	xvs_logf(s->host, XVS_LOG_INFO,
-		 "connection %llu %s by rule %u: protocol %u, %s port %u to %s port %u",
-		 (unsigned long long)v->id, words[v->what], v->rule, v->proto, v->src, v->src_port,
-		 v->dst, v->dst_port);
+	(void)snprintf(line, sizeof(port->shares[worker].line),
+		       "connection {\"what\":\"%s\",\"port\":\"%s\",\"id\":%llu,\"rule\":%u,"
+		       "\"direction\":\"%s\",\"proto\":%u,\"src\":\"%s\",\"src_port\":%u,"
+		       "\"dst\":\"%s\",\"dst_port\":%u,\"packets\":%llu,\"bytes\":%llu,"
+		       "\"unlogged\":%llu}",
+		       words[v->what], port->name, (unsigned long long)v->id, v->rule,
+		       v->inbound == DIRECTION_IN ? "in" : "out", v->proto, v->src, v->src_port,
+		       v->dst, v->dst_port, (unsigned long long)v->packets,
+		       (unsigned long long)v->bytes, (unsigned long long)v->unlogged);
+	s->host->log(s->host, XVS_LOG_INFO, line);
+}
+
+/* One more that is not told of; the next one tells how many. */
+static bool is_too_many(struct secgroup_port *port, uint64_t now_ns)
+{
+	const struct rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
+	uint32_t rate = rules ? rules_log_rate(rules) : 0;
+	const struct xvs_meter_rate limit = { rate, rate };
+
+	if (xvs_meter_take(&port->log_meter, &limit, now_ns, 1, 0) == 0)
+		return false;
+	atomic_fetch_add_explicit(&port->unlogged, 1, memory_order_relaxed);
+	return true;
 }
 
 void secgroup_event(void *self, const struct xvs_conn_event *e)
 {
 	const struct secgroup *s = self;
+	struct secgroup_port *port = e->port_state;
+	const struct secgroup_worker *worker = e->worker_state;
 	struct connection_event value;
 
+	if (is_too_many(port, e->now_ns))
+		return;
 	event_fill(e, &value);
+	value.unlogged = atomic_exchange_explicit(&port->unlogged, 0, memory_order_relaxed);
 	if (s->events)
 		(void)s->events->emit(s->host, &secgroup_features[FEATURE_EVENT], e->conn->port,
 				      &value); /* a full queue is counted by the host */
 	else
-		event_log(s, &value);
+		event_log(s, port, worker->index, &value);
 }

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The features of org.xvs.secgroup: rules, status, the event of a logged connection.
+ * The features of org.xvs.secgroup: rules, what they may name, status, the event of a logged
+ * connection.
  */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "secgroup.h"
-#include "xvs/ext/sdk.h"
 
 static const char *const directions[] = { "in", "out" };
 static const char *const protos[] = { "any", "tcp", "udp", "icmp", "icmpv6", "sctp", "number" };
 static const char *const actions[] = { "allow", "deny", "reject" };
 static const char *const default_actions[] = { "deny", "allow" };
+static const char *const establisheds[] = { "rejudge", "keep" };
 static const char *const whats[] = { "begin", "end", "denied" };
 
 #define RULE(member) .offset = offsetof(struct rule_policy, member)
@@ -47,6 +45,17 @@ static const struct xvs_field rule_fields[] = {
 		  "or ::/0: every address of both families; 0.0.0.0/0: every IPv4 address",
 	  .type = XVS_IP,
 	  RULE(prefix) },
+	{ .name = "group",
+	  .help = "The other end is a member of this group, or of one that it includes; instead of a "
+		  "prefix",
+	  .type = XVS_TEXT,
+	  .max = NAME_BYTES,
+	  RULE(group) },
+	{ .name = "set",
+	  .help = "The other end is in this address set; instead of a prefix",
+	  .type = XVS_TEXT,
+	  .max = NAME_BYTES,
+	  RULE(set) },
 	{ .name = "icmp_type",
 	  .help = "ICMP type of the first packet; 256: any",
 	  .type = XVS_U32,
@@ -63,6 +72,70 @@ static const struct xvs_field rule_fields[] = {
 	  .help = "Report begin and end of each connection that this rule decides",
 	  .type = XVS_BOOL,
 	  RULE(log) },
+};
+
+static const struct xvs_field name_fields[] = {
+	{ .name = "name",
+	  .help = "Name of a group",
+	  .type = XVS_TEXT,
+	  .max = NAME_BYTES,
+	  .flags = XVS_FIELD_REQUIRED },
+};
+
+static const struct xvs_field prefix_fields[] = {
+	{ .name = "prefix",
+	  .help = "Address or prefix; bits behind the prefix length are ignored",
+	  .type = XVS_IP,
+	  .flags = XVS_FIELD_REQUIRED },
+};
+
+static const struct xvs_field set_fields[] = {
+	{ .name = "name",
+	  .help = "As rules name it",
+	  .type = XVS_TEXT,
+	  .max = NAME_BYTES,
+	  .flags = XVS_FIELD_REQUIRED,
+	  .offset = offsetof(struct set_policy, name) },
+	{ .name = "prefixes",
+	  .help = "Addresses and prefixes, as in [10.0.0.0/8, 'fd00::/8']",
+	  .type = XVS_LIST,
+	  .max = SET_PREFIXES_MAX,
+	  .fields = XVS_TABLE(prefix_fields),
+	  .element_bytes = sizeof(struct prefix_policy),
+	  .offset = offsetof(struct set_policy, prefixes) },
+};
+
+static const struct xvs_field group_fields[] = {
+	{ .name = "name",
+	  .help = "As rules and ports name it",
+	  .type = XVS_TEXT,
+	  .max = NAME_BYTES,
+	  .flags = XVS_FIELD_REQUIRED,
+	  .offset = offsetof(struct group_policy, name) },
+	{ .name = "includes",
+	  .help = "Groups whose members are members of this one too",
+	  .type = XVS_LIST,
+	  .max = GROUP_INCLUDES_MAX,
+	  .fields = XVS_TABLE(name_fields),
+	  .element_bytes = sizeof(struct name_policy),
+	  .offset = offsetof(struct group_policy, includes) },
+};
+
+static const struct xvs_field objects_fields[] = {
+	{ .name = "sets",
+	  .help = "Address sets: lists of prefixes that rules name",
+	  .type = XVS_LIST,
+	  .max = SETS_MAX,
+	  .fields = XVS_TABLE(set_fields),
+	  .element_bytes = sizeof(struct set_policy),
+	  .offset = offsetof(struct objects_policy, sets) },
+	{ .name = "groups",
+	  .help = "Groups of ports; a rule that names one is about the addresses of its members",
+	  .type = XVS_LIST,
+	  .max = GROUPS_MAX,
+	  .fields = XVS_TABLE(group_fields),
+	  .element_bytes = sizeof(struct group_policy),
+	  .offset = offsetof(struct objects_policy, groups) },
 };
 
 static const struct xvs_field policy_fields[] = {
@@ -85,6 +158,34 @@ static const struct xvs_field policy_fields[] = {
 	  .names = XVS_TABLE(default_actions),
 	  .dflt = DEFAULT_ALLOW,
 	  POLICY(default_out) },
+	{ .name = "established",
+	  .help = "Connections that were allowed when rules, sets or groups change: 'rejudge' ends "
+		  "those that would not be allowed now, 'keep' lets all go on",
+	  .type = XVS_ENUM,
+	  .names = XVS_TABLE(establisheds),
+	  .dflt = ESTABLISHED_REJUDGE,
+	  POLICY(established) },
+	{ .name = "log_rate",
+	  .help = "Connections logged a second, at most; how many more there were is told with the "
+		  "next; 0: all",
+	  .type = XVS_U32,
+	  .max = 100000,
+	  .dflt = 10,
+	  POLICY(log_rate) },
+	{ .name = "groups",
+	  .help = "Groups that this port is in",
+	  .type = XVS_LIST,
+	  .max = MEMBER_GROUPS_MAX,
+	  .fields = XVS_TABLE(name_fields),
+	  .element_bytes = sizeof(struct name_policy),
+	  POLICY(member.groups) },
+	{ .name = "addresses",
+	  .help = "Addresses of the port, by which rules know it as a member of its groups",
+	  .type = XVS_LIST,
+	  .max = MEMBER_ADDRESSES_MAX,
+	  .fields = XVS_TABLE(prefix_fields),
+	  .element_bytes = sizeof(struct prefix_policy),
+	  POLICY(member.addresses) },
 };
 
 static const struct xvs_field hit_fields[] = {
@@ -94,7 +195,7 @@ static const struct xvs_field hit_fields[] = {
 	  .max = RULES_MAX,
 	  .offset = offsetof(struct rule_hit, nr) },
 	{ .name = "hits",
-	  .help = "Connections that it decided, since the policy was set",
+	  .help = "Connections that it decided, since the rules were set",
 	  .type = XVS_U64,
 	  .max = UINT64_MAX,
 	  .offset = offsetof(struct rule_hit, hits) },
@@ -127,7 +228,7 @@ static const struct xvs_field status_fields[] = {
 	  .max = UINT64_MAX,
 	  STATUS(default_out) },
 	{ .name = "rules",
-	  .help = "How often each rule decided",
+	  .help = "How often each rule decided; of more than 1000 rules only those that did",
 	  .type = XVS_LIST,
 	  .max = RULES_MAX,
 	  .fields = XVS_TABLE(hit_fields),
@@ -187,6 +288,11 @@ static const struct xvs_field event_fields[] = {
 	  .type = XVS_U64,
 	  .max = UINT64_MAX,
 	  EVENT(bytes) },
+	{ .name = "unlogged",
+	  .help = "Connections of this port that were not told of since the last, because of log_rate",
+	  .type = XVS_U64,
+	  .max = UINT64_MAX,
+	  EVENT(unlogged) },
 };
 
 #undef RULE
@@ -202,6 +308,14 @@ const struct xvs_feature secgroup_features[FEATURE_COUNT] = {
 			    .scope = XVS_PER_PORT,
 			    .kind = XVS_SETTING,
 			    .fields = XVS_TABLE(policy_fields) },
+	[FEATURE_OBJECTS] = { .size = sizeof(struct xvs_feature),
+			      .bytes = sizeof(struct objects_policy),
+			      .id = "org.xvs.secgroup.objects/1",
+			      .summary =
+				      "Address sets and groups that the rules of all ports may name",
+			      .scope = XVS_PER_SWITCH,
+			      .kind = XVS_SETTING,
+			      .fields = XVS_TABLE(objects_fields) },
 	[FEATURE_STATUS] = { .size = sizeof(struct xvs_feature),
 			     .bytes = sizeof(struct secgroup_status),
 			     .id = "org.xvs.secgroup.hits/1",
@@ -217,33 +331,3 @@ const struct xvs_feature secgroup_features[FEATURE_COUNT] = {
 			    .kind = XVS_EVENT,
 			    .fields = XVS_TABLE(event_fields) },
 };
-
-static uint64_t count_of(const struct secgroup *s, const struct secgroup_port *port, int counter)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t w = 0; w < s->workers; w++)
-		sum += atomic_load_explicit(&port->counts[w].count[counter], memory_order_relaxed);
-	return sum;
-}
-
-int secgroup_status_fill(struct secgroup *s, const struct secgroup_port *port,
-			 struct secgroup_status *out, struct xvs_error *err)
-{
-	const struct rules *rules = atomic_load_explicit(&port->rules, memory_order_relaxed);
-	uint32_t count = rules ? rules_count(rules) : 0;
-	struct rule_hit *hits = calloc(count + 1, sizeof(*hits));
-
-	if (!hits)
-		return xvs_refuse(err, -ENOMEM, "", "out of memory");
-	free(s->hits);
-	s->hits = hits;
-	for (uint32_t nr = 0; nr < count; nr++)
-		hits[nr] = (struct rule_hit){ .nr = nr, .hits = rules_hits(rules, nr) };
-	for (int counter = 0; counter < SECGROUP_COUNTERS; counter++)
-		out->count[counter] = count_of(s, port, counter);
-	out->default_in = rules ? rules_hits(rules, count + DIRECTION_IN) : 0;
-	out->default_out = rules ? rules_hits(rules, count + DIRECTION_OUT) : 0;
-	out->rules = (struct xvs_table){ hits, count, sizeof(*hits) };
-	return 0;
-}

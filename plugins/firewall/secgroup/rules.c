@@ -1,219 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compiling rules and finding the first that matches.
+ * A rule set with its names looked up, and what it says of a connection.
  *
- * A rule becomes one record of two compares on the remote address, a protocol and a set of ports.
- * Each of the eight lists (direction, kind of protocol) names those that can match at all, so a
- * new TCP connection inward does not walk the rules for UDP or outward ones.  Records are in the
- * order written, and so are the lists: the first match decides.
+ * Rules that name nothing are one list; those that name a group or a set are a list for each name,
+ * and it is asked only where the other end is in what is named.  The answer with the lowest number
+ * decides, as in one list of all.
  */
 #include "rules.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ruleset.h"
 #include "xvs/ext/sdk.h"
 
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_SCTP = 132 };
-enum { PROTO_ANY = 256, LINE = 64 };
-
-/* Kinds of protocol, by which the lists are told apart. */
-enum kind { KIND_TCP, KIND_UDP, KIND_ICMP, KIND_OTHER, KIND_COUNT };
-
-struct rule {
-	uint64_t address[2]; /* of the other end, already masked */
-	uint64_t mask[2];
-	uint16_t proto;     /* or PROTO_ANY */
-	uint16_t icmp_type; /* or ICMP_TYPE_ANY */
-	uint16_t action;
-	bool log;
-	struct port_set ports;
-};
-
-struct list {
-	uint32_t count;
-	uint16_t *nr;
-};
-
-/* Where the counts of a worker are: one a rule, and one for what no rule matched. */
-struct rule_hits {
-	uint32_t count; /* rules + 2: the last are the defaults of both directions */
-	uint32_t workers;
-	uint32_t stride; /* counts a worker, in whole cache lines */
-	uint32_t pad;
-	_Atomic uint64_t *counts;
+/* A group with all that it includes, or a set. */
+struct source {
+	struct set *set;
+	struct group **groups;
+	uint32_t group_count;
 };
 
 struct rules {
-	uint32_t count;
-	enum rule_action defaults[DIRECTION_COUNT];
-	struct list lists[DIRECTION_COUNT][KIND_COUNT];
-	struct rule_hits hits;
-	struct rule *rules;
+	struct rule_set *set;
+	struct group **all_groups;
+	const struct members *members;
+	uint32_t source_count;
+	struct source sources[];
 };
 
-static enum kind kind_of(uint32_t proto)
-{
-	switch (proto) {
-	case PROTO_TCP:
-		return KIND_TCP;
-	case PROTO_UDP:
-		return KIND_UDP;
-	case PROTO_ICMP:
-	case PROTO_ICMPV6:
-		return KIND_ICMP;
-	default:
-		return KIND_OTHER;
-	}
-}
+/* ---- names ----------------------------------------------------------------------------------- */
 
-static bool has_ports(uint32_t proto)
-{
-	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP;
-}
-
-static bool is_icmp(uint32_t proto)
-{
-	return proto == PROTO_ICMP || proto == PROTO_ICMPV6;
-}
-
-/* ---- compiling --------------------------------------------------------------------------- */
-
-static int refuse_rule(struct xvs_error *err, uint32_t nr, const char *member, const char *text)
+static int refuse_name(const struct reference *r, struct xvs_error *err)
 {
 	char field[64];
+	char text[188];
 
-	(void)snprintf(field, sizeof(field), "rules[%u].%s", nr, member);
+	(void)snprintf(field, sizeof(field), "rules[%u].%s", r->first,
+		       r->is_group ? "group" : "set");
+	(void)snprintf(text, sizeof(text),
+		       "'%s' is not %s of this switch; org.xvs.secgroup.objects/1 names those that "
+		       "are",
+		       r->name, r->is_group ? "a group" : "a set");
 	return xvs_refuse(err, -EINVAL, field, text);
 }
 
-static uint16_t proto_number(const struct rule_policy *p)
+static int look_up(const struct objects *o, const struct reference *r, struct source *out,
+		   struct xvs_error *err)
 {
-	static const uint16_t numbers[RULE_PROTO_COUNT] = {
-		[RULE_PROTO_ANY] = PROTO_ANY,       [RULE_PROTO_TCP] = PROTO_TCP,
-		[RULE_PROTO_UDP] = PROTO_UDP,       [RULE_PROTO_ICMP] = PROTO_ICMP,
-		[RULE_PROTO_ICMPV6] = PROTO_ICMPV6, [RULE_PROTO_SCTP] = PROTO_SCTP,
-	};
+	struct set *set = r->is_group ? NULL : objects_set(o, r->name);
+	const struct group *group = r->is_group ? objects_group(o, r->name) : NULL;
 
-	return p->proto == RULE_PROTO_NUMBER ? (uint16_t)p->protocol : numbers[p->proto];
-}
-
-static void mask_of(uint8_t prefix_len, uint64_t out[2])
-{
-	uint8_t bytes[16] = { 0 };
-
-	memset(bytes, 0xff, prefix_len / 8u);
-	if (prefix_len % 8u)
-		bytes[prefix_len / 8u] = (uint8_t)(0xff00u >> prefix_len % 8u);
-	memcpy(out, bytes, sizeof(bytes));
-}
-
-static void compile_prefix(const struct xvs_ip *prefix, struct rule *rule)
-{
-	mask_of(prefix->prefix_len <= 128 ? prefix->prefix_len : 128, rule->mask);
-	memcpy(rule->address, prefix->addr, sizeof(rule->address));
-	rule->address[0] &= rule->mask[0];
-	rule->address[1] &= rule->mask[1];
-}
-
-static int compile_rule(const struct rule_policy *p, uint32_t nr, struct rule *rule,
-			struct xvs_error *err)
-{
-	char why[128];
-
-	rule->proto = proto_number(p);
-	rule->icmp_type = (uint16_t)p->icmp_type;
-	rule->action = (uint16_t)p->action;
-	rule->log = p->log;
-	compile_prefix(&p->prefix, rule);
-	if (ports_parse(p->ports, &rule->ports, why, sizeof(why)) != 0)
-		return refuse_rule(err, nr, "ports", why);
-	if (rule->ports.count && !has_ports(rule->proto))
-		return refuse_rule(err, nr, "ports",
-				   "needs proto tcp, udp or sctp: other protocols have no ports");
-	if (rule->icmp_type != ICMP_TYPE_ANY && !is_icmp(rule->proto))
-		return refuse_rule(err, nr, "icmp_type",
-				   "needs proto icmp or icmpv6: other protocols have no types");
-	return 0;
-}
-
-static struct rule_policy rule_at(const struct secgroup_policy *policy, uint32_t nr)
-{
-	struct rule_policy p;
-
-	memcpy(&p, (const uint8_t *)policy->rules.items + (size_t)nr * policy->rules.stride,
-	       sizeof(p));
-	return p;
-}
-
-static void list_rules(struct rules *r, const struct secgroup_policy *policy)
-{
-	for (uint32_t nr = 0; nr < r->count; nr++) {
-		uint32_t direction = rule_at(policy, nr).direction;
-
-		for (uint32_t kind = 0; kind < KIND_COUNT; kind++) {
-			struct list *list = &r->lists[direction][kind];
-
-			if (r->rules[nr].proto == PROTO_ANY || kind_of(r->rules[nr].proto) == kind)
-				list->nr[list->count++] = (uint16_t)nr;
-		}
+	if (!set && !group)
+		return refuse_name(r, err);
+	if (set) {
+		out->set = set_hold(set);
+		return 0;
 	}
+	out->groups = objects_closure(o, group, &out->group_count);
+	return out->groups ? 0 : xvs_refuse(err, -ENOMEM, "", "out of memory");
 }
 
-static int hits_init(struct rule_hits *h, uint32_t rules, uint32_t workers)
+int rules_create(const struct objects_env *env, struct rule_set *s, const struct objects *o,
+		 const struct members *members, struct rules **out, struct xvs_error *err)
 {
-	uint32_t in_line = LINE / sizeof(uint64_t);
-
-	h->count = rules + DIRECTION_COUNT;
-	h->workers = workers;
-	h->stride = (h->count + in_line - 1) / in_line * in_line;
-	h->counts = aligned_alloc(LINE, (size_t)h->stride * workers * sizeof(uint64_t));
-	if (!h->counts)
-		return -ENOMEM;
-	memset(h->counts, 0, (size_t)h->stride * workers * sizeof(uint64_t));
-	return 0;
-}
-
-static int rules_allocate(struct rules *r, uint32_t workers)
-{
-	r->rules = calloc(r->count + 1, sizeof(*r->rules));
-	if (!r->rules || hits_init(&r->hits, r->count, workers) != 0)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < DIRECTION_COUNT * KIND_COUNT; i++) {
-		struct list *list = &r->lists[i / KIND_COUNT][i % KIND_COUNT];
-
-		list->nr = calloc(r->count + 1, sizeof(*list->nr));
-		if (!list->nr)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-int rules_compile(const struct secgroup_policy *policy, uint32_t workers, struct rules **out,
-		  struct xvs_error *err)
-{
-	struct rules *r = calloc(1, sizeof(*r));
+	struct rules *r = calloc(1, sizeof(*r) + s->reference_count * sizeof(r->sources[0]));
 	int result = 0;
 
 	if (!r)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
-	r->count = policy->rules.count;
-	r->defaults[DIRECTION_IN] = policy->default_in == DEFAULT_ALLOW ? RULE_ALLOW : RULE_DENY;
-	r->defaults[DIRECTION_OUT] = policy->default_out == DEFAULT_ALLOW ? RULE_ALLOW : RULE_DENY;
-	if (rules_allocate(r, workers) != 0)
-		result = xvs_refuse(err, -ENOMEM, "", "out of memory");
-	for (uint32_t nr = 0; nr < r->count && result == 0; nr++) {
-		struct rule_policy p = rule_at(policy, nr);
-
-		result = compile_rule(&p, nr, &r->rules[nr], err);
-	}
-	if (result != 0) {
+	r->set = rule_set_hold(s);
+	r->all_groups = env->groups;
+	r->members = members;
+	for (uint32_t i = 0; i < s->reference_count && result == 0; i++)
+		result = look_up(o, &s->references[i], &r->sources[r->source_count++], err);
+	if (result) {
 		rules_destroy(r);
 		return result;
 	}
-	list_rules(r, policy);
 	*out = r;
 	return 0;
 }
@@ -222,53 +87,101 @@ void rules_destroy(struct rules *r)
 {
 	if (!r)
 		return;
-	for (uint32_t i = 0; i < DIRECTION_COUNT * KIND_COUNT; i++)
-		free(r->lists[i / KIND_COUNT][i % KIND_COUNT].nr);
-	free(r->hits.counts);
-	free(r->rules);
+	for (uint32_t i = 0; i < r->source_count; i++) {
+		set_put(r->sources[i].set);
+		for (uint32_t g = 0; g < r->sources[i].group_count; g++)
+			group_put(r->all_groups, r->sources[i].groups[g]);
+		free(r->sources[i].groups);
+	}
+	rule_set_put(r->set);
 	free(r);
 }
 
-/* ---- deciding ---------------------------------------------------------------------------- */
+/* ---- deciding -------------------------------------------------------------------------------- */
 
-static bool rule_matches(const struct rule *rule, const struct rule_query *q,
-			 const uint64_t remote[2])
+static struct xvs_flow_key key_of(const struct rule_query *q)
 {
-	if (((remote[0] & rule->mask[0]) ^ rule->address[0]) |
-	    ((remote[1] & rule->mask[1]) ^ rule->address[1]))
-		return false;
-	if (rule->proto != PROTO_ANY && rule->proto != q->proto)
-		return false;
-	if (rule->icmp_type != ICMP_TYPE_ANY && rule->icmp_type != q->icmp_type)
-		return false;
-	return ports_contain(&rule->ports, q->port);
+	bool is_ipv4 = is_ipv4_address(q->remote);
+	struct xvs_flow_key key = {
+		.ethertype = xvs_ntoh16(is_ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6),
+		.ip_proto = q->proto,
+		.l4_dst = xvs_ntoh16(q->service),
+	};
+
+	memcpy(key.ip_src, q->remote, sizeof(key.ip_src));
+	if (q->proto == PROTO_ICMP || q->proto == PROTO_ICMPV6) {
+		key.l4_src = xvs_ntoh16(q->service >> 8);
+		key.l4_dst = xvs_ntoh16(q->service & UINT8_MAX);
+	}
+	return key;
 }
 
-uint32_t rules_count(const struct rules *r)
+static bool source_has(const struct rules *r, const struct source *s,
+		       const struct xvs_flow_key *key)
 {
-	return r->count;
+	if (s->set)
+		return set_contains(s->set, key);
+	for (uint32_t i = 0; i < s->group_count; i++) {
+		if (members_contain(r->members, s->groups[i], key->ip_src))
+			return true;
+	}
+	return false;
+}
+
+static uint32_t find_in(const struct rule_set *s, uint32_t list, const struct xvs_flow_key *key,
+			enum direction direction)
+{
+	return s->classify->find(s->host, s->lists[list], key, direction, NULL);
 }
 
 struct rule_answer rules_decide(const struct rules *r, const struct rule_query *q)
 {
-	const struct list *list = &r->lists[q->direction][kind_of(q->proto)];
-	uint64_t remote[2];
+	const struct rule_set *s = r->set;
+	const struct xvs_flow_key key = key_of(q);
+	uint32_t best = find_in(s, 0, &key, q->direction);
 
-	memcpy(remote, q->remote, sizeof(remote));
-	for (uint32_t i = 0; i < list->count; i++) {
-		const struct rule *rule = &r->rules[list->nr[i]];
+	for (uint32_t i = 0; i < r->source_count; i++) {
+		uint32_t nr;
 
-		if (rule_matches(rule, q, remote))
-			return (struct rule_answer){ (enum rule_action)rule->action, list->nr[i],
-						     rule->log, false };
+		/* XVS_CLASSIFY_NONE is above all numbers */
+		if (s->references[i].first > best || !source_has(r, &r->sources[i], &key))
+			continue;
+		nr = find_in(s, 1 + i, &key, q->direction);
+		best = nr < best ? nr : best;
 	}
-	return (struct rule_answer){ r->defaults[q->direction], r->count + q->direction, false,
-				     true };
+	if (best == XVS_CLASSIFY_NONE)
+		return (struct rule_answer){ s->defaults[q->direction], s->count + q->direction,
+					     false, true };
+	return (struct rule_answer){ (enum rule_action)s->verdicts[best].action, best,
+				     s->verdicts[best].log, false };
+}
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+struct rule_set *rules_set(const struct rules *r)
+{
+	return r->set;
+}
+
+uint32_t rules_count(const struct rules *r)
+{
+	return r->set->count;
+}
+
+bool rules_keep_established(const struct rules *r)
+{
+	return r->set->keeps_established;
+}
+
+uint32_t rules_log_rate(const struct rules *r)
+{
+	return r->set->log_rate;
 }
 
 void rules_credit(const struct rules *r, uint32_t nr, uint32_t worker)
 {
-	_Atomic uint64_t *count = &r->hits.counts[(size_t)worker * r->hits.stride + nr];
+	const struct hits *h = &r->set->hits;
+	_Atomic uint64_t *count = &h->counts[(size_t)worker * h->stride + nr];
 
 	/* one writer, this worker; status reads */
 	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
@@ -277,10 +190,11 @@ void rules_credit(const struct rules *r, uint32_t nr, uint32_t worker)
 
 uint64_t rules_hits(const struct rules *r, uint32_t nr)
 {
+	const struct hits *h = &r->set->hits;
 	uint64_t sum = 0;
 
-	for (uint32_t w = 0; w < r->hits.workers; w++)
-		sum += atomic_load_explicit(&r->hits.counts[(size_t)w * r->hits.stride + nr],
+	for (uint32_t w = 0; w < h->workers; w++)
+		sum += atomic_load_explicit(&h->counts[(size_t)w * h->stride + nr],
 					    memory_order_relaxed);
 	return sum;
 }

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rules.h - the rules of one port, compiled: for each direction and kind of protocol, the rules
- * that can match, in the order in which they were written.
+ * rules.h - the rules of one port, compiled.
+ *
+ * A rule set is what follows from the rules as they are written: classifiers, and the names of the
+ * groups and sets that the rules speak of.  Rules are a rule set with those names looked up.  So
+ * another content of a set needs no rule to be compiled anew, and counts of hits go on.
  */
 #ifndef SECGROUP_RULES_H
 #define SECGROUP_RULES_H
 
+#include "members.h"
 #include "ports.h"
-#include "xvs/extension.h"
 
 enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTION_COUNT };
 enum rule_action { RULE_ALLOW, RULE_DENY, RULE_REJECT };
 enum default_action { DEFAULT_DENY, DEFAULT_ALLOW };
+enum established { ESTABLISHED_REJUDGE, ESTABLISHED_KEEP };
 
 /* Values of rule_policy.proto, in the order of their names. */
 enum rule_proto {
@@ -25,7 +29,7 @@ enum rule_proto {
 	RULE_PROTO_COUNT
 };
 
-enum { RULES_MAX = 1000, ICMP_TYPE_ANY = 256 };
+enum { RULES_MAX = 100000, REFERENCES_MAX = 64, ICMP_TYPE_ANY = 256 };
 
 /* One rule, as the host decodes it. */
 struct rule_policy {
@@ -34,6 +38,8 @@ struct rule_policy {
 	uint32_t protocol; /* RULE_PROTO_NUMBER */
 	char ports[128];
 	struct xvs_ip prefix; /* of the other end */
+	char group[NAME_BYTES];
+	char set[NAME_BYTES];
 	uint32_t icmp_type;
 	uint32_t action;
 	bool log;
@@ -45,16 +51,19 @@ struct secgroup_policy {
 	struct xvs_table rules; /* struct rule_policy */
 	uint32_t default_in;
 	uint32_t default_out;
+	uint32_t established; /* enum established */
+	uint32_t log_rate;    /* lines a second; 0: all */
+	struct member_policy member;
 };
 
+struct rule_set;
 struct rules;
 
 /* What authorise() asks: one new connection. */
 struct rule_query {
 	enum direction direction;
 	uint8_t proto;
-	uint8_t icmp_type;
-	uint16_t port;         /* of the responder, host order */
+	uint16_t service;      /* port of the responder, or ICMP type and code; host order */
 	const uint8_t *remote; /* 16 bytes */
 };
 
@@ -65,13 +74,27 @@ struct rule_answer {
 	bool is_default;
 };
 
-/* [control] -EINVAL, -ENOMEM with err->field as "rules[3].ports". */
-int rules_compile(const struct secgroup_policy *policy, uint32_t workers, struct rules **out,
-		  struct xvs_error *err);
-void rules_destroy(struct rules *r); /* NULL is fine */
+/*
+ * [control] -EINVAL, -E2BIG, -ENOMEM with err->field as "rules[3].ports".  Held once.
+ */
+int rule_set_create(const struct objects_env *env, const struct secgroup_policy *policy,
+		    uint32_t workers, struct rule_set **out, struct xvs_error *err);
+struct rule_set *rule_set_hold(struct rule_set *s); /* [control] */
+void rule_set_put(struct rule_set *s);              /* [control] NULL is fine */
 
-/* [any] The number of rules. */
+/*
+ * [control] With the groups and sets that its rules name.  Takes a hold of its own.  -EINVAL: one
+ * is not there; -ENOMEM.
+ */
+int rules_create(const struct objects_env *env, struct rule_set *s, const struct objects *o,
+		 const struct members *members, struct rules **out, struct xvs_error *err);
+void rules_destroy(struct rules *r); /* [control] NULL is fine */
+
+/* [any] */
+struct rule_set *rules_set(const struct rules *r);
 uint32_t rules_count(const struct rules *r);
+bool rules_keep_established(const struct rules *r);
+uint32_t rules_log_rate(const struct rules *r);
 
 /* [any] The first rule that matches, else the default. */
 struct rule_answer rules_decide(const struct rules *r, const struct rule_query *q);

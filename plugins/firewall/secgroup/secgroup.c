@@ -8,10 +8,14 @@
  * goes out, unless the policy says otherwise.  A port that must have this extension and has no
  * rules is treated so as well.
  *
- * A rule names the other end by address and the service by the responder's port, whichever side
- * the connection was opened from.  New rules are compiled in policy_check(), swapped in by
- * policy_apply(), and the old ones freed when no worker can see them any more; counts of hits
- * belong to the rules and begin anew with them.
+ * A rule names the other end by prefix, address set or group, and the service by the responder's
+ * port, whichever side the connection was opened from.  New rules are compiled in policy_check(),
+ * swapped in by policy_apply(), and the old ones freed when no worker can see them any more; counts
+ * of hits belong to the rules as they are written, and begin anew with them.
+ *
+ * Sets and groups are of the switch.  When they change, the host asks about the policy of every
+ * port again, so each port's rules are looked up anew in those that are to be.  Members of groups
+ * come and go with the policies of their ports, in a table that rules read.
  */
 #include "secgroup.h"
 
@@ -41,6 +45,7 @@ static int secgroup_create(const struct xvs_host *host, const struct xvs_create 
 			   struct xvs_error *err)
 {
 	struct secgroup *s = calloc(1, sizeof(*s));
+	int result;
 
 	if (!s)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
@@ -48,6 +53,12 @@ static int secgroup_create(const struct xvs_host *host, const struct xvs_create 
 	s->conns = host->query(host, XVS_CONN_HOST);
 	s->events = host->query(host, XVS_EVENTS);
 	s->workers = args->workers;
+	s->env = (struct objects_env){ host, host->query(host, XVS_CLASSIFY), &s->groups };
+	result = objects_create(&s->env, NULL, &s->objects, err);
+	if (result) {
+		free(s);
+		return result;
+	}
 	*self = s;
 	return 0;
 }
@@ -56,6 +67,7 @@ static void secgroup_destroy(void *self)
 {
 	struct secgroup *s = self;
 
+	objects_destroy(s->objects);
 	free(s->hits);
 	free(s);
 }
@@ -80,75 +92,217 @@ static void secgroup_worker_detach(void *self, void *worker_state)
 	free(worker_state);
 }
 
+/* What is not to be seen any more, freed when nobody can. */
+struct remains {
+	struct secgroup *s;
+	struct rules *rules;
+	struct membership *membership;
+};
+
+static void remains_free(void *arg)
+{
+	struct remains *r = arg;
+
+	rules_destroy(r->rules);
+	membership_destroy(&r->s->groups, r->membership);
+	free(r);
+}
+
+static void port_free(struct secgroup_port *port)
+{
+	if (!port)
+		return;
+	free(port->shares);
+	free(port->remains);
+	free(port);
+}
+
+static void name_port(struct secgroup_port *port, const struct xvs_port *info)
+{
+	(void)snprintf(port->name, sizeof(port->name), "%s", info->name);
+}
+
 static int secgroup_port_attach(void *self, const struct xvs_port *info, void **port_state,
 				struct xvs_error *err)
 {
 	const struct secgroup *s = self;
 	struct secgroup_port *port = calloc(1, sizeof(*port));
 
-	(void)info;
-	if (port)
-		port->counts = aligned_alloc(64, s->workers * sizeof(*port->counts));
-	if (!port || !port->counts) {
-		free(port);
+	if (port) {
+		port->shares = aligned_alloc(64, s->workers * sizeof(*port->shares));
+		port->remains = calloc(1, sizeof(*port->remains));
+	}
+	if (!port || !port->shares || !port->remains) {
+		port_free(port);
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	}
-	memset(port->counts, 0, s->workers * sizeof(*port->counts));
+	memset(port->shares, 0, s->workers * sizeof(*port->shares));
+	name_port(port, info);
 	*port_state = port;
 	return 0;
 }
 
+/*
+ * Flows and workers have left the port, but those of others may be looking at its addresses, so
+ * these go later.
+ */
 static void secgroup_port_detach(void *self, void *port_state)
 {
+	struct secgroup *s = self;
 	struct secgroup_port *port = port_state;
 
-	(void)self;
 	rules_destroy(atomic_load_explicit(&port->rules, memory_order_relaxed));
-	free(port->counts);
-	free(port);
+	if (port->membership) {
+		members_leave(&s->members, port->membership);
+		*port->remains = (struct remains){ .s = s, .membership = port->membership };
+		s->host->defer(s->host, remains_free, port->remains);
+		port->remains = NULL;
+		s->conns->invalidate(s->host);
+	}
+	port_free(port);
+}
+
+/* ---- policies ---------------------------------------------------------------------------- */
+
+/* A port's policy, compiled and looked up. */
+struct prepared {
+	struct rules *rules;
+	struct membership *membership;
+	struct remains *remains; /* room for what it replaces */
+};
+
+static void prepared_free(struct secgroup *s, struct prepared *p)
+{
+	rules_destroy(p->rules);
+	membership_destroy(&s->groups, p->membership);
+	free(p->remains);
+	free(p);
+}
+
+/* Rules that are as they were keep what was made of them, and their counts. */
+static int rule_set_for(struct secgroup *s, const struct secgroup_port *port,
+			const struct secgroup_policy *policy, struct rule_set **out,
+			struct xvs_error *err)
+{
+	const struct rules *rules = atomic_load_explicit(&port->rules, memory_order_relaxed);
+
+	if (!rules || port->value != policy)
+		return rule_set_create(&s->env, policy, s->workers, out, err);
+	*out = rule_set_hold(rules_set(rules));
+	return 0;
+}
+
+static int prepare(struct secgroup *s, const struct secgroup_port *port,
+		   const struct secgroup_policy *policy, struct prepared *p, struct xvs_error *err)
+{
+	const struct objects *objects = s->candidate ? s->candidate : s->objects;
+	struct rule_set *set;
+	int result = rule_set_for(s, port, policy, &set, err);
+
+	if (result)
+		return result;
+	result = rules_create(&s->env, set, objects, &s->members, &p->rules, err);
+	rule_set_put(set);
+	if (result)
+		return result;
+	return membership_create(objects, &s->groups, &policy->member, &p->membership, err);
+}
+
+static int rules_check(struct secgroup *s, const struct secgroup_port *port,
+		       const struct secgroup_policy *policy, void **out, struct xvs_error *err)
+{
+	struct prepared *p = calloc(1, sizeof(*p));
+	int result = 0;
+
+	if (p)
+		p->remains = calloc(1, sizeof(*p->remains));
+	if (!p || !p->remains) {
+		free(p);
+		return xvs_refuse(err, -ENOMEM, "", "out of memory");
+	}
+	if (policy)
+		result = prepare(s, port, policy, p, err);
+	if (result) {
+		prepared_free(s, p);
+		return result;
+	}
+	*out = p;
+	return 0;
+}
+
+/* New members first: who was one and stays one is one all the time. */
+static void rules_apply(struct secgroup *s, struct secgroup_port *port, const void *value,
+			struct prepared *p)
+{
+	*p->remains = (struct remains){ .s = s, .membership = port->membership };
+	members_join(&s->members, p->membership);
+	members_leave(&s->members, port->membership);
+	port->membership = p->membership;
+	port->value = value;
+	p->remains->rules = atomic_exchange_explicit(&port->rules, p->rules, memory_order_acq_rel);
+	s->host->defer(s->host, remains_free, p->remains);
+	free(p);
+	s->conns->invalidate(s->host);
+}
+
+/* Only one change of the switch is under way at a time. */
+static int objects_check(struct secgroup *s, const void *value, void **out, struct xvs_error *err)
+{
+	struct objects *o;
+	int result = objects_create(&s->env, value, &o, err);
+
+	if (result)
+		return result;
+	s->candidate = o;
+	*out = o;
+	return 0;
+}
+
+/* Rules hold what they name, so the old may go at once. */
+static void objects_apply(struct secgroup *s, struct objects *o)
+{
+	objects_destroy(s->objects);
+	s->objects = o;
+	s->candidate = NULL;
 }
 
 static int secgroup_policy_check(void *self, void *port_state, const char *feature,
 				 const void *value, void **prepared, struct xvs_error *err)
 {
-	const struct secgroup *s = self;
-	struct rules *rules = NULL;
-	int result = 0;
-
-	(void)port_state;
 	(void)feature;
-	if (value)
-		result = rules_compile(value, s->workers, &rules, err);
-	*prepared = rules;
-	return result;
-}
-
-static void free_rules(void *arg)
-{
-	rules_destroy(arg);
+	if (!port_state)
+		return objects_check(self, value, prepared, err);
+	return rules_check(self, port_state, value, prepared, err);
 }
 
 static void secgroup_policy_apply(void *self, void *port_state, const char *feature,
 				  const void *value, void *prepared)
 {
-	const struct secgroup *s = self;
-	struct secgroup_port *port = port_state;
-	struct rules *old;
-
 	(void)feature;
-	(void)value;
-	old = atomic_exchange_explicit(&port->rules, prepared, memory_order_acq_rel);
-	if (old)
-		s->host->defer(s->host, free_rules, old);
-	s->conns->invalidate(s->host);
+	if (port_state)
+		rules_apply(self, port_state, value, prepared);
+	else
+		objects_apply(self, prepared);
 }
 
 static void secgroup_policy_abort(void *self, void *port_state, const char *feature, void *prepared)
 {
-	(void)self;
-	(void)port_state;
+	struct secgroup *s = self;
+
 	(void)feature;
-	rules_destroy(prepared);
+	if (port_state) {
+		prepared_free(s, prepared);
+		return;
+	}
+	objects_destroy(prepared);
+	s->candidate = NULL;
+}
+
+static void secgroup_port_event(void *self, void *port_state, int event, const struct xvs_port *now)
+{
+	(void)self;
+	if (event == XVS_PORT_CHANGED)
+		name_port(port_state, now);
 }
 
 static int secgroup_status_read(void *self, void *port_state, const char *feature, void *out,
@@ -184,7 +338,7 @@ static void count_connection(const struct rules *rules, const struct xvs_batch *
 {
 	const struct secgroup_port *port = b->port_state;
 	const struct secgroup_worker *worker = b->worker_state;
-	_Atomic uint64_t *count = &port->counts[worker->index].count[answer->action];
+	_Atomic uint64_t *count = &port->shares[worker->index].count[answer->action];
 
 	b->counters[answer->action]++;
 	if (rules)
@@ -197,23 +351,47 @@ _Static_assert((int)RULE_ALLOW == (int)SECGROUP_ALLOWED && (int)RULE_DENY == (in
 		       (int)RULE_REJECT == (int)SECGROUP_REJECTED,
 	       "an action is counted under its number");
 
+/* In the slot of a connection, above the rule that decided: it was let in, and is logged. */
+#define SLOT_ALLOWED (UINT64_C(1) << 32)
+#define SLOT_LOGGED (UINT64_C(1) << 33)
+
+/* Nothing is asked, and nothing counted, of a connection that is to be left alone. */
+static bool keeps(const struct rules *rules, const struct xvs_conn *c, struct xvs_conn_verdict *v)
+{
+	if (!rules || !rules_keep_established(rules) || !c->slot || !(*c->slot & SLOT_ALLOWED))
+		return false;
+	v->action = XVS_CONN_ALLOW;
+	v->log = (*c->slot & SLOT_LOGGED) != 0;
+	return true;
+}
+
+static void remember(const struct xvs_conn *c, const struct rule_answer *answer)
+{
+	if (!c->slot)
+		return;
+	*c->slot = answer->is_default ? 0 : answer->nr + 1u;
+	if (answer->action == RULE_ALLOW)
+		*c->slot |= SLOT_ALLOWED | (answer->log ? SLOT_LOGGED : 0);
+}
+
 static void secgroup_authorise(void *self, const struct xvs_batch *b, uint32_t i,
 			       const struct xvs_conn *c, struct xvs_conn_verdict *v)
 {
 	static const uint16_t actions[] = { XVS_CONN_ALLOW, XVS_CONN_DENY, XVS_CONN_REJECT };
 	const struct secgroup_port *port = b->port_state;
-	uint16_t service = xvs_ntoh16(c->dst_port);
 	const struct rule_query q = {
 		.direction = c->inbound ? DIRECTION_IN : DIRECTION_OUT,
 		.proto = c->proto,
-		.icmp_type = (uint8_t)(service >> 8),
-		.port = service,
+		.service = xvs_ntoh16(c->dst_port),
 		.remote = c->inbound ? c->src : c->dst,
 	};
 	const struct rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
-	struct rule_answer answer = decide(rules, &q);
+	struct rule_answer answer;
 
 	(void)self;
+	if (keeps(rules, c, v))
+		return;
+	answer = decide(rules, &q);
 	v->action = actions[answer.action];
 	v->log = answer.log;
 	if (answer.action != RULE_ALLOW)
@@ -221,8 +399,7 @@ static void secgroup_authorise(void *self, const struct xvs_batch *b, uint32_t i
 	if (b->pkts[i]->flags & XVS_PKT_DRY)
 		return;
 	count_connection(rules, b, &answer);
-	if (c->slot)
-		*c->slot = answer.is_default ? 0 : answer.nr + 1u;
+	remember(c, &answer);
 }
 
 static const struct xvs_conn_ops conn_ops = {
@@ -244,6 +421,7 @@ static const struct xvs_ops ops = {
 	.worker_attach = secgroup_worker_attach,
 	.worker_detach = secgroup_worker_detach,
 	.port_attach = secgroup_port_attach,
+	.port_event = secgroup_port_event,
 	.port_detach = secgroup_port_detach,
 	.policy_check = secgroup_policy_check,
 	.policy_apply = secgroup_policy_apply,
@@ -252,7 +430,7 @@ static const struct xvs_ops ops = {
 	.query = secgroup_query,
 };
 
-static const char *const needs[] = { XVS_CONN_HOST };
+static const char *const needs[] = { XVS_CONN_HOST, XVS_CLASSIFY };
 
 static const struct xvs_extension extensions[] = {
 	{ .size = sizeof(struct xvs_extension),

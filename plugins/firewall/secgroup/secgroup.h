@@ -9,6 +9,7 @@
 
 #include "rules.h"
 #include "xvs/ext/event.h"
+#include "xvs/ext/meter.h"
 #include "xvs/extension.h"
 
 enum secgroup_reason {
@@ -25,6 +26,11 @@ struct secgroup {
 	const struct xvs_host *host;
 	const struct xvs_conn_host *conns;
 	const struct xvs_event_host *events; /* NULL: the log is all there is */
+	struct objects_env env;
+	struct group *groups;      /* all that anybody holds */
+	struct objects *objects;   /* that the switch has; never NULL */
+	struct objects *candidate; /* between check and apply, or abort; else NULL */
+	struct members members;    /* workers read */
 	uint32_t workers;
 	struct rule_hit *hits; /* what the last status_read() gave out */
 };
@@ -33,14 +39,21 @@ struct secgroup_worker {
 	uint32_t index;
 };
 
-/* Connections judged on one worker, which alone writes them. */
-struct secgroup_counts {
+/* Of one port on one worker, which alone writes it. */
+struct secgroup_share {
 	_Atomic uint64_t count[SECGROUP_COUNTERS];
+	char line[512]; /* of the log; each has its own, as the host limits each by itself */
 } __attribute__((aligned(64)));
 
 struct secgroup_port {
-	_Atomic(struct rules *) rules;  /* written by [control]; NULL: no policy */
-	struct secgroup_counts *counts; /* one for each worker */
+	_Atomic(struct rules *) rules; /* written by [control]; NULL: no policy */
+	struct secgroup_share *shares; /* one for each worker */
+	const void *value;             /* of the policy in force, the host's; NULL: none */
+	struct membership *membership;
+	struct remains *remains; /* room for what is left of it when it goes */
+	struct xvs_meter log_meter;
+	_Atomic uint64_t unlogged; /* since the last line */
+	char name[64];
 };
 
 /* "org.xvs.secgroup.hits/1" */
@@ -53,7 +66,7 @@ struct rule_hit {
 struct secgroup_status {
 	uint64_t count[SECGROUP_COUNTERS];
 	uint64_t default_in, default_out;
-	struct xvs_table rules; /* struct rule_hit */
+	struct xvs_table rules; /* struct rule_hit; of more than HITS_WHOLE only those that decided */
 };
 
 /* "org.xvs.secgroup.log/1", an event */
@@ -66,14 +79,23 @@ struct connection_event {
 	char src[48], dst[48];
 	uint32_t src_port, dst_port;
 	uint64_t packets, bytes;
+	uint64_t unlogged; /* others of this port since the last, for want of log_rate */
 };
 
 enum connection_what { CONNECTION_BEGIN, CONNECTION_END, CONNECTION_DENIED };
 
-enum { FEATURE_RULES, FEATURE_STATUS, FEATURE_EVENT, FEATURE_COUNT };
+enum { FEATURE_RULES, FEATURE_OBJECTS, FEATURE_STATUS, FEATURE_EVENT, FEATURE_COUNT };
 extern const struct xvs_feature secgroup_features[FEATURE_COUNT];
 
-/* [control] */
+enum { HITS_WHOLE = 1000 };
+
+/* The number of the deciding rule in a connection's slot, from 1; 0: a default, or unknown. */
+static inline uint32_t slot_rule(const uint64_t *slot)
+{
+	return slot ? (uint32_t)*slot : 0;
+}
+
+/* status.c [control] */
 int secgroup_status_fill(struct secgroup *s, const struct secgroup_port *port,
 			 struct secgroup_status *out, struct xvs_error *err);
 

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "xvs/ext/classify.h"
 #include "xvs/ext/event.h"
 #include "xvs/ext/mailbox.h"
 #include "xvs/ext/sdk.h"
