@@ -111,10 +111,10 @@ static void guard(struct port *p, struct port_conf *conf, struct reasons *reason
 	conf->is_open = false;
 }
 
-/* Both are of zeroed memory, so that bytes between members do not differ. */
+/* But for their numbers.  Both are of zeroed memory, so that bytes between members do not differ. */
 static bool conf_equal(const struct port_conf *a, const struct port_conf *b)
 {
-	size_t from = offsetof(struct port_conf, port);
+	size_t from = offsetof(struct port_conf, sw);
 
 	return memcmp((const char *)a + from, (const char *)b + from, sizeof(*a) - from) == 0;
 }
