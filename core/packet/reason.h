@@ -70,7 +70,12 @@
 	  "not for the NAT: the frame or the address is another one's") \
 	X(REASON_NAT_NEIGHBOUR, "nat-neighbour", "the next hop does not answer ARP requests") \
 	X(REASON_NAT_HOPS, "nat-hops", "its time to live ended at the NAT") \
-	X(REASON_NAT_BUSY, "nat-busy", "the NAT answers and waits for no more at a time")
+	X(REASON_NAT_BUSY, "nat-busy", "the NAT answers and waits for no more at a time") \
+	X(REASON_TEAM_COPY, "team-copy", \
+	  "a group's packet came in at a member of the team that does not take those") \
+	X(REASON_TEAM_DOWN, "team-down", "no member of the team can send") \
+	X(REASON_OWN_ADDRESS, "own-address", \
+	  "came in at an uplink with the source address of a port of this switch")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

@@ -12,6 +12,7 @@
 #include "path/burst.h"
 
 #include "path/rate.h"
+#include "path/team.h"
 
 void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf, uint16_t stage,
 		 uint32_t place)
@@ -45,11 +46,11 @@ static void count_casts(const struct burst *b, struct port_counters *c, uint64_t
 	counter_add(&c->rx_broadcast, broadcast);
 }
 
-/* The flags of all packets together. */
-static uint32_t burst_parse(struct burst *b)
+/* Counted where they came in: at a member, where the burst is that of its team. */
+static struct arrivals burst_parse(struct burst *b, uint32_t port)
 {
 	struct path_worker *w = b->worker;
-	struct port_counters *c = &w->w.shard->ports[b->conf->port->id];
+	struct port_counters *c = &w->w.shard->ports[port];
 	struct arrivals a = { .port = b->conf->port->id,
 			      .segment = b->conf->segment,
 			      .count = b->count,
@@ -61,7 +62,7 @@ static uint32_t burst_parse(struct burst *b)
 	counter_add(&c->rx_bytes, a.bytes);
 	if (a.casts)
 		count_casts(b, c, a.casts);
-	return a.flags;
+	return a;
 }
 
 /* In front of all that may happen to its packets; what waited from the start does so twice. */
@@ -89,12 +90,20 @@ static void burst_run(struct burst *b)
 	cycles_spent(w, CYCLES_OUTPUT);
 }
 
+/* A member's packets enter at its team's port; without one, at the member, which is closed to them. */
+static struct port_conf *conf_of_entry(struct port_conf *conf)
+{
+	struct port_conf *team = conf->is_member ? team_conf(conf) : NULL;
+
+	return team ? team : conf;
+}
+
 uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t queue, uint32_t max)
 {
 	struct burst *b = &w->ingress;
 	const struct backend_ops *ops = port->backend->ops;
 	struct port_conf *conf;
-	uint32_t flags;
+	struct arrivals a;
 
 	b->count = (uint16_t)ops->rx(port->backend, queue, w->pool, b->pkts, max);
 	if (b->count == 0)
@@ -103,17 +112,19 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 	/* in this order: an entry never looks newer than the configuration it was judged on */
 	w->epoch = epoch_now();
 	conf = rcu_read(&port->conf);
-	burst_begin(b, w, conf, XVS_STAGE_INGRESS, 0);
+	burst_begin(b, w, conf_of_entry(conf), XVS_STAGE_INGRESS, 0);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
-	flags = burst_parse(b);
-	if (conf->rate_kinds)
+	a = burst_parse(b, port->id);
+	if (b->conf->rate_kinds)
 		rate_received(b);
 	if (tap_is_at(w, CAPTURE_ENDS))
-		tap_end(b, b->pkts, b->count);
-	if (conf->nat)
+		tap_end(b, port->id, b->pkts, b->count);
+	if (conf->is_member)
+		team_receive(b, conf, a.casts);
+	if (b->conf->nat)
 		nat_ingress(b);
-	burst_admit(b, flags);
-	if (conf->marks)
+	burst_admit(b, a.flags);
+	if (b->conf->marks)
 		burst_mark(b);
 	cycles_spent(w, CYCLES_PARSE);
 	burst_run(b);

@@ -3,7 +3,8 @@
  * forward.c - from a destination to the ports it stands for; the built-in L2 switch.
  *
  * Rules that hold whoever chose the destination: never back where it came from, never from an
- * uplink to an uplink, only to ports that carry the packet's segment.
+ * uplink to an uplink, only to ports that carry the packet's segment, and no flood to the port whose
+ * address it bears.
  */
 #include <string.h>
 
@@ -27,6 +28,8 @@ static uint16_t refuse(const struct port_conf *in, const struct port_conf *out, 
 {
 	if (in && in->port == out->port)
 		return REASON_SAME_PORT;
+	if (out->is_member)
+		return REASON_NO_PORT;
 	if (in && in->role == ROLE_UPLINK && out->role == ROLE_UPLINK)
 		return REASON_UPLINK;
 	if (!out->is_open)
@@ -51,6 +54,24 @@ static bool gets_unknown(const struct port_conf *conf)
 	return (conf->role == ROLE_UPLINK || conf->learns) && !conf->spares_unknown;
 }
 
+/*
+ * Whose address a packet from an uplink bears, if that is a port of ours: so it came from there, and is back
+ * by a loop, by another link of a team, or by reflective relay (IEEE 802.1Qbg).  Asked of what is
+ * flooded alone: the rest has one receiver, who is another than its sender.
+ */
+static const struct path_port *sender_of(struct targets *t, const struct path_switch *sw,
+					 const struct port_conf *in, uint32_t segment,
+					 const uint8_t eth[12])
+{
+	const struct path_port *owner;
+
+	if (!in || in->role != ROLE_UPLINK)
+		return NULL;
+	t->used_source = true;
+	owner = l2_lookup(&sw->l2, segment, eth + 6);
+	return owner && rcu_read(&owner->conf)->role != ROLE_UPLINK ? owner : NULL;
+}
+
 /* Every port of the segment, or for unknown unicast only uplinks and ports that learn. */
 static void add_segment(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
 			uint32_t segment, bool unknown_unicast)
@@ -69,9 +90,20 @@ static void add_segment(struct targets *t, const struct path_switch *sw, const s
 	t->reason = unknown_unicast ? REASON_UNKNOWN_UNICAST : REASON_NO_DESTINATION;
 }
 
-static void add_normal(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
-		       uint32_t segment, const uint8_t eth_dst[6])
+static void take_out(struct targets *t, const struct path_port *port)
 {
+	for (uint32_t i = 0; port && i < t->count; i++) {
+		if (t->confs[i]->port != port)
+			continue;
+		t->confs[i] = t->confs[--t->count];
+		return;
+	}
+}
+
+static void add_normal(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
+		       uint32_t segment, const uint8_t eth[12])
+{
+	const uint8_t *eth_dst = eth;
 	struct path_port *port;
 
 	t->used_address = 1;
@@ -80,25 +112,31 @@ static void add_normal(struct targets *t, const struct path_switch *sw, const st
 		return;
 	}
 	port = is_multicast(eth_dst) ? NULL : l2_lookup(&sw->l2, segment, eth_dst);
-	if (port)
+	if (port) {
 		add_port(t, in, port, segment);
+		return;
+	}
+	if (sender_of(t, sw, in, segment, eth))
+		t->reason = REASON_OWN_ADDRESS;
 	else
 		add_segment(t, sw, in, segment, !is_multicast(eth_dst));
 }
 
 void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
-		     const struct port_conf *in, uint32_t segment, const uint8_t eth_dst[6],
+		     const struct port_conf *in, uint32_t segment, const uint8_t eth[12],
 		     uint32_t dest, struct targets *out)
 {
 	struct path_port *port;
 
 	out->count = 0;
 	out->used_address = 0;
+	out->used_source = 0;
 	out->reason = REASON_NO_DESTINATION;
 	if (dest == XVS_DEST_NORMAL) {
-		add_normal(out, sw, in, segment, eth_dst);
+		add_normal(out, sw, in, segment, eth);
 	} else if (dest == XVS_DEST_FLOOD) {
 		add_segment(out, sw, in, segment, false);
+		take_out(out, sender_of(out, sw, in, segment, eth));
 	} else if (dest != XVS_DEST_NONE && dest < XVS_DEST_SET) {
 		port = path_port_of(w->path, dest);
 		out->reason = REASON_NO_PORT;

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 
-enum { IDLE_DEFAULT_MS = 10000, LEARNING_MAX_MS = 30000 };
+enum { IDLE_DEFAULT_MS = 10000, LEARNING_MAX_MS = 30000, OWN_MAX_MS = 1000 };
 
 static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t place,
 		      const struct flow_key *key, struct flow_entry *old, bool is_partial)
@@ -209,6 +209,8 @@ static void walk_exits(struct walk *k)
 	struct path_worker *w = k->worker;
 	struct flow_entry *e = k->entry;
 	struct targets *t = w->targets;
+	uint8_t eth[12];
+	const struct xvs_flow_key sender = { .eth_src = { 255, 255, 255, 255, 255, 255 } };
 	const struct xvs_flow_key whole_dst = { .eth_dst = { 255, 255, 255, 255, 255, 255 } };
 
 	e->dest = k->dest;
@@ -217,9 +219,13 @@ static void walk_exits(struct walk *k)
 		e->exit = FLOW_EXIT_DEST;
 		return;
 	}
-	forward_resolve(w, k->conf->sw, k->conf, k->key.segment, k->key.k.eth_dst, k->dest, t);
+	memcpy(eth, k->key.k.eth_dst, 6);
+	memcpy(eth + 6, k->key.k.eth_src, 6);
+	forward_resolve(w, k->conf->sw, k->conf, k->key.segment, eth, k->dest, t);
 	if (t->used_address)
 		walk_examine(k, &whole_dst);
+	if (t->used_source)
+		walk_examine(k, &sender);
 	if (k->dest == XVS_DEST_NORMAL)
 		walk_note_l2(k, &e->leg);
 	if (t->count == 0 && forwarder_watches(k))
@@ -228,6 +234,9 @@ static void walk_exits(struct walk *k)
 		leg_drop(&e->leg, k->conf->ingress.count, 0, t->reason);
 	else
 		walk_to(k, t);
+	/* an address that was learned here may have moved away: it is told at the next look */
+	if (t->reason == REASON_OWN_ADDRESS)
+		walk_expire(k, OWN_MAX_MS);
 }
 
 /* ---- the whole walk ----------------------------------------------------------------------------- */

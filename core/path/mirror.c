@@ -405,8 +405,10 @@ void mirror_sent(struct burst *b, struct packet *const *pkts, uint32_t count)
 {
 	const struct mirror_table *t = rcu_read(&b->conf->sw->mirrors);
 
+	const uint32_t port = team_port_id(b->conf);
+
 	for (uint32_t i = 0; t && i < t->count; i++) {
-		if (mirror_has(t->sessions[i].out, b->conf->port->id))
+		if (mirror_has(t->sessions[i].out, port))
 			copy_sent(b, &t->sessions[i], pkts, count);
 	}
 }

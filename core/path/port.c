@@ -280,6 +280,8 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	*r = (struct removal){ .port = port, .done = done, .arg = arg };
 	*conf = *port->conf;
 	conf->is_open = false;
+	conf->team = NULL; /* which may go before it does */
+	conf->is_member = false;
 	conf->learns = false; /* a letter under way would bring its address back */
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;

@@ -102,19 +102,21 @@ static void copy_packet(const struct path_worker *w, const struct tap *tap, cons
 
 /* ---- ends ---- */
 
-static bool tap_at_end(const struct tap *tap, uint32_t port)
+static bool tap_at_end(const struct tap *tap, uint32_t port, uint32_t team)
 {
-	return tap && tap->point == CAPTURE_ENDS && (tap->port == 0 || tap->port == port);
+	return tap && tap->point == CAPTURE_ENDS &&
+	       (tap->port == 0 || tap->port == port || tap->port == team);
 }
 
-void tap_end(const struct burst *b, struct packet *const *pkts, uint32_t count)
+void tap_end(const struct burst *b, uint32_t port, struct packet *const *pkts, uint32_t count)
 {
-	struct sighting s = { .point = CAPTURE_ENDS, .port = b->conf->port->id, .stage = b->stage };
+	struct sighting s = { .point = CAPTURE_ENDS, .port = port, .stage = b->stage };
+	uint32_t team = team_port_id(b->conf);
 
 	for (uint32_t n = 0; n < TAPS_MAX; n++) {
 		const struct tap *tap = tap_at(b->worker, n);
 
-		for (uint32_t i = 0; tap_at_end(tap, s.port) && i < count; i++)
+		for (uint32_t i = 0; tap_at_end(tap, s.port, team) && i < count; i++)
 			copy_packet(b->worker, tap, pkts[i], &s);
 	}
 }

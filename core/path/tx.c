@@ -122,7 +122,7 @@ static void send_all(struct burst *b, struct packet **pkts, struct sum s)
 		s = sum_of(pkts, sent);
 	}
 	if (tap_is_at(w, CAPTURE_ENDS))
-		tap_end(b, pkts, sent);
+		tap_end(b, b->conf->port->id, pkts, sent);
 	if (b->conf->mirrored & MIRRORED_OUT && !b->are_copies)
 		mirror_sent(b, pkts, sent);
 	finish_sent(w, &w->w.shard->ports[b->conf->port->id], pkts, &s);
@@ -211,7 +211,7 @@ static void send_one_by_one(struct burst *b)
 	send_some(b, ready, count);
 }
 
-void burst_send(struct burst *b)
+void burst_emit(struct burst *b)
 {
 	bool are_all_live = b->live == UINT64_MAX >> (XVS_BATCH_MAX - b->count);
 	struct sum s = sum_of(b->pkts, are_all_live ? b->count : 0);
@@ -220,6 +220,14 @@ void burst_send(struct burst *b)
 		send_all(b, b->pkts, s);
 	else
 		send_one_by_one(b);
+}
+
+void burst_send(struct burst *b)
+{
+	if (b->conf->team)
+		team_send(b);
+	else
+		burst_emit(b);
 	b->live = 0;
 }
 
@@ -230,9 +238,11 @@ void tx_packet(struct path_worker *w, struct port_conf *conf, struct packet *p)
 	b.worker = w;
 	b.conf = conf;
 	b.stage = XVS_STAGE_EGRESS;
+	b.are_copies = false;
 	b.live = 1;
+	b.count = 1;
 	b.pkts[0] = p;
-	send_one_by_one(&b);
+	burst_send(&b);
 }
 
 void burst_tx(struct burst *b)

@@ -350,13 +350,17 @@ uint64_t sample_mask(struct path_worker *w, uint32_t n, uint64_t mask);
 enum { TARGETS_MAX = PORTS_MAX };
 struct targets {
 	uint32_t count;
-	uint16_t reason;       /* why none */
-	uint16_t used_address; /* the destination MAC was looked up */
+	uint16_t reason;   /* why none */
+	bool used_address; /* the destination MAC was looked up */
+	bool used_source;  /* the source MAC too */
 	struct port_conf *confs[TARGETS_MAX];
 };
-/* 'in' NULL: made by the switch or an extension, so no port is where it came from. */
+/*
+ * 'in' NULL: made by the switch or an extension, so no port is where it came from.  'eth': the
+ * destination's address, and behind it the source's.
+ */
 void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
-		     const struct port_conf *in, uint32_t segment, const uint8_t eth_dst[6],
+		     const struct port_conf *in, uint32_t segment, const uint8_t eth[12],
 		     uint32_t dest, struct targets *out);
 /* Of a port that learns strictly it drops what comes from one address too many. */
 void forward_learn(struct burst *b, uint32_t i);
@@ -394,6 +398,18 @@ void nat_egress(struct burst *b);
 void nat_turn(struct path_worker *w);
 void nat_wait_turn(struct path_worker *w);
 void nat_forget_port(struct path_worker *w, uint32_t port);
+/* The live packets, by the backend of b->conf itself. */
+void burst_emit(struct burst *b);
+
+/* ---- team.c: ports that are several ---- */
+/* The configuration of its team's port; NULL: there is none. */
+struct port_conf *team_conf(const struct port_conf *member);
+/* By which captures and mirrors know it: its team's, or its own. */
+uint32_t team_port_id(const struct port_conf *conf);
+/* Drops what its team does not take of packets that came in at a member. */
+void team_receive(struct burst *b, const struct port_conf *member, uint64_t groups);
+/* The live packets leave, each by the member that is to send it. */
+void team_send(struct burst *b);
 
 /* ---- later.c: packets that go on in the next burst ---- */
 /*
@@ -433,8 +449,8 @@ static inline bool tap_is_at(const struct path_worker *w, enum capture_point poi
 {
 	return (atomic_load_explicit(&w->path->tap_points, memory_order_relaxed) >> point & 1) != 0;
 }
-/* Packets as they came in at the burst's port, or went out there. */
-void tap_end(const struct burst *b, struct packet *const *pkts, uint32_t count);
+/* Packets as they came in at this port, the burst's or a member of its team, or went out there. */
+void tap_end(const struct burst *b, uint32_t port, struct packet *const *pkts, uint32_t count);
 /* Places of the burst's chain that are captured before or after; around each of them: */
 uint64_t tap_places(const struct burst *b);
 void tap_before(struct burst *b, uint32_t place);

@@ -12,8 +12,8 @@
 #include "base/str.h"
 
 static const struct backend_ops *const kinds[] = {
-	&backend_vhost_user, &backend_tap,  &backend_af_packet,
-	&backend_af_xdp,     &backend_pcap, &backend_null,
+	&backend_vhost_user, &backend_tap,  &backend_af_packet, &backend_af_xdp,
+	&backend_pcap,       &backend_null, &backend_team,
 };
 
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };

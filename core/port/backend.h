@@ -47,7 +47,7 @@ enum { BACKEND_QUEUES_MAX = 64 };
 
 /* From configuration; strings are borrowed during open(). */
 struct backend_config {
-	const char *kind;       /* "vhost-user", "tap", "af_xdp", "af_packet", "pcap", "null" */
+	const char *kind; /* "vhost-user", "tap", "af_xdp", "af_packet", "pcap", "null", "team" */
 	const char *port_name;  /* for messages */
 	const char *device;     /* tap, af_packet: Linux device name */
 	const char *netns;      /* tap: move the device there after creation; NULL: stay */
@@ -152,6 +152,6 @@ void backend_close(struct backend *b); /* NULL is fine */
 void backend_forget(const struct backend_config *c);
 
 extern const struct backend_ops backend_tap, backend_af_packet, backend_af_xdp, backend_pcap,
-	backend_vhost_user, backend_null;
+	backend_vhost_user, backend_null, backend_team;
 
 #endif /* XVS_PORT_BACKEND_H */
