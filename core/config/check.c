@@ -182,6 +182,8 @@ static void claim_switch(struct claims *c, const struct switch_spec *s)
 	}
 	for (size_t i = 0; i < s->port_count; i++)
 		claim_port(c, s, &s->ports[i]);
+	if (switch_spec_has_team(s))
+		claim_port(c, s, &s->team.port);
 }
 
 /* ---- one switch ------------------------------------------------------------------------------- */
@@ -239,38 +241,16 @@ static void check_group(const struct switch_spec *s, const struct port_spec *p, 
 		    nearest ? ", the nearest is " : "", nearest ? nearest : "");
 }
 
-/* Each broadcast would go out by all of them, and come back in by the others. */
-static void check_uplinks(const struct switch_spec *s, struct diags *d)
-{
-	const struct port_spec *first = NULL;
-
-	for (size_t i = 0; i < s->port_count; i++) {
-		const struct port_spec *p = &s->ports[i];
-		char line[32] = "";
-
-		if (p->role != PORT_UPLINK)
-			continue;
-		if (first && first->at.line != 0)
-			(void)snprintf(line, sizeof(line), ", on line %u", first->at.line);
-		if (first)
-			diag_add_at(d, p->at.line, p->at.column,
-				    "switch %s: uplink %s: the switch has uplink %s already%s; "
-				    "several as a team are not offered by this version",
-				    s->name, p->name, first->name, line);
-		else
-			first = p;
-	}
-}
-
 static void check_ports(const struct switch_spec *s, struct diags *d)
 {
-	check_uplinks(s, d);
 	check_nat(s, d);
+	check_team(s, d);
 	for (size_t i = 0; i < s->port_count; i++) {
 		check_role(s, &s->ports[i], d);
 		check_group(s, &s->ports[i], d);
 		check_backend(s, &s->ports[i], d);
 	}
+	check_group(s, &s->team.port, d);
 }
 
 void check_switch(const struct switch_spec *s, struct diags *d)

@@ -12,6 +12,9 @@
 void check_config(const struct config_spec *spec, struct diags *d);
 void check_switch(const struct switch_spec *s, struct diags *d);
 
+/* [control] Team and uplinks. */
+void check_team(const struct switch_spec *s, struct diags *d);
+
 /* [control] Do the settings of a backend fit its kind?  's': the port's switch, or NULL. */
 void check_backend(const struct switch_spec *s, const struct port_spec *p, struct diags *d);
 

@@ -150,13 +150,17 @@ static void read_list(struct reading *r, const struct key *k, const struct node 
 static void read_inner(struct reading *r, const struct key *k, const struct node *n,
 		       void *structure)
 {
-	size_t before = reading_enter(r, "%s: ", k->name);
+	const struct section *s = k->section;
 	struct position at = { n->key_line, n->key_column };
+	void *inner = key_in(k->offset, structure);
+	size_t before = reading_enter(r, "%s: ", k->name);
 
-	if (k->section->at != KEY_NOWHERE)
-		memcpy(key_in(k->offset + k->section->at, structure), &at, sizeof(at));
+	if (s->at != KEY_NOWHERE)
+		memcpy(key_in(s->at, inner), &at, sizeof(at));
+	if (s->given_at)
+		memset(key_in(s->given_at, inner), true, sizeof(bool));
 	if (n->kind != NODE_NULL)
-		read_section(r, k->section, n, key_in(k->offset, structure));
+		read_section(r, s, n, inner);
 	reading_leave(r, before);
 }
 
@@ -230,8 +234,21 @@ static void complete_port(struct port_spec *p)
 		(void)str_copy(b->device, sizeof(b->device), p->name);
 }
 
+/* It has a name whether it is there or not: a second uplink makes it. */
+static void complete_team(struct switch_spec *s)
+{
+	struct port_spec *p = &s->team.port;
+
+	(void)str_copy(p->backend.kind, sizeof(p->backend.kind), "team");
+	if (p->name[0] == '\0')
+		(void)str_copy(p->name, sizeof(p->name), TEAM_NAME);
+	p->role = PORT_UPLINK;
+	p->at = s->team.at.line != 0 ? s->team.at : s->at;
+}
+
 static void complete_switch(struct switch_spec *s)
 {
+	complete_team(s);
 	for (size_t i = 0; i < s->port_count; i++)
 		complete_port(&s->ports[i]);
 }

@@ -312,6 +312,111 @@ static const struct section section_group = {
 		.aux = offsetof(struct switch_spec, port_count), .section = (of) \
 	}
 
+static const char *const team_words[] = { "port", "mac", "address", "load", NULL };
+
+static const struct key team_keys[] = {
+	{
+		.name = "name",
+		.help = "Name of the team's port; team where it is left out",
+		.kind = KEY_NAME,
+		.offset = offsetof(struct team_spec, port.name),
+		.size = sizeof(((struct port_spec *)0)->name),
+	},
+	{
+		.name = "uuid",
+		.help = "Stable identity; made and kept where it is left out",
+		.kind = KEY_UUID,
+		.offset = offsetof(struct team_spec, port.uuid),
+		.aux = offsetof(struct team_spec, port.has_uuid),
+	},
+	{
+		.name = "mode",
+		.help = "Which uplink sends a packet: by entry port, source address, all addresses, or load",
+		.kind = KEY_WORD,
+		.offset = offsetof(struct team_spec, mode),
+		.words = team_words,
+	},
+	{
+		.name = "active",
+		.help = "Uplinks that send, in order; where left out, all that are not in stand-by",
+		.kind = KEY_NAMES,
+		.max = TEAM_UPLINKS,
+		.offset = offsetof(struct team_spec, active),
+		.aux = offsetof(struct team_spec, active_count),
+	},
+	{
+		.name = "standby",
+		.help = "Uplinks that send when an active one cannot, in order",
+		.kind = KEY_NAMES,
+		.max = TEAM_UPLINKS,
+		.offset = offsetof(struct team_spec, standby),
+		.aux = offsetof(struct team_spec, standby_count),
+	},
+	{
+		.name = "hold_ms",
+		.help = "Mode load: a flow moves to another uplink after so long a pause",
+		.kind = KEY_U32,
+		.min = 1,
+		.max = 10000,
+		.dflt = TEAM_HOLD_MS,
+		.offset = offsetof(struct team_spec, hold_ms),
+	},
+	{
+		.name = "failback_s",
+		.help = "Seconds for which an uplink that failed must be good before it is used again",
+		.kind = KEY_U32,
+		.max = 3600,
+		.dflt = TEAM_FAILBACK_S,
+		.offset = offsetof(struct team_spec, failback_s),
+	},
+	{
+		.name = "rolling",
+		.help = "An uplink that stands in for another goes on when that one is good again",
+		.kind = KEY_BOOL,
+		.aux = KEY_NOWHERE,
+		.offset = offsetof(struct team_spec, is_rolling),
+	},
+	{
+		.name = "announce",
+		.help = "How often, a second apart, addresses that moved to another uplink are announced there",
+		.kind = KEY_U32,
+		.max = 10,
+		.dflt = TEAM_ANNOUNCE,
+		.offset = offsetof(struct team_spec, announce),
+	},
+	{
+		.name = "group",
+		.help = "Port group whose policies apply",
+		.kind = KEY_NAME,
+		.offset = offsetof(struct team_spec, port.group),
+		.size = sizeof(((struct port_spec *)0)->group),
+	},
+	{
+		.name = "requires",
+		.kind = KEY_EXTENSIONS,
+		.help = "Extensions without which the team's port stays closed",
+		.offset = offsetof(struct team_spec, port.requires),
+		.aux = offsetof(struct team_spec, port.require_count),
+	},
+	{
+		.name = "policies",
+		.help = "Policies of the team's port",
+		.kind = KEY_POLICIES,
+		.offset = offsetof(struct team_spec, port.policies),
+	},
+};
+
+static const struct section section_team = {
+	.what = "team",
+	.name_key = "name",
+	.keys = team_keys,
+	.count = COUNT(team_keys),
+	.bytes = sizeof(struct team_spec),
+	.at = offsetof(struct team_spec, at),
+	.given_at = offsetof(struct team_spec, is_wanted),
+	.role_at = KEY_NOWHERE,
+};
+
 static const struct key switch_keys[] = {
 	NAME_KEY(struct switch_spec, "Name of the switch"),
 	{
@@ -330,7 +435,13 @@ static const struct key switch_keys[] = {
 		.words = type_words,
 	},
 	PORTS_KEY("uplinks", "Ports to the physical network", &section_uplink),
-	{ .name = "team", .help = "Several uplinks as one", .kind = KEY_LATER },
+	{
+		.name = "team",
+		.help = "Several uplinks as one; with two uplinks or more there is a team in any case",
+		.kind = KEY_MAP,
+		.offset = offsetof(struct switch_spec, team),
+		.section = &section_team,
+	},
 	PORTS_KEY("host_ports", "Adapters of the host", &section_host),
 	{
 		.name = "nat",

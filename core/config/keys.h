@@ -29,6 +29,7 @@ enum key_kind {
 	KEY_EXTENSIONS, /* char (*)[64], count at 'aux' */
 	KEY_FEATURES,   /* the same */
 	KEY_PATHS,      /* char **, count at 'aux' */
+	KEY_NAMES,      /* char [max][64] of names, count at 'aux' */
 	KEY_POLICIES,   /* struct node *: map of feature ids */
 	KEY_WORKERS,    /* in struct daemon_spec: auto, a number, or a list of cores */
 	KEY_VLAN,       /* number, becomes policy xvs.vlan/1; 'offset' as KEY_POLICIES */
@@ -70,8 +71,9 @@ struct section {
 	const struct key *keys;
 	size_t count;
 	uint32_t bytes;
-	uint32_t at;      /* offset of its struct position, or KEY_NOWHERE */
-	uint32_t role_at; /* ports: offset of the role, or KEY_NOWHERE */
+	uint32_t at;       /* offset of its struct position, or KEY_NOWHERE */
+	uint32_t given_at; /* offset of the flag that is set when it was given, or 0 */
+	uint32_t role_at;  /* ports: offset of the role, or KEY_NOWHERE */
 	enum port_role role;
 };
 

@@ -127,6 +127,20 @@ static struct printed print_ids(const struct key *k, const void *structure)
 	return printed(list);
 }
 
+static struct printed print_names(const struct key *k, const void *structure)
+{
+	const char *names = key_of(k->offset, structure);
+	size_t count = count_of(k, structure);
+	struct node *list;
+
+	if (count == 0)
+		return nothing;
+	list = node_create(NODE_LIST);
+	for (size_t i = 0; list && i < count; i++)
+		list = list_with(list, node_scalar(names + i * 64));
+	return printed(list);
+}
+
 static struct printed print_paths(const struct key *k, const void *structure)
 {
 	const char *const *paths = *(const char *const *const *)key_of(k->offset, structure);
@@ -164,9 +178,13 @@ static struct printed print_workers(const struct daemon_spec *daemon)
 
 static struct printed print_inner(const struct key *k, const void *structure)
 {
-	struct node *map = section_node(k->section, key_of(k->offset, structure));
+	const void *inner = key_of(k->offset, structure);
+	struct node *map;
 
-	if (map && map->count == 0) {
+	if (k->section->given_at && !*(const bool *)key_of(k->section->given_at, inner))
+		return nothing;
+	map = section_node(k->section, inner);
+	if (map && map->count == 0 && !k->section->given_at) {
 		node_destroy(map);
 		return nothing;
 	}
@@ -223,6 +241,8 @@ static struct printed print_key(const struct key *k, const void *structure)
 	case KEY_FEATURES:
 	case KEY_IPV4_NETS:
 		return print_ids(k, structure);
+	case KEY_NAMES:
+		return print_names(k, structure);
 	case KEY_PATHS:
 		return print_paths(k, structure);
 	case KEY_POLICIES:

@@ -102,6 +102,8 @@ static json_t *text_schema(const struct key *k)
 	case KEY_FEATURES:
 		return list_schema(json_pack("{s:s, s:o}", "type", "string", "pattern",
 					     json_sprintf("^%s/[1-9][0-9]*$", id)));
+	case KEY_NAMES:
+		return list_schema(pattern_schema("^[A-Za-z0-9._-]{1,63}$"));
 	case KEY_PATHS:
 		return list_schema(pattern_schema("^/"));
 	default:

@@ -188,6 +188,7 @@ static const struct text_form *form_of(enum key_kind kind)
 
 	switch (kind) {
 	case KEY_NAME:
+	case KEY_NAMES:
 		return &name;
 	case KEY_DEVICE:
 		return &device;
@@ -427,6 +428,24 @@ static void read_ids(struct reading *r, const struct key *k, const struct node *
 		read_id(r, k, n, i, (*ids)[i]);
 }
 
+static void read_names(struct reading *r, const struct key *k, const struct node *n,
+		       void *structure)
+{
+	char(*names)[64] = key_in(k->offset, structure);
+	size_t *count = key_in(k->aux, structure);
+
+	if (!check_list(r, k, n))
+		return;
+	if (n->count > k->max) {
+		reading_refuse(r, n, "%s has %zu entries, must have 0..%u", k->name, n->count,
+			       k->max);
+		return;
+	}
+	*count = n->count;
+	for (size_t i = 0; i < n->count; i++)
+		read_id(r, k, n, i, names[i]);
+}
+
 static void read_paths(struct reading *r, const struct key *k, const struct node *n,
 		       void *structure)
 {
@@ -634,6 +653,9 @@ void value_read(struct reading *r, const struct key *k, const struct node *n, vo
 	case KEY_FEATURES:
 	case KEY_IPV4_NETS:
 		read_ids(r, k, n, structure);
+		break;
+	case KEY_NAMES:
+		read_names(r, k, n, structure);
 		break;
 	case KEY_PATHS:
 		read_paths(r, k, n, structure);

@@ -26,6 +26,7 @@ void on_switch_show(struct rpc_call *call);
 void on_port_list(struct rpc_call *call);
 void on_port_show(struct rpc_call *call);
 void on_port_stats(struct rpc_call *call);
+void on_team_show(struct rpc_call *call);
 void on_port_add(struct rpc_call *call);
 void on_port_remove(struct rpc_call *call);
 void on_port_block(struct rpc_call *call);

@@ -39,6 +39,13 @@ void on_port_stats(struct rpc_call *call)
 	answer_found(call, world_port_stats(world_of(call), target), "port", target);
 }
 
+void on_team_show(struct rpc_call *call)
+{
+	const char *target = rpc_text(call, "target");
+
+	answer_found(call, world_team_list(world_of(call), target), "team", target ? target : "");
+}
+
 /* What the caller calls "port" as the configuration file would have it. */
 static struct port_spec *port_read(const struct rpc_call *call, struct diags *d)
 {

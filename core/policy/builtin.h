@@ -88,6 +88,12 @@ struct policy_connections {
 	uint32_t other_s;
 };
 
+/* "xvs.team/1", per port: which uplink of the team sends what it sends. */
+struct policy_team {
+	char uplink[64]; /* "": as the team's mode says */
+};
+
+extern const struct xvs_feature builtin_team;
 extern const struct xvs_feature builtin_vlan, builtin_port, builtin_learning, builtin_new_flows,
 	builtin_connections;
 

@@ -265,7 +265,7 @@ static int ask(struct step *s, struct xvs_error *err)
 	struct probe probe = { .plan = s->t->plan, .ps = s->plan_switch, .pp = s->plan_port };
 
 	(void)err;
-	for (size_t i = 0; i < probe.ps->member_count; i++) {
+	for (size_t i = 0; i < probe.ps->member_count && !probe.pp->is_member; i++) {
 		probe.pm = &probe.ps->members[i];
 		probe.port_state = NULL;
 		if (probe.pm->member->instance && !probe.pm->is_disabled &&
@@ -298,6 +298,8 @@ static void ask_running(struct plan *plan, struct plan_switch *ps, struct plan_m
 	ask_policies(&probe, &pm->member->settings, &pm->settings);
 	probe.asks_again = plan_member_changes(pm);
 	for (size_t i = 0; i < ps->port_count; i++) {
+		if (ps->ports[i].is_member)
+			continue;
 		probe.pp = &ps->ports[i];
 		probe.port_state = NULL;
 		ask_about_port(plan->w, &probe);

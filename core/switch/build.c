@@ -208,7 +208,7 @@ static int add_pair(struct transaction *t, struct plan_switch *ps, struct plan_p
 			     .plan_member = pm };
 	struct step *s;
 
-	if (pm->is_disabled || !pm->ext)
+	if (pm->is_disabled || !pm->ext || pp->is_member)
 		return 0;
 	if (a && !member_is_started(pm)) {
 		like.port_state = a->port_state;
@@ -253,6 +253,7 @@ static int add_port(struct transaction *t, struct plan_switch *ps, struct plan_p
 	pp->port = port_create(ps->sw, pp->spec, pp->owner, pp->uuid);
 	if (!pp->port)
 		return -ENOMEM;
+	pp->port->is_member = pp->is_member;
 	pp->port->settings = pp->settings;
 	pp->settings = (struct settings){ 0 };
 	return 0;
@@ -415,11 +416,24 @@ static int add_unaddress(struct transaction *t, struct plan_switch *ps)
 	return add_port_steps(t, ps, PHASE_COMMIT, &step_port_unaddress);
 }
 
+/* Members are known to workers before they are told to send. */
+static int add_team(struct transaction *t, struct plan_switch *ps)
+{
+	struct step *s = transaction_step(t, PHASE_COMMIT, &step_team);
+
+	if (!s)
+		return -ENOMEM;
+	s->sw = ps->sw;
+	s->plan_switch = ps;
+	return 0;
+}
+
 static int add_publication(struct transaction *t, struct plan_switch *ps)
 {
-	if (add_port_steps(t, ps, PHASE_COMMIT, &step_port_address) < 0)
+	if (add_port_steps(t, ps, PHASE_COMMIT, &step_port_address) < 0 ||
+	    add_port_steps(t, ps, PHASE_COMMIT, &step_port_publish) < 0)
 		return -ENOMEM;
-	return add_port_steps(t, ps, PHASE_COMMIT, &step_port_publish);
+	return add_team(t, ps);
 }
 
 /* Whose verdicts are to be judged anew though their conf may be the same. */
@@ -575,6 +589,13 @@ int transaction_build_links(struct transaction *t)
 		s->port = p;
 		if (s->ops == &step_port_publish && add_buffers(s) < 0)
 			return -ENOMEM;
+	}
+	for (size_t i = 0; i < w->switch_count; i++) {
+		struct step *s = transaction_step(t, PHASE_COMMIT, &step_team);
+
+		if (!s)
+			return -ENOMEM;
+		s->sw = w->switches[i];
 	}
 	return 0;
 }

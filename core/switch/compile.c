@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "policy/builtin.h"
-#include "switch/world.h"
+#include "switch/team.h"
 
 enum { NEW_FLOWS_PER_SECOND = 50000, NEW_FLOWS_BURST = 5000 };
 
@@ -68,9 +68,15 @@ static void compile_segment(const struct port *p, struct port_conf *conf)
 		allow_ranges(conf, &vlan->allowed);
 }
 
+/* What a member sends keeps within the policies of the team's port. */
+static const struct port *ruler(const struct port *p)
+{
+	return p->is_member && p->sw->team && p->sw->team->port ? p->sw->team->port : p;
+}
+
 static void compile_limits(const struct port *p, struct port_conf *conf)
 {
-	const struct policy_port *port = settings_bytes(&p->settings, builtin_port.id);
+	const struct policy_port *port = settings_bytes(&ruler(p)->settings, builtin_port.id);
 	const struct policy_learning *learning = settings_bytes(&p->settings, builtin_learning.id);
 	const struct policy_new_flows *new_flows =
 		settings_bytes(&p->settings, builtin_new_flows.id);
@@ -155,7 +161,7 @@ static bool chain_has(const struct chain *chain, const char *extension)
 
 static void find_absent_members(const struct port *p, struct reasons *r)
 {
-	for (size_t i = 0; i < p->sw->member_count; i++) {
+	for (size_t i = 0; i < p->sw->member_count && !p->is_member; i++) {
 		const struct member *m = p->sw->members[i];
 
 		if (!m->is_required || port_standing(p, m) || !member_stands(m, &p->settings))
@@ -201,6 +207,9 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	conf->role = roles[p->spec.role];
 	conf->is_blocked = port_is_blocked(p);
 	conf->nat = port_is_outside(p) ? p->sw->nat : NULL;
+	conf->is_member = p->is_member;
+	conf->member = p->member;
+	conf->team = p->sw->team && (p->is_member || port_is_team(p)) ? p->sw->team->path : NULL;
 	compile_segment(p, conf);
 	compile_limits(p, conf);
 	compile_rate(p, conf);

@@ -205,7 +205,17 @@ static void diff_gone(struct difference *d, const struct plan *plan, const struc
 		line(d, "- switch %s", sw->name);
 }
 
-static void diff_switch(struct difference *d, const struct plan_switch *ps)
+static void diff_order(struct difference *d, const struct world *w, const struct plan_switch *ps)
+{
+	char *text = ps->sw ? diff_team(model_switch(w->model, ps->spec->name), ps->spec) : NULL;
+
+	if (text)
+		line(d, "%s", text);
+	d->touches_host |= text != NULL;
+	free(text);
+}
+
+static void diff_switch(struct difference *d, const struct world *w, const struct plan_switch *ps)
 {
 	static const struct settings none;
 
@@ -215,6 +225,7 @@ static void diff_switch(struct difference *d, const struct plan_switch *ps)
 		line(d, "~ switch %s: %s -> %s", ps->spec->name, switch_type_name(ps->sw->type),
 		     switch_type_name(ps->spec->type));
 	diff_settings(d, ps->spec->name, ps->sw ? &ps->sw->settings : &none, &ps->settings);
+	diff_order(d, w, ps);
 	for (size_t i = 0; i < ps->member_count; i++)
 		diff_member(d, ps, &ps->members[i]);
 	for (size_t i = 0; i < ps->port_count; i++)
@@ -230,7 +241,7 @@ json_t *diff_plan(const struct world *w, const struct plan *p, bool *touches_hos
 	for (size_t i = 0; i < w->switch_count; i++)
 		diff_gone(&d, p, w->switches[i]);
 	for (size_t i = 0; i < p->switch_count; i++)
-		diff_switch(&d, &p->switches[i]);
+		diff_switch(&d, w, &p->switches[i]);
 	*touches_host = d.touches_host;
 	return d.lines;
 }

@@ -164,6 +164,8 @@ static void check_all(struct looking *l)
 		check_entry(l, i);
 	for (size_t i = 0; i < l->sw->port_count; i++)
 		check_port(l, &l->sw->ports[i]);
+	if (switch_spec_has_team(l->sw))
+		check_port(l, &l->sw->team.port);
 }
 
 /* ---- what the switch knows --------------------------------------------------------------------- */

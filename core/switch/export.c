@@ -107,6 +107,9 @@ static int fold_values(const struct model *m, struct switch_spec *s)
 			if (strcmp(v->target, target) == 0)
 				result = fold_port(m, v, s, &s->ports[n]);
 		}
+		target_print(target, s->name, s->team.port.name);
+		if (result == 0 && strcmp(v->target, target) == 0)
+			result = fold_port(m, v, s, &s->team.port);
 	}
 	return result;
 }
@@ -134,12 +137,18 @@ static int put_ports(const struct model *m, const struct switch_spec *from, stru
 		port_spec_finish(&to->ports[i]);
 	to->port_count = 0;
 	for (size_t i = 0; (spec = model_port_at(m, from, i, &owner)) != NULL; i++) {
-		struct port_spec *place = ARRAY_ADD(&to->ports, &to->port_count);
+		struct port_spec *place;
 		char target[TARGET_MAX];
 
+		target_print(target, from->name, spec->name);
+		if (spec == &from->team.port) {
+			to->team.is_wanted = true;
+			to->team.port.has_uuid = uuid_of(m, target, to->team.port.uuid);
+			continue;
+		}
+		place = ARRAY_ADD(&to->ports, &to->port_count);
 		if (!place || port_spec_copy(spec, place) < 0)
 			return -ENOMEM;
-		target_print(target, from->name, spec->name);
 		place->has_uuid = uuid_of(m, target, place->uuid);
 	}
 	return 0;

@@ -223,6 +223,10 @@ const struct port_spec *model_port_at(const struct model *m, const struct switch
 		*owner = OWNER_FILE;
 		return &sw->ports[i];
 	}
+	if (switch_spec_has_team(sw) && nth-- == 0) {
+		*owner = OWNER_FILE;
+		return &sw->team.port;
+	}
 	for (size_t i = 0; i < m->extra_count; i++) {
 		if (strcmp(m->extras[i]->switch_name, sw->name) != 0 || nth-- > 0)
 			continue;
@@ -363,6 +367,8 @@ static bool is_wanted(const struct model *m, const char *target)
 	for (size_t i = 0; i < sw->port_count; i++)
 		if (strcmp(sw->ports[i].name, slash + 1) == 0)
 			return true;
+	if (switch_spec_has_team(sw) && strcmp(sw->team.port.name, slash + 1) == 0)
+		return true;
 	for (size_t i = 0; i < sw->chain_count; i++)
 		if (strcmp(sw->chain[i].instance, slash + 1) == 0)
 			return true;

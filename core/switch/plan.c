@@ -127,7 +127,8 @@ static bool settings_equal(const struct settings *a, const struct settings *b)
 /* Can the port that is there become the one that is wanted, without going down? */
 static bool port_goes_on(const struct plan *p, const struct port *port, const struct plan_port *pp)
 {
-	if (port->spec.role != pp->spec->role || memcmp(port->uuid, pp->uuid, 16) != 0 ||
+	if (port->spec.role != pp->spec->role || port->is_member != pp->is_member ||
+	    memcmp(port->uuid, pp->uuid, 16) != 0 ||
 	    !backend_equal(&port->spec.backend, &pp->spec->backend) ||
 	    !adapter_equal(&port->spec, pp->spec) ||
 	    !text_equal(port->spec.address, pp->spec->address))
@@ -193,6 +194,8 @@ static int add_ports(struct plan *p, struct plan_switch *ps)
 			return -ENOMEM;
 		pp->spec = spec;
 		pp->owner = owner;
+		pp->is_member = spec->role == PORT_UPLINK && spec != &ps->spec->team.port &&
+				switch_spec_has_team(ps->spec);
 		target_print(target, ps->spec->name, spec->name);
 		if (model_uuid(p->model, target, spec->has_uuid ? spec->uuid : NULL, pp->uuid) < 0)
 			return -ENOMEM;
@@ -273,6 +276,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 		return -ENOMEM;
 	plan_mirrors(p, ps);
 	plan_qos(p, ps);
+	plan_team(p, ps);
 	pair_ports(p, ps);
 	if (plan_rates(p, ps) < 0)
 		return -ENOMEM;

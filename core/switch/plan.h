@@ -30,6 +30,7 @@ struct plan_port {
 	struct port *port; /* that goes on; NULL: a new one, until steps are made */
 	bool is_new;
 	bool is_blocked;
+	bool is_member;            /* of the switch's team */
 	bool is_tolerated;         /* may fail to come up: then it is closed */
 	char problem[PROBLEM_MAX]; /* why it is to be closed, tolerated */
 	struct settings settings;
@@ -78,6 +79,9 @@ int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags 
 /* What it changes, one line each; NULL: out of memory.  diff.c. */
 json_t *diff_plan(const struct world *w, const struct plan *p, bool *touches_host);
 
+/* The line about a team whose settings change; NULL: they do not.  Given.  diff_team.c. */
+char *diff_team(const struct switch_spec *now, const struct switch_spec *next);
+
 struct plan_port *plan_switch_port(const struct plan_switch *ps, const struct port *p);
 struct plan_member *plan_switch_member(const struct plan_switch *ps, const struct member *m);
 struct plan_switch *plan_find(const struct plan *p, const struct vswitch *sw);
@@ -97,6 +101,8 @@ bool plan_member_changes(const struct plan_member *pm);
 int plan_chain(struct plan *p, struct plan_switch *ps);
 /* plan_policy.c: values of switch scope, then those of each port. */
 int plan_policies(struct plan *p, struct plan_switch *ps);
+/* plan_team.c: pins, and what members cannot have. */
+void plan_team(struct plan *p, struct plan_switch *ps);
 /* plan_private.c: private VLANs, by the policies of all ports. */
 int plan_private(struct plan *p, struct plan_switch *ps);
 /* plan_rate.c */

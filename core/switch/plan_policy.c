@@ -312,6 +312,9 @@ static int port_values(struct plan *p, struct plan_switch *ps, struct plan_port 
 	char what[TARGET_MAX + 8];
 	int result = 0;
 
+	/* what it receives enters at the team's port, by the policies of that one */
+	if (pp->is_member)
+		return 0;
 	target_print(target, ps->spec->name, pp->spec->name);
 	(void)snprintf(what, sizeof(what), "port %s", target);
 	level.what = what;

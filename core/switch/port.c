@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "policy/builtin.h"
+#include "switch/team.h"
 #include "switch/transaction.h"
 
 enum { MTU_DEFAULT = 1500, DIR_MAX = 4096 };
@@ -94,6 +95,7 @@ static void link_changed(void *arg, struct backend *b)
 
 	(void)b;
 	heed_warning(p);
+	team_link_changed(p);
 	world_links_changed(p->w);
 }
 
@@ -213,6 +215,7 @@ static enum path_role path_role_of(enum port_role role)
 int port_enter(struct port *p, struct xvs_error *err)
 {
 	struct port_conf *conf = calloc(1, sizeof(*conf));
+	int result;
 
 	if (!conf)
 		return error_set(err, -ENOMEM, "", "out of memory");
@@ -221,7 +224,13 @@ int port_enter(struct port *p, struct xvs_error *err)
 	conf->role = path_role_of(p->spec.role);
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
-	return path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port, err);
+	result = path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port,
+			       err);
+	if (result == 0 && team_join(p) < 0) {
+		/* it stays without a team, and so without packets */
+		log_error("port %s: out of memory", p->full_name);
+	}
+	return result;
 }
 
 bool port_is_outside(const struct port *p)

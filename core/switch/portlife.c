@@ -36,7 +36,7 @@ int port_up(struct port *p, struct member *const *members, size_t count, bool is
 
 	if (result < 0)
 		goto err_tolerate;
-	for (size_t i = 0; i < count && result == 0; i++)
+	for (size_t i = 0; i < count && result == 0 && !p->is_member; i++)
 		if (members[i]->instance && member_stands(members[i], &p->settings))
 			result = attach_one(p, members[i], is_tolerated, err);
 	if (result == 0)

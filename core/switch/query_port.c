@@ -2,6 +2,7 @@
 /* switch/query_port.c - what is asked about ports. */
 #include "base/error.h"
 #include "switch/query.h"
+#include "switch/team.h"
 
 const char *query_port_state(const struct port *p)
 {
@@ -225,6 +226,7 @@ json_t *world_port_stats(struct world *w, const char *target)
 		return NULL;
 	if (p->id != 0)
 		counters_port_sum(w->counters, p->id, &sum);
+	team_add_traffic(p, &sum);
 	j = numbers(&sum);
 	(void)json_object_set_new(j, "name", json_string(p->full_name));
 	(void)json_object_set_new(j, "reasons", query_drops(w, p->id));

@@ -101,9 +101,19 @@ void switch_spec_finish(struct switch_spec *s)
 	free(s->chain);
 	free(s->groups);
 	free(s->ports);
+	port_spec_finish(&s->team.port);
 	node_destroy(s->policies);
 	nat_spec_finish(&s->nat);
 	*s = (struct switch_spec){ .chain = NULL };
+}
+
+bool switch_spec_has_team(const struct switch_spec *s)
+{
+	size_t uplinks = 0;
+
+	for (size_t i = 0; i < s->port_count; i++)
+		uplinks += s->ports[i].role == PORT_UPLINK;
+	return s->team.is_wanted || uplinks > 1;
 }
 
 /* The counts grow with what has been copied, so that a half-made copy can be finished. */
@@ -156,6 +166,8 @@ int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to)
 	copy.chain = NULL;
 	copy.groups = NULL;
 	copy.ports = NULL;
+	copy.team.port.requires = NULL;
+	copy.team.port.policies = NULL;
 	copy.chain_count = copy.group_count = copy.port_count = 0;
 	copy.nat = (struct nat_spec){ .inside = "" };
 	copy.policies = policies_copy(from->policies, &err);
@@ -167,6 +179,8 @@ int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to)
 		err = groups_copy(from, &copy);
 	if (err == 0)
 		err = ports_copy(from, &copy);
+	if (err == 0)
+		err = port_spec_copy(&from->team.port, &copy.team.port);
 	if (err) {
 		switch_spec_finish(&copy);
 		return err;

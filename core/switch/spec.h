@@ -73,6 +73,31 @@ struct chain_spec {
 	struct node *policies; /* switch-scope policies of this instance's extension */
 };
 
+enum { TEAM_UPLINKS = 8, TEAM_HOLD_MS = 50, TEAM_FAILBACK_S = 5, TEAM_ANNOUNCE = 3 };
+#define TEAM_NAME "team"
+
+/* Which member of a team of uplinks sends: enum team_mode of path/team.h. */
+enum team_choice { TEAM_PORT = 0, TEAM_MAC = 1, TEAM_ADDRESS = 2, TEAM_LOAD = 3 };
+
+/*
+ * Several uplinks as one.  A switch with two uplinks has a team, whether the document speaks of it or not;
+ * one with a single uplink has if it does.
+ */
+struct team_spec {
+	struct position at;    /* of "team:"; line 0: not given, or not from a file */
+	bool is_wanted;        /* "team:" was given */
+	struct port_spec port; /* what flows and policies know of it; role PORT_UPLINK, kind "team" */
+	enum team_choice mode;
+	char active[TEAM_UPLINKS][64]; /* in order; none: all that are not in stand-by */
+	size_t active_count;
+	char standby[TEAM_UPLINKS][64];
+	size_t standby_count;
+	uint32_t hold_ms;    /* by load: how long a flow must pause before it may move */
+	uint32_t failback_s; /* so long a link must be up before it is used again */
+	bool is_rolling;     /* who stood in stays */
+	uint32_t announce;   /* so often addresses that moved are told of */
+};
+
 struct switch_spec {
 	char name[64];
 	struct position at;
@@ -85,6 +110,7 @@ struct switch_spec {
 	size_t group_count;
 	struct port_spec *ports; /* uplinks, host ports and guests in this order */
 	size_t port_count;
+	struct team_spec team;
 	struct node *policies; /* switch scope, and defaults for its ports */
 	struct nat_spec nat;   /* of a switch of type nat */
 };
@@ -121,6 +147,8 @@ void config_spec_destroy(struct config_spec *s); /* NULL is fine */
 void switch_spec_finish(struct switch_spec *s);
 void port_spec_finish(struct port_spec *s);
 int port_spec_copy(const struct port_spec *from, struct port_spec *to); /* deep; -ENOMEM */
+/* [any] Are its uplinks members of a team? */
+bool switch_spec_has_team(const struct switch_spec *s);
 int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to);
 
 #endif /* XVS_SWITCH_SPEC_H */

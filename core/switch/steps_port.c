@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/steps_port.c - steps about one port: it comes, changes, falls silent, goes. */
 #include "base/error.h"
+#include "switch/team.h"
 #include "switch/transaction.h"
 
 /* ---- a port comes -------------------------------------------------------------------------------- */
@@ -48,6 +49,7 @@ static int up_undo(struct step *s)
 	vswitch_drop_port(p->sw, p);
 	if (!p->path_port)
 		return 0;
+	team_leave(p);
 	port_forget_addresses(p);
 	path_port_remove(p->path_port, up_undone, s);
 	return STEP_WAITS;
@@ -107,6 +109,7 @@ static int take_down(struct step *s, struct xvs_error *err)
 		port_down(s->port);
 		return 0;
 	}
+	team_leave(s->port);
 	port_forget_addresses(s->port);
 	path_port_remove(s->port->path_port, left_path, s);
 	return STEP_WAITS;

@@ -151,6 +151,7 @@ json_t *world_switch_show(struct world *w, const char *name);
 json_t *world_port_list(struct world *w, const char *switch_name /* NULL: all */);
 json_t *world_port_show(struct world *w, const char *target);
 json_t *world_port_stats(struct world *w, const char *target);
+json_t *world_team_list(struct world *w, const char *target /* NULL: all */);
 json_t *world_policy_list(struct world *w, const char *target);
 json_t *world_policy_show(struct world *w, const char *target, const char *feature /* NULL: all */,
 			  bool effective);

@@ -146,6 +146,9 @@ extern const struct step_ops step_port_publish;   /* commit: port, plan_port; co
 extern const struct step_ops step_port_quiet;     /* clear: port: DOWN, connections end */
 extern const struct step_ops step_port_down;      /* clear: port: down and destroyed */
 
+/* steps_team.c */
+extern const struct step_ops step_team; /* commit: sw; plan_switch: its wishes may be new */
+
 /* steps_policy.c */
 extern const struct step_ops step_attach; /* do: port, plan_port, plan_member */
 extern const struct step_ops step_detach; /* clear: port, member */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "switch/feature.h"
+#include "switch/team.h"
 #include "switch/transaction.h"
 
 struct verb {
@@ -131,6 +132,13 @@ static int remove_port(struct world *w, struct model *m, void *args, struct diag
 
 	if (!p)
 		return -ENOENT;
+	if (port_is_team(p)) {
+		diag_add(d, NULL,
+			 "port %s is that of the switch's team; it goes when \"team:\" and all "
+			 "uplinks but one have gone",
+			 p->full_name);
+		return -EPERM;
+	}
 	if (p->owner != v->owner && !v->is_override) {
 		diag_add_at(d, p->spec.at.line, p->spec.at.column,
 			    "port %s belongs to %s; remove it there, or override", p->full_name,

@@ -18,6 +18,7 @@
 #include "switch/switch.h"
 
 struct transaction;
+struct team;
 
 enum { PROBLEM_MAX = 256, REASON_MAX = 16 };
 
@@ -74,6 +75,8 @@ struct port {
 	bool is_over_limit; /* of addresses, until somebody unblocks it */
 	bool is_open;
 	bool is_guarded; /* conn_port_open() is in force */
+	bool is_member;  /* of the switch's team: has a device, but no chain and no policies */
+	uint8_t member;  /* its number there */
 	bool has_static; /* static_mac is in the address table */
 	uint32_t static_segment;
 	uint8_t static_mac[6];
@@ -98,6 +101,7 @@ struct vswitch {
 	size_t port_count;
 	struct settings settings;         /* of features that the switch itself has, switch scope */
 	char mirror_problem[PROBLEM_MAX]; /* what sessions have to do without; "" */
+	struct team *team; /* NULL: its uplinks, if any, are not a team */
 };
 
 struct world {

@@ -165,13 +165,6 @@ def test_a_host_port_has_its_address_and_talks(guests, xvsd):
     assert daemon.port("lab/host0")["role"] == "host"
 
 
-def test_a_switch_has_one_uplink(check):
-    done = check(EXTERNAL.replace("    ports:", "      - {name: up1, device: up1}\n    ports:"))
-    assert done.returncode == 1
-    assert ":8:9: switch lab: uplink up1: the switch has uplink up0 already, on line 6; several as " \
-           "a team are not offered by this version" in done.stderr
-
-
 def test_a_private_switch_refuses_host_ports_and_uplinks(check):
     done = check("""
         switches:

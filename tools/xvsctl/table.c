@@ -73,6 +73,9 @@ const struct verb verbs[] = {
 	{ "port", "unblock", "PORT", "let it through again", 1, 1, TERMS, "port.unblock", { "target" },
 	  print_done, NULL },
 
+	{ "team", "show", "[NAME]", "uplinks as one: which sends, links, health", 0, 1, 0,
+	  "team.show", { "target" }, print_teams, NULL },
+
 	{ "policy", "list", "TARGET", "what may be set on a switch or port", 1, 1, 0,
 	  "policy.list", { "target" }, print_policies, NULL },
 	{ "policy", "show", "TARGET [FEATURE]", "what is set", 1, 2, OPTION_EFFECTIVE,

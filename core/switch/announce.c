@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/announce.c - addresses whose packets leave by another uplink from now on are told of there:
+ * the adjacent switches learn them from a broadcast with such a source.
+ *
+ * A reverse ARP request does that, says nothing that could be wrong, and is what virtual switches are known
+ * by.  An adapter of the host has an address that we gave it: it is told of by gratuitous ARP (RFC
+ * 5227, section 3), which reaches routers on the way too.
+ */
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "switch/team.h"
+
+enum {
+	ARP_FRAME_BYTES = 60,
+	ETHERTYPE_ARP = 0x0806,
+	ETHERTYPE_IPV4 = 0x0800,
+	ETHERTYPE_RARP = 0x8035,
+	ARP_REQUEST = 1,
+	RARP_REQUEST = 3,
+	ROUND_NS = 1000000000,
+};
+
+/* Both addresses of hardware are the sender's; of protocol they are 'ip', or zero. */
+static void arp_write(struct frame *f, uint16_t ethertype, uint16_t operation, const uint8_t mac[6],
+		      const uint8_t ip[4])
+{
+	uint8_t *b = f->bytes;
+
+	memset(b, 0, ARP_FRAME_BYTES);
+	memset(b, 0xff, 6);
+	memcpy(b + 6, mac, 6);
+	put_be16(b + 12, ethertype);
+	put_be16(b + 14, 1); /* Ethernet */
+	put_be16(b + 16, ETHERTYPE_IPV4);
+	b[18] = 6;
+	b[19] = 4;
+	put_be16(b + 20, operation);
+	memcpy(b + 22, mac, 6);
+	memcpy(b + 28, ip, 4);
+	if (operation == RARP_REQUEST)
+		memcpy(b + 32, mac, 6);
+	memcpy(b + 38, ip, 4);
+	f->len = ARP_FRAME_BYTES;
+}
+
+/* ---- who has moved ----------------------------------------------------------------------------- */
+
+struct listing {
+	struct team *t;
+	struct frames *first, *last;
+};
+
+static struct frame *add_frame(struct listing *l, const struct l2_info *info, uint32_t member)
+{
+	const struct team *t = l->t;
+	struct frames *f = l->last;
+	struct frame *frame;
+
+	if (!f || f->count == FRAMES_MAX) {
+		f = calloc(1, sizeof(*f));
+		if (!f)
+			return NULL;
+		*(l->last ? &l->last->next : &l->first) = f;
+		l->last = f;
+	}
+	frame = &f->frames[f->count++];
+	frame->port = t->links[member].port->id;
+	frame->like = t->port->id;
+	frame->segment = info->segment;
+	return frame;
+}
+
+/* IPv4 alone: an IPv6 adapter announces itself when it likes, and the frame is learned from anyway. */
+static bool has_ipv4(const struct port *p, uint8_t ip[4])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct xvs_ip parsed;
+
+	if (!p->spec.address[0] || !ip_parse(p->spec.address, &parsed) ||
+	    memcmp(parsed.addr, mapped, sizeof(mapped)) != 0)
+		return false;
+	memcpy(ip, parsed.addr + 12, 4);
+	return true;
+}
+
+static void add_address(void *arg, const struct l2_info *info)
+{
+	static const uint8_t no_ip[4];
+	struct listing *l = arg;
+	struct team *t = l->t;
+	const struct port *p = t->w->by_id[info->port->id];
+	uint32_t home = team_home(t->path->table, info->port->id, info->mac);
+	struct l2_info at = *info;
+	struct frame *f;
+	uint8_t ip[4];
+
+	if (!p || p->spec.role == PORT_UPLINK || home >= TEAM_MEMBERS || !t->links[home].port ||
+	    home == team_home(&t->before, info->port->id, info->mac))
+		return;
+	if (at.segment == L2_ANY)
+		at.segment = port_segment(p);
+	f = add_frame(l, &at, home);
+	if (f)
+		arp_write(f, ETHERTYPE_RARP, RARP_REQUEST, info->mac, no_ip);
+	f = has_ipv4(p, ip) ? add_frame(l, &at, home) : NULL;
+	if (f)
+		arp_write(f, ETHERTYPE_ARP, ARP_REQUEST, info->mac, ip);
+}
+
+/* ---- telling ----------------------------------------------------------------------------------- */
+
+static void send_next(struct team *t);
+
+static void on_sent(struct frames *f)
+{
+	struct team *t = f->arg;
+
+	if (t) {
+		t->outgoing = f->next;
+		send_next(t);
+	}
+	free(f);
+}
+
+static void send_next(struct team *t)
+{
+	if (!t->outgoing)
+		return;
+	t->outgoing->done = on_sent;
+	t->outgoing->arg = t;
+	path_send(t->w->path, t->outgoing);
+}
+
+static void tell_all(struct team *t)
+{
+	struct listing l = { .t = t };
+	struct frames *at = t->outgoing;
+
+	if (!t->path->table || !t->port)
+		return;
+	l2_list(&t->sw->path_switch->l2, add_address, &l);
+	if (!at) {
+		t->outgoing = l.first;
+		send_next(t);
+		return;
+	}
+	while (at->next)
+		at = at->next;
+	at->next = l.first;
+}
+
+void announce_tick(struct team *t, uint64_t now_ns)
+{
+	if (t->rounds_left == 0 || now_ns < t->round_ns)
+		return;
+	t->rounds_left--;
+	t->round_ns = now_ns + ROUND_NS;
+	tell_all(t);
+}
+
+/* What has not been told of yet is told of with it. */
+void announce_begin(struct team *t, const struct team_table *old)
+{
+	if (t->rounds_left == 0)
+		t->before = *old;
+	t->rounds_left = t->spec.announce;
+	t->round_ns = 0;
+	announce_tick(t, clock_ns());
+}
+
+void announce_end(struct team *t)
+{
+	struct frames *f = t->outgoing;
+
+	/* The first is with a worker. */
+	while (f && f->next) {
+		struct frames *next = f->next;
+
+		f->next = next->next;
+		free(next);
+	}
+	if (f)
+		f->arg = NULL;
+	t->outgoing = NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/team.h - the team of a switch's uplinks: which of them sends, what is told when that changes,
+ * and what is known of each.  Inside this folder; all of it [control].
+ *
+ * A team is there as long as a port of it is on the packet path: its own, or a member.
+ */
+#ifndef XVS_SWITCH_TEAM_H
+#define XVS_SWITCH_TEAM_H
+
+#include "packet/slow.h"
+#include "path/team.h"
+#include "switch/world.h"
+
+/* A member. */
+struct team_link {
+	struct port *port; /* NULL: nobody has this number */
+	bool is_known;     /* its link has been looked at */
+	bool has_link;
+	bool is_good;        /* link, open, not blocked */
+	uint64_t usable_ns;  /* good, and from when on it is used */
+	uint64_t changes;    /* of its link, since it is a member */
+	int64_t changed_s;   /* when the last was: seconds since 1970; 0: there was none */
+	uint64_t partner_ns; /* when a LACPDU last came; 0: none, or long ago */
+	struct lacp_actor partner;
+};
+
+struct team {
+	struct world *w;
+	struct vswitch *sw;
+	struct port *port; /* its own; NULL: not on the path */
+	struct path_team *path;
+	struct team_spec spec; /* without what it points to */
+	struct team_link links[TEAM_MEMBERS];
+	uint8_t holders[TEAM_MEMBERS]; /* of slots, as team_choose() has it */
+	uint64_t failovers;            /* so often who sends has changed */
+	struct loop_timer *timer;
+	/* telling of addresses that moved: announce.c */
+	struct team_table before; /* who sent what before the last change */
+	uint32_t rounds_left;
+	uint64_t round_ns;       /* when the next is due */
+	struct frames *outgoing; /* one after another; the first is on its way */
+	/* by load */
+	uint64_t load[TEAM_BUCKETS]; /* bytes a second, lately */
+	uint8_t spread[TEAM_BUCKETS];
+};
+
+/* ---- team.c ---- */
+
+/* Is this port a team's own? */
+bool port_is_team(const struct port *p);
+/* A port of a team comes on the packet path, and is about to leave it; others do nothing. */
+int team_join(struct port *p);
+void team_leave(struct port *p);
+/* After all ports of a switch were published: the order that counts now. */
+void team_settle(struct vswitch *sw, const struct team_spec *spec);
+/* A link of a member has changed. */
+void team_link_changed(struct port *p);
+const char *team_target(const struct team *t); /* "lab/team" */
+
+/* ---- query_team.c ---- */
+/* What members received and sent is what a team's port did; of another port nothing. */
+void team_add_traffic(const struct port *p, struct port_counters *sum);
+
+/* ---- team_order.c ---- */
+void team_order(const struct team *t, uint64_t now_ns, struct team_order *o);
+enum team_place { PLACE_UNUSED = 0, PLACE_ACTIVE = 1, PLACE_STANDBY = 2 };
+enum team_place team_place(const struct team *t, const struct team_link *l);
+
+/* ---- team_load.c ---- */
+/* Once a second: what was sent, and who is to send it; into spread.  True: something moved. */
+bool team_measure(struct team *t);
+/* A table's spread, as far as those who are to send can. */
+void team_spread(const struct team *t, struct team_table *table);
+
+/* ---- announce.c ---- */
+/* Addresses whose packets leave elsewhere than by 'old' are told of there. */
+void announce_begin(struct team *t, const struct team_table *old);
+void announce_tick(struct team *t, uint64_t now_ns);
+void announce_end(struct team *t);
+
+#endif /* XVS_SWITCH_TEAM_H */
