@@ -140,10 +140,11 @@ static void refuse_all(const struct switch_spec *s, struct diags *d)
 		const struct port_spec *p = &s->ports[i];
 
 		if (p->role == PORT_UPLINK && ++count > 1)
-			diag_add_at(d, p->at.line, p->at.column,
-				    "switch %s: uplink %s: a switch of type nat has one uplink, and a "
-				    "team only a switch of type external",
-				    s->name, p->name);
+			diag_add_at(
+				d, p->at.line, p->at.column,
+				"switch %s: uplink %s: a switch of type nat has one uplink, and a "
+				"team only a switch of type external",
+				s->name, p->name);
 	}
 }
 

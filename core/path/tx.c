@@ -224,7 +224,7 @@ void burst_emit(struct burst *b)
 
 void burst_send(struct burst *b)
 {
-	if (b->conf->team)
+	if (b->conf->team && !b->conf->is_member)
 		team_send(b);
 	else
 		burst_emit(b);

@@ -68,15 +68,9 @@ static void compile_segment(const struct port *p, struct port_conf *conf)
 		allow_ranges(conf, &vlan->allowed);
 }
 
-/* What a member sends keeps within the policies of the team's port. */
-static const struct port *ruler(const struct port *p)
-{
-	return p->is_member && p->sw->team && p->sw->team->port ? p->sw->team->port : p;
-}
-
 static void compile_limits(const struct port *p, struct port_conf *conf)
 {
-	const struct policy_port *port = settings_bytes(&ruler(p)->settings, builtin_port.id);
+	const struct policy_port *port = settings_bytes(&team_ruler(p)->settings, builtin_port.id);
 	const struct policy_learning *learning = settings_bytes(&p->settings, builtin_learning.id);
 	const struct policy_new_flows *new_flows =
 		settings_bytes(&p->settings, builtin_new_flows.id);

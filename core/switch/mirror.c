@@ -6,6 +6,7 @@
 #include "policy/mirror.h"
 #include "policy/builtin.h"
 #include "switch/query.h"
+#include "switch/team.h"
 #include "switch/transaction.h"
 
 static const struct policy_mirror *policy_of(const struct settings *settings)
@@ -110,7 +111,7 @@ void port_compile_mirrors(const struct port *p, struct port_conf *conf)
 {
 	const struct mirror_table *t = p->sw->path_switch->mirrors;
 
-	conf->mirrored = mirror_bits(t, p->id);
+	conf->mirrored = mirror_bits(t, team_ruler(p)->id);
 	conf->is_mirror = conf->is_open && t && mirror_has(t->lone, p->id);
 	conf->is_open &= !conf->is_mirror;
 }

@@ -22,6 +22,11 @@ bool port_is_team(const struct port *p)
 	return strcmp(p->spec.backend.kind, "team") == 0;
 }
 
+const struct port *team_ruler(const struct port *p)
+{
+	return p->is_member && p->sw->team && p->sw->team->port ? p->sw->team->port : p;
+}
+
 const char *team_target(const struct team *t)
 {
 	return t->port ? t->port->full_name : t->sw->name;

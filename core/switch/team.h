@@ -56,6 +56,8 @@ void team_leave(struct port *p);
 void team_settle(struct vswitch *sw, const struct team_spec *spec);
 /* A link of a member has changed. */
 void team_link_changed(struct port *p);
+/* Whose policies are in force for what this port sends: its team's, or it itself. */
+const struct port *team_ruler(const struct port *p);
 const char *team_target(const struct team *t); /* "lab/team" */
 
 /* ---- query_team.c ---- */

@@ -286,6 +286,7 @@ def test_iperf_goes_on_when_the_link_is_cut(xvsd, guests, phys, outside, tool):
     daemon = start(xvsd, guests[:1], "{active: [up0], standby: [up1], failback_s: 0}")
     guests[0].reaches("10.0.0.9")
     server = outside.start(tool("iperf3"), "-s", "-1", stdout=subprocess.DEVNULL)
+    wait_for("iperf3 to listen", lambda: ":5201" in outside.run("ss", "-ltn"))
     client = guests[0].start(tool("iperf3"), "-c", "10.0.0.9", "-t", 8, "-J",
                              "--connect-timeout", 2000, stdout=subprocess.PIPE)
     try:
