@@ -141,3 +141,37 @@ def test_the_switch_shows_what_guard_dropped_at_a_port(lab):
     b.wait(marker)
     wait_for("the drop to be credited", lambda: daemon.port("lab/vm1")["status"][
         "org.xvs.guard.drops/1"]["spoofed_mac"] == 1)
+
+
+def test_a_guest_claims_its_addresses_itself(lab):
+    """Up to a limit; what it got first stays its own."""
+    daemon, vm1, vm2 = lab
+    daemon.set_policy("lab/vm1", "org.xvs.guard/1", ips=[], dynamic_ips=1)
+    vm1.reaches(IP2)
+    shown = daemon.port("lab/vm1")["status"]["org.xvs.guard.addresses/1"]
+    assert shown["learned"] == 1 and shown["list"].startswith(IP1)
+    wire = vm1.wire()
+    for second in (ARP(op=2, hwsrc=VM1, psrc="10.77.0.77", hwdst=VM2, pdst=IP2),
+                   IP(src="10.77.0.77", dst=IP2) / UDP(dport=9)):
+        wire.send(Ether(src=VM1, dst=VM2) / second)
+    daemon.wait_for_drop("ip-limit", "lab/vm1")
+    daemon.wait_for_drop("spoofed-ip", "lab/vm1")
+    assert vm1.ping(IP2)
+
+
+def test_a_guest_uses_what_dhcp_gave_it(lab):
+    daemon, vm1, vm2 = lab
+    daemon.set_policy("lab/vm1", "org.xvs.guard/1", ips=[], dynamic_ips=1, dhcp_only=True)
+    assert not vm1.ping(IP2, count=1)
+    daemon.wait_for_drop("spoofed-arp", "lab/vm1")
+    vm2.wire().send(Ether(src=VM2, dst=VM1) / IP(src=IP2, dst=IP1) / UDP(sport=67, dport=68)
+                    / BOOTP(op=2, yiaddr=IP1, chaddr=bytes.fromhex(VM1.replace(":", "")))
+                    / DHCP(options=[("message-type", "ack"), "end"]))
+    vm1.reaches(IP2)
+
+
+def test_addresses_by_dhcp_alone_need_a_place(lab):
+    daemon, _, _ = lab
+    said = daemon.refuses("policy", "set", "--override", "lab/vm2", "org.xvs.guard/1",
+                          "dhcp_only=true")
+    assert "set dynamic_ips to 1 or more" in said

@@ -149,9 +149,11 @@ static int guard_status_read(void *self, void *port_state, const char *feature, 
 {
 	const struct guard *g = self;
 
-	(void)feature;
 	(void)err;
-	guard_status(port_state, g->workers, out);
+	if (strcmp(feature, "org.xvs.guard.addresses/1") == 0)
+		guard_list_learned(port_state, g->host->now(g->host), out);
+	else
+		guard_status(port_state, g->workers, out);
 	return 0;
 }
 
@@ -176,20 +178,65 @@ static bool storm_is_over_limit(struct guard_rules *rules, const struct xvs_batc
 	return xvs_meter_take(&rules->meter, &rules->rate, b->now_ns, xvs_wire_packets(p), 0) != 0;
 }
 
-/* The reason to drop, or -1. */
-static int check_packet(struct guard_rules *rules, const struct xvs_batch *b,
-			const struct xvs_packet *p)
+/* One address that a port claims or is given: is it its own from now on? */
+static bool obtain(const struct guard *g, const struct xvs_batch *b,
+		   const struct guard_policy *policy, const uint8_t address[16])
 {
-	if (guard_checks_neighbours(rules->policy) && p->ethertype == ETHERTYPE_ARP) {
+	uint64_t changed = guard_learn(b->port_state, policy, address, b->now_ns);
+
+	if (changed)
+		g->flow->invalidate(g->host, changed);
+	return changed != 0;
+}
+
+/* Of a message whose hardware addresses are honest: the reason to drop, or -1. */
+static int check_claims(const struct guard *g, const struct guard_rules *rules,
+			const struct xvs_batch *b, const struct xvs_packet *p, int spoofed)
+{
+	const struct guard_policy *policy = rules->policy;
+	uint8_t claimed[2][16];
+	uint32_t count = guard_claims(p, claimed);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (guard_is_bound(policy, claimed[i]) ||
+		    guard_has_learned(b->port_state, policy, claimed[i], b->now_ns))
+			continue;
+		if (policy->dynamic_ips == 0 || policy->dhcp_only)
+			return spoofed;
+		if (!(p->flags & XVS_PKT_DRY) && !obtain(g, b, policy, claimed[i]))
+			return GUARD_IP_LIMIT;
+	}
+	return -1;
+}
+
+static int check_neighbours(const struct guard *g, const struct guard_rules *rules,
+			    const struct xvs_batch *b, const struct xvs_packet *p)
+{
+	if (p->ethertype == ETHERTYPE_ARP) {
 		b->counters[GUARD_COUNT_ARP]++;
 		if (!guard_arp_is_honest(p))
 			return GUARD_SPOOFED_ARP;
-	} else if (guard_checks_neighbours(rules->policy) && guard_is_nd(p)) {
-		b->counters[GUARD_COUNT_ND]++;
-		if (!guard_nd_is_honest(rules->policy, p))
-			return GUARD_SPOOFED_ND;
+		return check_claims(g, rules, b, p, GUARD_SPOOFED_ARP);
 	}
-	return storm_is_over_limit(rules, b, p) ? GUARD_STORM : -1;
+	if (!guard_is_nd(p))
+		return -1;
+	b->counters[GUARD_COUNT_ND]++;
+	if (!guard_nd_is_honest(p))
+		return GUARD_SPOOFED_ND;
+	return check_claims(g, rules, b, p, GUARD_SPOOFED_ND);
+}
+
+/* The reason to drop, or -1. */
+static int check_packet(const struct guard *g, struct guard_rules *rules, const struct xvs_batch *b,
+			const struct xvs_packet *p)
+{
+	int reason = -1;
+
+	if (guard_checks_neighbours(rules->policy))
+		reason = check_neighbours(g, rules, b, p);
+	if (reason < 0 && storm_is_over_limit(rules, b, p))
+		reason = GUARD_STORM;
+	return reason;
 }
 
 static void guard_ingress(void *self, struct xvs_batch *b)
@@ -197,17 +244,33 @@ static void guard_ingress(void *self, struct xvs_batch *b)
 	struct guard_port *port = b->port_state;
 	struct guard_rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
 
-	(void)self;
 	if (!rules)
 		return;
 	for (XVS_EACH(i, b->live)) {
-		int reason = check_packet(rules, b, b->pkts[i]);
+		int reason = check_packet(self, rules, b, b->pkts[i]);
 
 		if (reason < 0)
 			continue;
 		if (!(b->pkts[i]->flags & XVS_PKT_DRY))
 			count_drops(port, b->worker_state, (uint32_t)reason, 1);
 		xvs_drop(b, i, (uint16_t)reason);
+	}
+}
+
+/* Answers of DHCP servers; nothing is dropped. */
+static void guard_egress(void *self, struct xvs_batch *b)
+{
+	struct guard_port *port = b->port_state;
+	struct guard_rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
+	uint64_t mac = atomic_load_explicit(&port->mac, memory_order_relaxed);
+
+	for (XVS_EACH(i, rules && rules->policy->dynamic_ips ? b->live : 0)) {
+		const struct xvs_packet *p = b->pkts[i];
+		uint8_t address[16];
+
+		if (!(p->flags & XVS_PKT_DRY) && guard_dhcp_gives(p, mac, address) &&
+		    !guard_has_learned(port, rules->policy, address, b->now_ns))
+			(void)obtain(self, b, rules->policy, address);
 	}
 }
 
@@ -245,6 +308,7 @@ static const struct xvs_ops ops = {
 	.policy_abort = guard_policy_abort,
 	.status_read = guard_status_read,
 	.ingress = guard_ingress,
+	.egress = guard_egress,
 	.query = guard_query,
 };
 

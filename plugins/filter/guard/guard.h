@@ -31,7 +31,11 @@
 	X(GUARD_SPOOFED_ND, "spoofed-nd", "spoofed_nd", \
 	  "Neighbour discovery speaks for an address that is not the sender's") \
 	X(GUARD_STORM, "storm", "storm", \
-	  "More broadcast and multicast packets a second than the port may send")
+	  "More broadcast and multicast packets a second than the port may send") \
+	X(GUARD_IP_LIMIT, "ip-limit", "ip_limit", \
+	  "Claims more IP addresses than dynamic_ips lets the port have") \
+	X(GUARD_BPDU, "bpdu", "bpdu", \
+	  "Spanning tree message from a port behind which there is no bridge")
 
 enum guard_reason {
 #define X(enumerator, name, field, help) enumerator,
@@ -42,7 +46,11 @@ enum guard_reason {
 
 enum guard_counter { GUARD_COUNT_ARP, GUARD_COUNT_ND, GUARD_COUNT_STORM };
 
-enum { GUARD_ND_BYTES = 512 }; /* neighbour discovery is judged within so many bytes */
+enum {
+	GUARD_ND_BYTES = 512,   /* neighbour discovery is judged within so many bytes */
+	GUARD_DHCP_BYTES = 590, /* and DHCP: what every client must take (RFC 2131, 2) */
+	GUARD_DYNAMIC_MAX = 32,
+};
 
 struct guard_ip {
 	struct xvs_ip ip;
@@ -56,10 +64,13 @@ struct guard_policy {
 	bool router_guard;
 	bool arp_guard;
 	bool link_local;
-	uint8_t pad[2];
+	bool bpdu_guard;
+	bool dhcp_only; /* dynamic addresses are those that DHCP gives */
 	uint32_t storm_pps;
 	uint32_t storm_burst;
-	struct xvs_table ips; /* struct guard_ip */
+	uint32_t dynamic_ips;   /* at most GUARD_DYNAMIC_MAX */
+	uint32_t dynamic_age_s; /* after which the place of one may be taken */
+	struct xvs_table ips;   /* struct guard_ip */
 };
 
 /* What workers read: the policy in force, and the bucket that all workers share. */
@@ -78,10 +89,24 @@ struct guard_drops {
 	_Atomic uint64_t count[GUARD_REASON_COUNT];
 } __attribute__((aligned(64)));
 
+/* One learned address: learned.c. */
+struct guard_slot {
+	_Atomic uint64_t address[2];
+	_Atomic uint32_t state;
+	_Atomic uint32_t seen_s;
+};
+
+/* "org.xvs.guard.addresses/1" */
+struct guard_addresses {
+	uint32_t learned;
+	char list[2048];
+};
+
 struct guard_port {
 	_Atomic(struct guard_rules *) rules; /* written by [control]; NULL: no policy */
 	_Atomic uint64_t mac;                /* written by [control]; as guard_mac() packs it */
 	struct guard_drops *drops;           /* one for each worker */
+	struct guard_slot slots[GUARD_DYNAMIC_MAX];
 };
 
 /* Six bytes as a number; 0 is "the adapter's address is not known" and equals nothing. */
@@ -95,15 +120,21 @@ static inline uint64_t guard_mac(const uint8_t mac[6])
 
 /* ---- policy.c ---------------------------------------------------------------------------- */
 
-extern const struct xvs_feature guard_features[2];
+extern const struct xvs_feature guard_features[3];
 
 /* [any] Is the address one that the policy binds to the port, or a link-local one it allows? */
 bool guard_is_bound(const struct guard_policy *policy, const uint8_t address[16]);
 
+/* [any] May the guest use certain addresses only? */
+static inline bool guard_binds(const struct guard_policy *policy)
+{
+	return policy->ips.count > 0 || policy->dynamic_ips > 0;
+}
+
 /* [any] Are ARP and neighbour discovery checked? */
 static inline bool guard_checks_neighbours(const struct guard_policy *policy)
 {
-	return policy->arp_guard && policy->ips.count > 0;
+	return policy->arp_guard && guard_binds(policy);
 }
 
 /* [control] */
@@ -112,6 +143,23 @@ int guard_policy_check(void *self, void *port_state, const char *feature, const 
 
 /* [control] 'out' gets one uint64_t a reason. */
 void guard_status(const struct guard_port *port, uint32_t workers, uint64_t *out);
+
+/* ---- learned.c ----------------------------------------------------------------------------- */
+
+/* [any] Verdicts that depend on whether this address was learned are in this group. */
+uint64_t guard_tag(const uint8_t address[16]);
+
+/* [worker] Is it one of those learned?  It has been seen then. */
+bool guard_has_learned(struct guard_port *port, const struct guard_policy *policy,
+		       const uint8_t address[16], uint64_t now_ns);
+
+/* [worker] Groups whose verdicts have changed; 0: there is no place for it. */
+uint64_t guard_learn(struct guard_port *port, const struct guard_policy *policy,
+		     const uint8_t address[16], uint64_t now_ns);
+
+/* [control] */
+void guard_list_learned(const struct guard_port *port, uint64_t now_ns,
+			struct guard_addresses *out);
 
 /* ---- judge.c ----------------------------------------------------------------------------- */
 
@@ -127,7 +175,16 @@ bool guard_arp_is_honest(const struct xvs_packet *p);
 /* [worker] Is it a message of neighbour discovery that can claim an address? */
 bool guard_is_nd(const struct xvs_packet *p);
 
-/* [worker] Does it claim only addresses that are bound to the port, for its own sender? */
-bool guard_nd_is_honest(const struct guard_policy *policy, const struct xvs_packet *p);
+/* [worker] Is it well-formed, and are all link-layer addresses in it its sender's? */
+bool guard_nd_is_honest(const struct xvs_packet *p);
+
+/*
+ * [worker] IP addresses that an honest message of ARP or neighbour discovery claims for its sender;
+ * how many.
+ */
+uint32_t guard_claims(const struct xvs_packet *p, uint8_t out[2][16]);
+
+/* [worker] Is it an acknowledgement of DHCP for this adapter?  Then *address is what it was given. */
+bool guard_dhcp_gives(const struct xvs_packet *p, uint64_t mac, uint8_t address[16]);
 
 #endif /* GUARD_GUARD_H */

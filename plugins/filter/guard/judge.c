@@ -52,6 +52,9 @@ struct view {
 	const struct xvs_flow_key *key;
 	struct xvs_flow_key *seen;
 	const struct guard_policy *policy;
+	struct guard_port *port;
+	uint64_t now_ns;
+	uint64_t tags; /* groups of learned addresses on which the verdict depends */
 };
 
 static const uint8_t unspecified_v4[16] = { [10] = 0xff, [11] = 0xff };
@@ -219,14 +222,37 @@ static bool may_be_unspecified(const struct view *w, bool is_v6)
 	       type == MLD_DONE || type == MLD2_REPORT;
 }
 
-static int judge_source(const struct view *w, bool is_v6)
+/* By policy, or because it was learned. */
+static bool may_use(struct view *w, const uint8_t address[16])
+{
+	if (guard_is_bound(w->policy, address))
+		return true;
+	if (w->policy->dynamic_ips == 0)
+		return false;
+	w->tags |= guard_tag(address);
+	return guard_has_learned(w->port, w->policy, address, w->now_ns);
+}
+
+/* Who has an address without our knowledge claims it again by these. */
+static bool may_claim(const struct view *w)
+{
+	uint16_t type;
+
+	if (w->policy->dynamic_ips == 0 || !guard_checks_neighbours(w->policy) ||
+	    !view_begins(w, PROTO_ICMPV6))
+		return false;
+	type = view_l4_src(w);
+	return type == ND_NEIGHBOUR_SOLICIT || type == ND_NEIGHBOUR_ADVERT;
+}
+
+static int judge_source(struct view *w, bool is_v6)
 {
 	const uint8_t *source;
 
-	if (w->policy->ips.count == 0)
+	if (!guard_binds(w->policy) || (is_v6 && may_claim(w)))
 		return OUTCOME_PASS;
 	source = view_ip_src(w);
-	if (guard_is_bound(w->policy, source))
+	if (may_use(w, source))
 		return OUTCOME_PASS;
 	if (memcmp(source, is_v6 ? unspecified_v6 : unspecified_v4, 16) == 0 &&
 	    may_be_unspecified(w, is_v6))
@@ -255,6 +281,8 @@ static int judge_arp(const struct view *w)
 
 	if (!guard_checks_neighbours(w->policy))
 		return OUTCOME_PASS;
+	if (w->policy->dynamic_ips > 0)
+		return OUTCOME_WATCH;
 	sender = view_ip_src(w);
 	if (guard_is_bound(w->policy, sender))
 		return OUTCOME_WATCH;
@@ -263,7 +291,7 @@ static int judge_arp(const struct view *w)
 	return GUARD_SPOOFED_ARP;
 }
 
-static int judge_ip(const struct view *w, bool is_v6)
+static int judge_ip(struct view *w, bool is_v6)
 {
 	int outcome = judge_roles(w, is_v6);
 
@@ -274,9 +302,9 @@ static int judge_ip(const struct view *w, bool is_v6)
 	return outcome;
 }
 
-static int judge_network(const struct view *w)
+static int judge_network(struct view *w)
 {
-	if (!w->policy->dhcp_guard && !w->policy->router_guard && w->policy->ips.count == 0)
+	if (!w->policy->dhcp_guard && !w->policy->router_guard && !guard_binds(w->policy))
 		return OUTCOME_PASS;
 	switch (view_ethertype(w)) {
 	case ETHERTYPE_IPV4:
@@ -290,25 +318,47 @@ static int judge_network(const struct view *w)
 	}
 }
 
-static int judge_ingress(const struct view *w, uint64_t mac)
+/* IEEE 802.1D's own address, and that of Cisco's trees per VLAN. */
+static bool is_bpdu(const struct view *w)
+{
+	static const uint8_t bridges[6] = { 0x01, 0x80, 0xc2 };
+	static const uint8_t cisco[6] = { 0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcd };
+	const uint8_t *dst;
+
+	if (!view_is_group(w))
+		return false;
+	dst = view_eth_dst(w);
+	return memcmp(dst, bridges, sizeof(bridges)) == 0 || memcmp(dst, cisco, sizeof(cisco)) == 0;
+}
+
+static int judge_ingress(struct view *w, uint64_t mac)
 {
 	int outcome;
 
 	if (!w->policy->forged_transmits && (guard_mac(view_eth_src(w)) != mac || mac == 0))
 		return GUARD_SPOOFED_MAC;
+	if (w->policy->bpdu_guard && is_bpdu(w))
+		return GUARD_BPDU;
 	outcome = judge_network(w);
 	if (outcome == OUTCOME_PASS && w->policy->storm_pps != 0 && view_is_group(w))
 		return OUTCOME_WATCH;
 	return outcome;
 }
 
+/* What a server of DHCP tells the guest is an address that it may use. */
+static bool is_dhcp_answer(const struct view *w)
+{
+	return w->policy->dynamic_ips > 0 && view_ethertype(w) == ETHERTYPE_IPV4 &&
+	       view_begins(w, PROTO_UDP) && view_l4_src(w) == PORT_DHCP_SERVER &&
+	       view_l4_dst(w) == PORT_DHCP_CLIENT;
+}
+
 static int judge_egress(const struct view *w, uint64_t mac)
 {
-	if (w->policy->mac_changes || view_is_group(w))
-		return OUTCOME_PASS;
-	if (guard_mac(view_eth_dst(w)) != mac || mac == 0)
+	if (!w->policy->mac_changes && !view_is_group(w) &&
+	    (guard_mac(view_eth_dst(w)) != mac || mac == 0))
 		return GUARD_FOREIGN_MAC;
-	return OUTCOME_PASS;
+	return is_dhcp_answer(w) ? OUTCOME_WATCH : OUTCOME_PASS;
 }
 
 void guard_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct xvs_flow_key *key,
@@ -317,7 +367,7 @@ void guard_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct
 	struct guard_port *port = b->port_state;
 	struct guard_rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
 	uint64_t mac = atomic_load_explicit(&port->mac, memory_order_relaxed);
-	struct view w = { key, &v->examined, NULL };
+	struct view w = { key, &v->examined, NULL, port, b->now_ns, 0 };
 	int outcome;
 
 	(void)self;
@@ -327,9 +377,12 @@ void guard_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct
 		return;
 	w.policy = rules->policy;
 	outcome = b->stage == XVS_STAGE_EGRESS ? judge_egress(&w, mac) : judge_ingress(&w, mac);
+	v->tags = w.tags;
+	if (w.tags) /* so that an address which is used does not age */
+		v->max_ms = w.policy->dynamic_age_s * 500;
 	if (outcome == OUTCOME_WATCH) {
 		v->action = XVS_FLOW_WATCH;
-		v->watch_bytes = GUARD_ND_BYTES;
+		v->watch_bytes = b->stage == XVS_STAGE_EGRESS ? GUARD_DHCP_BYTES : GUARD_ND_BYTES;
 	} else if (outcome != OUTCOME_PASS) {
 		v->action = XVS_FLOW_DROP;
 		v->reason = (uint16_t)outcome;

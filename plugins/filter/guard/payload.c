@@ -73,7 +73,7 @@ static bool claims_target(const struct xvs_packet *p, uint8_t type)
 	       memcmp(p->data + p->l3_off + 8, unspecified, sizeof(unspecified)) == 0;
 }
 
-bool guard_nd_is_honest(const struct guard_policy *policy, const struct xvs_packet *p)
+bool guard_nd_is_honest(const struct xvs_packet *p)
 {
 	const uint8_t *nd = p->data + p->l4_off;
 	uint32_t options = p->l4_off + (nd[0] == ND_ROUTER_SOLICIT ? 8u : 24u);
@@ -84,8 +84,63 @@ bool guard_nd_is_honest(const struct guard_policy *policy, const struct xvs_pack
 	end = p->l3_off + (uint32_t)IPV6_BYTES + xvs_get16(p->data + p->l3_off + 4);
 	if (end > p->linear || options > end)
 		return false;
-	if (nd[0] != ND_ROUTER_SOLICIT && claims_target(p, nd[0]) &&
-	    !guard_is_bound(policy, nd + 8))
-		return false;
 	return options_are_honest(p, options, end);
+}
+
+static void map_v4(uint8_t out[16], const uint8_t address[4])
+{
+	memset(out, 0, 10);
+	memset(out + 10, 0xff, 2);
+	memcpy(out + 12, address, 4);
+}
+
+/* A probe (RFC 5227) claims nothing yet. */
+static uint32_t arp_claims(const struct xvs_packet *p, uint8_t out[2][16])
+{
+	static const uint8_t nobody[4];
+	const uint8_t *sender = p->data + p->l3_off + 14;
+
+	map_v4(out[0], sender);
+	return memcmp(sender, nobody, sizeof(nobody)) != 0;
+}
+
+uint32_t guard_claims(const struct xvs_packet *p, uint8_t out[2][16])
+{
+	static const uint8_t unspecified[16];
+	const uint8_t *nd = p->data + p->l4_off;
+	const uint8_t *source = p->data + p->l3_off + 8;
+	uint32_t count = 0;
+
+	if (!(p->flags & XVS_PKT_IPV6))
+		return arp_claims(p, out);
+	if (memcmp(source, unspecified, sizeof(unspecified)) != 0)
+		memcpy(out[count++], source, 16);
+	if (nd[0] != ND_ROUTER_SOLICIT && claims_target(p, nd[0]))
+		memcpy(out[count++], nd + 8, 16);
+	return count;
+}
+
+/*
+ * BOOTP (RFC 951) behind UDP: +0 op 2, +16 your address, +28 hardware address, +236 the cookie of
+ * DHCP (RFC 2131), +240 options: code, length, ...; 53 is the type of message, 5 an acknowledgement.
+ */
+bool guard_dhcp_gives(const struct xvs_packet *p, uint64_t mac, uint8_t address[16])
+{
+	enum { UDP_BYTES = 8, OPTIONS = 240, REPLY = 2, TYPE = 53, ACK = 5, PAD = 0, END = 255 };
+	static const uint8_t cookie[4] = { 0x63, 0x82, 0x53, 0x63 };
+	const uint8_t *dhcp = p->data + p->l4_off + UDP_BYTES;
+	uint32_t end = p->linear - p->l4_off - UDP_BYTES;
+	uint32_t at = OPTIONS;
+
+	if (!(p->flags & XVS_PKT_L4) || p->l4_off + UDP_BYTES + (uint32_t)OPTIONS > p->linear ||
+	    dhcp[0] != REPLY || guard_mac(dhcp + 28) != mac ||
+	    memcmp(dhcp + OPTIONS - 4, cookie, sizeof(cookie)) != 0)
+		return false;
+	map_v4(address, dhcp + 16);
+	while (at + 3 <= end && dhcp[at] != END) {
+		if (dhcp[at] == TYPE)
+			return dhcp[at + 1] == 1 && dhcp[at + 2] == ACK;
+		at += dhcp[at] == PAD ? 1 : 2u + dhcp[at + 1];
+	}
+	return false;
 }

@@ -54,6 +54,28 @@ static const struct xvs_field policy_fields[] = {
 	  .type = XVS_BOOL,
 	  .dflt = 1,
 	  .offset = offsetof(struct guard_policy, arp_guard) },
+	{ .name = "dynamic_ips",
+	  .help = "Beside 'ips', so many addresses that the guest is the first to claim by ARP or "
+		  "neighbour discovery, or gets by DHCP",
+	  .type = XVS_U32,
+	  .max = GUARD_DYNAMIC_MAX,
+	  .offset = offsetof(struct guard_policy, dynamic_ips) },
+	{ .name = "dhcp_only",
+	  .help = "With 'dynamic_ips': only addresses that DHCP (IPv4) gives, not what is claimed",
+	  .type = XVS_BOOL,
+	  .offset = offsetof(struct guard_policy, dhcp_only) },
+	{ .name = "dynamic_age_s",
+	  .help = "Seconds without a packet after which the place of such an address may be taken "
+		  "by another",
+	  .type = XVS_U32,
+	  .min = 30,
+	  .max = 86400,
+	  .dflt = 600,
+	  .offset = offsetof(struct guard_policy, dynamic_age_s) },
+	{ .name = "bpdu_guard",
+	  .help = "The guest may not send messages of the spanning tree protocol",
+	  .type = XVS_BOOL,
+	  .offset = offsetof(struct guard_policy, bpdu_guard) },
 	{ .name = "storm_pps",
 	  .help = "Broadcast and multicast packets a second that the guest may send; 0: no limit",
 	  .type = XVS_U32,
@@ -77,7 +99,19 @@ static const struct xvs_field drop_fields[] = {
 #undef X
 };
 
-const struct xvs_feature guard_features[2] = {
+static const struct xvs_field address_fields[] = {
+	{ .name = "learned",
+	  .help = "Addresses that count against dynamic_ips",
+	  .type = XVS_U32,
+	  .offset = offsetof(struct guard_addresses, learned) },
+	{ .name = "list",
+	  .help = "Which, and for how many seconds nothing was seen of them",
+	  .type = XVS_TEXT,
+	  .max = sizeof(((struct guard_addresses *)0)->list),
+	  .offset = offsetof(struct guard_addresses, list) },
+};
+
+const struct xvs_feature guard_features[3] = {
 	{ .size = sizeof(struct xvs_feature),
 	  .bytes = sizeof(struct guard_policy),
 	  .id = "org.xvs.guard/1",
@@ -92,6 +126,13 @@ const struct xvs_feature guard_features[2] = {
 	  .scope = XVS_PER_PORT,
 	  .kind = XVS_STATUS,
 	  .fields = XVS_TABLE(drop_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct guard_addresses),
+	  .id = "org.xvs.guard.addresses/1",
+	  .summary = "Addresses that guests have claimed or been given",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_STATUS,
+	  .fields = XVS_TABLE(address_fields) },
 };
 
 static bool is_within(const uint8_t address[16], const struct xvs_ip *net)
@@ -136,6 +177,9 @@ int guard_policy_check(void *self, void *port_state, const char *feature, const 
 			err, -EINVAL, policy->forged_transmits ? "mac_changes" : "forged_transmits",
 			"the port has no MAC address to compare with: give it one, or set "
 			"forged_transmits and mac_changes to true");
+	if (policy->dhcp_only && policy->dynamic_ips == 0)
+		return xvs_refuse(err, -EINVAL, "dhcp_only",
+				  "no address may be given: set dynamic_ips to 1 or more");
 	rules = calloc(1, sizeof(*rules));
 	if (!rules)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
