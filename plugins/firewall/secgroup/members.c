@@ -123,20 +123,6 @@ int membership_create(const struct objects *o, struct group **all, const struct 
 	return 0;
 }
 
-bool membership_equal(const struct membership *a, const struct membership *b)
-{
-	uint32_t count = a ? a->count : 0;
-
-	if (count != (b ? b->count : 0))
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		if (a->all[i].group != b->all[i].group ||
-		    memcmp(a->all[i].address, b->all[i].address, sizeof(a->all[i].address)) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 void members_join(struct members *table, struct membership *m)

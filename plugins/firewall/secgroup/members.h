@@ -43,9 +43,6 @@ int membership_create(const struct objects *o, struct group **all, const struct 
 		      struct membership **out, struct xvs_error *err);
 /* [control] No worker looks at it any more.  NULL is fine. */
 void membership_destroy(struct group **all, struct membership *m);
-/* [control] Is there a difference that a rule could see? */
-bool membership_equal(const struct membership *a, const struct membership *b);
-
 /* [control] Cannot fail.  What was left may be destroyed after a grace period.  NULL is fine. */
 void members_join(struct members *table, struct membership *m);
 void members_leave(struct members *table, struct membership *m);
