@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/told.h"
 
 enum { LINE_SIZE = 2048 };
 
@@ -73,28 +75,86 @@ void log_open(int max_level, bool journal)
 	__atomic_store_n(&log_journal, journal, __ATOMIC_RELAXED);
 }
 
-void log_write(int level, const char *format, ...)
+static int level_of(enum message_id m)
+{
+#define LEVEL(id, level) \
+	case id: \
+		return level;
+
+	switch (m) {
+		MESSAGES(LEVEL)
+	default:
+		return XVS_LOG_INFO;
+	}
+#undef LEVEL
+}
+
+/* Cleaned 'text' of a line, behind its prefix. */
+static void line_write(int level, const char *text, size_t len)
 {
 	char line[LINE_SIZE];
-	size_t room = sizeof(line) - 1; /* the newline always has its place */
-	int saved = errno;
-	size_t start;
-	va_list args;
-	size_t len;
+	size_t start = line_prefix(line, sizeof(line) - 1, level);
+	size_t room = sizeof(line) - 1 - start; /* the newline always has its place */
 
-	if (level > __atomic_load_n(&log_max_level, __ATOMIC_RELAXED))
-		return;
-	start = line_prefix(line, room, level);
-	errno = saved; /* the format may say %m */
-	va_start(args, format);
-	len = fitted(vsnprintf(line + start, room - start, format, args), room - start);
-	va_end(args);
-	line_clean(line + start, len);
+	if (len > room)
+		len = room;
+	memcpy(line + start, text, len);
 	line[start + len] = '\n';
-
 	/* A journal that is gone must not stop the switch: nothing is left to report it to. */
 	while (write(STDERR_FILENO, line, start + len + 1) < 0 && errno == EINTR)
 		;
+}
+
+__attribute__((format(printf, 3, 0))) static void tell(int level, enum message_id m,
+						       const char *format, va_list args)
+{
+	char text[LINE_SIZE];
+	int saved = errno;
+	size_t start = fitted(snprintf(text, sizeof(text), "XVS-%04d: ", (int)m), sizeof(text));
+	size_t len;
+
+	errno = saved; /* the format may say %m */
+	len = fitted(vsnprintf(text + start, sizeof(text) - start, format, args),
+		     sizeof(text) - start);
+	line_clean(text + start, len);
+	told_add(m, level, text + start);
+	if (level <= __atomic_load_n(&log_max_level, __ATOMIC_RELAXED))
+		line_write(level, text, start + len);
+	errno = saved;
+}
+
+void log_message(enum message_id m, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(level_of(m), m, format, args);
+	va_end(args);
+}
+
+void log_message_at(int level, enum message_id m, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(level, m, format, args);
+	va_end(args);
+}
+
+void log_debug(const char *format, ...)
+{
+	char text[LINE_SIZE];
+	int saved = errno;
+	va_list args;
+	size_t len;
+
+	if (__atomic_load_n(&log_max_level, __ATOMIC_RELAXED) < XVS_LOG_DEBUG)
+		return;
+	va_start(args, format);
+	len = fitted(vsnprintf(text, sizeof(text), format, args), sizeof(text));
+	va_end(args);
+	line_clean(text, len);
+	line_write(XVS_LOG_DEBUG, text, len);
 	errno = saved;
 }
 

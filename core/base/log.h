@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/log.h - lines for the journal (stderr, with a <priority> prefix where systemd asks for one).
+ * base/log.h - what the daemon tells: lines for the journal (stderr, with a <priority> prefix where
+ * systemd asks for one), each with its number of docs/messages.yaml, "XVS-0123: ...".
  *
- * Messages for operators carry an id of docs/messages.yaml: "XVS-0123: ...".
+ * The last TOLD_MAX of them can be asked for: base/told.h.
  */
 #ifndef XVS_BASE_LOG_H
 #define XVS_BASE_LOG_H
 
+#include "base/message.h"
 #include "xvs/host.h" /* enum xvs_log_level */
 
 /* [control] Before the first line; 'journal' true: "<N>" prefixes, no time. */
 void log_open(int max_level, bool journal);
 
-/* [any] One line.  Not on the packet path: workers post to the control thread instead. */
-void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * [any] One line, at the message's own level, or another.  Not on the packet path: workers post to
+ * the control thread instead.
+ */
+void log_message(enum message_id m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_message_at(int level, enum message_id m, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-#define log_error(...) log_write(XVS_LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_write(XVS_LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_write(XVS_LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_write(XVS_LOG_DEBUG, __VA_ARGS__)
+/* [any] For those who build xvs: no number, no event. */
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Limits a source of lines: true if this one may be written.  'state' is zeroed memory of the

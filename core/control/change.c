@@ -106,7 +106,7 @@ static void journal_judge(struct control *c, const char *why)
 		       "%s: changes are in force, but a restart forgets them; mend that, then "
 		       "\"xvsctl config reload\"",
 		       why);
-	log_error("%s", c->problems.journal);
+	log_message(MSG_JOURNAL, "%s", c->problems.journal);
 }
 
 /* So many, so long. */
@@ -158,6 +158,22 @@ static json_t *change_json(const struct origin *o, const struct change *c, uint6
 			 confirm_s ? "not confirmed" : "done", "note", c->note);
 }
 
+static void tell(const struct control *c, const struct origin *o, const struct change *change,
+		 uint64_t confirm_s)
+{
+	const char *what = o ? json_string_value(o->what) : NULL;
+	const char *line = json_string_value(json_array_get(change->lines, 0));
+	size_t more = json_array_size(change->lines);
+	char rest[32] = "";
+
+	if (more > 1)
+		(void)snprintf(rest, sizeof(rest), " and %zu more", more - 1);
+	log_message(MSG_CHANGED, "change %" PRIu64 " is in force%s%s%s%s%s%s",
+		    changelog_number(c->log), what ? ": " : "", what ? what : "", line ? ": " : "",
+		    line ? line : "", rest,
+		    confirm_s ? "; it goes back unless it is confirmed" : "");
+}
+
 /* One number further, or the same put anew; 'state' is taken. */
 static void keep(struct control *c, const struct change *change, json_t *state, uint64_t confirm_s)
 {
@@ -175,6 +191,7 @@ static void keep(struct control *c, const struct change *change, json_t *state, 
 		return;
 	}
 	code = changelog_put(c->log, &e, &err);
+	tell(c, o, change, confirm_s);
 	journal_judge(c, code ? err.text : NULL);
 }
 

@@ -56,7 +56,7 @@ static void log_refusal(const struct outcome *o)
 	char text[512];
 
 	for (size_t i = 0; o->d && i < o->d->count && i < DIAG_MAX; i++)
-		log_error("%s", diag_print(o->d, i, text, sizeof(text)));
+		log_message(MSG_CONFIGURATION, "%s", diag_print(o->d, i, text, sizeof(text)));
 }
 
 /* Even what is closed where it cannot come up was refused. */
@@ -66,9 +66,10 @@ static void on_returned_somehow(void *arg, const struct outcome *o)
 
 	if (o->code == 0 || !c->pending.timer)
 		return;
-	log_error("change %" PRIu64 " was not confirmed and cannot be taken back, which is tried "
-		  "again",
-		  c->pending.number);
+	log_message(MSG_STAYS,
+		    "change %" PRIu64 " was not confirmed and cannot be taken back, which is tried "
+		    "again",
+		    c->pending.number);
 	log_refusal(o);
 	loop_timer_arm(c->pending.timer, AGAIN_S * NS_PER_S);
 }
@@ -102,9 +103,10 @@ static void on_late(void *arg)
 {
 	struct control *c = arg;
 
-	log_warn("change %" PRIu64 " was not confirmed within %" PRIu64
-		 " s: back to the state of change %" PRIu64,
-		 c->pending.number, c->pending.seconds, c->pending.back_to);
+	log_message(MSG_TAKEN_BACK,
+		    "change %" PRIu64 " was not confirmed within %" PRIu64
+		    " s: back to the state of change %" PRIu64,
+		    c->pending.number, c->pending.seconds, c->pending.back_to);
 	go_back(c, false, on_returned);
 }
 

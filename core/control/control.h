@@ -48,6 +48,9 @@ struct control {
 	struct pending pending;
 };
 
+/* Answers those who wait for events, before the server and the loop end. */
+void events_stop(void);
+
 /* The methods, for server_create(). */
 void control_table(struct control *c, struct rpc_table *out);
 

@@ -61,6 +61,10 @@ void on_accounts(struct rpc_call *call);
 
 void on_trace(struct rpc_call *call);
 
+/* ---- methods_events.c: what the daemon told ------------------------------------------------------ */
+
+void on_events(struct rpc_call *call);
+
 /* ---- methods_worker.c ------------------------------------------------------------------------------ */
 
 void on_workers(struct rpc_call *call);

@@ -38,13 +38,15 @@ bool control_unconfirmed(const struct control *c, struct changelog_past *out,
 	if (!confirm)
 		return false;
 	if (changelog_past(c->log, (uint64_t)back_to, out, &err)) {
-		log_error("change %" PRIu64 " was not confirmed, but stays: %s",
-			  changelog_number(c->log), err.text);
+		log_message(MSG_STAYS, "change %" PRIu64 " was not confirmed, but stays: %s",
+			    changelog_number(c->log), err.text);
 		return false;
 	}
-	log_warn("change %" PRIu64 " was not confirmed before the daemon ended: back to the state "
-		 "of change %" JSON_INTEGER_FORMAT,
-		 changelog_number(c->log), back_to);
+	log_message(MSG_TAKEN_BACK,
+		    "change %" PRIu64
+		    " was not confirmed before the daemon ended: back to the state "
+		    "of change %" JSON_INTEGER_FORMAT,
+		    changelog_number(c->log), back_to);
 	own_file(c, instead_of);
 	/* It was in force before as well. */
 	changelog_sum(out->text, strlen(out->text), sum);

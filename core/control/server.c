@@ -208,7 +208,7 @@ static void on_answer(void *arg, const char *line, size_t len)
 	struct connection *c = arg;
 
 	if (bufferevent_write(c->stream, line, len))
-		log_error("control socket: out of memory, an answer is lost");
+		log_message(MSG_CONTROL_SOCKET, "control socket: out of memory, an answer is lost");
 	bufferevent_trigger(c->stream, EV_READ,
 			    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
@@ -325,7 +325,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	(void)address;
 	(void)size;
 	if (peer_read(fd, &peer, &err)) {
-		log_warn("%s", err.text);
+		log_message_at(XVS_LOG_WARN, MSG_CONTROL_SOCKET, "%s", err.text);
 		(void)close(fd);
 		return;
 	}
@@ -335,7 +335,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		return;
 	}
 	if (connection_create(s, fd, role, &peer))
-		log_error("control socket: out of memory, a caller was turned away");
+		log_message(MSG_CONTROL_SOCKET,
+			    "control socket: out of memory, a caller was turned away");
 }
 
 /* Out of descriptors: the caller stays in the queue, and we do not spin. */
@@ -345,8 +346,9 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 	uint32_t suppressed;
 
 	if (log_allowed(&s->limit, clock_ns(), &suppressed))
-		log_error("control socket %s: a caller cannot be accepted: %s", s->path,
-			  strerror(errno));
+		log_message(MSG_CONTROL_SOCKET,
+			    "control socket %s: a caller cannot be accepted: %s", s->path,
+			    strerror(errno));
 	(void)evconnlistener_disable(listener);
 	loop_timer_arm(s->pause, NS_PER_S);
 }

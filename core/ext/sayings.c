@@ -91,8 +91,8 @@ static void say(struct instance *i, int level, const char *text)
 	if (i->env->log)
 		i->env->log(i, level, text);
 	else
-		log_write(level, "switch %s: %s (%s): %s", i->switch_name, i->name, i->ext->id,
-			  text);
+		log_message_at(level, MSG_EXTENSION, "switch %s: %s (%s): %s", i->switch_name,
+			       i->name, i->ext->id, text);
 }
 
 static bool all_free(struct sayings *s)

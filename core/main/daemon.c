@@ -147,6 +147,7 @@ static void stop(struct daemon *d)
 	d->is_stopping = true;
 	notify_send("STOPPING=1");
 	notify_watch_stop();
+	events_stop();
 	server_destroy(d->server);
 	d->server = NULL;
 	pending_end(&d->control);
@@ -172,11 +173,13 @@ static void on_reloaded(void *arg, const struct outcome *o)
 	d->is_reloading = is_again;
 	d->is_reload_wanted = false;
 	if (o->code == 0)
-		log_info("configuration reloaded%s%s", o->note ? ": " : "", o->note ? o->note : "");
+		log_message(MSG_RELOADED, "configuration reloaded%s%s", o->note ? ": " : "",
+			    o->note ? o->note : "");
 	else
-		log_error("configuration not reloaded, the switch goes on as it is");
+		log_message(MSG_NOT_RELOADED,
+			    "configuration not reloaded, the switch goes on as it is");
 	for (size_t i = 0; o->code && o->d && i < o->d->count && i < DIAG_MAX; i++)
-		log_error("%s", diag_print(o->d, i, text, sizeof(text)));
+		log_message(MSG_CONFIGURATION, "%s", diag_print(o->d, i, text, sizeof(text)));
 	if (is_again)
 		reload_now(d);
 }
@@ -242,8 +245,10 @@ static void capabilities_check(void)
 	const uint32_t needed = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
 
 	if (syscall(SYS_capget, &head, data) == 0 && (data[0].effective & needed) != needed)
-		log_warn("xvsd needs CAP_NET_ADMIN and CAP_NET_RAW for tap, af_packet and af_xdp "
-			 "ports: run it as root or by the systemd unit");
+		log_message(
+			MSG_PRIVILEGES,
+			"xvsd needs CAP_NET_ADMIN and CAP_NET_RAW for tap, af_packet and af_xdp "
+			"ports: run it as root or by the systemd unit");
 }
 
 /* Beside the socket, in memory: a file on disk would be written back all the time. */
@@ -267,12 +272,13 @@ static void on_started(struct daemon *d)
 		return;
 	control_table(&d->control, &d->table);
 	if (server_create(d->loop, d->options->socket, &d->table, &d->server, &err)) {
-		log_error("%s", err.text);
+		log_message(MSG_ENDING, "%s", err.text);
 		on_start_failed(d);
 		return;
 	}
-	log_info("xvsd " XVS_VERSION " is ready at %s, %u worker%s", d->options->socket,
-		 path_workers(d->path), path_workers(d->path) == 1 ? "" : "s");
+	log_message(MSG_READY, "xvsd " XVS_VERSION " is ready at %s, %u worker%s",
+		    d->options->socket, path_workers(d->path),
+		    path_workers(d->path) == 1 ? "" : "s");
 	notify_watch_start(d->loop);
 	notify_send("READY=1");
 	(void)snprintf(log, sizeof(log), "%s/xvsd.log", d->options->state);
@@ -286,7 +292,7 @@ static int state_open(struct daemon *d, struct xvs_error *err)
 				sizeof(d->control.problems.state), err);
 
 	if (code == 0 && d->control.problems.state[0])
-		log_warn("%s", d->control.problems.state);
+		log_message(MSG_STATE, "%s", d->control.problems.state);
 	if (code == 0 && changelog_open(d->journal, &d->control.log))
 		code = error_set(err, -ENOMEM, "", "out of memory");
 	return code;
@@ -355,7 +361,7 @@ int daemon_run(const struct options *options)
 		start_apply(&d, on_started, on_start_failed);
 		loop_run(d.loop);
 	} else {
-		log_error("%s", err.text);
+		log_message(MSG_ENDING, "%s", err.text);
 		d.exit_code = EXIT_FAILURE;
 	}
 	daemon_finish(&d);

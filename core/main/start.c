@@ -23,9 +23,9 @@ static void log_diags(const struct diags *d)
 	char text[512];
 
 	for (size_t i = 0; i < d->count && i < DIAG_MAX; i++)
-		log_error("%s", diag_print(d, i, text, sizeof(text)));
+		log_message(MSG_CONFIGURATION, "%s", diag_print(d, i, text, sizeof(text)));
 	if (d->count > DIAG_MAX)
-		log_error("and %zu more errors", d->count - DIAG_MAX);
+		log_message(MSG_CONFIGURATION, "and %zu more errors", d->count - DIAG_MAX);
 }
 
 static void text_forget(struct daemon *d)
@@ -78,8 +78,9 @@ static struct config_spec *read_kept(struct daemon *d)
 	struct config_spec *spec;
 
 	if (!take_kept(d) || !d->text) {
-		log_error("configuration %s cannot be used, and there is no earlier one in %s",
-			  d->options->config, d->options->state);
+		log_message(MSG_ENDING,
+			    "configuration %s cannot be used, and there is no earlier one in %s",
+			    d->options->config, d->options->state);
 		return NULL;
 	}
 	d->text_len = strlen(d->text);
@@ -99,9 +100,11 @@ static struct config_spec *read_last_good(struct daemon *d, const struct diags *
 	note_broken(d, broken);
 	spec = read_kept(d);
 	if (spec)
-		log_error("configuration %s cannot be used: going on with the last good one; mend "
-			  "it, then \"xvsctl config reload\"",
-			  d->options->config);
+		log_message(
+			MSG_LAST_GOOD,
+			"configuration %s cannot be used: going on with the last good one; mend "
+			"it, then \"xvsctl config reload\"",
+			d->options->config);
 	return spec;
 }
 
@@ -122,9 +125,11 @@ static struct config_spec *read_returned(struct daemon *d)
 
 	spec = read_kept(d);
 	if (spec)
-		log_warn("configuration %s: its change was taken back, and it is as it was; going "
-			 "on with what is in force; mend it, then \"xvsctl config reload\"",
-			 d->options->config);
+		log_message_at(
+			XVS_LOG_WARN, MSG_LAST_GOOD,
+			"configuration %s: its change was taken back, and it is as it was; going "
+			"on with what is in force; mend it, then \"xvsctl config reload\"",
+			d->options->config);
 	return spec;
 }
 
@@ -169,7 +174,7 @@ static void applied_well(struct daemon *d, const struct outcome *o)
 	/* Applying has cleared this; but if it was the last good one, the file is as bad as before. */
 	(void)str_copy(d->control.problems.config, sizeof(d->control.problems.config), d->broken);
 	if (o->note)
-		log_warn("configuration %s: %s", d->name, o->note);
+		log_message(MSG_REMARK, "configuration %s: %s", d->name, o->note);
 	world_set_tolerant(d->world, false);
 	text_forget(d);
 	on_started(d);

@@ -59,7 +59,7 @@ static void come_back(int home)
 {
 	if (setns(home, CLONE_NEWNET) == 0)
 		return;
-	log_error("return to the own network namespace: %s", strerror(errno));
+	log_message(MSG_ENDING, "return to the own network namespace: %s", strerror(errno));
 	abort();
 }
 

@@ -85,7 +85,8 @@ static void on_malformed(void *arg)
 {
 	const struct pcap *p = arg;
 
-	log_warn("port %s: replay has stopped: %s", p->name, p->replay.error.text);
+	log_message(MSG_CAPTURE_FILE, "port %s: replay has stopped: %s", p->name,
+		    p->replay.error.text);
 }
 
 /* Level-triggered pollers see the descriptor readable until this. */
@@ -154,10 +155,10 @@ static void on_stopped(void *arg)
 {
 	const struct pcap *p = arg;
 
-	log_warn("port %s: recording has stopped after %llu bytes: %s", p->name,
-		 (unsigned long long)p->recording.size,
-		 p->recording.error ? strerror(p->recording.error)
-				    : "this is the most that a file may have");
+	log_message(MSG_CAPTURE_FILE, "port %s: recording has stopped after %llu bytes: %s",
+		    p->name, (unsigned long long)p->recording.size,
+		    p->recording.error ? strerror(p->recording.error)
+				       : "this is the most that a file may have");
 }
 
 static void stop_recording(struct recording *r, int error)

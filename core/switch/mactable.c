@@ -115,8 +115,10 @@ static void limit_reached(void *arg, uint32_t id)
 	if (!p || p->is_over_limit)
 		return;
 	p->is_over_limit = true;
-	log_warn("port %s: closed, for it has sent from more addresses than xvs.learning/1 lets it",
-		 p->full_name);
+	log_message(
+		MSG_PORT_CLOSED,
+		"port %s: closed, for it has sent from more addresses than xvs.learning/1 lets it",
+		p->full_name);
 	world_links_changed(w);
 }
 

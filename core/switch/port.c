@@ -86,7 +86,7 @@ static void heed_warning(struct port *p)
 		return;
 	(void)str_copy(p->warned, sizeof(p->warned), p->backend->warning);
 	if (p->warned[0])
-		log_warn("port %s: %s", p->full_name, p->warned);
+		log_message(MSG_PORT_WARNING, "port %s: %s", p->full_name, p->warned);
 }
 
 static void link_changed(void *arg, struct backend *b)

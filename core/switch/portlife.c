@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "policy/builtin.h"
 #include "switch/world.h"
 
@@ -129,6 +130,26 @@ static void keep_reasons(struct port *p, struct reasons *reasons)
 	p->reasons = NULL;
 }
 
+/* Once for each time; what is wrong with a port that never was open is in the answer to its maker. */
+static void tell_state(struct port *p)
+{
+	bool is_open = p->is_open && !port_is_blocked(p);
+	char why[512] = "it is blocked";
+	size_t len = 0;
+
+	if (is_open == p->is_told_open)
+		return;
+	p->is_told_open = is_open;
+	if (is_open) {
+		log_message(MSG_PORT_OPEN, "port %s is open", p->full_name);
+		return;
+	}
+	for (size_t i = 0; p->reasons && i < p->reasons->count && len < sizeof(why) - 1; i++)
+		len += (size_t)snprintf(why + len, sizeof(why) - len, "%s%.120s", i ? "; " : "",
+					p->reasons->text[i]);
+	log_message(MSG_PORT_CLOSED, "port %s is closed: %s", p->full_name, why);
+}
+
 bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reasons, bool is_changed)
 {
 	port_compile(p, conf, reasons);
@@ -138,6 +159,7 @@ bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reason
 		guard(p, conf, reasons);
 	p->is_open = reasons->count == 0;
 	keep_reasons(p, reasons);
+	tell_state(p);
 	/* First, so that UP comes before the first packet. */
 	port_tell_news(p);
 	if (!p->path_port || (!is_changed && conf_equal(conf, p->path_port->conf))) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 
 static void advance(struct transaction *t);
 static void start_next(struct world *w);
@@ -121,6 +122,8 @@ static void lose_patience(void *arg)
 	struct transaction *t = arg;
 
 	transaction_note(t, "a worker is held, so what was replaced is not cleared away yet");
+	log_message(MSG_WORKER_HELD, "a worker is held, so what a change replaced is not cleared "
+				     "away yet");
 	transaction_answer(t);
 }
 

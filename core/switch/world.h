@@ -85,6 +85,7 @@ struct port {
 	char mac_problem[PROBLEM_MAX]; /* why its address is not in the table; "" */
 	struct xvs_port told;          /* what extensions know of it; 'name' is spec.name */
 	struct reasons *reasons;       /* why it is closed; NULL: no reason */
+	bool is_told_open;             /* the last message on it said so */
 };
 
 struct vswitch {
@@ -93,8 +94,8 @@ struct vswitch {
 	enum switch_type type;
 	uint8_t uuid[16];
 	struct path_switch *path_switch;
-	struct path_nat *nat; /* of one of type nat; else NULL */
-	uint8_t nat_mac[6];   /* its gateway's adapter */
+	struct path_nat *nat;    /* of one of type nat; else NULL */
+	uint8_t nat_mac[6];      /* its gateway's adapter */
 	struct member **members; /* in chain order (ingress) */
 	size_t member_count;
 	struct port **ports;

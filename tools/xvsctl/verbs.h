@@ -30,6 +30,8 @@ enum option_flag {
 	OPTION_L4_PORT = 1u << 17,
 	OPTION_STATE = 1u << 18,
 	OPTION_EXTENSION = 1u << 19,
+	OPTION_FOLLOW = 1u << 20,
+	OPTION_SINCE = 1u << 21,
 };
 
 struct option_def {
@@ -43,7 +45,7 @@ struct option_def {
 
 extern const struct option_def option_defs[]; /* ends at a NULL name */
 
-enum { WORDS_MAX = 256, OPTIONS_MAX = 24 };
+enum { WORDS_MAX = 256, OPTIONS_MAX = 32 };
 
 /* The command line, taken apart. */
 struct args {
@@ -108,6 +110,7 @@ void print_mirrors(struct strbuf *out, const json_t *result);
 void print_drops(struct strbuf *out, const json_t *result);
 void print_accounts(struct strbuf *out, const json_t *result);
 void print_workers(struct strbuf *out, const json_t *result);
+void print_events(struct strbuf *out, const json_t *result); /* events.c */
 void print_trace(struct strbuf *out, const json_t *result); /* trace.c */
 void print_teams(struct strbuf *out, const json_t *result);
 
@@ -130,6 +133,7 @@ int run_ext_show(const struct verb *v, const struct args *a);
 int run_config_text(const struct verb *v, const struct args *a);
 int run_completion(const struct verb *v, const struct args *a);
 int run_capture(const struct verb *v, const struct args *a); /* capture.c */
+int run_events(const struct verb *v, const struct args *a);  /* events.c */
 int run_trace(const struct verb *v, const struct args *a);   /* trace.c */
 
 /*

@@ -270,8 +270,9 @@ static int clean_dispatcher(struct xdp_multiprog *all, uint32_t ifindex)
 	}
 	if (count == 0)
 		return 0;
-	log_info("device with index %u: %zu XDP programs of a daemon that has ended are removed",
-		 ifindex, count);
+	log_message(MSG_XDP,
+		    "device with index %u: %zu XDP programs of a daemon that has ended are removed",
+		    ifindex, count);
 	return xdp_program__detach_multi(stale, count, (int)ifindex, mode, 0);
 }
 
@@ -293,8 +294,9 @@ static int clean_legacy(struct xdp_multiprog *all, uint32_t ifindex, struct xvs_
 		return 0;
 	if (!is_ours(main_one))
 		return refuse_other(main_one, err);
-	log_info("device with index %u: the XDP program of a daemon that has ended is removed",
-		 ifindex);
+	log_message(MSG_XDP,
+		    "device with index %u: the XDP program of a daemon that has ended is removed",
+		    ifindex);
 	return xdp_multiprog__detach(all);
 }
 

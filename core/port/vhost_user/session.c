@@ -35,10 +35,11 @@ static void tell(struct session *s, int level, const char *what, const char *why
 	if (!log_allowed(&s->limit, clock_ns(), &missing))
 		return;
 	if (missing > 0)
-		log_write(level, "port %s: %u lines like the next were left out",
-			  s->device->port_name, missing);
-	log_write(level, "port %s: front end (process %d) %s%s%s", s->device->port_name,
-		  (int)s->peer, what, why ? ": " : "", why ? why : "");
+		log_message_at(level, MSG_FRONT_END,
+			       "port %s: %u lines like the next were left out",
+			       s->device->port_name, missing);
+	log_message_at(level, MSG_FRONT_END, "port %s: front end (process %d) %s%s%s",
+		       s->device->port_name, (int)s->peer, what, why ? ": " : "", why ? why : "");
 }
 
 /* ---- the end ---------------------------------------------------------------------------------- */

@@ -209,8 +209,9 @@ static void watch_kicks(const struct vhost_device *d, const struct session_view 
 					NULL);
 		if (now &&
 		    epoll_ctl(d->backend.kick[i / 2], EPOLL_CTL_ADD, descriptor_fd(now), &event))
-			log_warn("port %s: kicks of ring %u cannot be watched: %s", d->port_name, i,
-				 strerror(errno));
+			log_message(MSG_PORT_WARNING,
+				    "port %s: kicks of ring %u cannot be watched: %s", d->port_name,
+				    i, strerror(errno));
 	}
 }
 

@@ -176,7 +176,8 @@ static void tell(struct vhost_socket *k, const char *what, const char *why)
 	uint32_t missing;
 
 	if (log_allowed(&k->limit, clock_ns(), &missing))
-		log_warn("port %s: %s: %s", k->port_name, what, why);
+		log_message_at(XVS_LOG_WARN, MSG_FRONT_END, "port %s: %s: %s", k->port_name, what,
+			       why);
 }
 
 static bool begin(struct vhost_socket *k, int fd)

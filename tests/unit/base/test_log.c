@@ -44,9 +44,9 @@ static void journal_lines_carry_the_priority(void **state)
 
 	(void)state;
 	log_open(XVS_LOG_INFO, true);
-	log_error("XVS-%04d: disk is full", 7);
+	log_message(MSG_JOURNAL, "disk is full, %d bytes", 7);
 	capture_end(&c, text, sizeof(text));
-	assert_string_equal(text, "<3>XVS-0007: disk is full\n");
+	assert_string_equal(text, "<3>XVS-0005: disk is full, 7 bytes\n");
 }
 
 static void plain_lines_carry_time_and_level(void **state)
@@ -56,11 +56,11 @@ static void plain_lines_carry_time_and_level(void **state)
 
 	(void)state;
 	log_open(XVS_LOG_INFO, false);
-	log_warn("slow");
+	log_message(MSG_STATE, "slow");
 	capture_end(&c, text, sizeof(text));
 	assert_int_equal(text[4], '-');
 	assert_int_equal(text[10], 'T');
-	assert_string_equal(text + strlen("2026-01-01T00:00:00.000"), "Z warning: slow\n");
+	assert_string_equal(text + strlen("2026-01-01T00:00:00.000"), "Z warning: XVS-0004: slow\n");
 }
 
 static void lines_above_the_level_are_not_written(void **state)
@@ -70,10 +70,11 @@ static void lines_above_the_level_are_not_written(void **state)
 
 	(void)state;
 	log_open(XVS_LOG_WARN, true);
-	log_info("chatter");
-	log_warn("trouble");
+	log_message(MSG_READY, "chatter");
+	log_debug("more of it");
+	log_message_at(XVS_LOG_WARN, MSG_READY, "trouble");
 	capture_end(&c, text, sizeof(text));
-	assert_string_equal(text, "<4>trouble\n");
+	assert_string_equal(text, "<4>XVS-0001: trouble\n");
 }
 
 static void text_from_outside_cannot_forge_a_line(void **state)
@@ -83,9 +84,9 @@ static void text_from_outside_cannot_forge_a_line(void **state)
 
 	(void)state;
 	log_open(XVS_LOG_INFO, true);
-	log_info("name %s", "a\n<3>forged\x1b[2J");
+	log_message(MSG_READY, "name %s", "a\n<3>forged\x1b[2J");
 	capture_end(&c, text, sizeof(text));
-	assert_string_equal(text, "<6>name a?<3>forged?[2J\n");
+	assert_string_equal(text, "<6>XVS-0001: name a?<3>forged?[2J\n");
 }
 
 static void long_line_is_cut_and_still_ends(void **state)
@@ -97,7 +98,7 @@ static void long_line_is_cut_and_still_ends(void **state)
 	(void)state;
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	log_open(XVS_LOG_INFO, true);
-	log_info("%s", long_text);
+	log_message(MSG_READY, "%s", long_text);
 	capture_end(&c, text, sizeof(text));
 	assert_in_range(strlen(text), 1000, 2048);
 	assert_int_equal(text[strlen(text) - 1], '\n');

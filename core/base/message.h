@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/message.h - numbers of what the daemon tells; made by tools/messages from docs/messages.yaml.
+ */
+#ifndef XVS_BASE_MESSAGE_H
+#define XVS_BASE_MESSAGE_H
+
+/* clang-format off */
+enum message_id {
+	MSG_READY = 1, /* The daemon is ready */
+	MSG_ENDING = 2, /* The daemon cannot go on */
+	MSG_PRIVILEGES = 3, /* Privileges are missing */
+	MSG_STATE = 4, /* The state directory was damaged */
+	MSG_JOURNAL = 5, /* The state directory cannot be written */
+	MSG_CONFIGURATION = 10, /* The configuration has an error */
+	MSG_LAST_GOOD = 11, /* The last good configuration is in force */
+	MSG_RELOADED = 12, /* The configuration was reloaded */
+	MSG_NOT_RELOADED = 13, /* The configuration was not reloaded */
+	MSG_REMARK = 14, /* A remark on the configuration */
+	MSG_CHANGED = 20, /* Something was changed */
+	MSG_TAKEN_BACK = 21, /* A change goes back */
+	MSG_STAYS = 22, /* A change cannot be taken back */
+	MSG_PORT_OPEN = 30, /* A port is open */
+	MSG_PORT_CLOSED = 31, /* A port is closed */
+	MSG_PORT_WARNING = 32, /* A port works but not as it should */
+	MSG_FRONT_END = 33, /* A virtual machine's adapter */
+	MSG_CAPTURE_FILE = 35, /* A capture file has ended */
+	MSG_XDP = 36, /* XDP programs of an earlier daemon */
+	MSG_EXTENSION = 40, /* An extension says something */
+	MSG_CONTROL_HELD = 41, /* An extension held the control thread */
+	MSG_WORKER_HELD = 42, /* A worker is held */
+	MSG_CONTROL_SOCKET = 50, /* The control socket */
+};
+
+/* X(name, level) for each. */
+#define MESSAGES(X) \
+	X(MSG_READY, XVS_LOG_INFO) \
+	X(MSG_ENDING, XVS_LOG_ERROR) \
+	X(MSG_PRIVILEGES, XVS_LOG_WARN) \
+	X(MSG_STATE, XVS_LOG_WARN) \
+	X(MSG_JOURNAL, XVS_LOG_ERROR) \
+	X(MSG_CONFIGURATION, XVS_LOG_ERROR) \
+	X(MSG_LAST_GOOD, XVS_LOG_ERROR) \
+	X(MSG_RELOADED, XVS_LOG_INFO) \
+	X(MSG_NOT_RELOADED, XVS_LOG_ERROR) \
+	X(MSG_REMARK, XVS_LOG_WARN) \
+	X(MSG_CHANGED, XVS_LOG_INFO) \
+	X(MSG_TAKEN_BACK, XVS_LOG_WARN) \
+	X(MSG_STAYS, XVS_LOG_ERROR) \
+	X(MSG_PORT_OPEN, XVS_LOG_INFO) \
+	X(MSG_PORT_CLOSED, XVS_LOG_WARN) \
+	X(MSG_PORT_WARNING, XVS_LOG_WARN) \
+	X(MSG_FRONT_END, XVS_LOG_INFO) \
+	X(MSG_CAPTURE_FILE, XVS_LOG_WARN) \
+	X(MSG_XDP, XVS_LOG_INFO) \
+	X(MSG_EXTENSION, XVS_LOG_INFO) \
+	X(MSG_CONTROL_HELD, XVS_LOG_WARN) \
+	X(MSG_WORKER_HELD, XVS_LOG_WARN) \
+	X(MSG_CONTROL_SOCKET, XVS_LOG_ERROR)
+/* clang-format on */
+
+#endif /* XVS_BASE_MESSAGE_H */
