@@ -189,6 +189,14 @@ static int merge_over(struct node **base, struct node *over)
 	return merged ? 0 : -ENOMEM;
 }
 
+/* The same with a copy of what belongs to a document; NULL: it says nothing. */
+static int merge_copy(struct node **base, const struct node *over)
+{
+	struct node *copy = over ? node_copy(over) : NULL;
+
+	return over && !copy ? -ENOMEM : merge_over(base, copy);
+}
+
 static int add_level(struct plan *p, const char *target, const char *feature,
 		     const struct node *policies, struct node **document)
 {
@@ -278,8 +286,7 @@ static int own_value(struct level *level, struct plan_port *pp, const char *targ
 
 	if (add_level(level->p, sw->name, f->id, sw->policies, &document) < 0)
 		return -ENOMEM;
-	if (group && group->policies && node_get(group->policies, f->id) &&
-	    merge_over(&document, node_copy(node_get(group->policies, f->id))) < 0)
+	if (group && group->policies && merge_copy(&document, node_get(group->policies, f->id)) < 0)
 		return -ENOMEM;
 	if (add_level(level->p, target, f->id, pp->spec->policies, &document) < 0)
 		return -ENOMEM;
@@ -343,7 +350,7 @@ static int member_value(struct level *level, struct plan_member *pm, const struc
 	struct node *document;
 	bool is_had;
 
-	if ((below && !base) || (above && merge_over(&base, node_copy(above)) < 0))
+	if ((below && !base) || merge_copy(&base, above) < 0)
 		return -ENOMEM;
 	is_had = model_document(level->p->model, sw->name, f->id, base, &document);
 	node_destroy(base);
