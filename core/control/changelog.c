@@ -33,6 +33,9 @@ struct changelog {
 	size_t file_size;
 	char sum[SUM_TEXT]; /* of the newest file's text */
 	bool is_unkept;     /* the last change is not on disk */
+	/* of a file that could not be put: goes with the next change */
+	char *text, *name;
+	bool is_file_lost; /* nor could it be remembered: changes have no file until the next one */
 };
 
 void changelog_sum(const char *text, size_t len, char out[SUM_TEXT])
@@ -75,7 +78,7 @@ static struct item *item_add(struct changelog *l, uint64_t number)
 
 static void item_share_file(const struct changelog *l, struct item *item)
 {
-	item->file_record = l->file;
+	item->file_record = l->is_file_lost ? 0 : l->file;
 	item->file_size = l->file_size;
 }
 
@@ -265,6 +268,8 @@ void changelog_close(struct changelog *l)
 	for (size_t i = 0; i < l->count; i++)
 		item_finish(&l->items[i]);
 	free(l->items);
+	free(l->text);
+	free(l->name);
 	json_decref(l->state);
 	free(l);
 }
@@ -415,7 +420,7 @@ static int items_make(const struct changelog *l, const struct changelog_entry *e
 	enum record_kind kinds[RECORDS] = { RECORD_FILE, RECORD_CHANGE, RECORD_STATE };
 	bool is_whole = true;
 
-	if (e->text && (strcmp(sum, l->sum) != 0 || !l->file))
+	if (e->text && (strcmp(sum, l->sum) != 0 || !l->file || l->is_file_lost))
 		file = json_pack("{s:s, s:s}", "name", e->name, "text", e->text);
 	texts[0] = file ? json_dumps(file, JSON_COMPACT) : NULL;
 	json_decref(file);
@@ -478,6 +483,48 @@ static int put(struct changelog *l, const struct changelog_entry *e, struct item
 	return code;
 }
 
+/* No change may be paired with a file that was not in force. */
+static void remember_file(struct changelog *l, const struct changelog_entry *e)
+{
+	char *text = strdup(e->text);
+	char *name = strdup(e->name);
+
+	free(l->text);
+	free(l->name);
+	l->is_file_lost = !text || !name;
+	if (l->is_file_lost) {
+		free(text);
+		free(name);
+		text = name = NULL;
+	}
+	l->text = text;
+	l->name = name;
+}
+
+/* With the file that is still to be put, where the change says nothing of one. */
+static int put_all(struct changelog *l, const struct changelog_entry *e, struct item *item,
+		   struct xvs_error *err)
+{
+	struct changelog_entry whole = *e;
+	int code;
+
+	if (!whole.text) {
+		whole.text = l->text;
+		whole.name = l->name;
+	}
+	code = put(l, &whole, item, err);
+	if (code && e->text)
+		remember_file(l, e);
+	if (code || !whole.text)
+		return code;
+	free(l->text);
+	free(l->name);
+	l->text = l->name = NULL;
+	l->is_file_lost = false;
+	item_share_file(l, item);
+	return 0;
+}
+
 int changelog_put(struct changelog *l, const struct changelog_entry *e, struct xvs_error *err)
 {
 	struct item *item;
@@ -491,7 +538,7 @@ int changelog_put(struct changelog *l, const struct changelog_entry *e, struct x
 	item = item_prepare(l, e->change);
 	/* After the comparison, which is of what is wanted. */
 	(void)json_object_set_new(e->state, "number", json_integer((json_int_t)l->number));
-	code = put(l, e, item, err);
+	code = put_all(l, e, item, err);
 	l->is_unkept = code != 0;
 	json_decref(l->state);
 	l->state = e->state;

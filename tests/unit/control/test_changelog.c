@@ -3,9 +3,11 @@
 #include "support/test.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -230,6 +232,40 @@ static void a_crash_leaves_all_of_a_change_or_nothing(void **state)
 	open_all();
 }
 
+/* The disk is full for one change. */
+static void fail_to_put(const char *what, int value, const char *file)
+{
+	const struct rlimit full = { .rlim_cur = 0, .rlim_max = RLIM_INFINITY };
+	const struct rlimit free_again = { RLIM_INFINITY, RLIM_INFINITY };
+	struct changelog_entry e = { .change = json_pack("{s:s}", "what", what),
+				     .state = json_pack("{s:i}", "value", value),
+				     .text = file,
+				     .name = "xvs.yaml" };
+	struct xvs_error err = ERROR_INIT;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	assert_true(changelog_put(changes, &e, &err) < 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &free_again), 0);
+}
+
+static void a_file_that_could_not_be_kept_goes_with_the_next_change(void **state)
+{
+	(void)state;
+	put("start", 1, "old");
+	fail_to_put("apply", 2, "new");
+	expect_past(2, "change 2 is too long ago, or could not be kept: its state is not in the "
+		       "state directory any more");
+	put("set", 3, NULL);
+	expect_past(3, "3 new");
+	open_again();
+	assert_int_equal(changelog_number(changes), 3);
+	expect_past(3, "3 new");
+	expect_past(1, "1 old");
+	put("set", 4, NULL);
+	expect_past(4, "4 new");
+}
+
 static void sums_as_everybody_does(void **state)
 {
 	char sum[SUM_TEXT];
@@ -252,6 +288,7 @@ int main(void)
 		CASE(forgets_the_oldest),
 		CASE(forgets_large_files_earlier),
 		CASE(a_crash_leaves_all_of_a_change_or_nothing),
+		CASE(a_file_that_could_not_be_kept_goes_with_the_next_change),
 		CASE(sums_as_everybody_does),
 	};
 
