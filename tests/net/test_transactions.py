@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random changes, some of which an extension refuses, some cut short by SIGKILL: what is in force
-is the whole old state or the whole new one, also after a restart.
+"""Random changes, some of which an extension refuses, some cut short by SIGKILL, and some for which
+there is no memory: what is in force is the whole old state or the whole new one, also after a restart.
 
     [ lab: rec (test.recorder), guard ] --null-- a, b, c of the file; x, y, z of the API
 
 Two daemons get the same changes; one of them is killed now and then, and the other tells what the
 new state is.  The extension refuses a rate of 13, a port named "unwelcome" and an instance named
-"no-create".  By default 50 changes; marked slow 1,000.
+"no-create".  Memory fails in the daemon's own code (tests/starve), once, a few times, or for good as
+long as the change takes.  By default 50 changes; marked slow 1,000.
 """
 
 import contextlib
 import json
+import mmap
 import random
 import re
 import socket
+import struct
 import time
 
 import pytest
 
-from support.daemon import Refused
+from support.daemon import BUILD, Refused
 from support.vendor import MODULES
 
 LIMIT = "test.recorder.limit/1"
@@ -173,16 +176,50 @@ def expect_every_check_to_be_answered(record):
     assert not waiting
 
 
+class Starver:
+    """Takes memory from the daemon that has its file; see tests/starve/starve.c."""
+
+    LIBRARY = BUILD / "test-starve" / "starve.so"
+
+    def __init__(self, path):
+        path.write_bytes(bytes(16))
+        self.wrap = ("env", f"LD_PRELOAD={self.LIBRARY}", f"XVS_STARVE={path}")
+        with open(path, "r+b") as file:
+            self.words = mmap.mmap(file.fileno(), 16)
+
+    def _set(self, word):
+        self.words[:8] = struct.pack("<Q", word)
+
+    @contextlib.contextmanager
+    def starving(self, after, count):
+        """So many allocations fail from the one with this number on."""
+        self._set(after | count - 1 << 32)
+        try:
+            yield
+        finally:
+            self._set(0)
+
+    def failed(self):
+        return struct.unpack("<Q", self.words[8:])[0]
+
+
 class Campaign:
     """The two daemons, and what each change did to them."""
 
-    def __init__(self, victim, twin, seed):
-        self.victim, self.twin = victim, twin
+    def __init__(self, victim, twin, starver, seed):
+        self.victim, self.twin, self.starver = victim, twin, starver
         self.rng = random.Random(seed)
-        self.done = self.refused = self.kills = self.kept_old = 0
+        self.done = self.refused = self.kills = self.kept_old = self.starved = 0
+        self.unkept = set()  # numbers of changes that may be in force without being kept
+
+    def next_change(self):
+        while True:
+            change = new_change(self.rng, number(self.twin))
+            if change.params.get("number") not in self.unkept:
+                return change
 
     def step(self):
-        change = new_change(self.rng, number(self.twin))
+        change = self.next_change()
         before = picture(self.victim)
         text = self.victim.config.read_text(encoding="utf-8")
         if self.rng.random() < 0.3:
@@ -192,7 +229,10 @@ class Campaign:
             assert (tried is None) == (why is None), f"{change}: tried {tried}, done {why}"
         else:
             why = outcome(change, self.twin)
-        if why is None and self.rng.random() < 0.3:
+        fate = self.rng.random()
+        if fate < 0.3:
+            self.starve(change, before, why)
+        elif why is None and fate < 0.5:
             self.kill(change, before)
         else:
             assert outcome(change, self.victim) == why, str(change)
@@ -219,6 +259,30 @@ class Campaign:
         self.kept_old += 1
         assert outcome(change, self.victim) is None, str(change)
 
+    def starve(self, change, before, why):
+        """What it answers is what it did, or it did not answer."""
+        after = picture(self.twin)
+        failed = self.starver.failed()
+        is_refused = is_answered = True
+        with self.starver.starving(int(2 ** self.rng.uniform(0, 11)),
+                                   self.rng.choice((1, 1, 3, 30, 1 << 20))):
+            try:
+                told = outcome(change, self.victim)
+                is_refused = told is not None
+                is_answered = told != "out of memory for the answer"
+            except (OSError, ValueError):
+                is_answered = False
+        self.starved += self.starver.failed() > failed
+        assert self.victim.is_running(), f"{change}: {self.victim.said()}"
+        found = picture(self.victim)
+        assert found in (before, after), f"neither old nor new: {change}"
+        if is_answered:
+            assert found == (before if is_refused else after), str(change)
+        if number(self.victim) == number(self.twin):
+            self.unkept.add(number(self.victim))
+        elif why is None:
+            assert outcome(change, self.victim) is None, str(change)
+
     def restart(self):
         before = picture(self.victim)
         self.victim.stop()
@@ -229,12 +293,13 @@ class Campaign:
 @pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_what_is_in_force_is_wholly_old_or_wholly_new(xvsd, tmp_path, count):
     record = tmp_path / "record"
-    victim = xvsd(FIRST, name="victim")
+    starver = Starver(tmp_path / "starve")
+    victim = xvsd(FIRST, name="victim", wrap=starver.wrap)
     twin = xvsd(FIRST, name="twin", wrap=("env", f"XVS_RECORD={record}"))
-    campaign = Campaign(victim, twin, seed=count)
+    campaign = Campaign(victim, twin, starver, seed=count)
     for _ in range(count):
         campaign.step()
     print(vars(campaign))
     assert campaign.done > count / 4 and campaign.refused > count / 10
-    assert campaign.kills > count / 20
+    assert campaign.kills > count / 25 and campaign.starved > count / 20
     expect_every_check_to_be_answered(record)
