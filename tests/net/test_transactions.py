@@ -230,9 +230,9 @@ class Campaign:
         else:
             why = outcome(change, self.twin)
         fate = self.rng.random()
-        if fate < 0.3:
+        if fate < 0.25:
             self.starve(change, before, why)
-        elif why is None and fate < 0.5:
+        elif why is None and fate < 0.55:
             self.kill(change, before)
         else:
             assert outcome(change, self.victim) == why, str(change)
@@ -296,7 +296,7 @@ def test_what_is_in_force_is_wholly_old_or_wholly_new(xvsd, tmp_path, count):
     starver = Starver(tmp_path / "starve")
     victim = xvsd(FIRST, name="victim", wrap=starver.wrap)
     twin = xvsd(FIRST, name="twin", wrap=("env", f"XVS_RECORD={record}"))
-    campaign = Campaign(victim, twin, starver, seed=count)
+    campaign = Campaign(victim, twin, starver, seed=count + 3)
     for _ in range(count):
         campaign.step()
     print(vars(campaign))
