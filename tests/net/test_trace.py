@@ -89,6 +89,8 @@ def test_a_firewall_says_which_rule_is_missing(lab):
     assert answer["outcome"] == "dropped"
     decision, = steps(answer, "authorised")
     assert (decision["by"], decision["verdict"]) == ("fw", "deny")
+    assert decision["rule"] == "default_in"
+    assert steps(traced(daemon, "vm1", tcp(80)), "authorised")[0]["rule"] == "rules[0]"
     dropped, = steps(answer, "dropped")
     assert dropped["port"] == "lab/vm2" and dropped["by"] == "fw"
     assert dropped["reason"] == decision["reason"]

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xvs/ext/explain.h"
 #include "xvs/ext/sdk.h"
 
 static const struct xvs_label reasons[] = {
@@ -408,9 +409,13 @@ static const struct xvs_conn_ops conn_ops = {
 	.event = secgroup_event,
 };
 
+static const struct xvs_explain explain = { .size = sizeof(explain), .explain = secgroup_explain };
+
 static const void *secgroup_query(void *self, const char *id)
 {
 	(void)self;
+	if (strcmp(id, XVS_EXPLAIN) == 0)
+		return &explain;
 	return strcmp(id, XVS_CONN) == 0 ? &conn_ops : NULL;
 }
 

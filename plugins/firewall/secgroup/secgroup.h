@@ -99,6 +99,10 @@ static inline uint32_t slot_rule(const uint64_t *slot)
 int secgroup_status_fill(struct secgroup *s, const struct secgroup_port *port,
 			 struct secgroup_status *out, struct xvs_error *err);
 
+/* [worker] Of struct xvs_explain. */
+void secgroup_explain(void *self, const struct xvs_batch *b, uint32_t i,
+		      const struct xvs_flow_key *key, char *text, uint32_t bytes);
+
 /* [worker] Of struct xvs_conn_ops: the begin and end of connections whose rule says 'log'. */
 void secgroup_event(void *self, const struct xvs_conn_event *e);
 
