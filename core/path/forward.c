@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "path/worker.h"
 
 static bool is_multicast(const uint8_t mac[6])
@@ -230,16 +231,40 @@ static void learn_strictly(struct burst *b, uint32_t i, struct learn_letter *l, 
 	burst_drop_at(b, i, XVS_STAGE_FORWARD, 0, REASON_MAC_LIMIT);
 }
 
+/* Was the control thread told of this sender a moment ago?  If not, it is going to be. */
+static bool was_told(const struct burst *b, const struct packet *p)
+{
+	enum { TOLD_TICKS = 250 };
+	uint32_t tick = flow_tick(b->worker->w.now_ns);
+	const uint8_t *mac = p->x.data + 6;
+	uint64_t sender = (uint64_t)b->conf->port->id << 48 | (uint64_t)get_be16(mac) << 32 |
+			  get_be32(mac + 2);
+	struct told_sender *t = &b->worker->told_senders[(sender ^ p->segment) % TOLD_SENDERS];
+
+	if (t->sender == sender && t->segment == p->segment && tick - t->tick < TOLD_TICKS)
+		return true;
+	*t = (struct told_sender){ sender, p->segment, tick };
+	return false;
+}
+
+/*
+ * Each new flow of one sender would wake the control thread to be told what it knows: while the
+ * address is where it was, it is told four times a second, which is more than it takes to stay.
+ */
 void forward_learn(struct burst *b, uint32_t i)
 {
 	struct path_worker *w = b->worker;
 	const struct packet *p = b->pkts[i];
 	struct learn_letter *l = &w->learn[w->learn_next];
 	bool is_free = !__atomic_load_n(&l->in_use, __ATOMIC_ACQUIRE);
+	bool is_known;
 
 	if (is_multicast(p->x.data + 6))
 		return;
-	if (b->conf->learns_strictly && !forward_knows(b->conf, p->segment, p->x.data + 6))
+	is_known = forward_knows(b->conf, p->segment, p->x.data + 6);
+	if (is_known && was_told(b, p))
+		return;
+	if (b->conf->learns_strictly && !is_known)
 		learn_strictly(b, i, l, is_free);
 	else if (is_free)
 		post(b, i, l, false);

@@ -16,9 +16,10 @@
 #include "path/tap.h"
 
 enum {
-	EXITS_MAX = 64,     /* exit ports with packets waiting for their egress chain */
-	LATER_MAX = 4096,   /* packets that wait for the next burst */
-	LEARN_MAX = 64,     /* addresses on the way to the control thread */
+	EXITS_MAX = 64,   /* exit ports with packets waiting for their egress chain */
+	LATER_MAX = 4096, /* packets that wait for the next burst */
+	LEARN_MAX = 64,   /* addresses on the way to the control thread */
+	TOLD_SENDERS = 64,
 	MIRROR_QUEUE = 256, /* copies for mirror sessions that wait for their originals to leave */
 	NATS_MAX = 32,      /* nat switches */
 };
@@ -119,6 +120,13 @@ struct learn_letter {
 
 struct trace;
 
+/* An address that the control thread was told of, and when, by flow_tick(). */
+struct told_sender {
+	uint64_t sender; /* its port and MAC; 0: none */
+	uint32_t segment;
+	uint32_t tick;
+};
+
 struct path_worker {
 	struct worker w; /* first */
 	struct path *path;
@@ -162,6 +170,7 @@ struct path_worker {
 	struct flow_spot spots[XVS_BATCH_MAX];
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
+	struct told_sender told_senders[TOLD_SENDERS];
 	uint64_t random;          /* sampling */
 	uint64_t sample_gap;      /* packets before the next sample: sample.c */
 	uint32_t sample_of;       /* one in so many; 0: nothing is drawn yet */

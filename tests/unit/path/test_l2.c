@@ -356,6 +356,41 @@ static void an_address_is_told_again_whatever_else_changes(void **state)
 	assert_true(told_ns() > told);
 }
 
+/* A flow of its own for each number: the type of what a frame carries is exact in every entry. */
+static void pass_flow(uint32_t id, uint32_t from, uint32_t to, uint8_t number)
+{
+	struct memory_frame f = udp(from, to, 53, 20);
+
+	f.bytes[12] = 0x90;
+	f.bytes[13] = number;
+	pass(id, &f);
+}
+
+/* New flows of a sender whose address is known wake nobody to say so, but a few times a second. */
+static void many_flows_of_a_sender_tell_of_it_now_and_then(void **state)
+{
+	uint64_t told;
+
+	(void)state;
+	bench_ports(2);
+	learns(2, 8);
+	pass_flow(2, 50, 1, 0);
+	pass_flow(2, 50, 1, 1);
+	told = told_ns();
+	assert_true(told > 0);
+	for (uint8_t number = 2; number < 50; number++)
+		pass_flow(2, 50, 1, number);
+	assert_int_equal(told_ns(), told);
+	bench_later_ms(300);
+	pass_flow(2, 50, 1, 50);
+	assert_true(told_ns() > told);
+	/* what was forgotten meanwhile is told at once */
+	l2_forget_port(&bench.sw->l2, bench.ports[2].port, NULL, NULL);
+	assert_int_equal(told_ns(), 0);
+	pass_flow(2, 50, 1, 51);
+	assert_true(told_ns() > 0);
+}
+
 static void an_address_moves_with_its_sender(void **state)
 {
 	struct memory_frame in = from_behind(50, 1);
@@ -751,6 +786,7 @@ int main(void)
 		BENCH_TEST(an_address_moves_with_its_sender),
 		BENCH_TEST(an_address_that_moves_all_the_time_is_held),
 		BENCH_TEST(segments_that_share_have_their_addresses_in_common),
+		BENCH_TEST(many_flows_of_a_sender_tell_of_it_now_and_then),
 		BENCH_TEST(a_port_learns_no_more_than_its_limit),
 		BENCH_TEST(a_static_address_is_never_learned_elsewhere),
 		BENCH_TEST(addresses_of_a_port_go_with_it),
