@@ -14,6 +14,7 @@ from harness.lab import BenchError
 
 WARM_UP_S = 0.5
 TRIES = 3
+WAITING = ("rate", "new", "connect")  # modes of the generator that say when they are warm
 TARGETS = ("xvsd", "xvsctl", "vgen", "bench", "plugin_capture", "plugin_guard", "plugin_secgroup",
            "plugin_static")
 COLUMNS = ["case", "switch", "Mpps", "spread", "xvs to it", "generator idle", "switch busy",
@@ -93,10 +94,12 @@ def once(lab, peer, case, seconds):
     peer.resume()
     try:
         peer.prepare()
-        before = peer.counters()
+        before = [peer.counters()]
         said = vgen.run(lab, case.mode, peer, *case.options, "--seconds", seconds, "--warm-up",
-                        case.warm_up_s)
-        said.update(peer.work(before, peer.counters()))
+                        case.warm_up_s,
+                        when_warm=(lambda: before.append(peer.counters())) if case.mode in WAITING
+                        else None)
+        said.update(peer.work(before[-1], peer.counters()))
         peer.check()
     finally:
         peer.pause()

@@ -10,7 +10,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.dont_write_bytecode = True
 
-from harness import ovs, rates, report, vhost, vhost_rates  # noqa: E402  (the path comes first)
+from harness import connections, ovs, rates, report, vhost, vhost_rates  # noqa: E402  (the path comes first)
 
 PMD_STATS = """\
 pmd thread numa_id 0 core_id 0:
@@ -55,6 +55,12 @@ class Rules(unittest.TestCase):
         theirs = [flow for flow in ovs.security_flows() if "+trk+new" in flow]
         self.assertEqual(len(ours), vhost.XvsExtensions.RULES)
         self.assertEqual(len(ours), len(theirs))
+
+    def test_a_firewall_alone_has_the_same_rules_and_forwards_by_itself(self):
+        flows = connections.firewall_flows()
+        self.assertEqual(len([flow for flow in flows if "+trk+new" in flow]),
+                         vhost.XvsExtensions.RULES)
+        self.assertEqual([flow for flow in flows if "resubmit" in flow], [])
 
 
 class Figures(unittest.TestCase):

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../../tests/unit/support/frames.h"
 #include "base/clock.h"
@@ -78,6 +79,19 @@ struct bench {
 	struct conn_ref *refs;
 	uint32_t count;
 };
+
+/* Pages of this process that are in memory. */
+static uint64_t resident_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long all = 0;
+	unsigned long resident = 0;
+
+	if (!f || fscanf(f, "%lu %lu", &all, &resident) != 2)
+		abort();
+	(void)fclose(f);
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
 static uint64_t bench_open(struct bench *b)
 {
@@ -164,6 +178,7 @@ int main(int argc, char **argv)
 	static const struct pool_limits sizes = { 16, 16, 2 };
 	struct bench b = { .count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 60000 };
 	struct pool *pool = pool_create(&sizes);
+	uint64_t resident;
 	uint64_t ns;
 
 	if (!pool || b.count == 0 || b.count > CONNECTIONS_MAX) {
@@ -171,9 +186,12 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	setup(&b, pool);
+	resident = resident_bytes();
 	ns = bench_open(&b);
+	resident = resident_bytes() - resident - b.count * sizeof(*b.refs);
 	printf("open: %" PRIu64 " connections a second, of three packets each\n",
 	       b.count * NS_PER_S / (ns ? ns : 1));
+	printf("memory: %.0f bytes each\n", (double)resident / b.count);
 	ns = bench_update(&b, b.count < 64 ? b.count : 64);
 	printf("update, among 64: %.1f ns\n", (double)ns / UPDATES);
 	ns = bench_run(&b, b.count < 64 ? b.count : 64);

@@ -187,6 +187,16 @@ static int establish(struct vgen *g, struct xvs_error *err)
 	return rc;
 }
 
+bool vgen_wait(const struct vgen *g)
+{
+	if (!g->o.waits)
+		return false;
+	(void)fputs("warm\n", stderr);
+	for (int c = 0; c != '\n' && c != EOF;)
+		c = getchar();
+	return true;
+}
+
 int vgen_prepare(struct vgen *g, struct xvs_error *err)
 {
 	int rc = announce(g, true, err);

@@ -25,6 +25,7 @@ static const char usage[] =
 	"modes:\n"
 	"  rate      as many packets as the switch takes\n"
 	"  new       the same, each packet of a flow that was not seen before\n"
+	"  connect   as many TCP connections as the switch lets come about\n"
 	"  latency   from put to got, at --pps\n"
 	"  wake      the first packet after --idle-ms, --samples times\n"
 	"  start     the first packet after B connects, --samples times\n"
@@ -38,18 +39,22 @@ static const char usage[] =
 	"  --tcp               TCP, with a handshake before; implies --establish\n"
 	"  --establish         each flow is seen in both directions first\n"
 	"  --both              send in both directions\n"
+	"  --close             connect: reset each connection once it is open\n"
 	"  --touch             read every byte that is received\n"
 	"  --big-buffers       verify: receive into chains, not into merged buffers\n"
 	"  --offloads          verify: leave checksums and segmentation to the switch\n"
 	"  --seconds S, --warm-up S\n"
+	"  --wait              rate, new, connect: says \"warm\" on standard error when it is, and\n"
+	"                      waits for a line of input before it measures\n"
 	"  --pps N, --idle-ms N, --samples N, --patience-ms N\n"
 	"  --core N            run there\n";
 
 static const struct {
 	const char *name;
 	int (*run)(struct vgen *g, struct xvs_error *err);
-} modes[] = { { "rate", vgen_rate }, { "new", vgen_rate },    { "latency", vgen_latency },
-	      { "wake", vgen_wake }, { "start", vgen_start }, { "verify", vgen_verify } };
+} modes[] = { { "rate", vgen_rate },       { "new", vgen_rate },  { "connect", vgen_connections },
+	      { "latency", vgen_latency }, { "wake", vgen_wake }, { "start", vgen_start },
+	      { "verify", vgen_verify } };
 
 /* ---- ports ------------------------------------------------------------------------------------ */
 
@@ -163,7 +168,9 @@ enum {
 	O_TCP,
 	O_ESTABLISH,
 	O_BOTH,
+	O_CLOSE,
 	O_TOUCH,
+	O_WAIT,
 	O_OFFLOADS,
 	O_BIG_BUFFERS,
 	O_SECONDS,
@@ -189,7 +196,9 @@ static const struct option known[] = {
 	{ "tcp", no_argument, NULL, O_TCP },
 	{ "establish", no_argument, NULL, O_ESTABLISH },
 	{ "both", no_argument, NULL, O_BOTH },
+	{ "close", no_argument, NULL, O_CLOSE },
 	{ "touch", no_argument, NULL, O_TOUCH },
+	{ "wait", no_argument, NULL, O_WAIT },
 	{ "big-buffers", no_argument, NULL, O_BIG_BUFFERS },
 	{ "offloads", no_argument, NULL, O_OFFLOADS },
 	{ "seconds", required_argument, NULL, O_SECONDS },
@@ -266,6 +275,12 @@ static bool take_switch(struct options *o, int option)
 		break;
 	case O_BOTH:
 		o->both = true;
+		break;
+	case O_CLOSE:
+		o->closes = true;
+		break;
+	case O_WAIT:
+		o->waits = true;
 		break;
 	case O_TOUCH:
 		o->touches = true;
@@ -386,7 +401,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	parse(&g.o, argc, argv);
 	/* a switch that has tracked a connection to its end would refuse it from the beginning */
-	if (g.o.establishes)
+	if (g.o.establishes || strcmp(g.o.mode, "connect") == 0)
 		g.o.port_shift = (uint32_t)(clock_ns() / NS_PER_MS);
 	rc = run_mode(&g, &err);
 	for (uint32_t nr = 0; nr < g.o.port_count; nr++) {

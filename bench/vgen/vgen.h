@@ -22,9 +22,11 @@ struct options {
 	uint32_t flows, macs;
 	bool is_tcp;
 	bool both;           /* directions at once */
+	bool closes;         /* connect: each connection is reset once it is open */
 	bool establishes;    /* every flow is seen in both directions before anything is measured */
 	uint32_t port_shift; /* with establishes: of its connections no other run has had any */
 	bool touches;
+	bool waits; /* rate, new, connect: for a line of input between warming up and measuring */
 	double seconds, warm_up_s;
 	uint32_t pps;     /* latency: 0 is 10,000 */
 	uint32_t idle_ms; /* wake: how long nothing is sent */
@@ -67,8 +69,12 @@ int vgen_check(const struct vgen *g, struct xvs_error *err);
  */
 int vgen_prepare(struct vgen *g, struct xvs_error *err);
 
+/* prepare.c: says that it is warm, and waits if it is to; true: what has cooled down is to be warmed. */
+bool vgen_wait(const struct vgen *g);
+
 /* The modes: 0, or -errno with *err; print JSON. */
 int vgen_rate(struct vgen *g, struct xvs_error *err);
+int vgen_connections(struct vgen *g, struct xvs_error *err);
 int vgen_latency(struct vgen *g, struct xvs_error *err);
 int vgen_wake(struct vgen *g, struct xvs_error *err);
 int vgen_start(struct vgen *g, struct xvs_error *err);
