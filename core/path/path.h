@@ -164,9 +164,9 @@ struct port_conf {
 	uint64_t new_flow_rate; /* a second; 0: unlimited */
 	uint64_t new_flow_burst;
 	struct rate rates[RATE_KINDS];
-	uint32_t weight;      /* of its queues: share.c */
-	uint64_t queue_ns;    /* what RATE_TO does not let through waits so long; 0: is dropped */
-	uint64_t allowed[64]; /* trunk, private: bitmap of VLANs */
+	uint32_t weight;        /* of its queues: share.c */
+	uint64_t queue_ns;      /* what RATE_TO does not let through waits so long; 0: is dropped */
+	uint64_t allowed[64];   /* trunk, private: bitmap of VLANs */
 	struct path_team *team; /* its port, or a member's; NULL, as of nearly all: see path/team.h */
 	bool is_member;         /* of the team: has no chain */
 	uint8_t member;         /* its number there */

@@ -102,7 +102,7 @@ struct vswitch {
 	size_t port_count;
 	struct settings settings;         /* of features that the switch itself has, switch scope */
 	char mirror_problem[PROBLEM_MAX]; /* what sessions have to do without; "" */
-	struct team *team; /* NULL: its uplinks, if any, are not a team */
+	struct team *team;                /* NULL: its uplinks, if any, are not a team */
 };
 
 struct world {
