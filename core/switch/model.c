@@ -5,6 +5,8 @@
  */
 #include "switch/model.h"
 
+#include "switch/decoded.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ static void file_put(struct file_layer *file)
 {
 	if (!file || --file->refs > 0)
 		return;
+	decoded_finish(file);
 	config_spec_destroy(file->spec);
 	free(file->name);
 	free(file);

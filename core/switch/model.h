@@ -18,6 +18,8 @@ struct file_layer {
 	size_t refs;
 	struct config_spec *spec; /* never NULL */
 	char *name;               /* of the file, for messages; may be NULL */
+	struct decoded *decoded;  /* of its longest documents, once and for all: decoded.c */
+	size_t decoded_count;
 };
 
 /* A port that somebody else than the file owns; shared by copies. */

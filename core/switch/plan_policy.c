@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "policy/builtin.h"
+#include "switch/decoded.h"
 #include "switch/plan.h"
 
 enum { WORDS_MAX = 256 };
@@ -208,29 +209,58 @@ static int add_level(struct plan *p, const char *target, const char *feature,
 	return merge_over(document, own);
 }
 
-/* Decodes a merged document (taken); what is wrong goes to the level. */
-static int decode(struct level *level, const struct xvs_feature *f, struct node *document,
-		  struct settings *settings)
+/* Decodes a document; what is wrong goes to the level.  NULL without error: out of memory. */
+static struct value *decode_value(struct level *level, const struct xvs_feature *f,
+				  const struct node *document, bool *is_wrong)
 {
 	static struct diags found; /* too large for a stack; one control thread */
 	char what[PROBLEM_MAX];
 	struct value *value;
 
-	if (!document)
-		return 0;
 	found.count = 0;
 	(void)snprintf(what, sizeof(what), "%s: policy %.64s", level->what, f->id);
 	value = value_decode(f, document, what, &found);
-	node_destroy(document);
 	for (size_t i = 0; i < found.count && i < DIAG_MAX; i++) {
 		struct node at = { .key_line = found.items[i].line,
 				   .key_column = found.items[i].column };
 
 		complain(level, &at, found.items[i].text);
 	}
+	*is_wrong = found.count > 0;
+	return value;
+}
+
+/* The same of a merged document (taken). */
+static int decode(struct level *level, const struct xvs_feature *f, struct node *document,
+		  struct settings *settings)
+{
+	struct value *value;
+	bool is_wrong;
+
+	if (!document)
+		return 0;
+	value = decode_value(level, f, document, &is_wrong);
+	node_destroy(document);
 	if (value)
 		return settings_add(settings, value);
-	return found.count > 0 ? 0 : -ENOMEM;
+	return is_wrong ? 0 : -ENOMEM;
+}
+
+/* And of one of the file's that stands alone: it is neither copied nor decoded twice. */
+static int decode_alone(struct level *level, const struct xvs_feature *f,
+			const struct node *document, struct settings *settings)
+{
+	struct file_layer *file = level->p->model->file;
+	struct value *value = decoded_find(file, document, f);
+	bool is_wrong;
+
+	if (value)
+		return settings_add(settings, value_ref(value));
+	value = decode_value(level, f, document, &is_wrong);
+	if (!value)
+		return is_wrong ? 0 : -ENOMEM;
+	decoded_keep(file, document, value);
+	return settings_add(settings, value);
 }
 
 /* Does the port say anything about it itself? */
@@ -265,7 +295,7 @@ static int share_value(struct plan_switch *ps, struct plan_port *pp, const struc
 
 	if (!last || last->feature != f)
 		return 0;
-	if (old && value_equal(old, last->value)) {
+	if (old && old != last->value && value_equal(old, last->value)) {
 		value_put(last->value);
 		last->value = value_ref(old);
 	}
@@ -276,14 +306,45 @@ static int share_value(struct plan_switch *ps, struct plan_port *pp, const struc
 	return 0;
 }
 
+static const struct node *in(const struct node *policies, const char *feature)
+{
+	return policies ? node_get(policies, feature) : NULL;
+}
+
+/* The only one that says anything, of the file; NULL: there are more, or none. */
+static const struct node *sole_document(const struct level *level, const struct plan_port *pp,
+					const char *target, const struct xvs_feature *f)
+{
+	const struct switch_spec *sw = level->ps->spec;
+	const struct group_spec *group =
+		pp->spec->group[0] ? model_group(sw, pp->spec->group) : NULL;
+	const struct node *documents[] = { in(sw->policies, f->id),
+					   in(group ? group->policies : NULL, f->id),
+					   in(pp->spec->policies, f->id) };
+	const struct node *only = NULL;
+
+	if (model_value(level->p->model, sw->name, f->id) ||
+	    model_value(level->p->model, target, f->id) || pp->owner != OWNER_FILE)
+		return NULL;
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+		if (documents[i] && only)
+			return NULL;
+		only = documents[i] ? documents[i] : only;
+	}
+	return only;
+}
+
 static int own_value(struct level *level, struct plan_port *pp, const char *target,
 		     const struct xvs_feature *f)
 {
 	const struct switch_spec *sw = level->ps->spec;
 	const struct group_spec *group =
 		pp->spec->group[0] ? model_group(sw, pp->spec->group) : NULL;
+	const struct node *alone = sole_document(level, pp, target, f);
 	struct node *document = NULL;
 
+	if (alone)
+		return decode_alone(level, f, alone, &pp->settings);
 	if (add_level(level->p, sw->name, f->id, sw->policies, &document) < 0)
 		return -ENOMEM;
 	if (group && group->policies && merge_copy(&document, node_get(group->policies, f->id)) < 0)

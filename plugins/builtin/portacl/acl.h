@@ -19,6 +19,7 @@ struct acl {
 	const struct xvs_conn_host *conns;
 	uint32_t workers;
 	struct ruleset *rulesets;
+	struct ruleset *kept; /* one that nobody has, for whoever asks about the same value next */
 	struct rule_count *shown; /* what the last status_read() gave out */
 };
 

@@ -45,7 +45,7 @@ int basic_draft(const void *rule, uint32_t nr, struct draft *out, struct xvs_err
 	/* 0.0.0.0/0 says more than nothing: that the packet is of IPv4 */
 	r->weight = bits << 2 | (r->matches & XVS_CLASSIFY_ETHERTYPE ? 2u : 0u) |
 		    (p->action == ACTION_DENY ? 1u : 0u);
-	memcpy(out->fact.name, p->name, sizeof(out->fact.name));
+	out->name = p->name;
 	out->fact.action = (uint16_t)p->action;
 	out->direction = p->direction;
 	out->table = p->action == ACTION_METER ? TABLE_METER : TABLE_ACCESS;

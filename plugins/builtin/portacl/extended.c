@@ -5,8 +5,6 @@
  * A rule that contradicts itself would match nothing, which nobody wants to find out from traffic:
  * it is refused by the name of the field.
  */
-#include <string.h>
-
 #include "ruleset.h"
 #include "xvs/ext/sdk.h"
 
@@ -165,7 +163,7 @@ static int draft_fact(const struct extended_rule *p, uint32_t nr, struct draft *
 			"is about connections of IP, and the rule's ethertype is another");
 	if (p->idle_s && !p->stateful)
 		return refuse_rule(err, nr, "idle_s", "counts for stateful rules alone");
-	memcpy(out->fact.name, p->name, sizeof(out->fact.name));
+	out->name = p->name;
 	out->fact.action = (uint16_t)p->action;
 	out->fact.idle_ms = p->idle_s * MS_PER_S;
 	if (p->stateful)

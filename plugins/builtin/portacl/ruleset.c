@@ -152,6 +152,7 @@ static int read_rules(struct ruleset *set, const struct xvs_table *rules, struct
 		if (code)
 			return code;
 		set->facts[nr] = d.fact;
+		memcpy(set->names[nr], d.name, NAME_BYTES);
 		set->is_stateful |= (d.fact.flags & FACT_STATEFUL) != 0;
 		if (d.direction != DIRECTION_OUT)
 			list_add(l, &d, DIRECTION_IN);
@@ -186,7 +187,24 @@ static void ruleset_destroy(const struct acl *a, struct ruleset *set)
 {
 	for (uint32_t i = 0; i < DIRECTION_COUNT * TABLE_COUNT; i++)
 		a->classify->destroy(a->host, set->tables[i / TABLE_COUNT][i % TABLE_COUNT]);
+	free(set->names);
 	free(set);
+}
+
+static uint64_t rules_hash(enum feature feature, const void *value)
+{
+	struct xvs_table rules = rules_of(feature, value);
+	size_t words = (size_t)rules.count * rules.stride / sizeof(uint64_t);
+	uint64_t hash = rules.count;
+
+	for (size_t i = 0; i < words; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)rules.items + i * sizeof(word), sizeof(word));
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 29;
+	}
+	return hash;
 }
 
 static int ruleset_create(const struct acl *a, enum feature feature, const void *value,
@@ -201,8 +219,10 @@ static int ruleset_create(const struct acl *a, enum feature feature, const void 
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	set->feature = feature;
 	set->value = value;
+	set->hash = rules_hash(feature, value);
 	set->count = rules.count;
-	if (lists_init(&lists, feature, set->count))
+	set->names = calloc((size_t)set->count + 1, sizeof(*set->names));
+	if (lists_init(&lists, feature, set->count) && set->names)
 		code = read_rules(set, &rules, &lists, err);
 	else
 		code = xvs_refuse(err, -ENOMEM, "", "out of memory");
@@ -219,13 +239,19 @@ static int ruleset_create(const struct acl *a, enum feature feature, const void 
 
 /* ---- sharing --------------------------------------------------------------------------------- */
 
-/* A value stays where it is while a port has it, so the same address is the same value. */
+/*
+ * A value stays where it is while a port has it, so the same address is the same value.  Of one that
+ * nobody has the memory may have become another's: what it says must be the same as well.
+ */
 static struct ruleset *ruleset_find(const struct acl *a, enum feature feature, const void *value)
 {
 	struct ruleset *set = a->rulesets;
 
 	while (set && (set->users == 0 || set->feature != feature || set->value != value))
 		set = set->next;
+	if (!set && a->kept && a->kept->feature == feature && a->kept->value == value &&
+	    a->kept->hash == rules_hash(feature, value))
+		set = a->kept;
 	return set;
 }
 
@@ -251,6 +277,26 @@ int ruleset_use(struct acl *a, enum feature feature, const void *value, struct r
 void ruleset_leave(struct ruleset *set)
 {
 	set->users--;
+}
+
+static void forget_kept(void *arg)
+{
+	struct acl *a = arg;
+	struct ruleset *kept = a->kept;
+
+	a->kept = NULL;
+	if (kept)
+		ruleset_put(a, kept);
+}
+
+void ruleset_keep(struct acl *a, struct ruleset *set)
+{
+	if (a->kept == set)
+		return;
+	set->refs++;
+	forget_kept(a);
+	a->kept = set;
+	a->host->defer(a->host, forget_kept, a);
 }
 
 void ruleset_put(struct acl *a, struct ruleset *set)

@@ -23,7 +23,6 @@ struct rule_fact {
 	uint16_t action; /* enum rule_action */
 	uint16_t flags;  /* FACT_* */
 	uint32_t idle_ms;
-	char name[NAME_BYTES];
 };
 
 struct ruleset {
@@ -31,15 +30,18 @@ struct ruleset {
 	const void *value;    /* the policy: ports that have it set share these rules */
 	uint32_t users;       /* ports that have it, or are to get it; 0: nobody new finds it */
 	uint32_t refs;        /* with those whose workers may still read it */
+	uint64_t hash;        /* of the rules */
 	enum feature feature;
 	uint32_t count;
 	bool is_stateful;                                            /* some rule is */
 	struct xvs_classifier *tables[DIRECTION_COUNT][TABLE_COUNT]; /* NULL: no rule */
+	char (*names)[NAME_BYTES]; /* apart, as facts are looked up for each new flow */
 	struct rule_fact facts[];
 };
 
 /* A classifier's rule under construction: with local as source, as a packet from the VM has it. */
 struct draft {
+	const char *name;
 	struct xvs_classify_rule rule;
 	struct rule_fact fact;
 	uint32_t direction;
@@ -54,6 +56,11 @@ int ruleset_use(struct acl *a, enum feature feature, const void *value, struct r
 		struct xvs_error *err);
 /* [control] The port does not have it any more; workers may. */
 void ruleset_leave(struct ruleset *set);
+/*
+ * [control] It was only asked about, and will be about further ports: kept until workers are quiet.
+ * Takes a reference.
+ */
+void ruleset_keep(struct acl *a, struct ruleset *set);
 /* [control] Nor do they. */
 void ruleset_put(struct acl *a, struct ruleset *set);
 

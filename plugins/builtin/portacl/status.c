@@ -36,7 +36,7 @@ static uint32_t fill(const struct tally *t, struct rule_count *out, uint32_t roo
 
 		if (!was_met(&sum))
 			continue;
-		memcpy(sum.name, t->set->facts[nr].name, sizeof(sum.name));
+		memcpy(sum.name, t->set->names[nr], sizeof(sum.name));
 		out[count++] = sum;
 	}
 	return count;
@@ -46,9 +46,10 @@ void acl_rule_print(const struct tally *t, uint32_t nr, char *text, uint32_t byt
 {
 	static const char *const actions[] = { "allows", "denies", "meters" };
 	const struct rule_fact *fact = &t->set->facts[nr];
+	const char *name = t->set->names[nr];
 
-	(void)snprintf(text, bytes, "rules[%u]%s%s of %s %s%s", nr, fact->name[0] ? " " : "",
-		       fact->name, acl_features[t->set->feature].id,
+	(void)snprintf(text, bytes, "rules[%u]%s%s of %s %s%s", nr, *name ? " " : "", name,
+		       acl_features[t->set->feature].id,
 		       fact->flags & FACT_STATEFUL ? "statefully " : "", actions[fact->action]);
 }
 

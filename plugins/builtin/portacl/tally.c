@@ -166,6 +166,8 @@ void tally_abort(struct tally *t)
 	if (!t)
 		return;
 	ruleset_leave(t->set);
+	if (t->set->users == 0)
+		ruleset_keep(t->acl, t->set);
 	tally_put(t);
 }
 

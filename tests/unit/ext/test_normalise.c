@@ -595,6 +595,32 @@ static void offered_interfaces_are_copied_by_the_same_rules(void **state)
 	assert_string_equal(err.text, "xvs_conn_ops.authorise is NULL, but required");
 }
 
+static bool tracks_nothing(void *self, void *port_state)
+{
+	(void)self;
+	(void)port_state;
+	return false;
+}
+
+static void a_scope_with_unknown_bits_is_refused(void **state)
+{
+	struct xvs_conn_scope scope = { .size = sizeof(scope), .flags = XVS_CONN_SLOTLESS };
+	struct xvs_conn_scope out;
+	struct xvs_error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(conn_scope_copy(&scope, &out, &err), 0);
+	assert_null(out.tracks);
+	scope.tracks = tracks_nothing;
+	assert_int_equal(conn_scope_copy(&scope, &out, &err), 0);
+	assert_ptr_equal(out.tracks, tracks_nothing);
+	scope.flags |= 8;
+	assert_int_equal(conn_scope_copy(&scope, &out, &err), -EINVAL);
+	assert_string_equal(err.text, "xvs_conn_scope.flags: unknown bits 0x8");
+	scope.size = 4;
+	assert_int_equal(conn_scope_copy(&scope, &out, &err), -EINVAL);
+}
+
 #define NORM(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -622,6 +648,7 @@ int main(void)
 		NORM(nesting_has_an_end),
 		NORM(a_table_that_contains_itself_is_refused),
 		NORM(offered_interfaces_are_copied_by_the_same_rules),
+		NORM(a_scope_with_unknown_bits_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -501,7 +501,33 @@ static void an_aborted_change_changes_nothing(void **state)
 
 	assert_int_equal(try_extended(n, rules, 1, false, &err), 0);
 	assert_true(passes(n, true, UDP, PEER, 1, 2));
+	fake_quiet(&n->host);
 	assert_null(((const struct acl *)n->host.self)->rulesets);
+}
+
+static void what_is_asked_about_for_many_ports_is_compiled_once(void **state)
+{
+	struct net *n = *state;
+	struct extended_rule rules[] = { rule(DIRECTION_IN, ACTION_DENY, 5) };
+	const struct acl *a = n->host.self;
+	const struct ruleset *kept;
+	struct xvs_error err;
+
+	assert_int_equal(try_extended(n, rules, 1, false, &err), 0);
+	kept = a->kept;
+	assert_non_null(kept);
+	n->changes--;
+	assert_int_equal(try_extended(n, rules, 1, false, &err), 0);
+	assert_ptr_equal(a->kept, kept);
+	/* other rules where those were */
+	rules[0].weight = 6;
+	n->changes--;
+	assert_int_equal(try_extended(n, rules, 1, true, &err), 0);
+	assert_ptr_not_equal(a->rulesets->users ? a->rulesets : a->rulesets->next, kept);
+	fake_quiet(&n->host);
+	assert_null(a->kept);
+	assert_int_equal(a->rulesets->users, 1);
+	assert_null(a->rulesets->next);
 }
 
 static void contradictions_are_refused_by_field(void **state)
@@ -558,6 +584,8 @@ int main(void)
 						stop),
 		cmocka_unit_test_setup_teardown(a_removed_policy_leaves_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(an_aborted_change_changes_nothing, start, stop),
+		cmocka_unit_test_setup_teardown(what_is_asked_about_for_many_ports_is_compiled_once,
+						start, stop),
 		cmocka_unit_test_setup_teardown(contradictions_are_refused_by_field, start, stop),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* links: plugin_portacl_objects xvs_config xvs_policy */
 /* An extension that is linked in: in every chain, and in nobody's way. */
+#include "switch/decoded.h"
 #include "switch/fixture.h"
 #include "switch/world.h"
 
@@ -138,6 +139,37 @@ static void ports_share_what_their_switch_sets(void **state)
 	assert_ptr_equal(settings_bytes(&first->settings, "xvs.acl/1"), before);
 }
 
+static void a_long_list_is_decoded_once_for_all_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct strbuf yaml = { 0 };
+	const struct value *value;
+
+	strbuf_add(&yaml, HEAD "    policies:\n      xvs.acl/1:\n        rules:\n");
+	for (unsigned i = 0; i < 300; i++)
+		strbuf_add(&yaml, "          - {action: deny, remote: 10.0.%u.%u}\n", i / 256,
+			   i % 256);
+	strbuf_add(&yaml, "    ports:\n" VM1 "}\n");
+	fixture_has(f, yaml.text);
+	value = settings_get(&world_port(f->world, "lab/vm1")->settings, "xvs.acl/1");
+	assert_int_equal(f->world->model->file->decoded_count, 1);
+	assert_ptr_equal(decoded_find(f->world->model->file,
+				      node_get(f->world->model->file->spec->switches[0].policies,
+					       "xvs.acl/1"),
+				      value->feature),
+			 value);
+	assert_int_equal(fixture_add_port(f, "lab", "vm2").code, 0);
+	assert_ptr_equal(settings_get(&world_port(f->world, "lab/vm2")->settings, "xvs.acl/1"),
+			 value);
+	assert_int_equal(f->world->model->file->decoded_count, 1);
+	/* what is set over it is not the file's document any more */
+	assert_int_equal(
+		fixture_set(f, "lab", "xvs.acl/1", "rules=[{\"action\":\"deny\"}]", true).code, 0);
+	assert_ptr_not_equal(settings_get(&world_port(f->world, "lab/vm1")->settings, "xvs.acl/1"),
+			     value);
+	strbuf_finish(&yaml);
+}
+
 static void what_it_refuses_is_told_of_a_new_switch_too(void **state)
 {
 	struct fixture *f = *state;
@@ -167,6 +199,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cannot_be_disabled, start, fixture_stop),
 		cmocka_unit_test_setup_teardown(is_no_line_of_a_difference, start, fixture_stop),
 		cmocka_unit_test_setup_teardown(ports_share_what_their_switch_sets, start,
+						fixture_stop),
+		cmocka_unit_test_setup_teardown(a_long_list_is_decoded_once_for_all_changes, start,
 						fixture_stop),
 		cmocka_unit_test_setup_teardown(what_it_refuses_is_told_of_a_new_switch_too, start,
 						fixture_stop),
