@@ -228,7 +228,7 @@ int port_enter(struct port *p, struct xvs_error *err)
 			       err);
 	if (result == 0 && team_join(p) < 0) {
 		/* it stays without a team, and so without packets */
-		log_error("port %s: out of memory", p->full_name);
+		log_message(MSG_PORT_WARNING, "port %s: out of memory", p->full_name);
 	}
 	return result;
 }
