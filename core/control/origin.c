@@ -117,7 +117,13 @@ static void answered(void *arg, const struct outcome *outcome)
 
 struct wish origin_wish(struct origin *o)
 {
-	return (struct wish){ .is_dry_run = o->is_dry_run, .origin = o, .done = answered, .arg = o };
+	bool goes_back = o->confirm_s > 0 || world_confirm_host(o->control->world) > 0;
+
+	return (struct wish){ .is_dry_run = o->is_dry_run,
+			      .may_cut_off = goes_back || o->is_own || o->is_return,
+			      .origin = o,
+			      .done = answered,
+			      .arg = o };
 }
 
 void origin_refuse(struct origin *o, int code, const struct diags *d)

@@ -79,6 +79,9 @@ int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags 
 /* What it changes, one line each; NULL: out of memory.  diff.c. */
 json_t *diff_plan(const struct world *w, const struct plan *p, bool *touches_host);
 
+/* False: an adapter of the host would lose its last way out, which is said.  plan_host.c. */
+bool plan_keeps_host(struct plan *p);
+
 /* The line about a team whose settings change; NULL: they do not.  Given.  diff_team.c. */
 char *diff_team(const struct switch_spec *now, const struct switch_spec *next);
 

@@ -71,6 +71,7 @@ struct wish {
 	 * ports are asked about, but their devices are not opened.
 	 */
 	bool is_dry_run;
+	bool may_cut_off; /* the host: it goes back unless confirmed, or back is where it leads */
 	void *origin; /* the asker's own, for admit() and changed(); until 'done' has been called */
 	outcome_fn done;
 	void *arg;

@@ -283,6 +283,13 @@ void transaction_wake(struct transaction *t)
 	advance(t);
 }
 
+static bool may_cut_off(const struct transaction *t)
+{
+	const struct request *r = &t->request;
+
+	return r->wish.may_cut_off || r->is_silent || r->is_tolerant || t->w->is_tolerant;
+}
+
 static int make_plan(struct transaction *t)
 {
 	struct world *w = t->w;
@@ -295,6 +302,8 @@ static int make_plan(struct transaction *t)
 	w->retried = NULL;
 	if (result < 0)
 		return result;
+	if (!may_cut_off(t) && !plan_keeps_host(t->plan))
+		return -EPERM;
 	/* Before steps are made, which take things out of the plan. */
 	t->lines = diff_plan(w, t->plan, &t->touches_host);
 	return t->lines ? transaction_build(t) : -ENOMEM;
