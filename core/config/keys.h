@@ -14,6 +14,7 @@ enum key_kind {
 	KEY_DEVICE,     /* char[16]: a Linux network device */
 	KEY_NETNS,      /* char[256]: a name, or an absolute path */
 	KEY_SOCKET,     /* char[SOCKET_PATH]: absolute path of a UNIX socket */
+	KEY_IP,         /* char[64]: one address */
 	KEY_ADDRESS,    /* char[64]: address with prefix length */
 	KEY_IPV4,       /* char[size]: an IPv4 address */
 	KEY_IPV4_NET,   /* char[size]: one with prefix length */

@@ -79,6 +79,8 @@ static json_t *text_schema(const struct key *k)
 	case KEY_SOCKET:
 		return json_pack("{s:s, s:s, s:i}", "type", "string", "pattern", "^/", "maxLength",
 				 SOCKET_PATH - 1);
+	case KEY_IP:
+		return pattern_schema("^[0-9A-Fa-f:.]+$");
 	case KEY_ADDRESS:
 		return pattern_schema("^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
 	case KEY_IPV4:

@@ -156,6 +156,13 @@ static bool is_ports(const char *text)
 	return false;
 }
 
+static bool is_ip(const char *text)
+{
+	struct xvs_ip ip;
+
+	return !strchr(text, '/') && ip_parse(text, &ip);
+}
+
 static bool is_text(const char *text)
 {
 	return text[0] != '\0';
@@ -181,6 +188,7 @@ static const struct text_form *form_of(enum key_kind kind)
 	static const struct text_form ipv4_net = { is_ipv4_net,
 						   "an IPv4 address with prefix as 192.0.2.1/24" };
 	static const struct text_form ports = { is_ports, "ports as 1024-65535" };
+	static const struct text_form ip = { is_ip, "an IP address as 192.0.2.1" };
 	static const struct text_form extension = { extension_id_valid,
 						    "an extension's id as org.xvs.guard" };
 	static const struct text_form feature = { feature_id_valid,
@@ -198,6 +206,8 @@ static const struct text_form *form_of(enum key_kind kind)
 		return &socket;
 	case KEY_ADDRESS:
 		return &address;
+	case KEY_IP:
+		return &ip;
 	case KEY_IPV4:
 		return &ipv4;
 	case KEY_IPV4_NET:

@@ -58,8 +58,26 @@ static uint32_t refuse_group(struct burst *b, const struct port_conf *member, ui
 	return t && t->receiver == member->member ? REASON_NONE : REASON_TEAM_COPY;
 }
 
+/* They end here: nobody else has asked. */
+static void take_answers(struct burst *b, const struct port_conf *member,
+			 const struct team_table *t)
+{
+	struct path_worker *w = b->worker;
+
+	for (XVS_EACH(i, b->live)) {
+		if (!packet_is_answer(b->pkts[i], &t->probe, t->macs[member->member]))
+			continue;
+		atomic_store_explicit(&member->team->seen[member->member].answer_ns, w->w.now_ns,
+				      memory_order_relaxed);
+		b->live &= ~(UINT64_C(1) << i);
+		packet_drop(w, b->pkts[i], member->port->id, XVS_STAGE_INGRESS, 0,
+			    XVS_REASON_CONSUMED);
+	}
+}
+
 void team_receive(struct burst *b, const struct port_conf *member, uint64_t groups)
 {
+	const struct team_table *t = rcu_read(&member->team->table);
 	struct path_worker *w = b->worker;
 	uint32_t id = member->port->id;
 
@@ -74,6 +92,8 @@ void team_receive(struct burst *b, const struct port_conf *member, uint64_t grou
 		b->live &= ~(UINT64_C(1) << i);
 		packet_drop(w, b->pkts[i], id, XVS_STAGE_INGRESS, 0, reason);
 	}
+	if (t && t->probe.is_set)
+		take_answers(b, member, t);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #ifndef XVS_PATH_TEAM_H
 #define XVS_PATH_TEAM_H
 
+#include "packet/probe.h"
 #include "path/path.h"
 
 enum { TEAM_MEMBERS = 8, TEAM_BUCKETS = 256, TEAM_NOBODY = 0xff };
@@ -32,6 +33,7 @@ struct team_table {
 	uint32_t receiver; /* takes what comes in for groups; TEAM_NOBODY: none */
 	struct path_port *ports[TEAM_MEMBERS]; /* NULL: does not send */
 	uint8_t macs[TEAM_MEMBERS][6];
+	struct probe_target probe;    /* whose answers are not for anybody else */
 	uint8_t homes[TEAM_BUCKETS];  /* by entry port or source address */
 	uint8_t spread[TEAM_BUCKETS]; /* by hash of the flow */
 	uint8_t pins[PORTS_MAX];      /* by entry port; TEAM_NOBODY: as all */
@@ -41,6 +43,7 @@ enum { TEAM_SLOW_BYTES = 64 };
 
 /* What workers have seen at one member, for the control thread. */
 struct team_seen {
+	_Atomic uint64_t answer_ns;  /* when a probe was last answered here */
 	_Atomic uint32_t slow_state; /* enum slow_state: whose 'slow' is */
 	uint32_t slow_len;
 	uint8_t slow[TEAM_SLOW_BYTES]; /* the beginning of a frame of a slow protocol */
@@ -71,6 +74,7 @@ struct team_order {
 	bool is_usable[TEAM_MEMBERS];
 	struct path_port *ports[TEAM_MEMBERS];
 	uint8_t macs[TEAM_MEMBERS][6];
+	struct probe_target probe;
 	uint8_t wanted_pins[PORTS_MAX]; /* by entry port; TEAM_NOBODY: none */
 };
 

@@ -97,6 +97,7 @@ void team_fill(const struct team_order *o, const uint8_t holders[TEAM_MEMBERS],
 	for (uint32_t s = 0; s < o->active_count && t->receiver == TEAM_NOBODY; s++)
 		t->receiver = holders[s];
 	memcpy(t->macs, o->macs, sizeof(t->macs));
+	t->probe = o->probe;
 	/* whoever is pinned to a member that can be had uses it, in order or not */
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
 		t->ports[m] = o->is_usable[m] ? o->ports[m] : NULL;

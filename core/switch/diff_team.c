@@ -20,6 +20,9 @@ static void team_text(const struct team_spec *t, struct strbuf *out)
 	add_names(out, "standby", t->standby, t->standby_count);
 	if (t->mode == TEAM_LOAD)
 		strbuf_add(out, ", hold_ms %u", t->hold_ms);
+	if (t->probe[0])
+		strbuf_add(out, ", probe %s in %u each %u ms, %u lost", t->probe, t->probe_vlan,
+			   t->probe_ms, t->probe_lost);
 	strbuf_add(out, ", failback_s %u, announce %u%s", t->failback_s, t->announce,
 		   t->is_rolling ? ", rolling" : "");
 }

@@ -30,6 +30,8 @@ static const char *state_of(const struct team *t, uint32_t member, uint64_t now_
 		return "blocked";
 	if (!l->has_link)
 		return "no link";
+	if (l->is_lost)
+		return "no answer";
 	if (is_holder(t, member))
 		return "sends";
 	return now_ns < l->usable_ns ? "waits" : "ready";
@@ -103,7 +105,7 @@ void team_add_traffic(const struct port *p, struct port_counters *sum)
 /* Down: nothing leaves.  Degraded: something is not as it should be. */
 static const char *health_of(const struct team *t)
 {
-	bool is_degraded = false;
+	bool is_degraded = t->is_blind;
 	bool can_send = false;
 
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++) {
@@ -123,14 +125,20 @@ static json_t *team_json(const struct team *t)
 	static const char *const modes[] = { "port", "mac", "address", "load" };
 	uint64_t now_ns = clock_ns();
 	json_t *uplinks = json_array();
+	json_t *j;
 
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
 		if (t->links[m].port)
 			(void)json_array_append_new(uplinks, link_json(t, m, now_ns));
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name",
-			 t->port ? t->port->spec.name : TEAM_NAME, "switch", t->sw->name, "mode",
-			 modes[t->spec.mode], "health", health_of(t), "failovers",
-			 (json_int_t)t->failovers, "uplinks", uplinks);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name",
+		      t->port ? t->port->spec.name : TEAM_NAME, "switch", t->sw->name, "mode",
+		      modes[t->spec.mode], "health", health_of(t), "failovers",
+		      (json_int_t)t->failovers, "uplinks", uplinks);
+	if (t->spec.probe[0])
+		(void)json_object_set_new(j, "probe",
+					  json_pack("{s:s, s:b}", "address", t->spec.probe,
+						    "answered", (int)!t->is_blind));
+	return j;
 }
 
 /* "switch/team", the switch alone, or the name of the team's port. */

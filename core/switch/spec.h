@@ -73,7 +73,14 @@ struct chain_spec {
 	struct node *policies; /* switch-scope policies of this instance's extension */
 };
 
-enum { TEAM_UPLINKS = 8, TEAM_HOLD_MS = 50, TEAM_FAILBACK_S = 5, TEAM_ANNOUNCE = 3 };
+enum {
+	TEAM_UPLINKS = 8,
+	TEAM_HOLD_MS = 50,
+	TEAM_FAILBACK_S = 5,
+	TEAM_ANNOUNCE = 3,
+	TEAM_PROBE_MS = 1000,
+	TEAM_PROBE_LOST = 3
+};
 #define TEAM_NAME "team"
 
 /* Which member of a team of uplinks sends: enum team_mode of path/team.h. */
@@ -95,6 +102,10 @@ struct team_spec {
 	uint32_t hold_ms;    /* by load: how long a flow must pause before it may move */
 	uint32_t failback_s; /* so long a link must be up before it is used again */
 	bool is_rolling;     /* who stood in stays */
+	char probe[64]; /* a neighbour that answers where a link is good; "": links alone count */
+	uint32_t probe_vlan; /* its segment */
+	uint32_t probe_ms;
+	uint32_t probe_lost; /* so many questions without an answer make a link bad */
 	uint32_t announce;   /* so often addresses that moved are told of */
 };
 

@@ -152,7 +152,7 @@ static void look_at(const struct team *t, struct team_link *l, uint64_t now_ns)
 {
 	const struct port *p = l->port;
 	bool has_link = p->backend && p->backend->up;
-	bool is_good = has_link && p->path_port && p->is_open && !port_is_blocked(p);
+	bool is_good = has_link && !l->is_lost && p->path_port && p->is_open && !port_is_blocked(p);
 	bool was_good = l->is_good;
 
 	if (!p->is_open && !l->is_known) /* not published yet */
@@ -300,6 +300,22 @@ static void read_slow(struct team *t, struct team_link *l, struct team_seen *see
 		 l->port->spec.name);
 }
 
+/* Measures are of a second; probes may be more often. */
+static uint64_t tick_ns(const struct team *t)
+{
+	uint64_t probe_ns = (uint64_t)t->spec.probe_ms * NS_PER_MS;
+
+	return t->spec.probe[0] && probe_ns < NS_PER_S ? probe_ns : NS_PER_S;
+}
+
+static bool is_second(struct team *t, uint64_t now_ns)
+{
+	if (now_ns < t->measured_ns)
+		return false;
+	t->measured_ns = now_ns + NS_PER_S;
+	return true;
+}
+
 static void on_tick(void *arg)
 {
 	struct team *t = arg;
@@ -308,9 +324,10 @@ static void on_tick(void *arg)
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
 		if (t->links[m].port)
 			read_slow(t, &t->links[m], &t->path->seen[m], now_ns);
-	if (t->spec.mode == TEAM_LOAD)
+	if (t->spec.mode == TEAM_LOAD && is_second(t, now_ns))
 		(void)team_measure(t);
+	probe_tick(t, now_ns);
 	refresh(t);
 	announce_tick(t, now_ns);
-	loop_timer_arm(t->timer, NS_PER_S);
+	loop_timer_arm(t->timer, tick_ns(t));
 }

@@ -18,6 +18,8 @@ struct team_link {
 	bool is_known;     /* its link has been looked at */
 	bool has_link;
 	bool is_good;        /* link, open, not blocked */
+	bool is_lost;        /* a probe is answered by other links, and not by this one */
+	uint64_t asked_ns;   /* it is probed since */
 	uint64_t usable_ns;  /* good, and from when on it is used */
 	uint64_t changes;    /* of its link, since it is a member */
 	int64_t changed_s;   /* when the last was: seconds since 1970; 0: there was none */
@@ -35,12 +37,15 @@ struct team {
 	uint8_t holders[TEAM_MEMBERS]; /* of slots, as team_choose() has it */
 	uint64_t failovers;            /* so often who sends has changed */
 	struct loop_timer *timer;
+	bool is_blind; /* probes are answered by no link */
+	uint64_t probe_due_ns;
 	/* telling of addresses that moved: announce.c */
 	struct team_table before; /* who sent what before the last change */
 	uint32_t rounds_left;
 	uint64_t round_ns;       /* when the next is due */
 	struct frames *outgoing; /* one after another; the first is on its way */
 	/* by load */
+	uint64_t measured_ns;        /* when the next is due */
 	uint64_t load[TEAM_BUCKETS]; /* bytes a second, lately */
 	uint8_t spread[TEAM_BUCKETS];
 };
@@ -74,6 +79,11 @@ enum team_place team_place(const struct team *t, const struct team_link *l);
 bool team_measure(struct team *t);
 /* A table's spread, as far as those who are to send can. */
 void team_spread(const struct team *t, struct team_table *table);
+
+/* ---- team_probe.c ---- */
+bool probe_target_of(const struct team *t, struct probe_target *out);
+/* Judges by what was answered, and asks again where that is due. */
+void probe_tick(struct team *t, uint64_t now_ns);
 
 /* ---- announce.c ---- */
 /* Addresses whose packets leave elsewhere than by 'old' are told of there. */

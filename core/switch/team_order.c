@@ -107,6 +107,7 @@ void team_order(const struct team *t, uint64_t now_ns, struct team_order *o)
 	else
 		o->active_count = put_all_active(t, o->active);
 	o->standby_count = put_named(t, t->spec.standby, t->spec.standby_count, o->standby);
+	(void)probe_target_of(t, &o->probe);
 	put_usable(t, now_ns, o);
 	put_pins(t, o);
 }

@@ -13,13 +13,29 @@
 #include "base/hash.h"
 #include "packet/headers.h"
 #include "packet/lane.h"
+#include "packet/probe.h"
 #include "packet/reason.h"
+#include "packet/slow.h"
 
 enum { PREFIX = 3 + VNET_BYTES, LENT_MAX = 600, TAGGED = 1, CLONED = 2, OWNED = 4 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct pool *pool;
+
+/* Anybody may answer a probe, or claim to be a switch with LACP. */
+static void look_for_answers(const struct packet *p)
+{
+	const struct probe_target targets[] = { { .is_set = true },
+						{ .is_set = true, .is_ipv6 = true } };
+
+	if (packet_is_slow(p))
+		assert(p->x.linear >= 14);
+	for (uint32_t i = 0; i < 2; i++) {
+		if (packet_is_answer(p, &targets[i], p->x.data))
+			assert(p->x.linear >= 42 && !(p->x.flags & XVS_PKT_BAD));
+	}
+}
 
 static void assert_facts(const struct packet *p, uint16_t bad)
 {
@@ -41,6 +57,7 @@ static void assert_facts(const struct packet *p, uint16_t bad)
 	}
 	if (!bad && p->x.flags & XVS_PKT_CSUM_TODO)
 		assert(p->x.csum_start == p->x.l4_off && p->x.csum_off < 20);
+	look_for_answers(p);
 }
 
 static void assert_runs(const struct packet *p)

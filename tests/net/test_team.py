@@ -281,6 +281,33 @@ def test_a_lacp_partner_is_told_of(xvsd, guests, phys, outside):
     assert "uplink up1: the adjacent switch" in daemon.said()
 
 
+@pytest.mark.parametrize("address", ["10.0.0.9", "fd00::9"])
+def test_a_link_that_leads_nowhere_is_found_by_probes(xvsd, guests, phys, hosts, address, request):
+    if ":" in address:
+        host, = hosts("outside")
+        host.use_ipv6()
+        run("ip", "-n", "phys", "link", "add", "p9", "type", "veth", "peer", "name", "eth0", "netns",
+            host.name)
+        phys.run("ip", "link", "set", "p9", "master", "br0", "up")
+        host.up("10.0.0.9/24", "fd00::9/64")
+    else:
+        request.getfixturevalue("outside")
+    daemon = start(xvsd, guests, f"{{probe: \"{address}\", probe_ms: 100, failback_s: 0}}")
+    assert {sender(daemon, guest) for guest in guests} == {"up0", "up1"}
+    wait_for("an answer", lambda: daemon.stats("lab/up0")["consumed"] > 0
+             and daemon.stats("lab/up1")["consumed"] > 0)
+    phys.run("ip", "link", "set", "p0", "nomaster")
+    wait_for("the silence", lambda: states(daemon) == {"up0": "no answer", "up1": "sends"})
+    assert {sender(daemon, guest) for guest in guests} == {"up1"}
+    assert team_of(daemon)["health"] == "degraded"
+    assert f"uplink up0: {address} does not answer there" in daemon.said()
+    phys.run("ip", "link", "set", "p0", "master", "br0")
+    wait_for("the answer", lambda: states(daemon) == {"up0": "sends", "up1": "sends"})
+    phys.run("ip", "link", "set", "p9", "down")
+    wait_for("silence everywhere", lambda: not team_of(daemon)["probe"]["answered"])
+    assert states(daemon) == {"up0": "sends", "up1": "sends"}, "links alone count"
+
+
 @pytest.mark.slow
 def test_iperf_goes_on_when_the_link_is_cut(xvsd, guests, phys, outside, tool):
     daemon = start(xvsd, guests[:1], "{active: [up0], standby: [up1], failback_s: 0}")
@@ -311,6 +338,7 @@ WRONG = [
     ("{standby: [up0, up1]}", "none is active"),
     ("{mode: round}", "must be one of port, mac, address, load"),
     ("{failback_s: 4000}", "must be 0..3600"),
+    ("{probe: gateway}", "must be an IP address as 192.0.2.1"),
 ]
 
 

@@ -206,6 +206,41 @@ static void control_frames_are_kept_for_a_look(void **state)
 	assert_int_equal(got(GUEST), 0);
 }
 
+/* From host 99 at 192.0.2.1 to a member's own address. */
+static struct memory_frame arp_reply(uint32_t member)
+{
+	struct memory_frame f = { .len = 60 };
+
+	memcpy(f.bytes, team.table->macs[member], 6);
+	memcpy(f.bytes + 6, (const uint8_t[]){ 0x52, 0x54, 0, 0, 0, 99 }, 6);
+	memcpy(f.bytes + 12, (const uint8_t[]){ 8, 6, 0, 1, 8, 0, 6, 4, 0, 2 }, 10);
+	memcpy(f.bytes + 22, f.bytes + 6, 6);
+	memcpy(f.bytes + 28, (const uint8_t[]){ 192, 0, 2, 1 }, 4);
+	memcpy(f.bytes + 32, f.bytes, 6);
+	return f;
+}
+
+static void answers_to_probes_end_at_their_member(void **state)
+{
+	struct memory_frame f = arp_reply(1);
+	struct memory_frame other = arp_reply(1);
+	struct port_counters c;
+
+	(void)state;
+	team.table->probe = (struct probe_target){ .is_set = true, .ip = { 192, 0, 2, 1 } };
+	other.bytes[31] = 2;
+	pass(SECOND, &f);
+	assert_true(atomic_load(&team.seen[1].answer_ns) != 0);
+	counters_port_sum(bench.counters, SECOND, &c);
+	assert_int_equal(c.consumed, 1);
+	pass(FIRST, &f);
+	pass(SECOND, &other);
+	assert_int_equal(atomic_load(&team.seen[0].answer_ns), 0);
+	counters_port_sum(bench.counters, SECOND, &c);
+	assert_int_equal(c.consumed, 1);
+	assert_int_equal(got(GUEST), 0);
+}
+
 static void spread_flows_leave_with_the_address_of_their_member(void **state)
 {
 	uint32_t home;
@@ -323,6 +358,7 @@ int main(void)
 		TEST(nothing_goes_from_uplink_to_uplink),
 		TEST(a_blocked_member_takes_nothing),
 		TEST(control_frames_are_kept_for_a_look),
+		TEST(answers_to_probes_end_at_their_member),
 		TEST(spread_flows_leave_with_the_address_of_their_member),
 		TEST(address_resolution_stays_at_home),
 		TEST(a_flow_moves_when_it_has_paused),
