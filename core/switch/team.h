@@ -8,6 +8,7 @@
 #ifndef XVS_SWITCH_TEAM_H
 #define XVS_SWITCH_TEAM_H
 
+#include "base/log.h"
 #include "packet/slow.h"
 #include "path/team.h"
 #include "switch/world.h"
