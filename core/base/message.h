@@ -30,6 +30,9 @@ enum message_id {
 	MSG_CONTROL_HELD = 41, /* An extension held the control thread */
 	MSG_WORKER_HELD = 42, /* A worker is held */
 	MSG_CONTROL_SOCKET = 50, /* The control socket */
+	MSG_TEAM_LINK = 60, /* The link of an uplink */
+	MSG_TEAM_PATH = 61, /* Uplinks in use */
+	MSG_LACP = 62, /* The adjacent switch talks LACP */
 };
 
 /* X(name, level) for each. */
@@ -56,7 +59,10 @@ enum message_id {
 	X(MSG_EXTENSION, XVS_LOG_INFO) \
 	X(MSG_CONTROL_HELD, XVS_LOG_WARN) \
 	X(MSG_WORKER_HELD, XVS_LOG_WARN) \
-	X(MSG_CONTROL_SOCKET, XVS_LOG_ERROR)
+	X(MSG_CONTROL_SOCKET, XVS_LOG_ERROR) \
+	X(MSG_TEAM_LINK, XVS_LOG_WARN) \
+	X(MSG_TEAM_PATH, XVS_LOG_INFO) \
+	X(MSG_LACP, XVS_LOG_WARN)
 /* clang-format on */
 
 #endif /* XVS_BASE_MESSAGE_H */

@@ -143,8 +143,9 @@ static void note_link(const struct team *t, struct team_link *l, bool has_link)
 		return;
 	l->changes++;
 	l->changed_s = (int64_t)time(NULL);
-	log_write(has_link ? XVS_LOG_INFO : XVS_LOG_WARN, "team %s: uplink %s: its link is %s",
-		  team_target(t), l->port->spec.name, has_link ? "up" : "down");
+	log_message_at(has_link ? XVS_LOG_INFO : XVS_LOG_WARN, MSG_TEAM_LINK,
+		       "team %s: uplink %s: its link is %s", team_target(t), l->port->spec.name,
+		       has_link ? "up" : "down");
 }
 
 /* One that failed is watched for a while before it is trusted again. */
@@ -183,9 +184,11 @@ static void log_holders(const struct team *t)
 			strbuf_add(&names, "%s%s", names.len ? ", " : "", p->spec.name);
 	}
 	if (names.len)
-		log_info("team %s: packets leave by %s", team_target(t), names.text);
+		log_message(MSG_TEAM_PATH, "team %s: packets leave by %s", team_target(t),
+			    names.text);
 	else
-		log_warn("team %s: no uplink can send", team_target(t));
+		log_message_at(XVS_LOG_ERROR, MSG_TEAM_PATH, "team %s: no uplink can send",
+			       team_target(t));
 	strbuf_finish(&names);
 }
 
@@ -271,7 +274,8 @@ static void tell_partner(const struct team *t, const struct team_link *l)
 {
 	char text[MAC_TEXT];
 
-	log_warn(
+	log_message(
+		MSG_LACP,
 		"team %s: uplink %s: the adjacent switch (%s, key %u, port %u) speaks LACP there, but "
 		"uplinks of a team are independent of each other; take that port out of its LACP "
 		"group",
@@ -296,8 +300,9 @@ static void read_slow(struct team *t, struct team_link *l, struct team_seen *see
 	if (l->partner_ns == 0 || now_ns - l->partner_ns < PARTNER_S * NS_PER_S)
 		return;
 	l->partner_ns = 0;
-	log_info("team %s: uplink %s: LACP is not heard there any more", team_target(t),
-		 l->port->spec.name);
+	log_message_at(XVS_LOG_INFO, MSG_LACP,
+		       "team %s: uplink %s: LACP is not heard there any more", team_target(t),
+		       l->port->spec.name);
 }
 
 /* Measures are of a second; probes may be more often. */
