@@ -21,6 +21,8 @@ struct denied_cell {
 struct denied {
 	uint32_t sets; /* a power of two */
 	uint32_t ways;
+	_Atomic uint32_t used; /* 0: nothing was ever refused here, so that nobody need look */
+	uint32_t reserved;
 	struct denied_cell cells[];
 };
 
@@ -99,8 +101,11 @@ static bool is_same(const struct denial *a, const struct conn_key *key, bool inb
 bool denied_find(struct denied *d, const struct conn_key *key, bool inbound, uint32_t epoch,
 		 uint64_t now_ns, struct denial *out)
 {
-	struct denied_cell *set = set_of(d, key);
+	struct denied_cell *set;
 
+	if (!atomic_load_explicit(&d->used, memory_order_relaxed))
+		return false;
+	set = set_of(d, key);
 	for (unsigned i = 0; i < d->ways; i++) {
 		struct denial found;
 
@@ -120,6 +125,7 @@ void denied_add(struct denied *d, const struct denial *denial)
 	struct denied_cell *oldest = set;
 	uint64_t least = UINT64_MAX;
 
+	atomic_store_explicit(&d->used, 1, memory_order_relaxed);
 	for (unsigned i = 0; i < d->ways; i++) {
 		struct denial found;
 

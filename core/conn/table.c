@@ -49,6 +49,10 @@ static struct conn *find_from(struct conn_table *t, uint32_t index, const struct
 	while (index) {
 		struct conn *c = &t->objects[index - 1];
 
+		/* nearly always it is the one, and all of it is wanted */
+		__builtin_prefetch(&c->slots);
+		__builtin_prefetch(&c->halves[0], 1);
+		__builtin_prefetch(&c->halves[1], 1);
 		if (key_equal(&c->key, key) && conn_state(c) != STATE_NONE)
 			return c;
 		index = atomic_load_explicit(&c->next, memory_order_acquire);
