@@ -19,6 +19,8 @@
 #include "path/path.h"
 
 enum {
+	CONNECTIONS = 1 << 20, /* of a port */
+	HALF_OPEN = 1 << 17,
 	PORT_FIRST = 1, /* number of the source */
 	POLL_US = 200,
 	QUIET_US = 1000,  /* the last round has been booked by then */
@@ -235,7 +237,10 @@ static int start_path(struct rig *rig, int core, uint32_t flows, struct xvs_erro
 	const uint32_t cores[] = { core < 0 ? 0 : (uint32_t)core };
 	struct path_config config = { .workers = 1,
 				      .flows = flows,
-				      .cores = core < 0 ? NULL : cores };
+				      .cores = core < 0 ? NULL : cores,
+				      .conn = { .connections = 2 * CONNECTIONS,
+						.per_port = CONNECTIONS,
+						.half_open = HALF_OPEN } };
 	int result = loop_create(&rig->loop, err);
 
 	if (result == 0)
@@ -325,10 +330,17 @@ void rig_load(struct rig *rig, enum rig_port from, const uint8_t *frames, uint32
 
 int rig_set_chain(struct rig *rig, const struct rig_chain *chain, struct xvs_error *err)
 {
+	const struct rig_chain all[RIG_PORTS] = { *chain, *chain };
+
+	return rig_set_chains(rig, all, err);
+}
+
+int rig_set_chains(struct rig *rig, const struct rig_chain chains[RIG_PORTS], struct xvs_error *err)
+{
 	bool done = false;
 
 	for (uint32_t n = 0; n < RIG_PORTS; n++) {
-		struct port_conf *conf = conf_create(rig, n, chain);
+		struct port_conf *conf = conf_create(rig, n, &chains[n]);
 
 		if (!conf)
 			return error_set(err, -ENOMEM, "", "out of memory");

@@ -41,6 +41,8 @@ void rig_load(struct rig *rig, enum rig_port from, const uint8_t *frames, uint32
 
 /* Returns when the chain is in force. */
 int rig_set_chain(struct rig *rig, const struct rig_chain *chain, struct xvs_error *err);
+int rig_set_chains(struct rig *rig, const struct rig_chain chains[RIG_PORTS],
+		   struct xvs_error *err);
 
 /* Packets that enter at 'from'; an error unless every one came out of the other port. */
 int rig_run(struct rig *rig, enum rig_port from, uint64_t packets, struct rig_run *out,
