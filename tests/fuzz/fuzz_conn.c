@@ -84,6 +84,24 @@ static void start(struct scene *s)
 	s->w.now_ns = s->t->created_ns;
 }
 
+/* One or two chunks, sound or not; tags are few, so that some fit. */
+static uint32_t build_sctp(const uint8_t b[16], uint8_t *f, struct frame_end from,
+			   struct frame_end to)
+{
+	uint8_t chunks[16];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		const uint8_t *from_bytes = b + 2 + i * 4;
+		uint8_t *chunk = chunks + i * 8;
+
+		chunk[0] = from_bytes[0] & 0x4f;
+		chunk[1] = from_bytes[1] & 1;
+		put_be16(chunk + 2, b[11] & 1 ? from_bytes[2] : 8);
+		put_be32(chunk + 4, from_bytes[3] & 3);
+	}
+	return frame_sctp(f, from, to, b[12] & 3, chunks, b[10] & 1 ? 16 : 8);
+}
+
 /* 16 bytes become a frame: few ends, so that packets meet; numbers near each other. */
 static uint32_t build(const uint8_t b[16], uint8_t *f)
 {
@@ -117,9 +135,8 @@ static uint32_t build(const uint8_t b[16], uint8_t *f)
 		(void)frame_ip(f, from, to, b[2], b[9]);
 		memcpy(f + 34, b, 16);
 		return frame_len(f);
-	case 5: /* one or two chunks; tags near each other, so that some fit */
-		return frame_sctp(f, from, to, b[3] & 3u, b + 2 + (b[5] & 1),
-				  b[4] & 7 ? 12 : b[9] & 15);
+	case 5:
+		return build_sctp(b, f, from, to);
 	default:
 		return frame_tcp(f, from, to, t);
 	}
