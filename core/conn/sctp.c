@@ -243,7 +243,9 @@ void sctp_step(struct conn *c, unsigned direction, const struct sctp_packet *s,
 	}
 	if (is_of_next_life(c, direction, s)) {
 		adopt_later(c);
-		out->state = STATE_SYN_RECEIVED;
+		/* both ends have shown their tags: it is not half-open again */
+		if (!state_is_half_open(out->state))
+			out->state = STATE_ESTABLISHED;
 		return;
 	}
 	/* of an association met in its middle, the other direction tells its tag itself */

@@ -177,12 +177,31 @@ static void an_end_may_come_back_after_a_crash(void **state)
 	/* until the cookie is back the old one counts */
 	passes(s, true, GUEST_TAG, DATA, 0);
 	passes(s, false, 0x4444, COOKIE_ECHO, 0);
-	assert_string_equal(state_name(s), "cookie-echoed");
+	assert_string_equal(state_name(s), "established");
 	passes(s, true, 0x3333, COOKIE_ACK, 0);
 	passes(s, false, 0x4444, DATA, 0);
 	refuses(s, sctp(s, false, SERVER_TAG, DATA, 0), REASON_CONN_TAG);
 	assert_string_equal(state_name(s), "established");
 	assert_int_equal(s->asked, 1);
+}
+
+static void an_end_that_comes_back_is_not_half_open_again(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	struct world *s = *state;
+
+	assert_int_equal(conn_port_open(s->t, PORT, 0, 1, &err), 0);
+	for (unsigned i = 0; i < 5; i++) {
+		associate(s);
+		passes(s, false, 0, INIT, 0x3333);
+		passes(s, true, 0x3333, INIT_ACK, 0x4444);
+		passes(s, false, 0x4444, COOKIE_ECHO, 0);
+		passes(s, true, 0x3333, ABORT, 0);
+	}
+	/* none of them is still counted, and none twice: the one that may be half-open makes room */
+	assert_int_equal(udp(s, (struct frame_end){ 3, false, 1 }, guest, 1), CONN_PASS);
+	assert_int_equal(udp(s, (struct frame_end){ 3, false, 2 }, guest, 1), CONN_PASS);
+	assert_int_equal(conn_count(s->t, NULL), 1);
 }
 
 static void an_init_after_the_end_opens_anew(void **state)
@@ -303,6 +322,7 @@ int main(void)
 		WORLD_TEST(two_inits_are_one_association),
 		WORLD_TEST(an_init_within_changes_nothing_by_itself),
 		WORLD_TEST(an_end_may_come_back_after_a_crash),
+		WORLD_TEST(an_end_that_comes_back_is_not_half_open_again),
 		WORLD_TEST(an_init_after_the_end_opens_anew),
 		WORLD_TEST(refuses_what_contradicts_itself),
 		WORLD_TEST(finds_what_is_bundled_before_data),
