@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "switch/nat.h"
 #include "switch/query.h"
 #include "switch/transaction.h"
 
@@ -215,6 +216,18 @@ static void diff_order(struct difference *d, const struct world *w, const struct
 	free(text);
 }
 
+static void diff_nat(struct difference *d, const struct world *w, const struct plan_switch *ps)
+{
+	const struct switch_spec *now = ps->sw ? model_switch(w->model, ps->spec->name) : NULL;
+	char *changes = NULL;
+
+	if (now && now->type == SWITCH_NAT && ps->spec->type == SWITCH_NAT)
+		changes = nat_differences(&now->nat, &ps->spec->nat);
+	if (changes)
+		line(d, "~ switch %s: nat: %s", ps->spec->name, changes);
+	free(changes);
+}
+
 static void diff_switch(struct difference *d, const struct world *w, const struct plan_switch *ps)
 {
 	static const struct settings none;
@@ -242,6 +255,8 @@ json_t *diff_plan(const struct world *w, const struct plan *p, bool *touches_hos
 		diff_gone(&d, p, w->switches[i]);
 	for (size_t i = 0; i < p->switch_count; i++)
 		diff_switch(&d, w, &p->switches[i]);
+	for (size_t i = 0; i < p->switch_count; i++)
+		diff_nat(&d, w, &p->switches[i]);
 	*touches_host = d.touches_host;
 	return d.lines;
 }

@@ -7,8 +7,8 @@
 #include <netinet/in.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/ipv4.h"
+#include "base/str.h"
 
 enum { MS_PER_S = 1000, POOL_FIRST = 1024, POOL_LAST = 65535 };
 
@@ -125,6 +125,64 @@ struct nat_rules *nat_rules_of(const struct nat_spec *s)
 	return r;
 }
 
+/* ---- what differs ------------------------------------------------------------------------------ */
+
+/* Entries begin with their place in the file, which is no difference. */
+static bool lists_differ(const void *a, size_t a_count, const void *b, size_t b_count, size_t size)
+{
+	const char *left = a;
+	const char *right = b;
+
+	if (a_count != b_count)
+		return true;
+	for (size_t i = 0; i < a_count; i++, left += size, right += size) {
+		if (memcmp(left + sizeof(struct position), right + sizeof(struct position),
+			   size - sizeof(struct position)) != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool outsides_differ(const struct nat_outside_spec *a, const struct nat_outside_spec *b)
+{
+	if (a->address_count != b->address_count || strcmp(a->gateway, b->gateway) != 0 ||
+	    a->has_mac != b->has_mac || memcmp(a->mac, b->mac, sizeof(a->mac)) != 0)
+		return true;
+	for (size_t i = 0; i < a->address_count; i++) {
+		if (strcmp(a->addresses[i], b->addresses[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
+char *nat_differences(const struct nat_spec *a, const struct nat_spec *b)
+{
+	const struct {
+		const char *name;
+		bool differs;
+	} parts[] = {
+		{ "inside", strcmp(a->inside, b->inside) != 0 },
+		{ "outside", outsides_differ(&a->outside, &b->outside) },
+		{ "forwards", lists_differ(a->forwards, a->forward_count, b->forwards,
+					   b->forward_count, sizeof(*a->forwards)) },
+		{ "pools", lists_differ(a->pools, a->pool_count, b->pools, b->pool_count,
+					sizeof(*a->pools)) },
+		{ "routes", lists_differ(a->routes, a->route_count, b->routes, b->route_count,
+					 sizeof(*a->routes)) },
+		{ "timeouts", memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 },
+		{ "filtering", a->filtering != b->filtering ||
+				       a->udp_inbound_refresh != b->udp_inbound_refresh },
+		{ "limits", a->host_sessions != b->host_sessions },
+	};
+	struct strbuf text = { 0 };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i].differs)
+			strbuf_add(&text, "%s%s", text.text ? ", " : "", parts[i].name);
+	}
+	return text.text;
+}
+
 /* ---- never the host's addresses ---------------------------------------------------------------- */
 
 static bool is_wanted(const struct nat_spec *s, const struct ifaddrs *a)
@@ -141,24 +199,27 @@ static bool is_wanted(const struct nat_spec *s, const struct ifaddrs *a)
 	return false;
 }
 
-static int refuse_address(const struct plan_switch *ps, const char *device, struct xvs_error *err)
+/* A sentence a line, since the rules are to be typed. */
+static void advise(const struct plan_switch *ps, const char *device, struct diags *d)
 {
 	const struct nat_spec *s = &ps->spec->nat;
 	struct nat_prefix inside = own_of(s->inside).prefix;
 	char net[IPV4_TEXT];
 
-	return error_set(
-		err, -EADDRINUSE, "",
-		"switch %s: nat: an outside address is the host's own on %s; give the switch "
-		"one of its own, or let the host masquerade: type internal, a host port with "
-		"address %s, and 'sysctl -w net.ipv4.ip_forward=1; nft add table ip xvs; nft "
-		"add chain ip xvs out { type nat hook postrouting priority srcnat ; }; nft add "
-		"rule ip xvs out ip saddr %s/%d oifname %s masquerade'",
-		ps->spec->name, device, s->inside, ipv4_print(inside.address & inside.mask, net),
-		__builtin_popcount(inside.mask), device);
+	diag_add(
+		d, NULL,
+		"switch %s: where only the host has addresses, the host masquerades: make the switch "
+		"of type internal with a host port of address %s, and type:",
+		ps->spec->name, s->inside);
+	diag_add(d, NULL, "sysctl -w net.ipv4.ip_forward=1; nft add table ip xvs");
+	diag_add(d, NULL,
+		 "nft 'add chain ip xvs out { type nat hook postrouting priority srcnat; }'");
+	diag_add(d, NULL, "nft add rule ip xvs out ip saddr %s/%d oifname %s masquerade",
+		 ipv4_print(inside.address & inside.mask, net), __builtin_popcount(inside.mask),
+		 device);
 }
 
-int nat_refuse_host_address(const struct plan_switch *ps, struct xvs_error *err)
+int nat_refuse_host_address(const struct plan_switch *ps, struct diags *d, struct xvs_error *err)
 {
 	struct ifaddrs *all;
 	int result = 0;
@@ -166,8 +227,14 @@ int nat_refuse_host_address(const struct plan_switch *ps, struct xvs_error *err)
 	if (getifaddrs(&all) != 0)
 		return 0;
 	for (const struct ifaddrs *a = all; a && result == 0; a = a->ifa_next) {
-		if (is_wanted(&ps->spec->nat, a))
-			result = refuse_address(ps, a->ifa_name, err);
+		if (!is_wanted(&ps->spec->nat, a))
+			continue;
+		advise(ps, a->ifa_name, d);
+		result =
+			error_set(err, -EADDRINUSE, "",
+				  "switch %s: nat: an outside address is the host's own on %s; the "
+				  "switch needs one of its own",
+				  ps->spec->name, a->ifa_name);
 	}
 	freeifaddrs(all);
 	return result;

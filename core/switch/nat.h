@@ -17,7 +17,10 @@ struct nat_rules *nat_rules_of(const struct nat_spec *s); /* NULL: out of memory
 /*
  * One of these addresses is the host's own: refused, with what to do instead (the host masquerades).
  */
-int nat_refuse_host_address(const struct plan_switch *ps, struct xvs_error *err);
+int nat_refuse_host_address(const struct plan_switch *ps, struct diags *d, struct xvs_error *err);
+
+/* What differs, as "forwards, timeouts"; given, NULL: nothing (or no memory). */
+char *nat_differences(const struct nat_spec *now, const struct nat_spec *next);
 
 extern const struct step_ops step_nat_prepare; /* do: plan_switch */
 extern const struct step_ops step_nat_apply;   /* commit: of */

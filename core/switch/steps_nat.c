@@ -15,7 +15,7 @@ static int prepare(struct step *s, struct xvs_error *err)
 	struct path_nat_change *change = NULL;
 	struct nat_rules *rules;
 	struct nat_facts facts;
-	int result = nat_refuse_host_address(ps, err);
+	int result = nat_refuse_host_address(ps, &s->t->d, err);
 
 	if (result < 0) {
 		s->t->refused_at = ps->spec->nat.at;

@@ -162,6 +162,15 @@ json_t *world_ext_stats(struct world *w, const char *target /* NULL: all */);
 /* [{instance, switch, packets, cycles, cycles_per_packet, judged, cycles_per_judgement}] of one. */
 json_t *world_worker_costs(struct world *w, uint32_t worker);
 json_t *world_mac_list(struct world *w, const char *switch_name);
+/* Sessions of nat switches. */
+struct nat_filter {
+	const char *switch_name; /* NULL: all */
+	uint32_t address;        /* of any end, of flush the inside; host order; 0: any */
+	uint8_t proto;           /* 0: any */
+};
+json_t *world_nat_list(struct world *w, const struct nat_filter *f, size_t max);
+json_t *world_nat_flush(struct world *w, const struct nat_filter *f); /* {ended} */
+json_t *world_nat_show(struct world *w, const char *switch_name);
 /* [{switch, session, sources, to, packets, bytes, lost}] */
 json_t *world_mirror_list(struct world *w, const char *switch_name);
 json_t *world_drops(

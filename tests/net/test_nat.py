@@ -6,6 +6,7 @@
                         192.168.10.1       203.0.113.6
 """
 
+import contextlib
 import hashlib
 import random
 import socket
@@ -15,6 +16,8 @@ import threading
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
+
+from support.patience import wait_for
 
 GATEWAY, VM1, VM2 = "192.168.10.1", "192.168.10.11", "192.168.10.12"
 OUT5, OUT6, PEER, FAR = "203.0.113.5", "203.0.113.6", "203.0.113.1", "198.51.100.1"
@@ -55,6 +58,9 @@ FORWARDS = """
 def lab(hosts, outside, xvsd):
     """lab(more): (daemon, vm1, vm2, outside)."""
     vm1, vm2 = hosts("vm1", "vm2")
+    for host in (vm1, vm2, outside):  # a namespace goes when its last TIME_WAIT has
+        with contextlib.suppress(OSError):
+            host.sysctl("net/ipv4/tcp_max_tw_buckets", 0)
 
     def make(more=FORWARDS, backend="af_packet"):
         daemon = xvsd(CONFIG.format(more=more.strip("\n"), backend=backend))
@@ -74,24 +80,22 @@ def echo(host, address, port, kind=socket.SOCK_STREAM):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((address, port))
 
+    def serve(c, peer):
+        with c, contextlib.suppress(OSError):
+            c.sendall(f"{peer[0]}:{peer[1]}\n".encode())
+            while data := c.recv(65536):
+                c.sendall(data)
+
     def streams():
-        while True:
-            try:
-                c, peer = s.accept()
-            except OSError:
-                return
-            with c:
-                c.sendall(f"{peer[0]}:{peer[1]}\n".encode())
-                while data := c.recv(65536):
-                    c.sendall(data)
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=s.accept(), daemon=True).start()
 
     def datagrams():
-        while True:
-            try:
+        with contextlib.suppress(OSError):
+            while True:
                 data, peer = s.recvfrom(65536)
-            except OSError:
-                return
-            s.sendto(f"{peer[0]}:{peer[1]}\n".encode() + data, peer)
+                s.sendto(f"{peer[0]}:{peer[1]}\n".encode() + data, peer)
 
     if kind == socket.SOCK_STREAM:
         s.listen(64)
@@ -237,3 +241,86 @@ def test_each_packet_on_the_wire_is_right(lab):
         assert (got[IP].src, got[IP].ttl, got.src) == (OUT5, 8, MAC)
         if UDP in got and sent[UDP].chksum == 0:
             assert got[UDP].chksum == 0
+
+
+def sessions(daemon, *options):
+    return daemon.ctl_json("nat", "list", *options)
+
+
+def test_sessions_are_listed_and_end_without_a_trace(lab):
+    daemon, vm1, _, outside = lab("""
+      timeouts: {udp: 1, icmp: 1, tcp_transitory: 1}
+""")
+    assert vm1.reaches(FAR)
+    with echo(outside, FAR, 99, socket.SOCK_DGRAM), vm1.open_socket(socket.SOCK_DGRAM) as s:
+        s.bind((VM1, 5000))
+        port = int(asks(s, FAR, 99)[1])
+        found, = sessions(daemon, "--proto", 17)["sessions"]
+        assert found["inside"] == {"address": VM1, "port": 5000}
+        assert found["outside"] == {"address": OUT5, "port": port}
+        assert found["remote"] == {"address": FAR, "port": 99}
+        assert (found["state"], found["packets"]) == ("established", [1, 1])
+        assert str(port) in daemon.do("nat", "list", "--address", VM1)
+        assert sessions(daemon, "--address", VM2)["total"] == 0
+        shown, = daemon.ctl_json("nat", "show")
+        assert shown["pools"][0]["udp"] == 1
+        assert {n["address"] for n in shown["neighbours"]} >= {VM1, PEER}
+        assert "203.0.113.5" in daemon.do("nat", "show", "lab")
+    wait_for("all sessions to end", lambda: sessions(daemon)["total"] == 0)
+    shown, = daemon.ctl_json("nat", "show")
+    assert (shown["sessions"], shown["bindings"], shown["hosts"]) == (0, 0, 0)
+    assert sum(pool[p] for pool in shown["pools"] for p in ("tcp", "udp", "icmp")) == 0
+    assert shown["opened"] == shown["ended"] > 0
+    assert "switch nobody" in daemon.refuses("nat", "list", "--switch", "nobody", code=4)
+
+
+def test_ports_and_sessions_are_bounded(lab):
+    daemon, vm1, vm2, outside = lab("""
+      host_sessions: 40
+""")
+    daemon.write(daemon.config.read_text().replace("20000-29999", "20000-20049"))
+    daemon.do("config", "reload")
+    assert vm1.reaches(FAR) and vm2.reaches(FAR)
+    with echo(outside, FAR, 99, socket.SOCK_DGRAM):
+        for vm in (vm1, vm2):
+            for _ in range(60):
+                with vm.open_socket(socket.SOCK_DGRAM) as s:
+                    s.sendto(b"x", (FAR, 99))
+    daemon.wait_for_drop("nat-host", "lab/out0")
+    daemon.wait_for_drop("nat-ports", "lab/out0")
+    shown, = daemon.ctl_json("nat", "show")
+    assert shown["pools"][0]["udp"] == 50
+    assert shown["refused"]["host_limit"] > 0 and shown["refused"]["no_ports"] > 0
+    assert daemon.ctl_json("nat", "flush", "--address", VM1)["ended"] > 0
+    with echo(outside, FAR, 98, socket.SOCK_DGRAM), vm1.open_socket(socket.SOCK_DGRAM) as s:
+        assert asks(s, FAR, 98)[0] == OUT5
+
+
+def test_the_hosts_addresses_are_refused(lab):
+    daemon, _, _, _ = lab()
+    before = daemon.config.read_text()
+    subprocess.run(["ip", "addr", "add", "203.0.113.7/32", "dev", "lo"], check=True)
+    try:
+        daemon.write(before.replace("203.0.113.6/32", "203.0.113.7/32")
+                     .replace("address: 203.0.113.6", "address: 203.0.113.7"))
+        said = daemon.refuses("config", "reload")
+        assert "the host's own on lo" in said
+        assert "nft add rule ip xvs out ip saddr 192.168.10.0/24 oifname lo masquerade" in said
+    finally:
+        subprocess.run(["ip", "addr", "del", "203.0.113.7/32", "dev", "lo"], check=True)
+
+
+def test_other_rules_end_what_they_do_not_bear(lab):
+    daemon, vm1, _, outside = lab()
+    with echo(vm1, VM1, 23), outside.open_socket() as s, outside.open_socket() as later:
+        s.connect((OUT5, 23))
+        assert s.recv(1)
+        assert vm1.reaches(FAR)
+        before = daemon.config.read_text()
+        daemon.write(before.replace("port: 23,", "port: 2323, to_port: 23,"))
+        assert "nat" in daemon.do("config", "diff")
+        daemon.do("config", "reload")
+        left = sessions(daemon)["sessions"]
+        assert [x["proto"] for x in left if x["inside"]["address"] == VM1] == [1]
+        later.connect((OUT5, 2323))
+        assert later.recv(1)

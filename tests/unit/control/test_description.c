@@ -51,7 +51,7 @@ static void has_each_method_once_with_words_for_people(void **state)
 static bool tells_of_traffic(const char *name)
 {
 	return !strcmp(name, "conn.list") || !strcmp(name, "conn.count") ||
-	       !strcmp(name, "flow.list") || !strcmp(name, "trace");
+	       !strcmp(name, "flow.list") || !strcmp(name, "nat.list") || !strcmp(name, "trace");
 }
 
 /* What only asks is for everybody; what the configuration file says is changed by admins alone. */
