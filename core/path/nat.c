@@ -97,9 +97,21 @@ static void links_free(struct nat_world *world, const struct nat_world *heir)
 	}
 }
 
+static void leave_worker(struct path_worker *w, void *arg)
+{
+	nat_wait_drop(w, arg, XVS_PORT_NONE);
+}
+
 static void destroyed(struct rcu_node *node)
 {
 	nat_free((struct path_nat *)((char *)node - offsetof(struct path_nat, rcu)));
+}
+
+static void left_workers(void *arg)
+{
+	struct path_nat *n = arg;
+
+	rcu_defer(&n->rcu, destroyed);
 }
 
 void path_nat_destroy(struct path_nat *n)
@@ -118,7 +130,9 @@ void path_nat_destroy(struct path_nat *n)
 	if (world)
 		links_free(world, NULL);
 	rcu_free(world);
-	rcu_defer(&n->rcu, destroyed);
+	/* what still waits was for a port that goes on as one of another kind */
+	if (path_each_worker(n->path, leave_worker, left_workers, n) != 0)
+		left_workers(n);
 }
 
 static bool prefixes_equal(struct nat_prefix a, struct nat_prefix b)

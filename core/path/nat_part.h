@@ -113,6 +113,7 @@ static inline void nat_wait_news(struct path_nat *n)
 {
 	atomic_fetch_add_explicit(&n->news, 1, memory_order_release);
 }
+/* Those of one port, or with XVS_PORT_NONE all. */
 void nat_wait_drop(struct path_worker *w, struct path_nat *n, uint32_t port);
 
 /* ---- nat_answer.c: what the NAT says itself ---- */

@@ -132,8 +132,8 @@ void nat_wait_drop(struct path_worker *w, struct path_nat *n, uint32_t port)
 		struct packet *next = p->next;
 
 		p->next = NULL;
-		if (p->port_out == port)
-			packet_drop(w, p, port, XVS_STAGE_INGRESS, 0, REASON_SHUTDOWN);
+		if (port == XVS_PORT_NONE || p->port_out == port)
+			packet_drop(w, p, p->port_out, XVS_STAGE_INGRESS, 0, REASON_SHUTDOWN);
 		else
 			append(w, lane, p);
 		p = next;

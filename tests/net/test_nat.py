@@ -274,28 +274,6 @@ def test_sessions_are_listed_and_end_without_a_trace(lab):
     assert "switch nobody" in daemon.refuses("nat", "list", "--switch", "nobody", code=4)
 
 
-def test_ports_and_sessions_are_bounded(lab):
-    daemon, vm1, vm2, outside = lab("""
-      host_sessions: 40
-""")
-    daemon.write(daemon.config.read_text().replace("20000-29999", "20000-20049"))
-    daemon.do("config", "reload")
-    assert vm1.reaches(FAR) and vm2.reaches(FAR)
-    with echo(outside, FAR, 99, socket.SOCK_DGRAM):
-        for vm in (vm1, vm2):
-            for _ in range(60):
-                with vm.open_socket(socket.SOCK_DGRAM) as s:
-                    s.sendto(b"x", (FAR, 99))
-    daemon.wait_for_drop("nat-host", "lab/out0")
-    daemon.wait_for_drop("nat-ports", "lab/out0")
-    shown, = daemon.ctl_json("nat", "show")
-    assert shown["pools"][0]["udp"] == 50
-    assert shown["refused"]["host_limit"] > 0 and shown["refused"]["no_ports"] > 0
-    assert daemon.ctl_json("nat", "flush", "--address", VM1)["ended"] > 0
-    with echo(outside, FAR, 98, socket.SOCK_DGRAM), vm1.open_socket(socket.SOCK_DGRAM) as s:
-        assert asks(s, FAR, 98)[0] == OUT5
-
-
 def test_the_hosts_addresses_are_refused(lab):
     daemon, _, _, _ = lab()
     before = daemon.config.read_text()
@@ -324,3 +302,84 @@ def test_other_rules_end_what_they_do_not_bear(lab):
         assert [x["proto"] for x in left if x["inside"]["address"] == VM1] == [1]
         later.connect((OUT5, 2323))
         assert later.recv(1)
+
+
+CROWD = 10000
+SERVER = """
+import os, selectors, socket, sys
+s = socket.create_server(("", 80), backlog=4096)
+s.setblocking(False)
+wait = selectors.DefaultSelector()
+wait.register(s, selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in wait.select():
+        if key.fileobj is s:
+            try:
+                c, _ = s.accept()
+            except BlockingIOError:
+                continue
+            c.setblocking(False)
+            wait.register(c, selectors.EVENT_READ)
+            continue
+        try:
+            data = key.fileobj.recv(64)
+        except OSError:
+            data = b""
+        if data:
+            key.fileobj.send(data)
+        else:
+            wait.unregister(key.fileobj)
+            key.fileobj.close()
+"""
+CLIENT = """
+import socket, sys
+crowd = []
+for i in range(int(sys.argv[1])):
+    s = socket.socket()
+    s.settimeout(30)
+    s.connect(("203.0.113.5", 80))
+    crowd.append(s)
+for s in crowd:
+    s.send(b"x")
+for s in crowd:
+    assert s.recv(1) == b"x"
+print("all", flush=True)
+sys.stdin.readline()
+for s in crowd:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    s.close()
+print("closed", flush=True)
+"""
+
+
+def python(host, program, *words):
+    return subprocess.Popen(["ip", "netns", "exec", host.name, "/usr/bin/python3", "-c", program,
+                             *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_ten_thousand_sessions_at_a_time(lab):
+    daemon, vm1, _, outside = lab("""
+      timeouts: {tcp_transitory: 2, icmp: 1, udp: 1}
+      forwards: [{proto: tcp, port: 80, to: 192.168.10.11}]
+""")
+    outside.sysctl("net/ipv4/ip_local_port_range", "10000 60000")
+    with python(vm1, SERVER) as server, python(outside, CLIENT, str(CROWD)) as client:
+        try:
+            assert server.stdout.readline() == "ready\n"
+            assert client.stdout.readline() == "all\n"
+            shown, = daemon.ctl_json("nat", "show")
+            assert shown["sessions"] >= CROWD
+            listed = sessions(daemon, "--proto", 6, "--limit", 20000)
+            assert listed["total"] == CROWD == len(listed["sessions"])
+            assert {s["state"] for s in listed["sessions"]} == {"established"}
+            client.stdin.write("end\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == "closed\n"
+            wait_for("all sessions to end", lambda: sessions(daemon)["total"] == 0)
+        finally:
+            client.kill()
+            server.kill()
+    shown, = daemon.ctl_json("nat", "show")
+    assert (shown["sessions"], shown["bindings"], shown["hosts"]) == (0, 0, 0)
+    assert shown["opened"] == shown["ended"] >= CROWD
