@@ -52,9 +52,9 @@ static void set_lost(const struct team *t, struct team_link *l, bool is_lost)
 	if (l->is_lost == is_lost)
 		return;
 	l->is_lost = is_lost;
-	log_write(is_lost ? XVS_LOG_WARN : XVS_LOG_INFO, "team %s: uplink %s: %s %s there",
-		  team_target(t), l->port->spec.name, t->spec.probe,
-		  is_lost ? "does not answer" : "answers");
+	log_message_at(is_lost ? XVS_LOG_WARN : XVS_LOG_INFO, MSG_TEAM_LINK,
+		       "team %s: uplink %s: %s %s there", team_target(t), l->port->spec.name,
+		       t->spec.probe, is_lost ? "does not answer" : "answers");
 }
 
 static void set_blind(struct team *t, bool is_blind)
@@ -63,8 +63,9 @@ static void set_blind(struct team *t, bool is_blind)
 		return;
 	t->is_blind = is_blind;
 	if (is_blind)
-		log_warn("team %s: %s answers by no uplink, so links alone count", team_target(t),
-			 t->spec.probe);
+		log_message_at(XVS_LOG_WARN, MSG_TEAM_LINK,
+			       "team %s: %s answers by no uplink, so links alone count",
+			       team_target(t), t->spec.probe);
 }
 
 static void judge(struct team *t, uint64_t now_ns)
