@@ -92,4 +92,6 @@ void check_backend(const struct switch_spec *s, const struct port_spec *p, struc
 			check_needed(s, p, kinds[i].traits, d);
 		}
 	}
+	if (strcmp(p->backend.kind, "team") == 0)
+		refuse(s, p, d, "is made by", "the switch itself for what stands under uplinks");
 }

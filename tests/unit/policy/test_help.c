@@ -18,10 +18,10 @@ static void explains_a_feature(void **state)
 		"xvs.vlan/1: VLANs of a port\n"
 		"setting of a port\n"
 		"\n"
-		"  mode         one of access, trunk, isolated, community, promiscuous; default access\n"
-		"               Access ports send untagged, trunks carry tags; others are of a private VLAN\n"
+		"  mode         one of access, trunk, isolated, community, promiscuous, tunnel; default access\n"
+		"               Access ports send untagged, trunks carry tags, tunnels put the guest's tags behind their own; others are of a private VLAN\n"
 		"  vlan         0..4094; default 0\n"
-		"               VLAN of an access port; 0: the untagged segment\n"
+		"               VLAN of an access port; 0: the untagged segment.  Outer VLAN of a tunnel\n"
 		"  native       0..4094; default 0\n"
 		"               VLAN of a trunk's untagged packets; 0: the untagged segment\n"
 		"  allowed      list of 0..256, each as 10, as 10-20, or a map of\n"
@@ -30,6 +30,8 @@ static void explains_a_feature(void **state)
 		"               First VLAN of the range\n"
 		"    last       1..4094; required\n"
 		"               Last VLAN of the range\n"
+		"  ethertype    one of 0x88a8, 0x8100; default 0x88a8\n"
+		"               Type of a tunnel's outer tag\n"
 		"  primary      0..4094; default 0\n"
 		"               Primary VLAN of a private one: what promiscuous ports send in\n"
 		"  secondary    0..4094; default 0\n"
@@ -97,13 +99,16 @@ static void describes_a_feature_as_json_schema(void **state)
 		    "VLAN of the range\", \"maximum\": 4094, \"minimum\": 1, \"type\": "
 		    "\"integer\"}}, \"required\": [\"first\", \"last\"], \"type\": \"object\"}]}, "
 		    "\"maxItems\": 256, \"minItems\": 0, \"type\": \"array\"}");
-	expect_json(json_object_get(properties, "mode"),
-		    "{\"default\": \"access\", \"description\": \"Access ports send untagged, "
-		    "trunks carry tags; others are of a private VLAN\", \"enum\": [\"access\", "
-		    "\"trunk\", \"isolated\", \"community\", \"promiscuous\"]}");
-	expect_json(json_object_get(properties, "vlan"),
-		    "{\"default\": 0, \"description\": \"VLAN of an access port; 0: the untagged "
-		    "segment\", \"maximum\": 4094, \"minimum\": 0, \"type\": \"integer\"}");
+	expect_json(
+		json_object_get(properties, "mode"),
+		"{\"default\": \"access\", \"description\": \"Access ports send untagged, "
+		"trunks carry tags, tunnels put the guest's tags behind their own; others are of "
+		"a private VLAN\", \"enum\": [\"access\", \"trunk\", \"isolated\", "
+		"\"community\", \"promiscuous\", \"tunnel\"]}");
+	expect_json(
+		json_object_get(properties, "vlan"),
+		"{\"default\": 0, \"description\": \"VLAN of an access port; 0: the untagged "
+		"segment.  Outer VLAN of a tunnel\", \"maximum\": 4094, \"minimum\": 0, \"type\": \"integer\"}");
 	json_decref(j);
 }
 
