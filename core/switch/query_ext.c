@@ -186,7 +186,7 @@ json_t *world_ext_stats(struct world *w, const char *target)
 	for (uint32_t nr = 1; nr < INSTANCES_MAX; nr++) {
 		const struct member *m = w->by_nr[nr];
 
-		if (m && m->instance && (!only || m == only))
+		if (m && m->instance && (only ? m == only : query_member_is_shown(m)))
 			(void)json_array_append_new(list, stats(m));
 	}
 	return list;
@@ -215,7 +215,7 @@ json_t *world_worker_costs(struct world *w, uint32_t worker)
 	for (uint32_t nr = 1; nr < INSTANCES_MAX; nr++) {
 		const struct member *m = w->by_nr[nr];
 
-		if (m && m->instance)
+		if (m && m->instance && query_member_is_shown(m))
 			(void)json_array_append_new(list, worker_cost(m, worker));
 	}
 	return list;
