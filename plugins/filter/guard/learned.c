@@ -24,6 +24,15 @@ static uint32_t seconds(uint64_t ns)
 	return (uint32_t)(ns / NS_PER_S);
 }
 
+/* Since it was used; a worker whose clock was read a moment earlier meets what is not past yet. */
+static uint32_t idle_s(const struct guard_slot *s, uint64_t now_ns)
+{
+	uint32_t seen_s = atomic_load_explicit(&s->seen_s, memory_order_relaxed);
+	uint32_t now_s = seconds(now_ns);
+
+	return now_s > seen_s ? now_s - seen_s : 0;
+}
+
 uint64_t guard_tag(const uint8_t address[16])
 {
 	uint64_t words[2];
@@ -82,13 +91,6 @@ bool guard_has_learned(struct guard_port *port, const struct guard_policy *polic
 	return false;
 }
 
-static bool is_old(const struct guard_slot *s, const struct guard_policy *policy, uint64_t now_ns)
-{
-	uint32_t age = seconds(now_ns) - atomic_load_explicit(&s->seen_s, memory_order_relaxed);
-
-	return age > policy->dynamic_age_s;
-}
-
 uint64_t guard_learn(struct guard_port *port, const struct guard_policy *policy,
 		     const uint8_t address[16], uint64_t now_ns)
 {
@@ -98,7 +100,8 @@ uint64_t guard_learn(struct guard_port *port, const struct guard_policy *policy,
 		uint32_t state;
 		bool is_used = slot_read(s, old, &state);
 
-		if ((is_used && !is_old(s, policy, now_ns)) || (!is_used && state & KIND))
+		if ((is_used && idle_s(s, now_ns) <= policy->dynamic_age_s) ||
+		    (!is_used && state & KIND))
 			continue;
 		if (slot_take(s, state, address, now_ns))
 			return guard_tag(address) | (is_used ? guard_tag(old) : 0);
@@ -131,10 +134,8 @@ void guard_list_learned(const struct guard_port *port, uint64_t now_ns, struct g
 		if (!slot_read(s, address, &state))
 			continue;
 		print_address(address, text);
-		len += (size_t)snprintf(
-			out->list + len, sizeof(out->list) - len, "%s%s (%us)",
-			out->learned ? ", " : "", text,
-			seconds(now_ns) - atomic_load_explicit(&s->seen_s, memory_order_relaxed));
+		len += (size_t)snprintf(out->list + len, sizeof(out->list) - len, "%s%s (%us)",
+					out->learned ? ", " : "", text, idle_s(s, now_ns));
 		out->learned++;
 	}
 }
