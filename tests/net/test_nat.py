@@ -274,6 +274,36 @@ def test_sessions_are_listed_and_end_without_a_trace(lab):
     assert "switch nobody" in daemon.refuses("nat", "list", "--switch", "nobody", code=4)
 
 
+def flows(host, address, count):
+    """As many UDP flows from ports of their own."""
+    for port in range(5000, 5000 + count):
+        with host.open_socket(socket.SOCK_DGRAM) as s:
+            s.bind((address, port))
+            s.sendto(b"x", (FAR, 99))
+
+
+def test_ports_and_sessions_are_bounded(lab):
+    daemon, vm1, vm2, outside = lab("""
+      host_sessions: 40
+""")
+    daemon.write(daemon.config.read_text().replace("20000-29999", "20000-20049"))
+    daemon.do("config", "reload")
+    assert vm1.reaches(FAR) and vm2.reaches(FAR)
+    with echo(outside, FAR, 99, socket.SOCK_DGRAM):
+        flows(vm1, VM1, 60)
+        daemon.wait_for_drop("nat-host", "lab/out0")  # only then: guests are served side by side
+        flows(vm2, VM2, 60)
+        wait_for("120 flows less 50 ports to be refused", lambda: daemon.drops(
+            "nat-host", "lab/out0") + daemon.drops("nat-ports", "lab/out0") == 70)
+    shown, = daemon.ctl_json("nat", "show")
+    assert shown["pools"][0]["udp"] == 50
+    assert shown["refused"]["host_limit"] > 0 and shown["refused"]["no_ports"] > 0
+    assert sessions(daemon, "--address", VM1)["total"] <= 40
+    assert daemon.ctl_json("nat", "flush", "--address", VM1)["ended"] > 0
+    with echo(outside, FAR, 98, socket.SOCK_DGRAM), vm1.open_socket(socket.SOCK_DGRAM) as s:
+        assert asks(s, FAR, 98)[0] == OUT5
+
+
 def test_the_hosts_addresses_are_refused(lab):
     daemon, _, _, _ = lab()
     before = daemon.config.read_text()
@@ -353,9 +383,15 @@ print("closed", flush=True)
 """
 
 
+@contextlib.contextmanager
 def python(host, program, *words):
-    return subprocess.Popen(["ip", "netns", "exec", host.name, "/usr/bin/python3", "-c", program,
-                             *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(["ip", "netns", "exec", host.name, "/usr/bin/python3", "-c", program,
+                           *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as made:
+        try:
+            yield made
+        finally:
+            made.kill()
 
 
 def test_ten_thousand_sessions_at_a_time(lab):
@@ -364,9 +400,9 @@ def test_ten_thousand_sessions_at_a_time(lab):
       forwards: [{proto: tcp, port: 80, to: 192.168.10.11}]
 """)
     outside.sysctl("net/ipv4/ip_local_port_range", "10000 60000")
-    with python(vm1, SERVER) as server, python(outside, CLIENT, str(CROWD)) as client:
-        try:
-            assert server.stdout.readline() == "ready\n"
+    with python(vm1, SERVER) as server:
+        assert server.stdout.readline() == "ready\n"
+        with python(outside, CLIENT, str(CROWD)) as client:
             assert client.stdout.readline() == "all\n"
             shown, = daemon.ctl_json("nat", "show")
             assert shown["sessions"] >= CROWD
@@ -377,9 +413,6 @@ def test_ten_thousand_sessions_at_a_time(lab):
             client.stdin.flush()
             assert client.stdout.readline() == "closed\n"
             wait_for("all sessions to end", lambda: sessions(daemon)["total"] == 0)
-        finally:
-            client.kill()
-            server.kill()
     shown, = daemon.ctl_json("nat", "show")
     assert (shown["sessions"], shown["bindings"], shown["hosts"]) == (0, 0, 0)
     assert shown["opened"] == shown["ended"] >= CROWD
