@@ -15,14 +15,15 @@ static uint32_t binding_bucket(const struct nat_table *t, uint32_t inside, uint1
 	return (uint32_t)hash_words(&word, 1, 3) & t->mask;
 }
 
-static uint32_t binding_find(const struct nat_table *t, const struct nat_view *v)
+static uint32_t binding_find(struct nat_table *t, const struct nat_view *v)
 {
 	uint32_t at = t->binding_chains[binding_bucket(t, v->src, v->src_port, v->proto)];
 
 	while (at) {
 		const struct binding *b = &t->bindings[at - 1];
 
-		if (b->inside == v->src && b->inside_port == v->src_port && b->proto == v->proto)
+		if (b->inside == v->src && b->inside_port == v->src_port && b->proto == v->proto &&
+		    nat_ports_has(t, at))
 			return at;
 		at = b->next;
 	}
@@ -89,7 +90,7 @@ void nat_binding_release(struct nat_table *t, uint32_t binding)
 	while (*at != binding)
 		at = &t->bindings[*at - 1].next;
 	*at = b->next;
-	nat_ports_give(t, b->proto, b->outside, b->outside_port);
+	nat_ports_give(t, binding);
 	b->next = t->free_binding;
 	t->free_binding = binding;
 	t->binding_count--;

@@ -88,13 +88,25 @@ struct outside *nat_ports_take(struct nat_table *t, const struct nat_view *v, ui
 	return NULL;
 }
 
-void nat_ports_give(struct nat_table *t, uint8_t proto, uint32_t address, uint16_t port)
+static uint32_t *owner_of(struct nat_table *t, const struct binding *b)
 {
-	struct outside *o = nat_outside_find(t, address);
+	struct outside *o = nat_outside_find(t, b->outside);
 
-	/* a forward may have been given it meanwhile */
-	if (o && o->owner[proto_index(proto)][port] != OWNER_FORWARD)
-		o->owner[proto_index(proto)][port] = OWNER_NOBODY;
+	return o ? &o->owner[proto_index(b->proto)][b->outside_port] : NULL;
+}
+
+bool nat_ports_has(struct nat_table *t, uint32_t binding)
+{
+	const uint32_t *owner = owner_of(t, &t->bindings[binding - 1]);
+
+	return owner && *owner == binding;
+}
+
+void nat_ports_give(struct nat_table *t, uint32_t binding)
+{
+	/* other rules may have given it to a forward, or taken it out of the pools */
+	if (nat_ports_has(t, binding))
+		*owner_of(t, &t->bindings[binding - 1]) = OWNER_NOBODY;
 }
 
 bool nat_ports_in_pool(const struct nat_rules *r, uint32_t address, uint16_t port)

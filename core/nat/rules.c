@@ -100,15 +100,17 @@ static void forwards_own(struct nat_table *t)
 }
 
 /*
- * Under the lock.  Who has a port keeps it, where its address and the pools are still there; what
- * is to go is found afterwards, session by session.
+ * Under the lock.  Who has a port keeps it, where it is still in a pool; what is to go is found
+ * afterwards, session by session, and begins nothing meanwhile.
  */
 static void outsides_replace(struct nat_table *t, struct outside *places)
 {
 	for (uint32_t i = 0; i < t->fresh_binding; i++) {
 		const struct binding *b = &t->bindings[i];
+		bool stays =
+			b->sessions && nat_ports_in_pool(t->rules, b->outside, b->outside_port);
 
-		for (uint32_t n = 0; b->sessions && n < NAT_ADDRESSES_MAX; n++) {
+		for (uint32_t n = 0; stays && n < NAT_ADDRESSES_MAX; n++) {
 			if (places[n].owner[0] && places[n].address == b->outside)
 				places[n].owner[proto_index(b->proto)][b->outside_port] = i + 1;
 		}

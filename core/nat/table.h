@@ -198,7 +198,9 @@ struct outside *nat_outside_find(struct nat_table *t, uint32_t address);
 /* A free port of the pools for this inside endpoint; NULL: none. */
 struct outside *nat_ports_take(struct nat_table *t, const struct nat_view *v, uint64_t *random,
 			       uint16_t *port);
-void nat_ports_give(struct nat_table *t, uint8_t proto, uint32_t address, uint16_t port);
+/* Is its outside end still its own?  Other rules may have taken it, and then its sessions are to end. */
+bool nat_ports_has(struct nat_table *t, uint32_t binding);
+void nat_ports_give(struct nat_table *t, uint32_t binding);
 bool nat_ports_in_pool(const struct nat_rules *r, uint32_t address, uint16_t port);
 
 /* ---- rules.c ---- */
