@@ -11,6 +11,7 @@ enum {
 	ASK_MS = 1000,    /* RFC 1122, 2.3.2.1 */
 	OLD_MS = 60000,   /* after so long it is asked again while it is used */
 	GONE_MS = 180000, /* and after so long not used any more */
+	AHEAD = 1024,     /* stamps by which another worker's clock may be ahead */
 };
 
 static uint32_t stamp_of(uint64_t ns)
@@ -20,9 +21,10 @@ static uint32_t stamp_of(uint64_t ns)
 
 static uint64_t ms_since(uint32_t stamp, uint64_t now_ns)
 {
-	int32_t passed = (int32_t)(stamp_of(now_ns) - stamp);
+	uint32_t passed = stamp_of(now_ns) - stamp;
 
-	return passed > 0 ? ((uint64_t)passed << STAMP_SHIFT) / NS_PER_MS : 0;
+	/* all the rest of the circle, some 52 days, is the past */
+	return passed <= UINT32_MAX - AHEAD ? ((uint64_t)passed << STAMP_SHIFT) / NS_PER_MS : 0;
 }
 
 struct nat_link *nat_link_create(struct nat_prefix prefix)
@@ -37,7 +39,7 @@ struct nat_link *nat_link_create(struct nat_prefix prefix)
 
 enum nat_neighbour_state nat_neighbour_get(struct nat_neighbour *n, uint64_t now_ns, uint8_t mac[6])
 {
-	uint64_t word = atomic_load_explicit(&n->mac, memory_order_relaxed);
+	uint64_t word = atomic_load_explicit(&n->mac, memory_order_acquire);
 	uint64_t age;
 
 	if (!word)
@@ -55,7 +57,8 @@ void nat_neighbour_heard(struct nat_neighbour *n, uint64_t now_ns, const uint8_t
 	uint64_t word = (uint64_t)get_be16(mac) << 48 | (uint64_t)get_be32(mac + 2) << 16 | 1;
 
 	atomic_store_explicit(&n->heard, stamp_of(now_ns), memory_order_relaxed);
-	atomic_store_explicit(&n->mac, word, memory_order_relaxed);
+	/* release: who knows the adapter knows since when */
+	atomic_store_explicit(&n->mac, word, memory_order_release);
 }
 
 bool nat_neighbour_ask(struct nat_neighbour *n, uint64_t now_ns)

@@ -255,6 +255,12 @@ static void remembers_neighbours_for_a_while(void **state)
 	assert_memory_equal(mac, ((const uint8_t[]){ 2, 1, 2, 3, 4, 0xf5 }), 6);
 	assert_int_equal(nat_neighbour_get(n, 170 * s, mac), NEIGHBOUR_OLD);
 	assert_int_equal(nat_neighbour_get(n, 300 * s, mac), NEIGHBOUR_UNKNOWN);
+	/* another worker's clock was read a moment earlier */
+	assert_int_equal(nat_neighbour_get(n, 103 * s - s / 100, mac), NEIGHBOUR_KNOWN);
+	assert_false(nat_neighbour_ask(n, 102 * s - s / 100));
+	/* stamps go round in 52 days: half of that later is not before */
+	assert_int_equal(nat_neighbour_get(n, 30 * 86400 * s, mac), NEIGHBOUR_UNKNOWN);
+	assert_true(nat_neighbour_ask(n, 30 * 86400 * s));
 	free(l);
 }
 
