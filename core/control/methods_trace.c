@@ -98,6 +98,9 @@ void on_trace(struct rpc_call *call)
 		code = path_trace(c->path, port, frame, len, on_traced, call);
 	if (code)
 		rpc_refuse(call, RPC_REFUSED, "trace at port %.128s: %s", target,
-			   code == -EINVAL ? "the frame is too long" : strerror(-code));
+			   code == -EINVAL       ? "the frame is too long"
+			   : code == -EOPNOTSUPP ? "it is the outside port of a NAT; trace what "
+						   "comes from inside, and see xvsctl nat list"
+						 : strerror(-code));
 	free(frame);
 }

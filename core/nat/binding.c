@@ -132,16 +132,26 @@ static uint32_t host_make(struct nat_table *t, uint32_t address)
 	return at;
 }
 
-uint32_t nat_host_take(struct nat_table *t, uint32_t address, uint16_t *reason)
+bool nat_host_is_full(struct nat_table *t, uint32_t address)
 {
 	uint32_t most = t->rules->host_sessions;
-	uint32_t at = host_find(t, address);
+	uint32_t at = most ? host_find(t, address) : 0;
 
-	if (at && most && t->hosts[at - 1].sessions >= most) {
-		t->host_limit++;
+	if (!at || t->hosts[at - 1].sessions < most)
+		return false;
+	t->host_limit++;
+	return true;
+}
+
+uint32_t nat_host_take(struct nat_table *t, uint32_t address, uint16_t *reason)
+{
+	uint32_t at;
+
+	if (nat_host_is_full(t, address)) {
 		*reason = REASON_NAT_HOST;
 		return 0;
 	}
+	at = host_find(t, address);
 	if (!at)
 		at = host_make(t, address);
 	if (at)

@@ -52,6 +52,9 @@ static uint16_t open_outward(struct nat_table *t, const struct nat_view *v,
 	uint16_t port = f ? f->outside_port : 0;
 	uint16_t reason = REASON_NONE;
 
+	/* before it is given a port, which is dear where few are left */
+	if (nat_host_is_full(t, v->src))
+		return REASON_NAT_HOST;
 	if (!f) {
 		o->binding = nat_binding_get(t, v, m->random, &reason);
 		if (!o->binding)
@@ -123,11 +126,18 @@ static uint32_t binding_for(struct nat_table *t, const struct nat_view *v, uint1
 static uint16_t open_inward(struct nat_table *t, const struct nat_view *v, uint64_t now_ns,
 			    struct opening *o, struct session **out)
 {
-	const struct nat_forward *f = nat_forward_inward(t->rules, v);
-	uint32_t address = f ? f->inside : 0;
-	uint16_t port = f ? f->inside_port : 0;
+	const struct outside *place = nat_outside_find(t, v->dst);
+	const struct nat_forward *f;
+	uint32_t address;
+	uint16_t port;
 	uint16_t reason = REASON_NONE;
 
+	/* the wire is full of them: nobody's port, and no forward's */
+	if (!place || place->owner[proto_index(v->proto)][v->dst_port] == OWNER_NOBODY)
+		return REASON_NAT_NO_BINDING;
+	f = nat_forward_inward(t->rules, v);
+	address = f ? f->inside : 0;
+	port = f ? f->inside_port : 0;
 	if (!f) {
 		o->binding = binding_for(t, v, &reason);
 		if (!o->binding)

@@ -75,14 +75,20 @@ struct outside *nat_ports_take(struct nat_table *t, const struct nat_view *v, ui
 	const struct nat_rules *r = t->rules;
 	const uint64_t word = v->src;
 	uint32_t first = r->pool_count ? (uint32_t)(hash_words(&word, 1, 5) % r->pool_count) : 0;
+	uint32_t *full = &t->full[proto_index(v->proto)];
 
 	for (uint32_t i = 0; i < r->pool_count; i++) {
-		const struct nat_pool *pool = &r->pools[(first + i) % r->pool_count];
+		uint32_t nr = (first + i) % r->pool_count;
+		const struct nat_pool *pool = &r->pools[nr];
 		struct outside *o = nat_outside_find(t, pool->address);
 		const uint32_t *owner = o->owner[proto_index(v->proto)];
 
+		/* looked through once: a guest must not have that done for each of its packets */
+		if (*full >> nr & 1)
+			continue;
 		if (try_random(owner, pool, v, random, port) || try_all(owner, pool, random, port))
 			return o;
+		*full |= 1u << nr;
 	}
 	t->no_ports++;
 	return NULL;
@@ -104,9 +110,13 @@ bool nat_ports_has(struct nat_table *t, uint32_t binding)
 
 void nat_ports_give(struct nat_table *t, uint32_t binding)
 {
+	const struct binding *b = &t->bindings[binding - 1];
+
 	/* other rules may have given it to a forward, or taken it out of the pools */
-	if (nat_ports_has(t, binding))
-		*owner_of(t, &t->bindings[binding - 1]) = OWNER_NOBODY;
+	if (!nat_ports_has(t, binding))
+		return;
+	*owner_of(t, b) = OWNER_NOBODY;
+	t->full[proto_index(b->proto)] = 0;
 }
 
 bool nat_ports_in_pool(const struct nat_rules *r, uint32_t address, uint16_t port)

@@ -115,6 +115,7 @@ static void outsides_replace(struct nat_table *t, struct outside *places)
 				places[n].owner[proto_index(b->proto)][b->outside_port] = i + 1;
 		}
 	}
+	memset(t->full, 0, sizeof(t->full));
 	for (uint32_t i = 0; i < NAT_ADDRESSES_MAX; i++) {
 		struct outside old = t->outsides[i];
 

@@ -100,6 +100,7 @@ struct nat_table {
 	uint32_t session_count, binding_count, host_count;
 	uint64_t opened, ended, no_ports, no_room, host_limit, filtered;
 	struct outside outsides[NAT_ADDRESSES_MAX];
+	uint32_t full[3]; /* by protocol: bit n, pool n had no port left, and none has come back */
 
 	_Atomic uint32_t fresh __attribute__((aligned(64))); /* sessions never used begin here */
 	_Atomic uint32_t cursor;                             /* of the sweep */
@@ -188,6 +189,8 @@ uint32_t nat_binding_get(struct nat_table *t, const struct nat_view *v, uint64_t
 			 uint16_t *reason);
 void nat_binding_release(struct nat_table *t, uint32_t binding); /* if it has no session */
 /* One more session of this inside address; index + 1, 0: its limit is reached. */
+/* Has this inside address as many sessions as it may?  Counted if so. */
+bool nat_host_is_full(struct nat_table *t, uint32_t address);
 uint32_t nat_host_take(struct nat_table *t, uint32_t address, uint16_t *reason);
 void nat_host_give(struct nat_table *t, uint32_t host);
 

@@ -90,8 +90,7 @@ static void burst_run(struct burst *b)
 	cycles_spent(w, CYCLES_OUTPUT);
 }
 
-/* A member's packets enter at its team's port; without one, at the member, which is closed to them. */
-static struct port_conf *conf_of_entry(struct port_conf *conf)
+struct port_conf *conf_of_entry(struct port_conf *conf)
 {
 	struct port_conf *team = conf->is_member ? team_conf(conf) : NULL;
 

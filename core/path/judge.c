@@ -255,11 +255,18 @@ static void walk_mark(struct flow_entry *e)
 {
 	const struct port_conf *conf = e->out.conf;
 	uint64_t events = e->leg.events;
+	bool changes = false;
 
-	for (uint32_t i = 0; i < e->out_count; i++)
+	for (uint32_t i = 0; i < e->out_count; i++) {
+		const struct port_conf *out = flow_out(e, i)->conf;
+
 		events |= flow_out(e, i)->events;
+		/* these write addresses as it leaves, so nobody may count on its bytes */
+		if (out->nat || out->team)
+			changes = true;
+	}
 	e->is_single = e->exit == FLOW_EXIT_LEGS && e->out_count == 1;
-	e->is_plain = e->exit == FLOW_EXIT_LEGS && !events;
+	e->is_plain = e->exit == FLOW_EXIT_LEGS && !events && !changes;
 	if (!e->is_single)
 		return;
 	e->out_port = e->out.port;

@@ -183,7 +183,8 @@ static uint32_t run_some(struct path_worker *w, struct rate_purse *purse, struct
 	uint32_t count = 0;
 
 	while (purse->queue.count && count + again < XVS_BATCH_MAX) {
-		bool is_stale = purse->queue.head->epoch < hard;
+		/* what a NAT has translated is no packet of the inside any more, to be judged again */
+		bool is_stale = !conf->nat && purse->queue.head->epoch < hard;
 		struct packet *p;
 
 		if (!is_stale && !rate_may(r))

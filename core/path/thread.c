@@ -89,6 +89,9 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	if (w->w.now_ns >= w->rate_due_ns)
 		done += poll_rated(w);
 	done += poll_queues(w);
+	/* of what letters, queues of limits and those that waited for a neighbour sent */
+	if (w->copy_count)
+		mirror_flush(w);
 	sweep(w);
 	cycles_end(w, done != 0);
 	if (done) {

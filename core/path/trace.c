@@ -237,6 +237,7 @@ static void way_run(struct path_worker *w, struct packet *p, struct port_conf *c
 {
 	struct burst *b = &w->ingress;
 
+	conf = conf_of_entry(conf);
 	burst_begin(b, w, conf, XVS_STAGE_INGRESS, 0);
 	b->count = 1;
 	b->live = 1;
@@ -247,6 +248,8 @@ static void way_run(struct path_worker *w, struct packet *p, struct port_conf *c
 	burst_admit(b, p->x.flags);
 	if (!b->live)
 		return;
+	if (conf->marks)
+		burst_mark(b);
 	note_packet(b, TRACE_ENTERED);
 	if (p->x.flags & XVS_PKT_BAD) {
 		burst_drop(b, 0, 0, b->reason[0] ? b->reason[0] : REASON_BAD_HEADER);
@@ -364,6 +367,8 @@ int path_trace(struct path *path, uint32_t port, const void *frame, uint32_t len
 
 	if (!at)
 		return -ENOENT;
+	if (at->conf->nat)
+		return -EOPNOTSUPP;
 	if (len == 0 || len > PACKET_MAX)
 		return -EINVAL;
 	t = calloc(1, sizeof(*t) + len);

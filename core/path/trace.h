@@ -51,7 +51,7 @@ typedef void trace_done(void *arg, const struct trace_event *events, uint32_t co
 /*
  * [control] A frame as it would come in at this port, tag included.  done(arg, ...) comes on the
  * control thread, the events in the order of the packet's way; 'is_cut': there were more.
- * -ENOENT: no such port.  -EINVAL: no frame of at most PACKET_MAX bytes.  -ENOMEM.
+ * -ENOENT: no such port.  -EOPNOTSUPP: the outside port of a NAT, which would answer by itself.  -EINVAL: no frame of at most PACKET_MAX bytes.  -ENOMEM.
  */
 int path_trace(struct path *path, uint32_t port, const void *frame, uint32_t len, trace_done *done,
 	       void *arg);

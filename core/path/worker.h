@@ -274,6 +274,8 @@ static inline void cycles_visited(struct path_worker *w)
 }
 
 /* ---- burst.c ---- */
+/* A member's packets enter at its team's port; without one, at the member, which is closed to them. */
+struct port_conf *conf_of_entry(struct port_conf *conf);
 /* For packets that are to be looked up from this place of the port's chain on. */
 void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf, uint16_t stage,
 		 uint32_t place);

@@ -52,6 +52,7 @@ static int up_undo(struct step *s)
 	team_leave(p);
 	port_forget_addresses(p);
 	path_port_remove(p->path_port, up_undone, s);
+	team_end(p->sw);
 	return STEP_WAITS;
 }
 
@@ -112,6 +113,7 @@ static int take_down(struct step *s, struct xvs_error *err)
 	team_leave(s->port);
 	port_forget_addresses(s->port);
 	path_port_remove(s->port->path_port, left_path, s);
+	team_end(s->port->sw);
 	return STEP_WAITS;
 }
 

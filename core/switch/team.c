@@ -202,7 +202,8 @@ static void publish(struct team *t, struct team_table *table)
 	rcu_free(old);
 }
 
-static void refresh(struct team *t)
+/* False: no memory; the next tick tries again. */
+static bool refresh(struct team *t)
 {
 	struct team_table *table = calloc(1, sizeof(*table));
 	uint64_t now_ns = clock_ns();
@@ -210,7 +211,7 @@ static void refresh(struct team *t)
 	struct team_order o;
 
 	if (!table)
-		return; /* the next tick tries again */
+		return false;
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
 		if (t->links[m].port)
 			look_at(t, &t->links[m], now_ns);
@@ -230,12 +231,13 @@ static void refresh(struct team *t)
 	else
 		publish(t, table);
 	tell_backend(t);
+	return true;
 }
 
 void team_link_changed(struct port *p)
 {
 	if (p->is_member && p->sw->team)
-		refresh(p->sw->team);
+		(void)refresh(p->sw->team);
 }
 
 void team_settle(struct vswitch *sw, const struct team_spec *spec)
@@ -248,7 +250,7 @@ void team_settle(struct vswitch *sw, const struct team_spec *spec)
 		t->spec = *spec;
 		t->spec.port = (struct port_spec){ .role = PORT_UPLINK };
 	}
-	refresh(t);
+	(void)refresh(t);
 }
 
 void team_leave(struct port *p)
@@ -262,10 +264,16 @@ void team_leave(struct port *p)
 		rcu_publish(&t->path->port, NULL);
 	} else if (t->links[p->member].port == p) {
 		t->links[p->member] = (struct team_link){ .port = NULL };
-		refresh(t);
+		/* better that nobody sends for a while than that one does who is going */
+		if (!refresh(t))
+			publish(t, NULL);
 	}
-	if (is_empty(t))
-		team_destroy(t);
+}
+
+void team_end(struct vswitch *sw)
+{
+	if (sw->team && is_empty(sw->team))
+		team_destroy(sw->team);
 }
 
 /* ---- once a second ------------------------------------------------------------------------------- */
@@ -332,7 +340,7 @@ static void on_tick(void *arg)
 	if (t->spec.mode == TEAM_LOAD && is_second(t, now_ns))
 		(void)team_measure(t);
 	probe_tick(t, now_ns);
-	refresh(t);
+	(void)refresh(t);
 	announce_tick(t, now_ns);
 	loop_timer_arm(t->timer, tick_ns(t));
 }

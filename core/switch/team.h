@@ -58,6 +58,8 @@ bool port_is_team(const struct port *p);
 /* A port of a team comes on the packet path, and is about to leave it; others do nothing. */
 int team_join(struct port *p);
 void team_leave(struct port *p);
+/* Behind path_port_remove(), so that no configuration names it any more: a team without ports ends. */
+void team_end(struct vswitch *sw);
 /* After all ports of a switch were published: the order that counts now. */
 void team_settle(struct vswitch *sw, const struct team_spec *spec);
 /* A link of a member has changed. */

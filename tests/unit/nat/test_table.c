@@ -133,6 +133,17 @@ static struct nat_view tcp(uint32_t src, uint16_t sp, uint32_t dst, uint16_t dp,
 	return v;
 }
 
+static void pass(uint64_t ms)
+{
+	/* in steps that the sweep gets round in */
+	for (uint64_t end = now.now_ns + ms * NS_PER_MS; now.now_ns < end;) {
+		now.now_ns += NS_PER_S;
+		nat_sweep(t, now.now_ns);
+	}
+	now.now_ns += NS_PER_S;
+	nat_sweep(t, now.now_ns);
+}
+
 /* RFC 4787, REQ-1. */
 static void maps_an_endpoint_the_same_for_all_remotes(void **state)
 {
@@ -245,6 +256,14 @@ static void goes_to_another_pool_when_one_is_spent(void **state)
 		of_six += out_ok(udp(A, port, R1, 53)).address == OUT6;
 	assert_int_equal(of_six, 10);
 	out_refused(udp(A, 20, R1, 53), REASON_NAT_PORTS);
+	out_refused(udp(A, 20, R1, 53), REASON_NAT_PORTS);
+	assert_int_equal(stats().no_ports, 2);
+	/* another protocol's ports are its own; and those that come back can be had again */
+	assert_int_equal(out_ok(tcp(A, 20, R1, 80, SYN)).port / 10, 200);
+	pass(310000);
+	for (uint16_t port = 100; port < 120; port++)
+		out_ok(udp(A, port, R1, 53));
+	out_refused(udp(A, 120, R1, 53), REASON_NAT_PORTS);
 }
 
 static void begins_nothing_by_what_answers_or_ends(void **state)
@@ -268,17 +287,6 @@ static void translates_echo_ids(void **state)
 	assert_int_equal(in_ok(reply).port, 77);
 	reply.src = R2;
 	in_refused(reply, REASON_NAT_NO_BINDING);
-}
-
-static void pass(uint64_t ms)
-{
-	/* in steps that the sweep gets round in */
-	for (uint64_t end = now.now_ns + ms * NS_PER_MS; now.now_ns < end;) {
-		now.now_ns += NS_PER_S;
-		nat_sweep(t, now.now_ns);
-	}
-	now.now_ns += NS_PER_S;
-	nat_sweep(t, now.now_ns);
 }
 
 static void ends_what_is_idle_and_gives_all_back(void **state)

@@ -2,6 +2,8 @@
 /* Mirror sessions: the copy is what was on the port, and costs the original nothing. */
 #include "bench.h"
 
+#include "path/rate.h"
+
 enum { MONITOR = 9 };
 
 /* What the next table has; published by mirror_on(). */
@@ -604,6 +606,39 @@ static void who_waits_to_be_sent_again_can_be_let_go(void **state)
 	packet_free(p);
 }
 
+/* Nobody else sends in that turn, so nothing but its end makes the copies go. */
+static void what_waited_for_a_limit_is_copied_as_it_goes(void **state)
+{
+	struct memory_frame f = udp(1, 2, 53, 100);
+	struct port_conf *conf;
+
+	(void)state;
+	ports_and_monitor(2);
+	mirror_add(mirror(1)->out, 2);
+	mirror_on();
+	conf = &bench.ports[2].conf;
+	conf->queue_ns = 100 * NS_PER_MS;
+	conf->rate_kinds |= 1u << RATE_TO;
+	conf->rates[RATE_TO] = (struct rate){ .per_second = { 0, 1000 },
+					      .depth_ns = { 10 * NS_PER_MS, 10 * NS_PER_MS } };
+	bench_publish(2);
+	for (uint32_t i = 0; i < 20; i++)
+		pass(1, &f);
+	bench_turns(3);
+	(void)got(2);
+	(void)got(MONITOR);
+	assert_true(path_held(bench.path) > 0);
+	for (uint32_t ms = 0; ms < 30; ms++) {
+		uint32_t sent;
+
+		bench_later_ms(1);
+		sent = got(2);
+		assert_int_equal(got(MONITOR), sent);
+		assert_int_equal(bench.w->copy_count, 0);
+	}
+	assert_int_equal(path_held(bench.path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -630,6 +665,7 @@ int main(void)
 		BENCH_TEST(a_session_goes_on_with_its_counts),
 		BENCH_TEST(floods_are_copied),
 		BENCH_TEST(who_waits_to_be_sent_again_can_be_let_go),
+		BENCH_TEST(what_waited_for_a_limit_is_copied_as_it_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
