@@ -235,10 +235,12 @@ static void authorise_one(const struct firewall_context *ctx, const struct chain
 	inst->conn.authorise(inst->self, &batch, 0, view, &v);
 	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
 	w->inside = NULL;
-	if (w->trace)
+	if (w->trace) {
 		note_decision(ctx, inst, &batch, &v);
-	counter_add(&iw->cost.judged, w->trace == NULL);
-	counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
+	} else {
+		counter_add(&iw->cost.judged, 1);
+		counter_add(&iw->cost.judge_cycles, clock_cycles() - start);
+	}
 	decide(out, inst, at->conn_slot, &v);
 }
 

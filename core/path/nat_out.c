@@ -10,7 +10,6 @@ enum {
 	ICMP_TIME_EXCEEDED = 11 << 8,
 	ICMP_TOO_LONG = 3 << 8 | 4,
 	ICMP_NO_ROUTE = 3 << 8,
-	DONT_FRAGMENT = 0x40,
 };
 
 /* ---- the source becomes an outside one ------------------------------------------------------- */
