@@ -6,15 +6,14 @@
 
 #include "base/bytes.h"
 #include "packet/headers.h"
+#include "xvs/ext/sdk.h"
 
 enum {
 	ETHER = 14,
 	ARP = 28,
 	ARP_FRAME = 60,
 	ARP_TYPE = 0x0806,
-	IPV4_TYPE = 0x0800,
 	IPV6_TYPE = 0x86dd,
-	ARP_REQUEST = 1,
 	ARP_REPLY = 2,
 	IPV6 = 40,
 	ND = 32, /* a solicitation with the address of its sender's adapter */
@@ -25,19 +24,13 @@ enum {
 	OPTION_SOURCE = 1,
 };
 
+/* From no address: RFC 5227, section 2.1.1. */
 static uint32_t write_arp(uint8_t *b, const struct probe_target *t, const uint8_t mac[6])
 {
+	static const uint8_t nobody[4];
+
 	memset(b, 0, ARP_FRAME);
-	memset(b, 0xff, 6);
-	memcpy(b + 6, mac, 6);
-	put_be16(b + 12, ARP_TYPE);
-	put_be16(b + 14, 1); /* Ethernet */
-	put_be16(b + 16, IPV4_TYPE);
-	b[18] = 6;
-	b[19] = 4;
-	put_be16(b + 20, ARP_REQUEST);
-	memcpy(b + 22, mac, 6);
-	memcpy(b + 38, t->ip, 4);
+	xvs_build_arp_request(mac, nobody, t->ip, b);
 	return ARP_FRAME;
 }
 

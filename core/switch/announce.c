@@ -10,11 +10,11 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "switch/team.h"
+#include "xvs/ext/sdk.h"
 
 enum {
 	ARP_FRAME_BYTES = 60,
 	ETHERTYPE_ARP = 0x0806,
-	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_RARP = 0x8035,
 	ARP_REQUEST = 1,
 	RARP_REQUEST = 3,
@@ -28,19 +28,11 @@ static void arp_write(struct frame *f, uint16_t ethertype, uint16_t operation, c
 	uint8_t *b = f->bytes;
 
 	memset(b, 0, ARP_FRAME_BYTES);
-	memset(b, 0xff, 6);
-	memcpy(b + 6, mac, 6);
+	xvs_build_arp_request(mac, ip, ip, b);
 	put_be16(b + 12, ethertype);
-	put_be16(b + 14, 1); /* Ethernet */
-	put_be16(b + 16, ETHERTYPE_IPV4);
-	b[18] = 6;
-	b[19] = 4;
 	put_be16(b + 20, operation);
-	memcpy(b + 22, mac, 6);
-	memcpy(b + 28, ip, 4);
 	if (operation == RARP_REQUEST)
 		memcpy(b + 32, mac, 6);
-	memcpy(b + 38, ip, 4);
 	f->len = ARP_FRAME_BYTES;
 }
 
