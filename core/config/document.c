@@ -14,8 +14,8 @@
 #include "base/str.h"
 #include "config/check.h"
 #include "config/reading.h"
-#include "config/yaml.h"
-#include "policy/excerpt.h"
+#include "base/yaml.h"
+#include "base/excerpt.h"
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tables of keys.c, never as the document. */
 

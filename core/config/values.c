@@ -10,7 +10,7 @@
 #include "base/ipv4.h"
 #include "base/str.h"
 #include "config/reading.h"
-#include "policy/excerpt.h"
+#include "base/excerpt.h"
 #include "policy/scalar.h"
 #include "policy/schema.h"
 

@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "config/check.h"
 #include "config/document.h"
-#include "config/yaml.h"
+#include "base/yaml.h"
 #include "control/origin.h"
 
 bool control_last_good(const struct control *c, char **text, char **name)

@@ -9,7 +9,7 @@
 
 #include "base/loop.h"
 #include "control/changelog.h"
-#include "control/rpc.h"
+#include "rpc/rpc.h"
 #include "switch/switch.h"
 
 enum { PROBLEM_TEXT = 512 };

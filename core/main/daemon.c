@@ -26,7 +26,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/rcu.h"
-#include "control/listen.h"
+#include "rpc/listen.h"
 #include "control/origin.h"
 #include "main/background.h"
 #include "main/builtins.h"

@@ -6,7 +6,7 @@
 #define XVS_MAIN_DAEMON_H
 
 #include "control/control.h"
-#include "control/server.h"
+#include "rpc/server.h"
 #include "main/extensions.h"
 #include "main/options.h"
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/excerpt.h"
+#include "base/excerpt.h"
 #include "policy/field.h"
 #include "policy/scalar.h"
 #include "policy/schema.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/excerpt.h"
+#include "base/excerpt.h"
 #include "policy/schema.h"
 
 /* NOLINTBEGIN(misc-no-recursion): trees, of a depth that their readers bound. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_rpc - lines of a hostile caller against a table of methods without a switch, in each role.
- * links: xvs_control
+ * links: xvs_rpc
  */
 #include <assert.h>
 #include <stdlib.h>
 
-#include "../unit/control/fake_table.h"
+#include "../unit/rpc/fake_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

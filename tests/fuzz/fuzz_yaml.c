@@ -10,7 +10,7 @@
 
 #include "config/document.h"
 #include "config/print.h"
-#include "config/yaml.h"
+#include "base/yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,7 @@ import sys
 # Ground floor first; a folder may include those of the rows above its own.
 FLOORS = [
     ["base"],
-    ["packet"],
+    ["packet", "rpc"],
     ["port", "flow", "conn", "nat", "acl"],
     ["ext"],
     ["path", "policy"],
@@ -23,7 +23,7 @@ FLOORS = [
     ["main"],
 ]
 LEVEL = {folder: level for level, row in enumerate(FLOORS) for folder in row}
-SEEN_BY_PROGRAMS = {"base"}  # what tools/ and hv/ may use of core/
+SEEN_BY_PROGRAMS = {"base", "rpc"}  # what tools/ and hv/ may use of core/
 # And one header: "xvsctl ext show FILE" reads a note in its own process, without loading the file.
 NOTE_READER = "ext/module.h"
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
@@ -46,7 +46,7 @@ def check_core(folder, name):
 def check_program(_, name):
     if name.split("/")[0] in SEEN_BY_PROGRAMS or name == NOTE_READER:
         return None
-    return f"programs see api/ and core/{{{','.join(SEEN_BY_PROGRAMS)}}} only"
+    return f"programs see api/ and core/{{{','.join(sorted(SEEN_BY_PROGRAMS))}}} only"
 
 
 def check_extension(_, name):

@@ -80,6 +80,8 @@ class Checks(unittest.TestCase):
 
     def test_program_sees_api_and_base(self):
         self.assert_includes("tools/xvsctl/main.c", "base/str.h", True)
+        self.assert_includes("hv/main.c", "rpc/rpc.h", True)
+        self.assert_includes("hv/main.c", "switch/spec.h", False)
         self.assert_includes("tools/xvsctl/main.c", "control/rpc.h", False)
 
     def test_file_over_its_budget_is_refused(self):

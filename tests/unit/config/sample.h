@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "config/document.h"
 #include "config/print.h"
-#include "config/yaml.h"
+#include "base/yaml.h"
 
 static struct diags sample_diags;
 

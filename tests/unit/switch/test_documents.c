@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* links: xvs_config xvs_policy pkg::jansson */
 /* Policies of files that have errors of form as well. */
-#include "config/yaml.h"
+#include "base/yaml.h"
 #include "fixture.h"
 
 #define LAB "switches:\n- name: lab\n  chain: [{instance: rec, extension: test.recorder}]\n"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy/excerpt.c - showing somebody else's text inside a message.
+ * base/excerpt.c - showing somebody else's text inside a message.
  *
  * A value may come from a file that an attacker wrote; it must not move the cursor of the
  * operator who reads why it was refused.
  */
-#include "policy/excerpt.h"
+#include "base/excerpt.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/listen.c - making the control socket.
+ * rpc/listen.c - making the control socket.
  *
  * The state directory's lock keeps two daemons of one configuration apart; here it is only asked
  * whether somebody else answers at this path.
  */
-#include "control/listen.h"
+#include "rpc/listen.h"
 
 #include <errno.h>
 #include <fcntl.h>

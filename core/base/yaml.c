@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config/yaml.c - YAML text as a document tree, from the events of libyaml.
+ * base/yaml.c - YAML text as a document tree, from the events of libyaml.
  *
  * UTF-8 is checked here before libyaml sees the text, since it guesses other encodings and
  * reports neither line nor column for a bad byte.  Errors that leave the meaning of the rest
  * clear (a duplicate key, an alias) are collected; the first of the others ends the reading.
  */
-#include "config/yaml.h"
+#include "base/yaml.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #include <yaml.h>
 
-#include "policy/excerpt.h"
+#include "base/excerpt.h"
 
 /* A map or list that is being read. */
 struct level {

@@ -11,9 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control/fake_table.h"
-#include "control/peer.h"
-#include "control/server.h"
+#include "rpc/fake_table.h"
+#include "rpc/peer.h"
+#include "rpc/server.h"
 
 static char dir[TEST_PATH];
 static char path[TEST_PATH + 16];

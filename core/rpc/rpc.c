@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/rpc.c - lines to calls, answers to lines.
+ * rpc/rpc.c - lines to calls, answers to lines.
  *
  *   line -> exchange (one, or a batch) -> call -> handler ... rpc_answer()
  *
  * An exchange is complete when all its calls have been answered; then its line is sent.  Sessions
  * and exchanges count what still refers to them, since answers come later than connections end.
  */
-#include "control/rpc.h"
+#include "rpc/rpc.h"
 
 #include <stdarg.h>
 #include <stdio.h>

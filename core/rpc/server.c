@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/server.c - connections of the control socket on libevent.
+ * rpc/server.c - connections of the control socket on libevent.
  *
  * Nobody can make the daemon remember much or work long: a line is bounded before it is parsed,
  * a connection that does not read its answers or has many calls running is not read from, and one
  * turn of the event loop takes a few lines of a connection only.
  */
-#include "control/server.h"
+#include "rpc/server.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -23,8 +23,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "control/listen.h"
-#include "control/peer.h"
+#include "rpc/listen.h"
+#include "rpc/peer.h"
 
 enum {
 	LINES_A_TURN = 16,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/rpc.h - JSON-RPC 2.0 over lines of text, without sockets: sessions, calls, answers.
+ * rpc/rpc.h - JSON-RPC 2.0 over lines of text, without sockets: sessions, calls, answers.
  *
  * A table describes the methods: who may call them, what they take.  Parameters have been checked
  * against it when a handler runs.  A handler answers its call exactly once, at once or later; the
  * caller may have gone away by then, which the handler need not know.  All of it is [control].
  */
-#ifndef XVS_CONTROL_RPC_H
-#define XVS_CONTROL_RPC_H
+#ifndef XVS_RPC_RPC_H
+#define XVS_RPC_RPC_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -123,4 +123,4 @@ json_t *rpc_describe(const struct rpc_table *table);
 bool rpc_params_check(const struct rpc_method *method, const json_t *params, json_t **out,
 		      char *why, size_t size);
 
-#endif /* XVS_CONTROL_RPC_H */
+#endif /* XVS_RPC_RPC_H */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/server.h - the control socket: connections, lines, and who may do what.  [control]
+ * rpc/server.h - the control socket: connections, lines, and who may do what.  [control]
  */
-#ifndef XVS_CONTROL_SERVER_H
-#define XVS_CONTROL_SERVER_H
+#ifndef XVS_RPC_SERVER_H
+#define XVS_RPC_SERVER_H
 
 #include "base/loop.h"
-#include "control/rpc.h"
+#include "rpc/rpc.h"
 
 struct server;
 
@@ -23,4 +23,4 @@ void server_destroy(struct server *s);
 
 size_t server_connections(const struct server *s);
 
-#endif /* XVS_CONTROL_SERVER_H */
+#endif /* XVS_RPC_SERVER_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control/listen.h - a UNIX socket that is listened on, in place of one that nobody serves. */
-#ifndef XVS_CONTROL_LISTEN_H
-#define XVS_CONTROL_LISTEN_H
+/* rpc/listen.h - a UNIX socket that is listened on, in place of one that nobody serves. */
+#ifndef XVS_RPC_LISTEN_H
+#define XVS_RPC_LISTEN_H
 
 #include "base/error.h"
 
@@ -17,4 +17,4 @@ int listen_open(const char *path, int *out, struct xvs_error *err);
 /* [control] Closes, and removes the file if it is still the one that we bound. */
 void listen_close(int fd, const char *path);
 
-#endif /* XVS_CONTROL_LISTEN_H */
+#endif /* XVS_RPC_LISTEN_H */

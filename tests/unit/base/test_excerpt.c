@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: xvs_base pkg::jansson */
-#include "policy/excerpt.h"
-#include "sample.h"
+#include "support/test.h"
 
 #include <string.h>
+
+#include "base/excerpt.h"
 
 static void assert_excerpt(const char *text, const char *expected)
 {

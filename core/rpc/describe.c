@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/describe.c - the method table as an OpenRPC document: api/control/xvs-rpc.json.
+ * rpc/describe.c - the method table as an OpenRPC document: api/control/xvs-rpc.json.
  */
-#include "control/rpc.h"
+#include "rpc/rpc.h"
 
 const char *rpc_role_name(enum rpc_role role)
 {

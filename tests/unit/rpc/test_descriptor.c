@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control/server.h"
+#include "rpc/server.h"
 
 static char dir[TEST_PATH];
 static char path[TEST_PATH + 16];

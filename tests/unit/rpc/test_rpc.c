@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "control/fake_table.h"
+#include "rpc/fake_table.h"
 
 static struct rpc_session *session;
 static char sent[1 << 16];

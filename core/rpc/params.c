@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/params.c - are a request's parameters what its method takes?
+ * rpc/params.c - are a request's parameters what its method takes?
  *
  * Strict: an unknown name is an error that names the nearest known one, so a misspelt "overide"
  * never does something else than it says.
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "control/rpc.h"
+#include "rpc/rpc.h"
 
 static const char *type_name(enum rpc_type type)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/peer.c - SO_PEERCRED and SO_PEERGROUPS, and the three roles.
+ * rpc/peer.c - SO_PEERCRED and SO_PEERGROUPS, and the three roles.
  */
-#include "control/peer.h"
+#include "rpc/peer.h"
 
 #include <errno.h>
 #include <grp.h>

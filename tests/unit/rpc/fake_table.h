@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control/fake_table.h - methods that a test or a fuzz target calls, without any switch. */
+/* rpc/fake_table.h - methods that a test or a fuzz target calls, without any switch. */
 #ifndef XVS_TEST_CONTROL_FAKE_TABLE_H
 #define XVS_TEST_CONTROL_FAKE_TABLE_H
 
 #include <string.h>
 
-#include "control/rpc.h"
+#include "rpc/rpc.h"
 
 enum { FAKE_LATER_MAX = 8 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy/excerpt.h - showing somebody else's text inside a message. */
-#ifndef XVS_POLICY_EXCERPT_H
-#define XVS_POLICY_EXCERPT_H
+/* base/excerpt.h - showing somebody else's text inside a message. */
+#ifndef XVS_BASE_EXCERPT_H
+#define XVS_BASE_EXCERPT_H
 
 enum { EXCERPT_TEXT = 64 };
 
@@ -11,4 +11,4 @@ enum { EXCERPT_TEXT = 64 };
  */
 const char *excerpt(const char *text, char out[EXCERPT_TEXT]);
 
-#endif /* XVS_POLICY_EXCERPT_H */
+#endif /* XVS_BASE_EXCERPT_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/peer.h - who is at the other end of a UNIX socket, and what it may do.
+ * rpc/peer.h - who is at the other end of a UNIX socket, and what it may do.
  */
-#ifndef XVS_CONTROL_PEER_H
-#define XVS_CONTROL_PEER_H
+#ifndef XVS_RPC_PEER_H
+#define XVS_RPC_PEER_H
 
 #include <sys/types.h>
 
@@ -29,4 +29,4 @@ enum rpc_role peer_role(const struct peer *p, uid_t daemon, gid_t operators);
 /* [control] The id of a group by name, (gid_t)-1 if there is none. */
 gid_t peer_group(const char *name);
 
-#endif /* XVS_CONTROL_PEER_H */
+#endif /* XVS_RPC_PEER_H */
