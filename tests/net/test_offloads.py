@@ -104,7 +104,7 @@ def iperf(tool, source, target, *options):
     server = target.start(path, "-s", "-1", "-B", ADDRESSES[target.name])
     try:
         wait_for("iperf3 to listen", lambda: ":5201" in target.run("ss", "-Hltn"))
-        done = json.loads(source.run(path, "-c", ADDRESSES[target.name], "-t", "1", "-J",
+        done = json.loads(source.run(path, "-c", ADDRESSES[target.name], "-n", "200M", "-J",
                                      *options))
     finally:
         server.wait()

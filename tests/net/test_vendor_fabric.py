@@ -160,7 +160,7 @@ def test_bulk_traffic_leaves_the_controller_alone(lab, tool):
     vm1.reaches("10.77.0.2")
     vm2.reaches("10.77.0.1")
     before = counters(daemon, "fabric")["packet-in"]
-    end = iperf(tool, vm1, vm2, "10.77.0.2", "-t", "1", "--bidir")
+    end = iperf(tool, vm1, vm2, "10.77.0.2", "-n", "100M", "--bidir")
     assert end["sum_received"]["bytes"] > 1 << 20
     assert counters(daemon, "fabric")["packet-in"] == before
 
@@ -170,7 +170,7 @@ def test_it_comes_and_goes_under_load(lab, tool):
     vm1.reaches("10.77.0.2")
     verbs = iter(["disable", "enable"] * 10000)
     with meanwhile(lambda: daemon.rpc(f"ext.{next(verbs)}", target="lab/fabric")):
-        end = iperf(tool, vm1, vm2, "10.77.0.2", "-t", "2", "--bidir")
+        end = iperf(tool, vm1, vm2, "10.77.0.2", "-n", "100M", "--bidir")
     assert end["sum_received"]["bytes"] > 0
     daemon.rpc("ext.enable", target="lab/fabric")
     assert daemon.is_open("lab/vm1") and vm1.reaches("10.77.0.2")

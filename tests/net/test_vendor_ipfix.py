@@ -154,7 +154,7 @@ def test_it_comes_and_goes_under_load(lab, tool):
                    fields={"active_ms": next(intervals)})
 
     with meanwhile(change):
-        end = iperf(tool, vm1, vm2, B, "-t", "1", "--bidir")
+        end = iperf(tool, vm1, vm2, B, "-n", "20M", "--bidir")
     assert end["sum_received"]["bytes"] > 0
     daemon.rpc("ext.enable", target="lab/ipfix")
     daemon.rpc("policy.set", target="lab", feature=FEATURE, override=True,
