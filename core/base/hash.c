@@ -45,3 +45,12 @@ uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed)
 	/* The length tells text that ends in zero bytes from the padding. */
 	return hash_mix(h ^ hash_secret[3], len ^ hash_secret[1]);
 }
+
+uint64_t hash_lasting(const void *bytes, size_t len, uint64_t so_far)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		so_far = (so_far ^ b[i]) * UINT64_C(0x100000001b3);
+	return so_far;
+}

@@ -46,4 +46,11 @@ static inline uint64_t hash_words(const hash_word *w, size_t words, uint64_t see
 /* [any] Bytes of any alignment. */
 uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed);
 
+/*
+ * [any] The same in every process, for what outlives one: FNV-1a.  Not for tables that outsiders can
+ * fill.  'so_far': of the bytes before, or HASH_LASTING_EMPTY.
+ */
+#define HASH_LASTING_EMPTY UINT64_C(0xcbf29ce484222325)
+uint64_t hash_lasting(const void *bytes, size_t len, uint64_t so_far);
+
 #endif /* XVS_BASE_HASH_H */

@@ -21,4 +21,7 @@ void check_backend(const struct switch_spec *s, const struct port_spec *p, struc
 /* [control] nat_check.c: the nat block fits the type, and its addresses one another. */
 void check_nat(const struct switch_spec *s, struct diags *d);
 
+/* [control] pool_keys.c: the ends of a range of addresses. */
+void check_mac_pool(const struct mac_pool_spec *s, struct diags *d);
+
 #endif /* XVS_CONFIG_CHECK_H */

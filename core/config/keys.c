@@ -561,6 +561,13 @@ static const struct key daemon_keys[] = {
 		.max = CONFIRM_S_MAX,
 		.offset = offsetof(struct daemon_spec, confirm_host),
 	},
+	{
+		.name = "mac_pool",
+		.help = "Addresses for adapters that have none in the configuration",
+		.kind = KEY_MAP,
+		.offset = offsetof(struct daemon_spec, mac_pool),
+		.section = &section_mac_pool,
+	},
 };
 
 static const struct section section_daemon = {

@@ -82,7 +82,8 @@ enum { KEYS_MAX = 32 }; /* of one section */
 
 extern const struct section section_config, section_switch;
 extern const struct section section_uplink, section_host, section_guest;
-extern const struct section section_nat; /* nat_keys.c */
+extern const struct section section_nat;      /* nat_keys.c */
+extern const struct section section_mac_pool; /* pool_keys.c */
 
 /* [any] The section of a port by its role. */
 const struct section *section_of_role(enum port_role role);

@@ -30,6 +30,7 @@
 #include "control/origin.h"
 #include "main/background.h"
 #include "main/builtins.h"
+#include "main/host_id.h"
 #include "main/notify.h"
 
 enum { CORES_A_WORKER = 4 };
@@ -62,6 +63,7 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 		.extension_dirs = (const char *const *)d->directories.items,
 		.extension_dir_count = d->directories.count,
 		.builtins = builtin_modules,
+		.host_id = host_id(d->options->state),
 		.run_dir = d->run_dir[0] ? d->run_dir : NULL,
 		.admit = d->journal ? control_admit : NULL,
 		.changed = d->journal ? control_changed : NULL,

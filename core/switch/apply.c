@@ -106,6 +106,7 @@ static struct config_spec *copy_spec(const struct config_spec *spec)
 
 	if (!copy)
 		return NULL;
+	copy->daemon.mac_pool = spec->daemon.mac_pool;
 	copy->switches = calloc(spec->switch_count + 1, sizeof(*copy->switches));
 	if (!copy->switches) {
 		free(copy);
@@ -244,8 +245,8 @@ static void ask_about_new_port(struct world *w, struct probe *probe)
 	if (facts.id == 0)
 		return;
 	memcpy(facts.uuid, probe->pp->uuid, sizeof(facts.uuid));
-	if (probe->pp->spec->has_mac)
-		memcpy(facts.mac, probe->pp->spec->mac, sizeof(facts.mac));
+	if (probe->pp->has_mac)
+		memcpy(facts.mac, probe->pp->mac, sizeof(facts.mac));
 	if (probe->pp->spec->role == PORT_UPLINK)
 		facts.flags |= XVS_PORT_UPLINK;
 	if (probe->pp->spec->role == PORT_HOST)

@@ -253,6 +253,7 @@ static int add_port(struct transaction *t, struct plan_switch *ps, struct plan_p
 	pp->port = port_create(ps->sw, pp->spec, pp->owner, pp->uuid);
 	if (!pp->port)
 		return -ENOMEM;
+	plan_put_mac(pp, &pp->port->spec);
 	pp->port->is_member = pp->is_member;
 	pp->port->settings = pp->settings;
 	pp->settings = (struct settings){ 0 };
@@ -335,6 +336,7 @@ static int add_adoption(struct transaction *t, struct plan_switch *ps)
 		s->spec = calloc(1, sizeof(*s->spec));
 		if (!s->spec || port_spec_copy(ps->ports[i].spec, s->spec) < 0)
 			return -ENOMEM;
+		plan_put_mac(&ps->ports[i], s->spec);
 	}
 	return 0;
 }

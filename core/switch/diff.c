@@ -108,8 +108,9 @@ static char *requires_text(const struct port_spec *spec)
 
 /* What changes without the port going down. */
 static void diff_spec(struct difference *d, const char *target, const struct port_spec *now,
-		      const struct port_spec *next)
+		      const struct plan_port *pp)
 {
+	const struct port_spec *next = pp->spec;
 	char *before = requires_text(now);
 	char *after = requires_text(next);
 	char old_mac[MAC_TEXT] = "none";
@@ -117,8 +118,8 @@ static void diff_spec(struct difference *d, const char *target, const struct por
 
 	if (now->has_mac)
 		(void)mac_print(now->mac, old_mac);
-	if (next->has_mac)
-		(void)mac_print(next->mac, mac);
+	if (pp->has_mac)
+		(void)mac_print(pp->mac, mac);
 	if (strcmp(old_mac, mac) != 0)
 		line(d, "~ port %s: mac %s -> %s", target, old_mac, mac);
 	if (strcmp(now->group, next->group) != 0)
@@ -145,7 +146,7 @@ static void diff_port(struct difference *d, const struct plan_switch *ps,
 	else if (!pp->port)
 		line(d, "+ port %s", target);
 	else
-		diff_spec(d, target, &pp->port->spec, pp->spec);
+		diff_spec(d, target, &pp->port->spec, pp);
 	if (pp->port && pp->is_blocked != pp->port->is_blocked)
 		line(d, "~ port %s: %s", target, pp->is_blocked ? "blocked" : "unblocked");
 	diff_settings(d, target, named ? &named->settings : &none, &pp->settings);

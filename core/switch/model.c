@@ -51,6 +51,7 @@ void model_destroy(struct model *m)
 	free(m->values);
 	free(m->marks);
 	free(m->uuids);
+	free(m->leases);
 	free(m);
 }
 
@@ -139,6 +140,13 @@ static int copy_marks(const struct model *m, struct model *copy)
 		if (!uuid)
 			return -ENOMEM;
 		*uuid = m->uuids[i];
+	}
+	for (size_t i = 0; i < m->lease_count; i++) {
+		struct mac_lease *lease = ARRAY_ADD(&copy->leases, &copy->lease_count);
+
+		if (!lease)
+			return -ENOMEM;
+		*lease = m->leases[i];
 	}
 	return 0;
 }
@@ -416,6 +424,45 @@ int model_uuid(struct model *m, const char *target, const uint8_t *wanted, uint8
 	if (wanted)
 		memcpy(uuid->uuid, wanted, sizeof(uuid->uuid));
 	memcpy(out, uuid->uuid, sizeof(uuid->uuid));
+	return 0;
+}
+
+/* Where the lease of this port is, or belongs. */
+static size_t lease_place(const struct model *m, const uint8_t uuid[16])
+{
+	size_t low = 0;
+	size_t high = m->lease_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(m->leases[middle].uuid, uuid, 16) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const uint8_t *model_lease(const struct model *m, const uint8_t uuid[16])
+{
+	size_t at = lease_place(m, uuid);
+
+	if (at == m->lease_count || memcmp(m->leases[at].uuid, uuid, 16) != 0)
+		return NULL;
+	return m->leases[at].mac;
+}
+
+int model_add_lease(struct model *m, const uint8_t uuid[16], const uint8_t mac[6])
+{
+	size_t at = lease_place(m, uuid);
+	size_t behind = m->lease_count - at;
+
+	if (!ARRAY_ADD(&m->leases, &m->lease_count))
+		return -ENOMEM;
+	memmove(&m->leases[at + 1], &m->leases[at], behind * sizeof(m->leases[0]));
+	memcpy(m->leases[at].uuid, uuid, 16);
+	memcpy(m->leases[at].mac, mac, 6);
 	return 0;
 }
 

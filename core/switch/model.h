@@ -52,6 +52,12 @@ struct uuid_name {
 	uint8_t uuid[16];
 };
 
+/* An address of the host's pool that a port has, as long as it is wanted and names none itself. */
+struct mac_lease {
+	uint8_t uuid[16];
+	uint8_t mac[6];
+};
+
 struct model {
 	struct file_layer *file;
 	struct extra_port **extras;
@@ -62,6 +68,8 @@ struct model {
 	size_t mark_count;
 	struct uuid_name *uuids;
 	size_t uuid_count;
+	struct mac_lease *leases; /* by UUID */
+	size_t lease_count;
 };
 
 struct model *model_create(void); /* nothing wanted; NULL: out of memory */
@@ -102,6 +110,11 @@ void model_prune(struct model *m);
  * the document says.  -ENOMEM.
  */
 int model_uuid(struct model *m, const char *target, const uint8_t *wanted, uint8_t out[16]);
+
+/* The address that a port has from the pool; NULL: none. */
+const uint8_t *model_lease(const struct model *m, const uint8_t uuid[16]);
+/* -ENOMEM; it has none yet. */
+int model_add_lease(struct model *m, const uint8_t uuid[16], const uint8_t mac[6]);
 
 /*
  * The document of one feature at one target as it counts: 'base' (may be NULL) with what was set

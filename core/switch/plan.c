@@ -104,7 +104,7 @@ static bool backend_equal(const struct backend_spec *a, const struct backend_spe
 }
 
 /* A tap's adapter got its address when the tap was made. */
-static bool adapter_equal(const struct port_spec *a, const struct port_spec *b)
+static bool adapter_equal(const struct port_spec *a, const struct plan_port *b)
 {
 	if (!text_equal(a->backend.kind, "tap"))
 		return true;
@@ -130,8 +130,7 @@ static bool port_goes_on(const struct plan *p, const struct port *port, const st
 	if (port->spec.role != pp->spec->role || port->is_member != pp->is_member ||
 	    memcmp(port->uuid, pp->uuid, 16) != 0 ||
 	    !backend_equal(&port->spec.backend, &pp->spec->backend) ||
-	    !adapter_equal(&port->spec, pp->spec) ||
-	    !text_equal(port->spec.address, pp->spec->address))
+	    !adapter_equal(&port->spec, pp) || !text_equal(port->spec.address, pp->spec->address))
 		return false;
 	if (port->problem[0] == '\0')
 		return true;
@@ -199,6 +198,7 @@ static int add_ports(struct plan *p, struct plan_switch *ps)
 		target_print(target, ps->spec->name, spec->name);
 		if (model_uuid(p->model, target, spec->has_uuid ? spec->uuid : NULL, pp->uuid) < 0)
 			return -ENOMEM;
+		plan_kept_mac(p, pp);
 		pp->is_blocked = model_marked(p->model, MARK_BLOCKED, target);
 		pp->is_tolerated =
 			p->w->is_tolerant || (!p->is_strict && port && port->problem[0] != '\0');
@@ -206,26 +206,6 @@ static int add_ports(struct plan *p, struct plan_switch *ps)
 		check_name(p, ps, i);
 	}
 	return 0;
-}
-
-static void check_address(struct plan *p, const struct plan_switch *ps, size_t idx)
-{
-	const struct plan_port *pp = &ps->ports[idx];
-	char text[MAC_TEXT];
-
-	for (size_t i = 0; i < idx; i++) {
-		const struct plan_port *other = &ps->ports[i];
-
-		if (!pp->spec->has_mac || !other->spec->has_mac ||
-		    memcmp(pp->spec->mac, other->spec->mac, 6) != 0 ||
-		    settings_filing(&pp->settings) != settings_filing(&other->settings))
-			continue;
-		plan_error(p, pp->spec->at,
-			   "port %s/%s: address %s belongs to port %s in the same segment",
-			   ps->spec->name, pp->spec->name, mac_print(pp->spec->mac, text),
-			   other->spec->name);
-		return;
-	}
 }
 
 /* Of any switch, and whoever owns the ports: the file's reader sees those of the file alone. */
@@ -281,8 +261,6 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	if (plan_rates(p, ps) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < ps->port_count; i++)
-		check_address(p, ps, i);
-	for (size_t i = 0; i < ps->port_count; i++)
 		check_socket(p, ps, &ps->ports[i]);
 	return 0;
 }
@@ -317,6 +295,10 @@ int plan_create(struct world *w, struct model *model, bool is_strict, struct dia
 		}
 	}
 	check_count(p);
+	if (plan_macs(p) < 0) {
+		plan_destroy(p);
+		return -ENOMEM;
+	}
 	if (d->count > 0) {
 		plan_destroy(p);
 		return -EINVAL;

@@ -30,8 +30,11 @@ struct plan_port {
 	struct port *port; /* that goes on; NULL: a new one, until steps are made */
 	bool is_new;
 	bool is_blocked;
-	bool is_member;            /* of the switch's team */
-	bool is_tolerated;         /* may fail to come up: then it is closed */
+	bool is_member;    /* of the switch's team */
+	bool is_tolerated; /* may fail to come up: then it is closed */
+	bool has_mac;      /* of its adapter, ... */
+	bool is_pooled;    /* ... from the pool of the host */
+	uint8_t mac[6];
 	char problem[PROBLEM_MAX]; /* why it is to be closed, tolerated */
 	struct settings settings;
 };
@@ -61,7 +64,7 @@ struct plan_switch {
 
 struct plan {
 	struct world *w;
-	struct model *model; /* borrowed; UUIDs may be made in it */
+	struct model *model; /* borrowed; UUIDs and addresses may be made in it */
 	struct diags *d;
 	bool is_strict; /* also what was down before must come up */
 	struct plan_switch *switches;
@@ -108,6 +111,14 @@ int plan_policies(struct plan *p, struct plan_switch *ps);
 void plan_team(struct plan *p, struct plan_switch *ps);
 /* plan_private.c: private VLANs, by the policies of all ports. */
 int plan_private(struct plan *p, struct plan_switch *ps);
+/*
+ * plan_mac.c: addresses that ports have had from the pool; then those of ports that need one, and
+ * none for two.  What the port is made with.
+ */
+void plan_kept_mac(const struct plan *p, struct plan_port *pp);
+int plan_macs(struct plan *p);
+void plan_put_mac(const struct plan_port *pp, struct port_spec *spec);
+
 /* plan_rate.c */
 int plan_rates(struct plan *p, struct plan_switch *ps);
 /* qos.c */

@@ -20,6 +20,15 @@ static json_t *reasons(const struct port *p)
 	return list;
 }
 
+static const char *mac_origin(const struct port *p)
+{
+	if (port_is_outside(p))
+		return "switch";
+	if (!p->spec.has_mac)
+		return "device";
+	return p->spec.is_pooled ? "pool" : "configuration";
+}
+
 json_t *query_port(const struct port *p)
 {
 	uint8_t mac[6];
@@ -32,8 +41,10 @@ json_t *query_port(const struct port *p)
 			      (int)port_is_trunk(p), "owner", owner_name(p->owner), "reasons",
 			      reasons(p));
 
-	if (port_has_mac(p, mac))
+	if (port_has_mac(p, mac)) {
 		(void)json_object_set_new(j, "mac", json_string(mac_print(mac, text)));
+		(void)json_object_set_new(j, "mac_from", json_string(mac_origin(p)));
+	}
 	if (p->spec.backend.device[0])
 		(void)json_object_set_new(j, "device", json_string(p->spec.backend.device));
 	if (p->spec.backend.socket[0])

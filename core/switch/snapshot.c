@@ -74,6 +74,18 @@ static json_t *value_to_json(const struct override_value *v)
 	return j;
 }
 
+static json_t *leases_json(const struct model *m)
+{
+	json_t *all = json_object();
+	char uuid[UUID_TEXT];
+	char mac[MAC_TEXT];
+
+	for (size_t i = 0; i < m->lease_count; i++)
+		(void)json_object_set_new(all, uuid_print(m->leases[i].uuid, uuid),
+					  json_string(mac_print(m->leases[i].mac, mac)));
+	return all;
+}
+
 json_t *world_snapshot(struct world *w)
 {
 	const struct model *m = w->model;
@@ -94,8 +106,9 @@ json_t *world_snapshot(struct world *w)
 		(void)json_array_append_new(marks,
 					    json_pack("{s:i, s:s}", "kind", (int)m->marks[i].kind,
 						      "target", m->marks[i].target));
-	return json_pack("{s:i, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION, "uuids", uuids,
-			 "ports", ports, "values", values, "marks", marks);
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION, "uuids",
+			 uuids, "macs", leases_json(m), "ports", ports, "values", values, "marks",
+			 marks);
 }
 
 /* ---- back in ---------------------------------------------------------------------------------------- */
@@ -287,6 +300,25 @@ static void restore_uuids(struct model *m, const json_t *snapshot, struct diags 
 	}
 }
 
+/* None: an earlier version wrote it. */
+static void restore_leases(struct model *m, const json_t *snapshot, struct diags *d)
+{
+	json_t *all = json_object_get(snapshot, "macs");
+	const char *port;
+	json_t *text;
+
+	json_object_foreach(all, port, text)
+	{
+		uint8_t uuid[16];
+		uint8_t mac[6];
+
+		if (!json_is_string(text) || !uuid_parse(port, uuid) ||
+		    !mac_parse(json_string_value(text), mac) || (mac[0] & 1) ||
+		    model_lease(m, uuid) || model_add_lease(m, uuid, mac) < 0)
+			diag_add(d, NULL, "state: the address of port %.64s is damaged", port);
+	}
+}
+
 int model_restore(struct model *m, const json_t *snapshot, struct diags *d)
 {
 	const json_t *version = json_object_get(snapshot, "version");
@@ -297,6 +329,7 @@ int model_restore(struct model *m, const json_t *snapshot, struct diags *d)
 		return -EINVAL;
 	}
 	restore_uuids(m, snapshot, d);
+	restore_leases(m, snapshot, d);
 	restore_list(m, snapshot, "ports", restore_port, d);
 	restore_list(m, snapshot, "values", restore_value, d);
 	restore_list(m, snapshot, "marks", restore_mark, d);

@@ -45,6 +45,7 @@ struct port_spec {
 	struct position at;
 	enum port_role role;
 	bool has_uuid, has_mac;
+	bool is_pooled; /* the address is of the host's pool; never so in a document */
 	uint8_t uuid[16];
 	uint8_t mac[6];
 	char group[64]; /* "": none */
@@ -133,6 +134,14 @@ enum { FLOWS_MIN = 1024, FLOWS_WANTED = 262144, FLOWS_MAX = 4194304 };
 enum { CONNECTIONS_MIN = 1024, CONNECTIONS_WANTED = 262144, CONNECTIONS_MAX = 16777216 };
 enum { CONFIRM_S_MAX = 86400 };
 
+/* Addresses that the host gives to adapters for which the configuration names none. */
+struct mac_pool_spec {
+	struct position at;
+	bool is_given; /* else a range made of the host's id counts */
+	bool has_first, has_last;
+	uint8_t first[6], last[6];
+};
+
 struct daemon_spec {
 	uint32_t workers; /* 0: auto (one for four cores, at least one) */
 	uint32_t *cores;  /* NULL, or 'workers' core numbers to pin to */
@@ -140,6 +149,7 @@ struct daemon_spec {
 	uint32_t flows;        /* room for so many in the table of each worker */
 	uint32_t connections;  /* room for so many that are tracked, of all ports */
 	uint32_t confirm_host; /* seconds to confirm what touches the host's network; 0: no need */
+	struct mac_pool_spec mac_pool;
 };
 
 struct extensions_spec {

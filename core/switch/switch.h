@@ -35,6 +35,7 @@ struct world_config {
 	size_t extension_dir_count;
 	const struct xvs_module *const *builtins; /* that are linked in, up to NULL; NULL: none */
 	const char *run_dir; /* kept; for what ports must find again when we died; NULL: nowhere */
+	uint64_t host_id;    /* the same at each start, and another one on another host */
 	/*
 	 * Asked when the turn of a change comes, before it is looked at: 0, or -errno with the reason
 	 * in 'd'.  NULL: all may go.

@@ -32,6 +32,7 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	w->path = c->path;
 	w->counters = c->counters;
 	w->run_dir = c->run_dir;
+	w->host_id = c->host_id;
 	w->catalogue.dirs = c->extension_dirs;
 	w->catalogue.dir_count = c->extension_dir_count;
 	w->admit = c->admit;

@@ -110,6 +110,7 @@ struct world {
 	struct path *path;
 	struct counters *counters;
 	const char *run_dir;
+	uint64_t host_id;
 	struct catalogue catalogue;
 	int (*admit)(void *arg, void *origin, struct diags *d);
 	void (*changed)(void *arg, const struct change *c);
