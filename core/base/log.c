@@ -77,16 +77,11 @@ void log_open(int max_level, bool journal)
 
 static int level_of(enum message_id m)
 {
-#define LEVEL(id, level) \
-	case id: \
-		return level;
-
-	switch (m) {
-		MESSAGES(LEVEL)
-	default:
-		return XVS_LOG_INFO;
-	}
+#define LEVEL(id, level) [id] = (level),
+	static const uint8_t levels[] = { MESSAGES(LEVEL) };
 #undef LEVEL
+
+	return levels[m];
 }
 
 /* Cleaned 'text' of a line, behind its prefix. */

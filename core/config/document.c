@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/excerpt.h"
 #include "base/str.h"
+#include "base/yaml.h"
 #include "config/check.h"
 #include "config/reading.h"
-#include "base/yaml.h"
-#include "base/excerpt.h"
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tables of keys.c, never as the document. */
 

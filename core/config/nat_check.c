@@ -98,7 +98,8 @@ static void check_outside(const struct switch_spec *s, struct diags *d)
 
 static bool is_outside(const struct nat_spec *n, const char *text)
 {
-	struct ipv4 want, ip;
+	struct ipv4 want;
+	struct ipv4 ip;
 
 	for (size_t i = 0; ipv4_parse(text, &want) && i < n->outside.address_count; i++) {
 		if (ipv4_parse(n->outside.addresses[i], &ip) && ip.address == want.address)
@@ -163,7 +164,8 @@ static void check_forward(const struct switch_spec *s, size_t idx, struct diags 
 static void check_lists(const struct switch_spec *s, struct diags *d)
 {
 	const struct nat_spec *n = &s->nat;
-	struct ipv4 inside, via;
+	struct ipv4 inside;
+	struct ipv4 via;
 
 	if (n->forward_count > NAT_FORWARDS_MAX)
 		refuse(s, n->at, d, "there are %zu forwards, may be %d", n->forward_count,

@@ -2,15 +2,16 @@
 /*
  * config/values.c - single values of the configuration: from the document into the structure.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/excerpt.h"
 #include "base/ipv4.h"
 #include "base/str.h"
 #include "config/reading.h"
-#include "base/excerpt.h"
 #include "policy/scalar.h"
 #include "policy/schema.h"
 
@@ -145,15 +146,17 @@ static bool is_ipv4_net(const char *text)
 	return ipv4_parse(text, &ip) && ip.has_len;
 }
 
-/* Two ports in order, or one. */
+/* Two ports in order. */
 static bool is_ports(const char *text)
 {
-	unsigned first, last;
-	int end = 0;
+	char *end;
+	unsigned long first = strtoul(text, &end, 10);
+	unsigned long last;
 
-	if (sscanf(text, "%5u-%5u%n", &first, &last, &end) == 2 && text[end] == '\0')
-		return first > 0 && first <= last && last <= UINT16_MAX;
-	return false;
+	if (!isdigit((unsigned char)text[0]) || end[0] != '-' || !isdigit((unsigned char)end[1]))
+		return false;
+	last = strtoul(end + 1, &end, 10);
+	return *end == '\0' && first > 0 && first <= last && last <= UINT16_MAX;
 }
 
 static bool is_ip(const char *text)

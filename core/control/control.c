@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/yaml.h"
 #include "config/check.h"
 #include "config/document.h"
-#include "base/yaml.h"
 #include "control/origin.h"
 
 bool control_last_good(const struct control *c, char **text, char **name)

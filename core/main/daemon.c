@@ -26,12 +26,12 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/rcu.h"
-#include "rpc/listen.h"
 #include "control/origin.h"
 #include "main/background.h"
 #include "main/builtins.h"
 #include "main/host_id.h"
 #include "main/notify.h"
+#include "rpc/listen.h"
 
 enum { CORES_A_WORKER = 4 };
 

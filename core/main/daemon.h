@@ -6,9 +6,9 @@
 #define XVS_MAIN_DAEMON_H
 
 #include "control/control.h"
-#include "rpc/server.h"
 #include "main/extensions.h"
 #include "main/options.h"
+#include "rpc/server.h"
 
 struct event;
 

@@ -107,7 +107,7 @@ struct nat_view {
 };
 
 /* [worker] Of a packet with IPv4 headers that were parsed. */
-enum nat_kind nat_view_of(const struct packet *p, struct nat_view *out);
+enum nat_kind nat_view_of(const struct packet *p, struct nat_view *v);
 
 /* ---- judge.c: to where an endpoint is translated ------------------------------------------- */
 

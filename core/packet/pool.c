@@ -40,7 +40,8 @@ struct pool {
 };
 
 _Static_assert(sizeof(struct packet) % CACHE_LINE == 0, "packets stay aligned");
-_Static_assert(offsetof(struct packet, next) == (size_t)2 * CACHE_LINE, "the fast path needs two lines");
+_Static_assert(offsetof(struct packet, next) == (size_t)2 * CACHE_LINE,
+	       "the fast path needs two lines");
 
 static size_t buffer_stride(uint32_t size)
 {

@@ -20,7 +20,7 @@ struct nat_rules *nat_rules_of(const struct nat_spec *s); /* NULL: out of memory
 int nat_refuse_host_address(const struct plan_switch *ps, struct diags *d, struct xvs_error *err);
 
 /* What differs, as "forwards, timeouts"; given, NULL: nothing (or no memory). */
-char *nat_differences(const struct nat_spec *now, const struct nat_spec *next);
+char *nat_differences(const struct nat_spec *a, const struct nat_spec *b);
 
 extern const struct step_ops step_nat_prepare; /* do: plan_switch */
 extern const struct step_ops step_nat_apply;   /* commit: of */

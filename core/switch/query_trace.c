@@ -65,7 +65,8 @@ static void put_text(json_t *out, const char *key, const char *text)
 		at--;
 	clean[at] = '\0';
 	for (size_t i = 0; i < at; i++)
-		clean[i] = clean[i] >= ' ' && clean[i] <= '~' ? clean[i] : '?';
+		if (clean[i] < ' ' || clean[i] > '~')
+			clean[i] = '?';
 	(void)json_object_set_new(out, key, json_string(clean));
 }
 

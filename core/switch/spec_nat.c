@@ -29,7 +29,10 @@ static bool array_copy(void **to, const void *from, size_t count, size_t size)
 
 int nat_spec_copy(const struct nat_spec *from, struct nat_spec *to)
 {
-	void *addresses, *forwards, *pools, *routes;
+	void *addresses;
+	void *forwards;
+	void *pools;
+	void *routes;
 	bool is_whole;
 
 	is_whole = array_copy(&addresses, from->outside.addresses, from->outside.address_count,

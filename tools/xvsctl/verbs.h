@@ -113,7 +113,7 @@ void print_drops(struct strbuf *out, const json_t *result);
 void print_accounts(struct strbuf *out, const json_t *result);
 void print_workers(struct strbuf *out, const json_t *result);
 void print_events(struct strbuf *out, const json_t *result); /* events.c */
-void print_trace(struct strbuf *out, const json_t *result); /* trace.c */
+void print_trace(struct strbuf *out, const json_t *result);  /* trace.c */
 void print_teams(struct strbuf *out, const json_t *result);
 
 /* ---- changes.c: the configuration and its changes ------------------------------------------------- */

@@ -60,7 +60,8 @@ static void plain_lines_carry_time_and_level(void **state)
 	capture_end(&c, text, sizeof(text));
 	assert_int_equal(text[4], '-');
 	assert_int_equal(text[10], 'T');
-	assert_string_equal(text + strlen("2026-01-01T00:00:00.000"), "Z warning: XVS-0004: slow\n");
+	assert_string_equal(text + strlen("2026-01-01T00:00:00.000"),
+			    "Z warning: XVS-0004: slow\n");
 }
 
 static void lines_above_the_level_are_not_written(void **state)

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "base/yaml.h"
 #include "config/document.h"
 #include "config/print.h"
-#include "base/yaml.h"
 
 static struct diags sample_diags;
 

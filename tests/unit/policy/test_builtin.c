@@ -17,7 +17,8 @@ static void have_sound_tables(void **state)
 
 		assert_int_equal(schema_check(builtin_features[count], &err), 0);
 		for (size_t i = 0; i < count; i++)
-			assert_string_not_equal(builtin_features[i]->id, builtin_features[count]->id);
+			assert_string_not_equal(builtin_features[i]->id,
+						builtin_features[count]->id);
 	}
 	assert_true(count > 0);
 }
