@@ -39,6 +39,23 @@ bool ipv4_parse(const char *text, struct ipv4 *out)
 	return true;
 }
 
+bool ipv4_range_parse(const char *text, uint32_t *first, uint32_t *last)
+{
+	const char *dash = strchr(text, '-');
+	char before[INET_ADDRSTRLEN];
+	struct ipv4 from, to;
+
+	if (!dash || (size_t)(dash - text) >= sizeof(before))
+		return false;
+	memcpy(before, text, (size_t)(dash - text));
+	before[dash - text] = '\0';
+	if (!ipv4_parse(before, &from) || !ipv4_parse(dash + 1, &to) || from.has_len || to.has_len)
+		return false;
+	*first = from.address;
+	*last = to.address;
+	return true;
+}
+
 const char *ipv4_print(uint32_t address, char out[IPV4_TEXT])
 {
 	(void)snprintf(out, IPV4_TEXT, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,

@@ -16,6 +16,8 @@ enum { IPV4_TEXT = 20 };
 
 /* [any] "192.0.2.1" or "192.0.2.1/24"; no leading zeros.  False: neither. */
 bool ipv4_parse(const char *text, struct ipv4 *out);
+/* [any] "192.0.2.10-192.0.2.99", in whatever order.  False: not that. */
+bool ipv4_range_parse(const char *text, uint32_t *first, uint32_t *last);
 /* [any] Returns out. */
 const char *ipv4_print(uint32_t address, char out[IPV4_TEXT]);
 

@@ -33,6 +33,9 @@ enum message_id {
 	MSG_TEAM_LINK = 60, /* The link of an uplink */
 	MSG_TEAM_PATH = 61, /* Uplinks in use */
 	MSG_LACP = 62, /* The adjacent switch talks LACP */
+	MSG_DHCP = 70, /* A DHCP server */
+	MSG_DHCP_DOWN = 71, /* Guests get no addresses */
+	MSG_DHCP_SAYS = 72, /* The DHCP server says something */
 };
 
 /* X(name, level) for each. */
@@ -62,7 +65,10 @@ enum message_id {
 	X(MSG_CONTROL_SOCKET, XVS_LOG_ERROR) \
 	X(MSG_TEAM_LINK, XVS_LOG_WARN) \
 	X(MSG_TEAM_PATH, XVS_LOG_INFO) \
-	X(MSG_LACP, XVS_LOG_WARN)
+	X(MSG_LACP, XVS_LOG_WARN) \
+	X(MSG_DHCP, XVS_LOG_INFO) \
+	X(MSG_DHCP_DOWN, XVS_LOG_WARN) \
+	X(MSG_DHCP_SAYS, XVS_LOG_WARN)
 /* clang-format on */
 
 #endif /* XVS_BASE_MESSAGE_H */

@@ -244,6 +244,7 @@ static void check_group(const struct switch_spec *s, const struct port_spec *p, 
 static void check_ports(const struct switch_spec *s, struct diags *d)
 {
 	check_nat(s, d);
+	check_dhcp(s, d);
 	check_team(s, d);
 	for (size_t i = 0; i < s->port_count; i++) {
 		check_role(s, &s->ports[i], d);

@@ -24,4 +24,7 @@ void check_nat(const struct switch_spec *s, struct diags *d);
 /* [control] pool_keys.c: the ends of a range of addresses. */
 void check_mac_pool(const struct mac_pool_spec *s, struct diags *d);
 
+/* [control] dhcp_check.c: who serves, and addresses that fit its network. */
+void check_dhcp(const struct switch_spec *s, struct diags *d);
+
 #endif /* XVS_CONFIG_CHECK_H */

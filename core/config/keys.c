@@ -483,6 +483,13 @@ static const struct key switch_keys[] = {
 		.section = &section_nat,
 	},
 	{
+		.name = "dhcp",
+		.help = "Of a switch of type nat or internal: addresses that guests are given",
+		.kind = KEY_MAP,
+		.offset = offsetof(struct switch_spec, dhcp),
+		.section = &section_dhcp,
+	},
+	{
 		.name = "chain",
 		.help = "Extensions, in order within a class",
 		.kind = KEY_LIST,

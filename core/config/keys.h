@@ -19,6 +19,8 @@ enum key_kind {
 	KEY_IPV4,       /* char[size]: an IPv4 address */
 	KEY_IPV4_NET,   /* char[size]: one with prefix length */
 	KEY_IPV4_NETS,  /* char (*)[64] of them, count at 'aux' */
+	KEY_IPV4S,      /* the same, without prefix lengths */
+	KEY_IPV4_RANGE, /* char[size]: "192.0.2.10-192.0.2.99" */
 	KEY_PORTS,      /* char[size]: "1024-65535" */
 	KEY_EXTENSION,  /* char[64]: id */
 	KEY_U32,        /* uint32_t within [min, max] */
@@ -84,6 +86,7 @@ extern const struct section section_config, section_switch;
 extern const struct section section_uplink, section_host, section_guest;
 extern const struct section section_nat;      /* nat_keys.c */
 extern const struct section section_mac_pool; /* pool_keys.c */
+extern const struct section section_dhcp;     /* dhcp_keys.c */
 
 /* [any] The section of a port by its role. */
 const struct section *section_of_role(enum port_role role);

@@ -240,6 +240,7 @@ static struct printed print_key(const struct key *k, const void *structure)
 	case KEY_EXTENSIONS:
 	case KEY_FEATURES:
 	case KEY_IPV4_NETS:
+	case KEY_IPV4S:
 		return print_ids(k, structure);
 	case KEY_NAMES:
 		return print_names(k, structure);

@@ -89,6 +89,11 @@ static json_t *text_schema(const struct key *k)
 		return pattern_schema("^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$");
 	case KEY_IPV4_NETS:
 		return list_schema(pattern_schema("^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$"));
+	case KEY_IPV4S:
+		return list_schema(pattern_schema("^[0-9]{1,3}([.][0-9]{1,3}){3}$"));
+	case KEY_IPV4_RANGE:
+		return pattern_schema(
+			"^[0-9]{1,3}([.][0-9]{1,3}){3}-[0-9]{1,3}([.][0-9]{1,3}){3}$");
 	case KEY_PORTS:
 		return pattern_schema("^[0-9]{1,5}-[0-9]{1,5}$");
 	case KEY_UUID:

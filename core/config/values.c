@@ -159,6 +159,14 @@ static bool is_ports(const char *text)
 	return *end == '\0' && first > 0 && first <= last && last <= UINT16_MAX;
 }
 
+/* Two addresses in order. */
+static bool is_ipv4_range(const char *text)
+{
+	uint32_t first, last;
+
+	return ipv4_range_parse(text, &first, &last) && first <= last;
+}
+
 static bool is_ip(const char *text)
 {
 	struct xvs_ip ip;
@@ -190,6 +198,8 @@ static const struct text_form *form_of(enum key_kind kind)
 	static const struct text_form ipv4 = { is_ipv4, "an IPv4 address as 192.0.2.1" };
 	static const struct text_form ipv4_net = { is_ipv4_net,
 						   "an IPv4 address with prefix as 192.0.2.1/24" };
+	static const struct text_form range = { is_ipv4_range,
+						"addresses as 192.0.2.10-192.0.2.99" };
 	static const struct text_form ports = { is_ports, "ports as 1024-65535" };
 	static const struct text_form ip = { is_ip, "an IP address as 192.0.2.1" };
 	static const struct text_form extension = { extension_id_valid,
@@ -212,7 +222,10 @@ static const struct text_form *form_of(enum key_kind kind)
 	case KEY_IP:
 		return &ip;
 	case KEY_IPV4:
+	case KEY_IPV4S:
 		return &ipv4;
+	case KEY_IPV4_RANGE:
+		return &range;
 	case KEY_IPV4_NET:
 	case KEY_IPV4_NETS:
 		return &ipv4_net;
@@ -665,6 +678,7 @@ void value_read(struct reading *r, const struct key *k, const struct node *n, vo
 	case KEY_EXTENSIONS:
 	case KEY_FEATURES:
 	case KEY_IPV4_NETS:
+	case KEY_IPV4S:
 		read_ids(r, k, n, structure);
 		break;
 	case KEY_NAMES:

@@ -53,6 +53,8 @@ void on_conn_flush(struct rpc_call *call);
 void on_flow_list(struct rpc_call *call);
 void on_flow_count(struct rpc_call *call);
 void on_mac_list(struct rpc_call *call);
+void on_dhcp_list(struct rpc_call *call);
+void on_dhcp_show(struct rpc_call *call);
 void on_nat_list(struct rpc_call *call);
 void on_nat_show(struct rpc_call *call);
 void on_nat_flush(struct rpc_call *call);

@@ -65,6 +65,8 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 		.builtins = builtin_modules,
 		.host_id = host_id(d->options->state),
 		.run_dir = d->run_dir[0] ? d->run_dir : NULL,
+		.dhcp_dir = d->dhcp_dir[0] ? d->dhcp_dir : NULL,
+		.state_dir = d->options->state,
 		.admit = d->journal ? control_admit : NULL,
 		.changed = d->journal ? control_changed : NULL,
 		.changed_arg = &d->control,
@@ -263,6 +265,7 @@ static void run_names_make(struct daemon *d)
 	(void)snprintf(d->counters_file, sizeof(d->counters_file), "%.*s.counters", (int)len,
 		       d->options->socket);
 	(void)snprintf(d->run_dir, sizeof(d->run_dir), "%.*s.ports", (int)len, d->options->socket);
+	(void)snprintf(d->dhcp_dir, sizeof(d->dhcp_dir), "%.*s.dhcp", (int)len, d->options->socket);
 }
 
 static void on_started(struct daemon *d)

@@ -27,8 +27,9 @@ struct daemon {
 	struct rpc_table table;
 	struct event *signals[SIGNALS];
 	char counters_file[4096];
-	char run_dir[4096]; /* "": none; made when the first port needs it */
-	char *text, *name;  /* the configuration to start with */
+	char run_dir[4096];  /* "": none; made when the first port needs it */
+	char dhcp_dir[4096]; /* the same */
+	char *text, *name;   /* the configuration to start with */
 	size_t text_len;
 	bool is_last_good;         /* it is not the file but what was in force before */
 	char instead_of[SUM_TEXT]; /* then: the file whose change was taken back; "": it is broken */

@@ -4,6 +4,7 @@
  *
  * New things come before old ones go, but where a new port needs the device of an old one.
  */
+#include "switch/dhcp.h"
 #include "switch/nat.h"
 #include "switch/transaction.h"
 
@@ -522,6 +523,37 @@ static int add_nat_end(struct transaction *t, struct plan_switch *ps)
 	return 0;
 }
 
+/* Each switch that is there or comes: what a server needs is had before anything happens. */
+static int add_dhcp_step(struct transaction *t, struct vswitch *sw, struct plan_switch *ps)
+{
+	struct step *s;
+
+	if (!sw->dhcp && (!ps || !dhcp_is_wanted(ps->spec)))
+		return 0;
+	s = transaction_step(t, PHASE_CLEAR, &step_dhcp);
+	if (!s)
+		return -ENOMEM;
+	s->sw = sw;
+	s->plan_switch = ps;
+	return dhcp_step_prepare(s);
+}
+
+static int add_dhcp(struct transaction *t, struct plan_switch *ps)
+{
+	return add_dhcp_step(t, ps->sw, ps);
+}
+
+static int add_dhcp_ends(struct transaction *t)
+{
+	for (size_t i = 0; i < t->w->switch_count; i++) {
+		struct vswitch *sw = t->w->switches[i];
+
+		if (!plan_find(t->plan, sw) && add_dhcp_step(t, sw, NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int add_departures(struct transaction *t)
 {
 	struct world *w = t->w;
@@ -558,7 +590,7 @@ int transaction_build(struct transaction *t)
 		return -ENOMEM;
 	mark_changed(t);
 	if (!transaction_step(t, PHASE_CLEAR, &step_settle) || each_switch(t, add_quiet) < 0 ||
-	    each_switch(t, add_nat_end) < 0)
+	    each_switch(t, add_nat_end) < 0 || each_switch(t, add_dhcp) < 0 || add_dhcp_ends(t) < 0)
 		return -ENOMEM;
 	return add_departures(t);
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "switch/dhcp.h"
 #include "switch/nat.h"
 #include "switch/query.h"
 #include "switch/transaction.h"
@@ -229,6 +230,16 @@ static void diff_nat(struct difference *d, const struct world *w, const struct p
 	free(changes);
 }
 
+static void diff_dhcp(struct difference *d, const struct world *w, const struct plan_switch *ps)
+{
+	const struct switch_spec *now = ps->sw ? model_switch(w->model, ps->spec->name) : NULL;
+	char *changes = now ? dhcp_differences(&now->dhcp, &ps->spec->dhcp) : NULL;
+
+	if (changes)
+		line(d, "~ switch %s: dhcp: %s", ps->spec->name, changes);
+	free(changes);
+}
+
 static void diff_switch(struct difference *d, const struct world *w, const struct plan_switch *ps)
 {
 	static const struct settings none;
@@ -256,8 +267,10 @@ json_t *diff_plan(const struct world *w, const struct plan *p, bool *touches_hos
 		diff_gone(&d, p, w->switches[i]);
 	for (size_t i = 0; i < p->switch_count; i++)
 		diff_switch(&d, w, &p->switches[i]);
-	for (size_t i = 0; i < p->switch_count; i++)
+	for (size_t i = 0; i < p->switch_count; i++) {
 		diff_nat(&d, w, &p->switches[i]);
+		diff_dhcp(&d, w, &p->switches[i]);
+	}
 	*touches_host = d.touches_host;
 	return d.lines;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "policy/builtin.h"
+#include "switch/dhcp.h"
 
 static bool is_reported(const struct diags *d, struct position at)
 {
@@ -257,6 +258,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	plan_mirrors(p, ps);
 	plan_qos(p, ps);
 	plan_team(p, ps);
+	plan_dhcp(p, ps);
 	pair_ports(p, ps);
 	if (plan_rates(p, ps) < 0)
 		return -ENOMEM;

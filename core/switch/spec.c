@@ -104,6 +104,7 @@ void switch_spec_finish(struct switch_spec *s)
 	port_spec_finish(&s->team.port);
 	node_destroy(s->policies);
 	nat_spec_finish(&s->nat);
+	dhcp_spec_finish(&s->dhcp);
 	*s = (struct switch_spec){ .chain = NULL };
 }
 
@@ -170,9 +171,12 @@ int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to)
 	copy.team.port.policies = NULL;
 	copy.chain_count = copy.group_count = copy.port_count = 0;
 	copy.nat = (struct nat_spec){ .inside = "" };
+	copy.dhcp = (struct dhcp_spec){ .range = "" };
 	copy.policies = policies_copy(from->policies, &err);
 	if (err == 0)
 		err = nat_spec_copy(&from->nat, &copy.nat);
+	if (err == 0)
+		err = dhcp_spec_copy(&from->dhcp, &copy.dhcp);
 	if (err == 0)
 		err = chain_copy(from, &copy);
 	if (err == 0)

@@ -10,6 +10,7 @@
 #define XVS_SWITCH_SPEC_H
 
 #include "base/node.h"
+#include "switch/spec_dhcp.h"
 #include "switch/spec_nat.h"
 
 enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
@@ -125,6 +126,7 @@ struct switch_spec {
 	struct team_spec team;
 	struct node *policies; /* switch scope, and defaults for its ports */
 	struct nat_spec nat;   /* of a switch of type nat */
+	struct dhcp_spec dhcp; /* of one of type nat or internal */
 };
 
 /* Workers sleep after a while without packets, never, or whenever there is none. */

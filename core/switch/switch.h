@@ -34,8 +34,10 @@ struct world_config {
 	const char *const *extension_dirs; /* kept */
 	size_t extension_dir_count;
 	const struct xvs_module *const *builtins; /* that are linked in, up to NULL; NULL: none */
-	const char *run_dir; /* kept; for what ports must find again when we died; NULL: nowhere */
-	uint64_t host_id;    /* the same at each start, and another one on another host */
+	const char *run_dir;  /* kept; for what ports must find again when we died; NULL: nowhere */
+	uint64_t host_id;     /* the same at each start, and another one on another host */
+	const char *dhcp_dir; /* kept; beside run_dir; NULL: no DHCP server is started */
+	const char *state_dir; /* kept; for leases */
 	/*
 	 * Asked when the turn of a change comes, before it is looked at: 0, or -errno with the reason
 	 * in 'd'.  NULL: all may go.
@@ -172,6 +174,9 @@ struct nat_filter {
 json_t *world_nat_list(struct world *w, const struct nat_filter *f, size_t max);
 json_t *world_nat_flush(struct world *w, const struct nat_filter *f); /* {ended} */
 json_t *world_nat_show(struct world *w, const char *switch_name);
+/* DHCP servers, and who has which address of theirs; NULL for the name: all. */
+json_t *world_dhcp_show(struct world *w, const char *switch_name);
+json_t *world_dhcp_list(struct world *w, const char *switch_name);
 /* [{switch, session, sources, to, packets, bytes, lost}] */
 json_t *world_mirror_list(struct world *w, const char *switch_name);
 json_t *world_drops(

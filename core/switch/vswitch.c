@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/vswitch.c - one switch: its lists of ports and members, and the path's part of it. */
+#include "dhcp/server.h"
 #include "path/nat.h"
 #include "switch/world.h"
 
@@ -37,6 +38,7 @@ void vswitch_destroy(struct vswitch *sw)
 		return;
 	settings_finish(&sw->settings);
 	path_nat_destroy(sw->nat);
+	dhcp_server_destroy(sw->dhcp);
 	path_switch_destroy(sw->path_switch);
 	free(sw->members);
 	free(sw->ports);

@@ -3,6 +3,7 @@
 #include "switch/world.h"
 
 #include "base/error.h"
+#include "dhcp/process.h"
 #include "switch/transaction.h"
 
 static void publish_host_reasons(struct world *w)
@@ -33,6 +34,8 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	w->counters = c->counters;
 	w->run_dir = c->run_dir;
 	w->host_id = c->host_id;
+	w->dhcp_dir = c->dhcp_dir;
+	w->state_dir = c->state_dir;
 	w->catalogue.dirs = c->extension_dirs;
 	w->catalogue.dir_count = c->extension_dir_count;
 	w->admit = c->admit;
@@ -48,6 +51,8 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 		goto err_model;
 	}
 	publish_host_reasons(w);
+	if (w->dhcp_dir)
+		dhcp_clean(w->dhcp_dir);
 	*out = w;
 	return 0;
 

@@ -19,6 +19,7 @@
 
 struct transaction;
 struct team;
+struct dhcp_server;
 
 enum { PROBLEM_MAX = 256, REASON_MAX = 16 };
 
@@ -94,9 +95,11 @@ struct vswitch {
 	enum switch_type type;
 	uint8_t uuid[16];
 	struct path_switch *path_switch;
-	struct path_nat *nat;    /* of one of type nat; else NULL */
-	uint8_t nat_mac[6];      /* its gateway's adapter */
-	struct member **members; /* in chain order (ingress) */
+	struct path_nat *nat;           /* of one of type nat; else NULL */
+	uint8_t nat_mac[6];             /* its gateway's adapter */
+	struct dhcp_server *dhcp;       /* NULL: there never was one */
+	char dhcp_problem[PROBLEM_MAX]; /* why it is not even tried; "" */
+	struct member **members;        /* in chain order (ingress) */
 	size_t member_count;
 	struct port **ports;
 	size_t port_count;
@@ -111,6 +114,7 @@ struct world {
 	struct counters *counters;
 	const char *run_dir;
 	uint64_t host_id;
+	const char *dhcp_dir, *state_dir; /* NULL: no DHCP server is started */
 	struct catalogue catalogue;
 	int (*admit)(void *arg, void *origin, struct diags *d);
 	void (*changed)(void *arg, const struct change *c);

@@ -65,5 +65,7 @@ def test_the_lab_is_reached_from_outside(lab):
                      for s in daemon.ctl_json("nat", "list", "--proto", socket.IPPROTO_TCP)["sessions"]
                      if s["forward"]}
         assert forwarded >= {(23, "192.168.10.11", 23), (35000, "192.168.20.12", 3389)}
+    web, = daemon.ctl_json("dhcp", "list", "front")
+    assert (web["port"], web["address"], web["reserved"]) == ("web", "192.168.10.11", True)
     assert not outside.connects("203.0.113.5", 3389, patience_s=1)
     daemon.wait_for_drop("nat-no-binding", "front/out0")

@@ -15,7 +15,7 @@ FLOORS = [
     ["base"],
     ["packet", "rpc"],
     ["port", "flow", "conn", "nat", "acl"],
-    ["ext"],
+    ["ext", "dhcp"],
     ["path", "policy"],
     ["switch", "state", "observe"],
     ["config"],

@@ -107,6 +107,8 @@ void print_connections(struct strbuf *out, const json_t *result);
 void print_flows(struct strbuf *out, const json_t *result);
 void print_addresses(struct strbuf *out, const json_t *result);
 void print_mirrors(struct strbuf *out, const json_t *result);
+void print_dhcp(struct strbuf *out, const json_t *result);
+void print_dhcp_leases(struct strbuf *out, const json_t *result);
 void print_nats(struct strbuf *out, const json_t *result);
 void print_nat_sessions(struct strbuf *out, const json_t *result);
 void print_drops(struct strbuf *out, const json_t *result);
