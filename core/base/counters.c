@@ -60,7 +60,7 @@ static struct counters_header header_for(unsigned workers)
 		.names_count = NAMES_MAX,
 		.names_stride = sizeof(struct counters_name),
 		.shard_stride = aligned(sizeof(struct counter_shard)),
-		.shard_count = workers,
+		.shard_count = workers + 1, /* the last: the control thread's */
 		.ports_count = PORTS_MAX,
 		.ports_offset = offsetof(struct counter_shard, ports),
 		.drops_offset = offsetof(struct counter_shard, drops),
@@ -71,7 +71,7 @@ static struct counters_header header_for(unsigned workers)
 	};
 
 	h.shards_offset = h.names_offset + aligned(NAMES_MAX * sizeof(struct counters_name));
-	h.size = h.shards_offset + workers * h.shard_stride;
+	h.size = h.shards_offset + h.shard_count * h.shard_stride;
 	return h;
 }
 
@@ -181,9 +181,14 @@ void counters_destroy(struct counters *c)
 	free(c);
 }
 
-unsigned counters_workers(const struct counters *c)
+static unsigned shard_count(const struct counters *c)
 {
 	return c->header->shard_count;
+}
+
+unsigned counters_workers(const struct counters *c)
+{
+	return shard_count(c) - 1;
 }
 
 const struct counters_header *counters_header(const struct counters *c)
@@ -318,13 +323,37 @@ void counters_port_sum(const struct counters *c, uint32_t port, struct port_coun
 	uint64_t sum[PORT_WORDS] = { 0 };
 
 	assert(port < PORTS_MAX);
-	for (unsigned worker = 0; worker < counters_workers(c); worker++) {
+	for (unsigned worker = 0; worker < shard_count(c); worker++) {
 		const void *numbers = &shard_at(c, worker)->ports[port];
 		const uint64_t *words = numbers;
 
 		for (size_t i = 0; i < PORT_WORDS; i++)
 			sum[i] += counter_read(&words[i]);
 	}
+	memcpy(out, sum, sizeof(*out));
+}
+
+void counters_port_carry(struct counters *c, uint32_t port, const struct port_counters *from)
+{
+	void *numbers = &counters_shard(c, counters_workers(c))->ports[port];
+	uint64_t *to = numbers;
+	uint64_t words[PORT_WORDS];
+
+	assert(port < PORTS_MAX);
+	memcpy(words, from, sizeof(words));
+	for (size_t i = 0; i < PORT_WORDS; i++)
+		__atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
+}
+
+void counters_port_carried(const struct counters *c, uint32_t port, struct port_counters *out)
+{
+	const void *numbers = &shard_at(c, counters_workers(c))->ports[port];
+	const uint64_t *words = numbers;
+	uint64_t sum[PORT_WORDS];
+
+	assert(port < PORTS_MAX);
+	for (size_t i = 0; i < PORT_WORDS; i++)
+		sum[i] = counter_read(&words[i]);
 	memcpy(out, sum, sizeof(*out));
 }
 
@@ -356,7 +385,7 @@ static void shard_forget(struct counter_shard *shard, uint32_t port)
 void counters_port_reset(struct counters *c, uint32_t port)
 {
 	assert(port < PORTS_MAX);
-	for (unsigned worker = 0; worker < counters_workers(c); worker++)
+	for (unsigned worker = 0; worker < shard_count(c); worker++)
 		shard_forget(counters_shard(c, worker), port);
 }
 
@@ -378,7 +407,7 @@ static void drop_sum(const struct counters *c, uint64_t key, uint64_t *packets, 
 
 	*packets = 0;
 	*bytes = 0;
-	for (unsigned worker = 0; worker < counters_workers(c); worker++) {
+	for (unsigned worker = 0; worker < shard_count(c); worker++) {
 		const struct drop_cell *cell = cell_find(shard_at(c, worker), key, &unused);
 
 		if (cell) {
@@ -393,7 +422,7 @@ void counters_drops(const struct counters *c,
 			       uint32_t reason, uint64_t packets, uint64_t bytes),
 		    void *arg)
 {
-	for (size_t i = 0; i < (size_t)counters_workers(c) * DROP_CELLS; i++) {
+	for (size_t i = 0; i < (size_t)shard_count(c) * DROP_CELLS; i++) {
 		unsigned worker = (unsigned)(i / DROP_CELLS);
 		const struct drop_cell *cell = &shard_at(c, worker)->drops[i % DROP_CELLS];
 		uint64_t key = __atomic_load_n(&cell->key, __ATOMIC_ACQUIRE);

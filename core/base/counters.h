@@ -2,7 +2,8 @@
 /*
  * base/counters.h - the counter segment: shared memory that tools read without asking the daemon.
  *
- * One shard a worker, so every word has one writer; readers add the shards up.  What outside
+ * One shard a worker and one for the control thread, which keeps there what ports brought along from
+ * another host; so every word has one writer.  Readers add the shards up.  What outside
  * readers see is described in api/control/counters.h, the one definition of the layout:
  *
  *   header | names (ports, instances, reasons; the control thread writes) | shard 0 | shard 1 ...
@@ -62,6 +63,13 @@ void counters_name(struct counters *c, enum counters_kind kind, uint32_t instanc
 
 /* [control] All workers together. */
 void counters_port_sum(const struct counters *c, uint32_t port, struct port_counters *out);
+
+/*
+ * [control] What a port that has moved here has counted elsewhere: in its sums from now on, instead of
+ * what was carried before.
+ */
+void counters_port_carry(struct counters *c, uint32_t port, const struct port_counters *from);
+void counters_port_carried(const struct counters *c, uint32_t port, struct port_counters *out);
 
 /* [control] Forget a port's numbers before its id is used again (no worker counts for it now). */
 void counters_port_reset(struct counters *c, uint32_t port);

@@ -68,8 +68,8 @@ int call_result(const char *who, const char *what, int code, struct xvs_error *f
 			 strerror(-code));
 }
 
-static int result(const struct instance *i, const char *what, int code, struct xvs_error *from,
-		  struct xvs_error *err)
+int instance_result(const struct instance *i, const char *what, int code, struct xvs_error *from,
+		    struct xvs_error *err)
 {
 	char who[WHO_BYTES];
 
@@ -106,7 +106,7 @@ int instance_port_attach(struct instance *i, const struct xvs_port *port, void *
 	control_leave(i, "port_attach", since);
 	if (code == 0)
 		*port_state = state;
-	return result(i, "port_attach", code, &said, err);
+	return instance_result(i, "port_attach", code, &said, err);
 }
 
 void instance_port_event(struct instance *i, void *port_state, int event,
@@ -141,7 +141,7 @@ int instance_policy_check(struct instance *i, void *port_state, const char *feat
 	control_leave(i, "policy_check", since);
 	if (code == 0)
 		*prepared = made;
-	return result(i, "policy_check", code, &said, err);
+	return instance_result(i, "policy_check", code, &said, err);
 }
 
 void instance_policy_apply(struct instance *i, void *port_state, const char *feature,
@@ -174,7 +174,7 @@ int instance_status_read(struct instance *i, void *port_state, const char *featu
 	if (i->ops.status_read)
 		code = i->ops.status_read(i->self, port_state, feature, out, &said);
 	control_leave(i, "status_read", since);
-	return result(i, "status_read", code, &said, err);
+	return instance_result(i, "status_read", code, &said, err);
 }
 
 bool instance_tracks(struct instance *i, void *port_state)

@@ -183,6 +183,7 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 	const struct xvs_explain *explain = i->ops.query(i->self, XVS_EXPLAIN);
 	struct xvs_explain said_why = { 0 };
 	const struct xvs_conn_scope *scope = i->ops.query(i->self, XVS_CONN_SCOPE);
+	const struct xvs_state *state = i->ops.query(i->self, XVS_STATE);
 	int code = 0;
 
 	if (flow)
@@ -196,11 +197,14 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 		code = explain_copy(explain, &said_why, said);
 	if (code == 0 && conn && scope)
 		code = conn_scope_copy(scope, &i->conn_scope, said);
+	if (code == 0 && state)
+		code = state_copy(state, &i->run_state, said);
 	if (code)
 		return code;
 	i->explain = said_why.explain;
 	i->has_flow = flow != NULL;
 	i->has_conn = conn != NULL;
+	i->has_state = state != NULL;
 	return 0;
 }
 

@@ -94,7 +94,7 @@ struct instance {
 	uint16_t cls;    /* enum xvs_class */
 	uint32_t rights; /* note, extension and chain entry: what all allow */
 	void *self;
-	bool has_flow, has_conn;
+	bool has_flow, has_conn, has_state;
 	struct xvs_ops ops; /* = ext->ops: one pointer less on the packet path */
 	struct xvs_flow flow;
 	struct xvs_conn_ops conn;
@@ -107,6 +107,7 @@ struct instance {
 	void *owner;                      /* the switch floor's; for callbacks of env */
 	uint64_t mutable_epoch;           /* the path's: epoch of the newest invalidate(); atomic */
 	struct instance_services *services; /* timers, mailbox, tasks: services.c */
+	struct xvs_state run_state; /* with has_state: what it moves with a port, see ext/state.h */
 };
 
 static inline struct instance *instance_of(const struct xvs_host *h)

@@ -69,6 +69,14 @@ static const struct layout conn_layout = {
 	.is_sized = true,
 	.is_functions = true,
 };
+static const struct layout state_layout = {
+	.name = "xvs_state",
+	.today = sizeof(struct xvs_state),
+	.least = sizeof(struct xvs_state),
+	.reserved = offsetof(struct xvs_state, reserved),
+	.is_sized = true,
+	.is_functions = true,
+};
 static const struct layout conn_scope_layout = {
 	.name = "xvs_conn_scope",
 	.today = sizeof(struct xvs_conn_scope),
@@ -419,6 +427,21 @@ int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct x
 
 	if (code == 0 && !to->authorise)
 		code = error_set(err, -EINVAL, "", "xvs_conn_ops.authorise is NULL, but required");
+	return code;
+}
+
+int state_copy(const struct xvs_state *from, struct xvs_state *to, struct xvs_error *err)
+{
+	int code = layout_copy(&state_layout, from, 0, to, err);
+
+	if (code == 0 && (!to->save || !to->restore))
+		code = error_set(err, -EINVAL, "", "xvs_state.%s is NULL, but required",
+				 to->save ? "restore" : "save");
+	if (code == 0 && (to->format_min == 0 || to->format_min > to->format_max))
+		code = error_set(err, -EINVAL, "",
+				 "xvs_state: formats are %u..%u, must begin at 1 or above and not "
+				 "end before that",
+				 to->format_min, to->format_max);
 	return code;
 }
 

@@ -108,4 +108,8 @@ extern const struct xvs_classify_host classify_host;
 int call_result(const char *who, const char *what, int code, struct xvs_error *from,
 		struct xvs_error *err);
 
+/* The same, of a call into a running instance. */
+int instance_result(const struct instance *i, const char *what, int code, struct xvs_error *from,
+		    struct xvs_error *err);
+
 #endif /* XVS_EXT_SERVICES_H */

@@ -205,6 +205,15 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 void path_port_publish(struct path_port *port, struct port_conf *conf);
 
 /*
+ * [control] How far the port's limits are spent, by kind and unit: nanoseconds until the bucket is full.
+ * And back: no further than a bucket that is empty.
+ */
+void path_port_fills(const struct path_port *port, uint64_t now_ns,
+		     uint64_t fills[RATE_KINDS * RATE_UNITS]);
+void path_port_fill(struct path_port *port, uint64_t now_ns,
+		    const uint64_t fills[RATE_KINDS * RATE_UNITS]);
+
+/*
  * [control] Takes the port's queues from the workers, ends its flows (last account()), then
  * done(arg) on the control thread: the port is gone from the path; the caller drains and detaches
  * extensions, closes the backend and may use the id again.

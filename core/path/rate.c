@@ -43,6 +43,32 @@ void rate_change(struct rate_state *s, const struct port_conf *old, const struct
 	}
 }
 
+void path_port_fills(const struct path_port *port, uint64_t now_ns,
+		     uint64_t fills[RATE_KINDS * RATE_UNITS])
+{
+	for (uint32_t i = 0; i < RATE_KINDS * RATE_UNITS; i++) {
+		uint64_t full = atomic_load_explicit(
+			&port->rate->full_at_ns[i / RATE_UNITS][i % RATE_UNITS],
+			memory_order_relaxed);
+
+		fills[i] = full > now_ns ? full - now_ns : 0;
+	}
+}
+
+void path_port_fill(struct path_port *port, uint64_t now_ns,
+		    const uint64_t fills[RATE_KINDS * RATE_UNITS])
+{
+	for (uint32_t i = 0; i < RATE_KINDS * RATE_UNITS; i++) {
+		uint32_t kind = i / RATE_UNITS;
+		uint32_t unit = i % RATE_UNITS;
+		uint64_t depth = port->conf->rates[kind].depth_ns[unit];
+		uint64_t fill = fills[i] < depth ? fills[i] : depth;
+
+		atomic_store_explicit(&port->rate->full_at_ns[kind][unit], fill ? now_ns + fill : 0,
+				      memory_order_relaxed);
+	}
+}
+
 /* ---- a bucket ---------------------------------------------------------------------------------- */
 
 static uint64_t later_of(uint64_t a, uint64_t b)

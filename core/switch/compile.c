@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "policy/builtin.h"
+#include "switch/bundle_part.h"
 #include "switch/team.h"
 
 enum { NEW_FLOWS_PER_SECOND = 50000, NEW_FLOWS_BURST = 5000 };
@@ -172,6 +173,10 @@ static void find_absent_members(const struct port *p, struct reasons *r)
 
 static void find_reasons(const struct port *p, const struct port_conf *conf, struct reasons *r)
 {
+	if (p->is_held)
+		reasons_add(r, REASON_HELD);
+	if (p->is_frozen)
+		reasons_add(r, "its machine is on the way to another host");
 	if (p->problem[0])
 		reasons_add(r, "%s", p->problem);
 	if (p->mac_problem[0])

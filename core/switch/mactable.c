@@ -23,7 +23,7 @@ void vswitch_invalidate(const struct vswitch *sw)
 static bool wanted_entry(const struct port *p, uint32_t *segment, uint8_t mac[6])
 {
 	*segment = settings_filing(&p->settings);
-	return p->path_port && port_has_mac(p, mac);
+	return p->path_port && !p->is_held && port_has_mac(p, mac);
 }
 
 bool port_mac_differs(const struct port *p)

@@ -343,6 +343,8 @@ bool model_drop_value(struct model *m, const char *target, const char *feature)
 /* Is the object of a mark the file's? */
 static bool mark_is_overlay(const struct model *m, const struct mark *mark)
 {
+	if (mark->kind == MARK_HELD)
+		return false;
 	for (size_t i = 0; i < m->extra_count; i++) {
 		char target[TARGET_MAX];
 

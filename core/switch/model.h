@@ -40,7 +40,8 @@ struct override_value {
 	struct node *fields; /* NULL only where it removes */
 };
 
-enum mark_kind { MARK_BLOCKED = 1, MARK_DISABLED = 2, MARK_REMOVED = 3 };
+/* MARK_HELD is nobody's wish: the port moves between hosts (switch/bundle.h). */
+enum mark_kind { MARK_BLOCKED = 1, MARK_DISABLED = 2, MARK_REMOVED = 3, MARK_HELD = 4 };
 
 struct mark {
 	enum mark_kind kind;

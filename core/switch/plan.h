@@ -30,6 +30,7 @@ struct plan_port {
 	struct port *port; /* that goes on; NULL: a new one, until steps are made */
 	bool is_new;
 	bool is_blocked;
+	bool is_held;      /* its machine is on the way here */
 	bool is_member;    /* of the switch's team */
 	bool is_tolerated; /* may fail to come up: then it is closed */
 	bool has_mac;      /* of its adapter, ... */

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "policy/builtin.h"
+#include "switch/bundle_part.h"
 #include "switch/team.h"
 #include "switch/transaction.h"
 
@@ -50,6 +51,7 @@ void port_destroy(struct port *p)
 		return;
 	settings_finish(&p->settings);
 	port_spec_finish(&p->spec);
+	arrival_finish(p);
 	free(p->attached);
 	free(p->reasons);
 	free(p);

@@ -128,15 +128,17 @@ json_t *world_accounts(struct world *w)
 
 	for (uint32_t id = 0; id < PORTS_MAX; id++) {
 		struct port_counters one = { 0 };
+		struct port_counters there; /* at another host, whose law it was */
 
 		counters_port_sum(w->counters, id, &one);
-		all.rx_packets += one.rx_packets;
-		all.tx_packets += one.tx_packets;
-		all.originated += one.originated;
-		all.copied += one.copied;
-		all.segmented += one.segmented;
-		all.consumed += one.consumed;
-		all.drops += one.drops;
+		counters_port_carried(w->counters, id, &there);
+		all.rx_packets += one.rx_packets - there.rx_packets;
+		all.tx_packets += one.tx_packets - there.tx_packets;
+		all.originated += one.originated - there.originated;
+		all.copied += one.copied - there.copied;
+		all.segmented += one.segmented - there.segmented;
+		all.consumed += one.consumed - there.consumed;
+		all.drops += one.drops - there.drops;
 	}
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received",
 			 (json_int_t)all.rx_packets, "originated", (json_int_t)all.originated,

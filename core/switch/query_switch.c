@@ -139,9 +139,10 @@ json_t *query_overlays(const struct world *w)
 		if (m->values[i].is_overlay)
 			(void)json_array_append_new(list, overlay(&m->values[i]));
 	for (size_t i = 0; i < m->mark_count; i++)
-		(void)json_array_append_new(list,
-					    json_pack("{s:s, s:s}", "kind", kinds[m->marks[i].kind],
-						      "target", m->marks[i].target));
+		if (m->marks[i].kind != MARK_HELD)
+			(void)json_array_append_new(list, json_pack("{s:s, s:s}", "kind",
+								    kinds[m->marks[i].kind],
+								    "target", m->marks[i].target));
 	return list;
 }
 

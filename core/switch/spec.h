@@ -47,6 +47,7 @@ struct port_spec {
 	enum port_role role;
 	bool has_uuid, has_mac;
 	bool is_pooled; /* the address is of the host's pool; never so in a document */
+	bool is_held;   /* of a port to be added: closed until bundle_open_port(); no setting */
 	uint8_t uuid[16];
 	uint8_t mac[6];
 	char group[64]; /* "": none */

@@ -152,8 +152,12 @@ static int adopt_port(struct step *s, struct xvs_error *err)
 	(void)err;
 	p->owner = pp->owner;
 	p->is_blocked = pp->is_blocked;
-	if (pp->is_new)
+	if (pp->is_new) {
+		p->is_held = pp->is_held;
 		return 0;
+	}
+	/* Whatever was wanted at another time: that a port is held ends by its move alone. */
+	(void)model_mark(s->t->model, MARK_HELD, p->full_name, p->is_held);
 	transaction_retire(s->t, &p->settings);
 	p->settings = pp->settings;
 	pp->settings = (struct settings){ 0 };

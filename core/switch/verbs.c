@@ -93,6 +93,15 @@ static int add_port(struct world *w, struct model *m, void *args, struct diags *
 			 v->target, v->port->name, owner_name(owner));
 		return -EEXIST;
 	}
+	if (v->port->is_held) {
+		char target[TARGET_MAX];
+
+		target_print(target, v->target, v->port->name);
+		result = model_mark(m, MARK_HELD, target, true);
+		if (result < 0)
+			return result;
+		v->port->is_held = false;
+	}
 	result = model_add_port(m, v->target, v->port, v->owner);
 	if (result == 0) {
 		free(v->port); /* what it held is the model's now */

@@ -73,6 +73,8 @@ struct port {
 	size_t attached_count;
 	struct settings settings; /* effective */
 	bool is_blocked;
+	bool is_held;   /* bundle.h: its machine is not here yet */
+	bool is_frozen; /* nor here any more */
 	bool is_over_limit; /* of addresses, until somebody unblocks it */
 	bool is_open;
 	bool is_guarded; /* conn_port_open() is in force */
@@ -87,6 +89,8 @@ struct port {
 	struct xvs_port told;          /* what extensions know of it; 'name' is spec.name */
 	struct reasons *reasons;       /* why it is closed; NULL: no reason */
 	bool is_told_open;             /* the last message on it said so */
+	struct bundle *bundle;         /* that reads it; NULL: none */
+	struct arrival *arrival;       /* what came for it and waits until it opens; NULL */
 };
 
 struct vswitch {

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/bundle_part.h - what the files that make and read a bundle share.  Inside this folder; all
+ * of it [control].
+ */
+#ifndef XVS_SWITCH_BUNDLE_PART_H
+#define XVS_SWITCH_BUNDLE_PART_H
+
+#include "base/record.h"
+#include "switch/bundle.h"
+#include "switch/world.h"
+
+enum part_kind { PART_PORT = 0, PART_ADDRESSES = 1, PART_CONN = 2, PART_EXTENSION = 3 };
+
+/* Formats of the host's own records. */
+enum { PORT_FORMAT = 1, ADDRESSES_FORMAT = 1, CONN_FORMAT = 1 };
+
+/* One owner, and how far its saving has come. */
+struct part {
+	enum part_kind kind;
+	struct bundle_owner owner;
+	uint8_t *sent; /* the last record; what is the same is not sent again */
+	size_t sent_len;
+	bool is_begun; /* in this pass */
+};
+
+struct bundle {
+	struct world *w;
+	uint32_t port_id;
+	uint8_t uuid[16];
+	char full_name[TARGET_MAX];
+	struct part parts[BUNDLE_OWNERS_MAX];
+	size_t count;
+	bool is_agreed, is_frozen, is_freezing, is_closed;
+	enum bundle_what what; /* the pass under way; 0: none */
+	size_t at;             /* its part */
+	void (*frozen)(void *arg, int code);
+	void *frozen_arg;
+	size_t drained; /* attachments that gave back what they held */
+};
+
+/* Where a pass's records go. */
+struct outlet {
+	struct bundle *b;
+	struct port *port;
+	struct part *part;
+	enum bundle_what what;
+	bundle_sink sink;
+	void *ctx;
+	uint64_t deadline_ns; /* of this turn */
+};
+
+/* What waits for a port to open. */
+struct arrival {
+	struct arrived_address {
+		uint32_t segment;
+		uint32_t age_ms;
+		uint8_t mac[6];
+	} * addresses;
+	size_t address_count;
+};
+
+/* Why a held port is closed. */
+#define REASON_HELD "its machine is on the way here"
+
+/* bundle.c: the port; NULL: gone, and *err says so. */
+struct port *bundle_port(const struct bundle *b, struct xvs_error *err);
+void bundle_free(struct bundle *b);
+/* Hands one record of the part to the sink. */
+int outlet_put(struct outlet *o, const void *data, size_t len, struct xvs_error *err);
+
+/* The attachment of an owner that is an extension; NULL: there is none. */
+struct attachment *part_attachment(const struct port *p, const char *owner);
+/* The name of an attachment's owner. */
+void part_name(const struct port *p, const struct attachment *a, char out[BUNDLE_OWNER_SIZE]);
+
+/* bundle_port.c: 1: there is more in this pass, 0, or -errno. */
+int part_save_port(struct outlet *o, struct xvs_error *err);
+int part_save_addresses(struct outlet *o, struct xvs_error *err);
+int part_restore_port(struct port *p, struct cursor *c, struct xvs_error *err);
+int part_restore_addresses(struct port *p, struct cursor *c, struct xvs_error *err);
+/* The port opens: addresses that came for it are learned. */
+void arrival_learn(struct port *p);
+
+/* bundle_ext.c */
+int part_save_extension(struct outlet *o, struct xvs_error *err);
+int part_restore_extension(struct port *p, const struct bundle_record *r, struct xvs_error *err);
+
+/* arrival.c: frees what waits. */
+void arrival_finish(struct port *p);
+
+/* Compiles and publishes a port whose state alone has changed; -ENOMEM. */
+int port_republish(struct port *p);
+
+#endif /* XVS_SWITCH_BUNDLE_PART_H */
