@@ -45,7 +45,7 @@ static void write_ipv4(uint8_t *f, uint32_t flow, bool is_answer, uint8_t proto)
 
 static void write_tcp(uint8_t *tcp, enum frame_kind kind)
 {
-	enum { SYN = 2, ACK = 16, CLIENT = 1000, SERVER = 5000, WINDOW = 60000 };
+	enum { SYN = 2, RST = 4, ACK = 16, CLIENT = 1000, SERVER = 5000, WINDOW = 60000 };
 	static const struct {
 		uint32_t seq, ack;
 		uint8_t flags;
@@ -53,6 +53,7 @@ static void write_tcp(uint8_t *tcp, enum frame_kind kind)
 		[FRAME_SYN] = { CLIENT, 0, SYN },
 		[FRAME_SYN_ACK] = { SERVER, CLIENT + 1, SYN | ACK },
 		[FRAME_ACK] = { CLIENT + 1, SERVER + 1, ACK },
+		[FRAME_RST] = { CLIENT + 1, 0, RST },
 	};
 
 	put16(tcp + 6, said[kind].seq);

@@ -58,6 +58,8 @@ struct conn_env {
 	void (*resume)(void *arg, struct packet *p);
 	/* [worker] One that waited in vain: count and free it. */
 	void (*drop)(void *arg, struct packet *p, uint32_t port, uint16_t reason);
+	/* [worker] Has who sent it still a budget for what is new?  NULL: everybody always has. */
+	bool (*may_open)(void *arg, const struct packet *p);
 };
 
 /* How long a connection may be idle, by protocol and state. */
@@ -152,6 +154,8 @@ struct conn_result {
 	struct conn_decision decision; /* CONN_DENIED; for CONN_PASS: mark */
 	uint16_t reason;               /* CONN_DROP: enum host_reason */
 	bool is_new;                   /* this packet opened the connection */
+	/* one of several packets of its direction, or of a denial: more of them are to be expected */
+	bool goes_on;
 };
 
 /*

@@ -159,6 +159,19 @@ static enum conn_answer renew(struct visit *v, struct conn *c)
 	return CONN_PASS;
 }
 
+/*
+ * Opening and closing take three packets of one end at least, a question with its answer one or two.
+ * TCP that is not established is not the one that goes on.
+ */
+static bool goes_on(struct conn *c, unsigned direction)
+{
+	enum { A_FEW = 3 };
+	enum conn_state state = conn_state(c);
+
+	return (state == STATE_ESTABLISHED || state == STATE_NEW) &&
+	       atomic_load_explicit(&c->halves[direction].packets, memory_order_relaxed) >= A_FEW;
+}
+
 static enum conn_answer judge_known(struct visit *v, struct conn *c)
 {
 	struct passage m = { v->t, v->w, c, conn_direction(c, v->inbound), v->p, v->arg };
@@ -174,6 +187,7 @@ static enum conn_answer judge_known(struct visit *v, struct conn *c)
 		return update_dry(&m, &v->out->reason);
 	answer = update_conn(&m, &v->out->reason);
 	if (answer == CONN_PASS) {
+		v->out->goes_on = goes_on(c, m.direction);
 		v->out->ref = ref;
 		v->out->decision.mark = atomic_load_explicit(&c->mark, memory_order_relaxed);
 	}
@@ -187,6 +201,7 @@ static enum conn_answer answer_denial(struct visit *v, const struct denial *deni
 	v->out->decision = (struct conn_decision){ .action = denial->action,
 						   .reason = denial->reason,
 						   .instance = denial->instance };
+	v->out->goes_on = true;
 	return CONN_DENIED;
 }
 
@@ -271,6 +286,9 @@ static struct conn *claim(struct visit *v, const struct conn_key *key, enum conn
 	struct conn *c;
 
 	*answer = CONN_DROP;
+	v->out->reason = REASON_NEW_FLOWS;
+	if (v->t->env.may_open && !v->t->env.may_open(v->arg, v->p))
+		return NULL;
 	v->out->reason = REASON_CONN_LIMIT;
 	if (!evict_reserve(v->t, v->w, v->port, v->arg, &group))
 		return NULL;
@@ -345,9 +363,8 @@ static enum conn_answer judge_unknown(struct visit *v, const struct tuple *tuple
 	uint16_t refused;
 
 	/* a trace is to hear who denies it, and by which rule */
-	if (!v->is_dry &&
-	    denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch, v->w->now_ns,
-			&denial))
+	if (!v->is_dry && denied_find(rcu_read(&v->port->denied), &tuple->key, v->inbound, v->epoch,
+				      v->w->now_ns, &denial))
 		return answer_denial(v, &denial);
 	if (tuple->is_answer)
 		return visit_drop(v, REASON_CONN_STATE);

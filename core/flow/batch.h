@@ -168,7 +168,8 @@ static uint32_t batch_rest(struct flow_cache *c, const struct flow_batch *b,
 		if (found[i]) {
 			g->uses[found[i]->mask_nr].hits++;
 			batch_fetch_program(found[i]);
-			if (s->way.is_tuple)
+			/* where a common one was noted, no connection's own would be found */
+			if (s->way.is_tuple && !found[i]->is_common)
 				flow_exact_put(c, found[i], s->hash[k]);
 		}
 		count++;

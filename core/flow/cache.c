@@ -145,11 +145,13 @@ static void index_remove(struct flow_cache *c, struct flow_entry *e)
 	uint64_t hash = flow_hash(&e->key, &m->bits.k, m->seed);
 	uint64_t bucket = hash & c->bucket_mask;
 	uint32_t number = (uint32_t)(e - c->entries);
+	struct flow_group *g = flow_group_of(c, e->key.k.port, e->key.place);
 
 	if (!remove_from_bucket(c, bucket, number))
 		(void)remove_from_bucket(c, flow_other_bucket(c, bucket, flow_signature(hash)),
 					 number);
-	flow_group_leave(c, flow_group_of(c, e->key.k.port, e->key.place), e->mask_nr);
+	g->commons -= e->is_common;
+	flow_group_leave(c, g, e->mask_nr);
 	mask_put(c, m);
 	e->mask = NULL;
 	e->mask_nr = FLOW_NO_MASK;
@@ -261,6 +263,7 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 		return false;
 	m->entries++;
 	e->mask_nr = (uint8_t)(m - c->masks);
+	g->commons += e->is_common;
 	flow_group_join(c, g, e->mask_nr);
 	same = flow_index_find(c, m, key);
 	if (same)

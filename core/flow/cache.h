@@ -57,6 +57,14 @@ void flow_find_batch(struct flow_cache *c, const struct flow_batch *b, struct fl
 struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key);
 
 /*
+ * [worker] The entry of this key that is no common one; NULL: there is none.  flow_lead(): packets
+ * with this x.hash find it first; where entries of the port do not tell ports apart, nothing.
+ */
+struct flow_entry *flow_find_own(const struct flow_cache *c, const struct flow_key *key);
+void flow_lead(struct flow_cache *c, const struct flow_entry *e, const struct flow_key *key,
+	       uint32_t tuple);
+
+/*
  * [worker] An empty entry, not in the index yet.  Where entries or their parts run short, old ones
  * are evicted, which are free after the burst.  NULL: a burst made more than there is room for.
  */

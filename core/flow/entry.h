@@ -63,7 +63,7 @@ struct flow_step {
 enum flow_conn {
 	FLOW_CONN_NONE = 0,
 	FLOW_CONN_TRACK = 1,  /* 'conn' is the handle */
-	FLOW_CONN_INSIDE = 2, /* ICMP and fragments: each packet is asked in full */
+	FLOW_CONN_INSIDE = 2, /* ICMP, fragments, common entries: each packet is asked in full */
 };
 
 enum { FLOW_NO_PLACE = 0xff };
@@ -121,6 +121,7 @@ struct flow_entry {
 	uint8_t is_plain : 1;     /* one or more, and nothing happens on the way there, nor there */
 	uint8_t has_accounts : 1; /* some step wants account() while packets come */
 	uint8_t teaches : 1;      /* at expires_tick its sender's address is told again, no more */
+	uint8_t is_common : 1;    /* of many connections: each packet is asked for its own */
 	uint32_t out_port;        /* of a single one */
 	uint32_t out_serial;      /* of the configuration of that port that it was judged on */
 	/* line 2 */

@@ -110,6 +110,28 @@ struct flow_entry *flow_find(struct flow_cache *c, const struct flow_key *key)
 	return e;
 }
 
+struct flow_entry *flow_find_own(const struct flow_cache *c, const struct flow_key *key)
+{
+	const struct flow_group *g = flow_group_of(c, key->k.port, key->place);
+
+	for (uint32_t i = 0; i < g->mask_count; i++) {
+		struct flow_entry *e = flow_index_find(c, &c->masks[g->order[i]], key);
+
+		if (e && !e->is_common)
+			return e;
+	}
+	return NULL;
+}
+
+void flow_lead(struct flow_cache *c, const struct flow_entry *e, const struct flow_key *key,
+	       uint32_t tuple)
+{
+	const struct flow_group *g = flow_group_of(c, key->k.port, key->place);
+
+	if (g->is_tuple && e->mask)
+		flow_exact_put(c, e, flow_lead_hash(key, tuple));
+}
+
 /* ---- batches ----------------------------------------------------------------------------------- */
 
 void flow_batch_plain(struct flow_cache *c, const struct flow_batch *b, struct flow_entry **found)

@@ -96,7 +96,7 @@ void flow_group_weigh(struct flow_group *g)
 		masked += g->lookups / 3;
 	g->periods++;
 	/* in its first period the exact cache is still empty */
-	if (g->uses_exact && g->periods > 1 && masked < g->probes) {
+	if (g->uses_exact && g->periods > 1 && masked < g->probes && !g->commons) {
 		g->uses_exact = 0;
 		g->periods = 0;
 	} else if (!g->uses_exact && (g->is_tuple || g->mask_count > 1) &&

@@ -17,6 +17,10 @@
  *         made already: such a group asks the exact cache by that, and saves hashing the key.
  * INDEX   has each entry, in one of two buckets by its masked key.
  *
+ * COMMON  Common entries stand for packets of connections that have entries of their own beside them.
+ *         Either is right, but the own one is cheaper: it is what the exact cache leads to, so that
+ *         a group with both keeps that in use, and common ones are in the index alone.
+ *
  * A group of one mask needs no exact cache but for x.hash: the union is that mask, the index is as
  * fast.  One with several uses it while it saves more than it costs (flow_group_weigh()).
  */
@@ -51,6 +55,7 @@ struct flow_use {
 struct flow_group {
 	struct xvs_flow_key bits; /* union of the masks */
 	uint32_t entries;
+	uint32_t commons; /* of them */
 	uint32_t mask_count;
 	uint8_t uses_exact;
 	uint8_t is_tuple;
@@ -222,6 +227,14 @@ void flow_exact_put(struct flow_cache *c, const struct flow_entry *e, uint64_t h
 /* find.c: from this key, where the group uses the cache by keys. */
 void flow_exact_note(struct flow_cache *c, const struct flow_group *g, const struct flow_entry *e,
 		     const struct flow_key *key);
+
+/* The hash by which a group of tuples asks the exact cache. */
+static inline uint64_t flow_lead_hash(const struct flow_key *key, uint32_t tuple)
+{
+	uint64_t where = flow_where(key->segment, key->place);
+
+	return flow_tuple_hash(flow_tuple_sum(key->k.port, where, key->other), tuple);
+}
 
 /* find.c: wherever the first look did not go. */
 struct flow_entry *flow_find_rest(struct flow_cache *c, struct flow_group *g,

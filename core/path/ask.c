@@ -367,11 +367,36 @@ static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
 	}
 }
 
+/* Packets of many connections: all but their ports and addresses is the same. */
+static bool is_common(const struct walk *k)
+{
+	const struct xvs_flow_key *gone = &k->rewritten;
+	static const uint8_t none[16];
+
+	return k->may_be_common && !gone->ip_proto && !gone->l4_src && !gone->l4_dst &&
+	       memcmp(gone->ip_src, none, 16) == 0 && memcmp(gone->ip_dst, none, 16) == 0;
+}
+
+/* Asked when the packet gets there, each of them. */
+static bool walk_conn_common(struct walk *k, struct flow_leg *leg, uint32_t place)
+{
+	static const struct xvs_flow_key proto = { .ip_proto = UINT8_MAX };
+
+	walk_examine(k, &proto);
+	k->entry->is_common = 1;
+	leg->conn_place = (uint8_t)place;
+	leg->conn_kind = FLOW_CONN_INSIDE;
+	leg->events |= UINT64_C(1) << place;
+	return true;
+}
+
 bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place)
 {
 	struct conn_result r = { .reason = 0 };
 	enum conn_answer answer;
 
+	if (is_common(k))
+		return walk_conn_common(k, leg, place);
 	/* consulting a connection makes the mask exact in the 5-tuple (architecture 16.1e) */
 	walk_examine(k, &whole_tuple);
 	leg->conn_place = (uint8_t)place;

@@ -14,6 +14,7 @@ struct firewall_context {
 	struct path_worker *worker;
 	const struct port_conf *conf; /* NULL in sweeps: found by the connection's port */
 	uint32_t stage;
+	bool is_charged; /* to the budget of who sent it: its flow was judged */
 };
 
 enum flow_conn firewall_kind(const struct packet *p)
@@ -47,7 +48,7 @@ static void note_connection(const struct firewall_context *ctx, enum conn_answer
 enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
 			      struct packet *p, struct conn_result *r)
 {
-	struct firewall_context ctx = { w, conf, stage };
+	struct firewall_context ctx = { w, conf, stage, true };
 	enum conn_answer answer = conn_judge(w->path->conns, &w->w, conf->port->id,
 					     stage == XVS_STAGE_EGRESS, p, &ctx, r);
 
@@ -56,18 +57,49 @@ enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *con
 	return answer;
 }
 
+/* A packet that came by a common entry: its connection is what is new to its sender's budget. */
+static enum conn_answer ask_common(struct burst *b, uint32_t i, struct conn_result *r)
+{
+	struct path_worker *w = b->worker;
+	struct firewall_context ctx = { w, b->conf, b->stage, false };
+	enum conn_answer answer = conn_judge(w->path->conns, &w->w, b->conf->port->id,
+					     b->stage == XVS_STAGE_EGRESS, b->pkts[i], &ctx, r);
+
+	if (r->goes_on)
+		own_want(w, b->entries[i]->key.k.port, b->pkts[i]);
+	return answer;
+}
+
+/* What its sender opens at several ports on its way is one to him: the first. */
+static bool firewall_may_open(void *arg, const struct packet *p)
+{
+	const struct firewall_context *ctx = arg;
+	const struct path_port *port = path_port_of(ctx->worker->path, p->x.port_in);
+	struct port_conf *in = port ? rcu_read(&port->conf) : NULL;
+
+	if (ctx->is_charged || !in)
+		return true;
+	in = conf_of_entry(in);
+	if (ctx->stage == XVS_STAGE_EGRESS && in->ingress.conn_place < CHAIN_MAX)
+		return true;
+	return budget_admits(ctx->worker, in);
+}
+
 /* ---- packets ------------------------------------------------------------------------------------ */
 
 static void conn_inside(struct burst *b, uint32_t place, uint32_t i)
 {
 	struct packet *p = b->pkts[i];
 	struct conn_result r = { .reason = REASON_NONE };
+	enum conn_answer answer;
 
 	p->stage = b->stage;
 	p->place = (uint16_t)place;
 	p->port_out = b->conf->port->id;
 	p->epoch = b->conf->serial;
-	switch (firewall_ask(b->worker, b->conf, b->stage, p, &r)) {
+	answer = b->entries[i]->is_common ? ask_common(b, i, &r)
+					  : firewall_ask(b->worker, b->conf, b->stage, p, &r);
+	switch (answer) {
 	case CONN_PASS:
 	case CONN_LOOSE:
 	case CONN_INSIDE:
@@ -94,7 +126,7 @@ static enum conn_answer update(struct burst *b, uint32_t i, uint16_t *reason)
 	struct path_worker *w = b->worker;
 	const struct flow_leg *leg = b->legs[i];
 	struct conn_ref ref = { leg->conn_index, leg->conn_generation };
-	struct firewall_context ctx = { w, b->conf, b->stage };
+	struct firewall_context ctx = { w, b->conf, b->stage, true };
 
 	return conn_update(w->path->conns, &w->w, ref, b->pkts[i], &ctx, reason);
 }
@@ -120,8 +152,13 @@ static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
 	enum conn_answer answer = update(b, i, &reason);
 
 	for (int rounds = 0; answer == CONN_AGAIN && rounds < 3; rounds++) {
-		if (!relook(b, place, i) || b->fresh >> i & 1 ||
-		    b->legs[i]->conn_kind != FLOW_CONN_TRACK)
+		if (!relook(b, place, i))
+			return;
+		if (b->entries[i]->is_common && b->legs[i]->conn_place == place) {
+			conn_inside(b, place, i);
+			return;
+		}
+		if (b->fresh >> i & 1 || b->legs[i]->conn_kind != FLOW_CONN_TRACK)
 			return;
 		answer = update(b, i, &reason);
 	}
@@ -331,12 +368,13 @@ void firewall_env(struct conn_env *env)
 		.event = firewall_event,
 		.resume = firewall_resume,
 		.drop = firewall_drop,
+		.may_open = firewall_may_open,
 	};
 }
 
 void firewall_sweep(struct path_worker *w)
 {
-	struct firewall_context ctx = { w, NULL, XVS_STAGE_INGRESS };
+	struct firewall_context ctx = { w, NULL, XVS_STAGE_INGRESS, true };
 
 	conn_sweep(w->path->conns, &w->w, &ctx);
 }

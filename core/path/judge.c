@@ -18,12 +18,19 @@
 
 enum { IDLE_DEFAULT_MS = 10000, LEARNING_MAX_MS = 30000, OWN_MAX_MS = 1000 };
 
+/* What had an entry of its own keeps one. */
+static bool may_be_common(const struct burst *b, uint32_t i, const struct flow_entry *old,
+			  enum walk_kind kind)
+{
+	return kind != WALK_OWN && (!old || old->is_common) &&
+	       common_is_possible(b->worker, b->pkts[i], b->conf->port->id);
+}
+
 static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t place,
-		      const struct flow_key *key, struct flow_entry *old, bool is_partial)
+		      const struct flow_key *key, struct flow_entry *old)
 {
 	struct path_worker *w = b->worker;
 
-	memset(k, 0, sizeof(*k));
 	k->worker = w;
 	k->packet = b->pkts[i];
 	k->conf = b->conf;
@@ -32,10 +39,9 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	k->is_behind_conn = place & PLACE_BEHIND_CONN;
 	k->key = *key;
 	k->old = old;
-	k->is_partial = is_partial;
 	k->is_cacheable = !w->trace;
 	/* before flow_new(), which may evict the old one */
-	if (is_partial)
+	if (k->is_partial)
 		k->mask = *old->mask;
 	else
 		flow_mask_base(&k->mask);
@@ -46,7 +52,7 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	k->entry->log_seen = (uint32_t)epoch_log_count(&b->conf->sw->log);
 	k->entry->expires_ns = UINT64_MAX;
 	k->entry->first_ns = old ? old->first_ns : w->w.now_ns;
-	if (!is_partial)
+	if (!k->is_partial)
 		return;
 	/* limits of those who are not asked again are not known any more one by one */
 	k->entry->expires_ns = old->expires_ns;
@@ -280,6 +286,8 @@ static void walk_store(struct walk *k, const struct flow_key *key)
 	if (k->old)
 		flow_retire(cache, k->old);
 	walk_mark(k->entry);
+	if (k->entry->is_common && key_tells_tuples(&k->mask.k))
+		common_in_vain(k->worker, key->k.port);
 	if (!k->is_cacheable || !flow_insert(cache, k->entry, key, &k->mask))
 		flow_temporary(cache, k->entry);
 }
@@ -313,7 +321,7 @@ static void walk_learns(struct walk *k)
  */
 static void walk_teaches(struct walk *k)
 {
-	if (k->entry->expires_ns == UINT64_MAX)
+	if (k->entry->expires_ns == UINT64_MAX && !k->entry->is_common)
 		k->entry->teaches = 1;
 	else
 		walk_expire(k, LEARNING_MAX_MS);
@@ -343,15 +351,19 @@ static bool walk_knows_source(struct walk *k, const struct port_conf *conf,
 }
 
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
-			      const struct flow_key *key, struct flow_entry *old, bool is_partial)
+			      const struct flow_key *key, struct flow_entry *old,
+			      enum walk_kind kind)
 {
 	struct path_worker *w = b->worker;
 	struct walk *k = slab_get(&w->walks);
 	struct flow_entry *e;
 	bool is_taught;
 
-	if (k)
-		walk_init(k, b, i, place, key, old, is_partial);
+	if (k) {
+		k->is_partial = kind == WALK_PARTLY;
+		k->may_be_common = may_be_common(b, i, old, kind);
+		walk_init(k, b, i, place, key, old);
+	}
 	if (!k || !k->entry) {
 		if (k)
 			walk_finish(k);

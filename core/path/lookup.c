@@ -48,12 +48,7 @@ static inline void entry_credit(struct flow_entry *e, const struct packet *p, ui
 /* Only a guest's own packets cost its budget; judging a stale entry again is not charged. */
 static bool budget_take(const struct burst *b)
 {
-	const struct port_conf *conf = b->conf;
-	struct xvs_meter_rate rate = { conf->new_flow_rate, conf->new_flow_burst };
-
-	if (b->stage != XVS_STAGE_INGRESS || conf->role == ROLE_UPLINK || !rate.per_second)
-		return true;
-	return xvs_meter_take(&conf->port->new_flows, &rate, b->worker->w.now_ns, 1, 0) == 0;
+	return b->stage != XVS_STAGE_INGRESS || budget_admits(b->worker, b->conf);
 }
 
 static inline void packet_follow(struct burst *b, uint32_t i, struct flow_entry *e)
@@ -71,21 +66,44 @@ static void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16
 }
 
 static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
-			struct flow_entry *old, bool is_partial)
+			struct flow_entry *old, enum walk_kind kind)
 {
-	struct flow_entry *e = walk_judge(b, i, place, key, old, is_partial);
+	struct flow_entry *e = walk_judge(b, i, place, key, old, kind);
 
 	if (e)
 		packet_use(b, i, e, key->k.tcp_flags);
 	return e != NULL;
 }
 
-static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key)
+/* It came by a common entry so far; the connection has its own one meanwhile, or gets it now. */
+static bool packet_find_own(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key)
+{
+	struct flow_entry *e = flow_find_own(b->worker->cache, key);
+
+	own_forget(b->worker, key->k.port, b->pkts[i]);
+	if (!e || entry_staleness(b, e) != STALE_NO) {
+		if (!packet_walk(b, i, place, key, e, WALK_OWN))
+			return false;
+		e = b->entries[i];
+	} else {
+		packet_use(b, i, e, key->k.tcp_flags);
+	}
+	flow_lead(b->worker->cache, e, key, b->pkts[i]->x.hash);
+	return true;
+}
+
+/* 'e': that in the cache, if it is known already. */
+static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,
+			struct flow_entry *e)
 {
 	struct path_worker *w = b->worker;
-	struct flow_entry *e = w->trace ? NULL : flow_find(w->cache, key);
-	enum staleness stale = e ? entry_staleness(b, e) : STALE_NO;
+	enum staleness stale;
 
+	if (!e && !w->trace)
+		e = flow_find(w->cache, key);
+	stale = e ? entry_staleness(b, e) : STALE_NO;
+	if (e && e->is_common && own_is_wanted(w, key->k.port, b->pkts[i]))
+		return packet_find_own(b, i, place, key);
 	if (e && stale == STALE_NO) {
 		packet_use(b, i, e, key->k.tcp_flags);
 		return true;
@@ -96,7 +114,7 @@ static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struc
 	}
 	if (e)
 		counter_add(&w->stale, 1);
-	return packet_walk(b, i, place, key, e, stale == STALE_PARTLY);
+	return packet_walk(b, i, place, key, e, stale == STALE_PARTLY ? WALK_PARTLY : WALK_WHOLE);
 }
 
 bool packet_lookup(struct burst *b, uint32_t i, uint32_t place)
@@ -104,7 +122,7 @@ bool packet_lookup(struct burst *b, uint32_t i, uint32_t place)
 	struct flow_key key;
 
 	burst_key(b, i, place, &key);
-	return packet_find(b, i, place, &key);
+	return packet_find(b, i, place, &key, NULL);
 }
 
 bool packet_judge(struct burst *b, uint32_t i, uint32_t place)
@@ -112,7 +130,7 @@ bool packet_judge(struct burst *b, uint32_t i, uint32_t place)
 	struct flow_key key;
 
 	burst_key(b, i, place, &key);
-	return packet_walk(b, i, place, &key, NULL, false);
+	return packet_walk(b, i, place, &key, NULL, WALK_OWN);
 }
 
 /* Malformed packets are shown to inspectors on ingress and end here; no key could describe them. */
@@ -163,14 +181,38 @@ static void fill_spots(struct burst *b, struct flow_batch *batch)
 	batch->spots = spots;
 }
 
+/*
+ * What the batch found may be used after all: it is true again, or a common entry, which is looked at
+ * for each packet, since its connection may be to get its own.
+ */
+static bool found_holds(struct burst *b, uint32_t i, struct flow_entry *e)
+{
+	struct path_worker *w = b->worker;
+
+	if (e->is_common && own_is_wanted(w, b->conf->port->id, b->pkts[i]))
+		return false;
+	if (e->is_common && e->verified == burst_world(b) && w->w.now_ns < e->expires_ns)
+		return true;
+	return entry_staleness(b, e) == STALE_NO;
+}
+
 /* Judged, or found to be true again; an earlier packet of the burst may have seen to it meanwhile. */
 static __attribute__((noinline)) void packet_miss(struct burst *b, uint32_t i, uint32_t place,
-						  const struct flow_batch *batch)
+						  const struct flow_batch *batch,
+						  struct flow_entry *found)
 {
-	struct flow_key key = { .k = b->worker->keys[i] };
+	struct flow_key key;
+
+	if (found && found->is_retired)
+		found = NULL;
+	if (found && found_holds(b, i, found)) {
+		packet_use(b, i, found, b->worker->keys[i].tcp_flags);
+		return;
+	}
+	key.k = b->worker->keys[i];
 
 	memcpy(&key.segment, batch->spots ? &batch->spots[i] : &batch->spot, sizeof(batch->spot));
-	(void)packet_find(b, i, place, &key);
+	(void)packet_find(b, i, place, &key, found);
 }
 
 /* All that has come due is that its sender's address is told again. */
@@ -250,7 +292,7 @@ static void use_found(struct burst *b, uint32_t place, const struct flow_batch *
 		if (__builtin_expect(!e || !(entry_is_verified(e, world, tick) ||
 					     entry_tells_again(b, i, e, world)),
 				     0)) {
-			packet_miss(b, i, place, batch);
+			packet_miss(b, i, place, batch, e);
 			rest &= rest - 1;
 			continue;
 		}

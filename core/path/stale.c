@@ -121,6 +121,10 @@ static void verify(const struct burst *b, struct flow_entry *e)
 	bool is_first = e->verified == 0;
 
 	e->verified = burst_world(b);
+	if (e->is_common) { /* looked at for each packet: lookup.c */
+		e->expires_tick = flow_tick(now);
+		return;
+	}
 	if (e->teaches) { /* and nothing else that time alone brings */
 		if (is_first)
 			e->expires_tick = flow_tick(now) + TEACHING_TICKS;

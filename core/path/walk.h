@@ -19,7 +19,8 @@ struct walk {
 	bool dest_is_called; /* the forwarder chooses for each packet */
 	bool is_behind_conn; /* at the first place: connections have seen the packet */
 	bool is_cacheable;
-	bool has_diverged;             /* partial: what follows sees another packet than before */
+	bool may_be_common; /* an entry for many connections, as far as the packet goes: common.c */
+	bool has_diverged;  /* partial: what follows sees another packet than before */
 	struct flow_key key;           /* as it is now */
 	struct flow_key mask;          /* bits of the original that were looked at */
 	struct xvs_flow_key rewritten; /* bits that are no longer the original's */

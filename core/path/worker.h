@@ -22,6 +22,7 @@ enum {
 	TOLD_SENDERS = 64,
 	MIRROR_QUEUE = 256, /* copies for mirror sessions that wait for their originals to leave */
 	NATS_MAX = 32,      /* nat switches */
+	OWN_WANTED = 256,   /* connections that shall have an entry of their own */
 };
 
 /*
@@ -171,10 +172,13 @@ struct path_worker {
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
 	struct told_sender told_senders[TOLD_SENDERS];
-	uint64_t random;          /* sampling */
-	uint64_t sample_gap;      /* packets before the next sample: sample.c */
-	uint32_t sample_of;       /* one in so many; 0: nothing is drawn yet */
-	struct xvs_meter answers; /* limit of the host's own answers */
+	uint64_t random;                       /* sampling */
+	uint64_t sample_gap;                   /* packets before the next sample: sample.c */
+	uint32_t sample_of;                    /* one in so many; 0: nothing is drawn yet */
+	struct xvs_meter answers;              /* limit of the host's own answers */
+	uint32_t own_wanted[OWN_WANTED];       /* common.c */
+	uint64_t never_common[PORTS_MAX / 64]; /* ports where it would be in vain */
+	uint64_t never_common_changes;         /* as far as the world has not changed since */
 	uint64_t sweep_due_ns;
 	uint32_t nat_waiting; /* packets that wait in a NAT; the control thread reads */
 	struct slab walks;    /* judgements under way */
@@ -311,8 +315,28 @@ bool packet_judge(struct burst *b, uint32_t i, uint32_t place);
 void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_key *key);
 
 /* ---- judge.c: the walk ---- */
+enum walk_kind {
+	WALK_WHOLE,
+	WALK_PARTLY, /* only what is concerned by changes since 'old' was judged */
+	WALK_OWN,    /* whole, and for this connection alone */
+};
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
-			      const struct flow_key *key, struct flow_entry *old, bool is_partial);
+			      const struct flow_key *key, struct flow_entry *old,
+			      enum walk_kind kind);
+
+/* ---- common.c: entries of many connections, and which connection gets its own ---- */
+/* As far as the packet goes: might an entry that is judged for it be a common one? */
+bool common_is_possible(struct path_worker *w, const struct packet *p, uint32_t port);
+/* It turned out to tell connections apart anyhow, as others of this port will. */
+void common_in_vain(struct path_worker *w, uint32_t port);
+bool key_tells_tuples(const struct xvs_flow_key *bits);
+/* A packet of a connection that goes on came by a common entry: the next shall have its own. */
+void own_want(struct path_worker *w, uint32_t port, const struct packet *p);
+/* Is it such a next packet?  Once it has been seen to: */
+bool own_is_wanted(struct path_worker *w, uint32_t port, const struct packet *p);
+void own_forget(struct path_worker *w, uint32_t port, const struct packet *p);
+/* May something new come from this port? */
+bool budget_admits(struct path_worker *w, const struct port_conf *conf);
 
 /* ---- stale.c: is an entry still true ---- */
 enum staleness { STALE_NO = 0, STALE_PARTLY = 1, STALE_WHOLLY = 2 };

@@ -78,7 +78,7 @@ static void arena_drop(void *arg, struct packet *p, uint32_t port, uint16_t reas
 static struct arena *arena_open(const struct conn_limits *limits)
 {
 	static const struct conn_env env = { arena_authorise, arena_event, arena_resume,
-					     arena_drop };
+					     arena_drop, NULL };
 	static const struct pool_limits pool = { 64, 64, 2 };
 	struct arena *arena = calloc(1, sizeof(*arena));
 	struct xvs_error err = ERROR_INIT;
