@@ -13,10 +13,17 @@
 #include "base/told.h"
 #include "control/methods.h"
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, WAIT_MAX_S = 60, WAITERS_MAX = 64 };
+enum {
+	LIMIT_DEFAULT = 100,
+	LIMIT_MAX = 1000,
+	WAIT_MAX_S = 60,
+	WAITERS_MAX = 64,
+	WAITERS_A_CLIENT = 8
+};
 
 struct waiter {
 	struct rpc_call *call;
+	struct rpc_peer peer;
 	struct loop_timer *timer;
 	uint64_t since;
 	uint32_t limit;
@@ -106,11 +113,28 @@ static void on_event(void *arg)
 		loop_post(waiting.loop, &waiting.letter, on_news);
 }
 
+/* A process is a client, however many connections it has: none keeps the others from waiting. */
+static bool has_enough(const struct rpc_peer *peer)
+{
+	uint32_t count = 0;
+
+	for (const struct waiter *w = waiting.first; w; w = w->next)
+		count += w->peer.pid == peer->pid && w->peer.uid == peer->uid;
+	return count >= WAITERS_A_CLIENT;
+}
+
 static void wait_for_it(struct rpc_call *call, uint64_t since, uint32_t limit, uint64_t seconds)
 {
 	struct control *c = rpc_context(call);
-	struct waiter *w = waiting.count < WAITERS_MAX ? calloc(1, sizeof(*w)) : NULL;
+	struct waiter *w;
 
+	if (has_enough(rpc_peer(call))) {
+		rpc_refuse(call, RPC_BUSY,
+			   "events: this process waits %d times already; one at a time is enough",
+			   WAITERS_A_CLIENT);
+		return;
+	}
+	w = waiting.count < WAITERS_MAX ? calloc(1, sizeof(*w)) : NULL;
 	if (w)
 		w->timer = loop_timer_create(c->loop, on_late, w);
 	if (!w || !w->timer) {
@@ -119,6 +143,7 @@ static void wait_for_it(struct rpc_call *call, uint64_t since, uint32_t limit, u
 		return;
 	}
 	w->call = call;
+	w->peer = *rpc_peer(call);
 	w->since = since;
 	w->limit = limit;
 	w->next = waiting.first;

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """xvsctl events: what the daemon told, by number, asked for and followed."""
 
+import contextlib
 import json
+import socket
 import subprocess
 
 import pytest
 
-from support.daemon import BUILD
+from support.daemon import BUILD, Refused
 from support.patience import PATIENCE_S, wait_for
 
 CONFIG = """
@@ -84,6 +86,30 @@ def test_those_who_wait_in_vain_are_answered(daemon):
     last = daemon.ctl_json("events")["since"]
     answer = daemon.rpc("events", since=last, wait=1)
     assert answer == {"events": [], "since": last}
+
+
+def test_one_client_does_not_keep_others_from_waiting(daemon, tmp_path):
+    last = daemon.ctl_json("events")["since"]
+    request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "events",
+                          "params": {"since": last, "wait": 60}}).encode() + b"\n"
+    heard = tmp_path / "heard"
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(8)]
+        for s in waiting:
+            s.settimeout(PATIENCE_S)
+            s.connect(str(daemon.socket))
+            s.sendall(request)
+        with pytest.raises(Refused, match="this process waits 8 times already"):
+            # the others may still be on their way
+            wait_for("a refusal", lambda: not daemon.rpc("events", since=last, wait=1))
+        follower = stack.enter_context(subprocess.Popen(
+            [str(BUILD / "bin" / "xvsctl"), "--socket", str(daemon.socket), "--json", "events",
+             "--follow"], stdout=stack.enter_context(heard.open("w"))))
+        stack.callback(follower.kill)
+        wait_for("what was told before", lambda: "is ready" in heard.read_text())
+        daemon.do("port", "block", "lab/p2")
+        wait_for("what is told now", lambda: "port lab/p2 is closed" in heard.read_text())
+        assert all(b"port lab/p2 is closed" in s.recv(1 << 16) for s in waiting)
 
 
 def test_people_read_a_line_each(daemon):
