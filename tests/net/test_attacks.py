@@ -243,3 +243,60 @@ def test_a_split_handshake_turns_nothing_round(lab):
                   if 3333 in (one["src_port"], one["dst_port"]) and not one["denied"]}
     assert directions == {"out"}
     echo.says(b"honest " * 1000)
+
+
+def test_a_bare_syn_does_not_make_a_client_of_the_server(lab):
+    """RFC 9293 lets both ends open at once, so the SYN passes; who may speak to whom stays."""
+    daemon, wires, echo = lab
+    before = counts(daemon)
+    syn = (Ether(src=MACS["b"], dst=MACS["evil"]) / IP(src=IPS["b"], dst=QUIET)
+           / TCP(sport=3344, dport=80, flags="S", seq=1000))
+    wires["b"].send(syn)
+    wires["evil"].wait(syn)
+    split = from_quiet("S", dport=3344)
+    wires["evil"].send(split)
+    wires["b"].wait(split)
+    listed = daemon.ctl_json("conn", "list", "--port", "lab/b")["connections"]
+    assert {one["direction"] for one in listed
+            if 3344 in (one["src_port"], one["dst_port"]) and not one["denied"]} <= {"out"}
+    # what would be a connection the other way round
+    again = from_quiet("S", sport=8080, dport=3344)
+    wires["evil"].send(again)
+    marker = frame(MACS["b"], MACS["evil"])
+    wires["evil"].send(marker)
+    wires["b"].wait(marker)
+    assert bytes(again) not in wires["b"].seen
+    key = ("lab/b", "default-deny")
+    assert counts(daemon).get(key, 0) - before.get(key, 0) == 1
+    echo.says(b"honest " * 1000)
+
+
+def sequence_of(data):
+    """Behind the last byte of a segment from b to a of the honest flow; None: another frame."""
+    packet = Ether(data)
+    if TCP not in packet or packet[TCP].sport != 80 or packet[TCP].dport != HONEST:
+        return None
+    return packet[TCP].seq + packet[IP].len - 4 * packet[IP].ihl - 4 * packet[TCP].dataofs
+
+
+@pytest.mark.parametrize("error", [
+    {"type": 3, "code": 3}, {"type": 3, "code": 4, "nexthopmtu": 68}, {"type": 11, "code": 0}])
+def test_an_error_that_guesses_what_is_in_flight_ends_nothing(lab, error):
+    """It cannot be told from a true one, so it passes, and is no more than a hint (RFC 5927)."""
+    daemon, wires, echo = lab
+    wires["a"].seen.clear()
+    echo.says(b"honest")
+    wires["a"].wait(lambda data: sequence_of(data) is not None)
+    marker = frame(MACS["a"], MACS["b"])
+    wires["b"].send(marker)
+    wires["a"].wait(marker)
+    end = max(filter(None, map(sequence_of, wires["a"].seen)))
+    before = counts(daemon)
+    forged = (ether() / ip() / ICMP(**error)
+              / IP(src=IPS["b"], dst=IPS["a"]) / TCP(sport=80, dport=HONEST, seq=end))
+    wires["evil"].send(bytes(forged))
+    wires["b"].wait(bytes(forged))
+    echo.says(b"honest " * 20000)
+    assert counts(daemon) == before
+    listed = daemon.ctl_json("conn", "list", "--port", "lab/b")["connections"]
+    assert any(one["src_port"] == HONEST and one["state"] == "established" for one in listed)
