@@ -6,9 +6,14 @@
  * A reverse ARP request does that, says nothing that could be wrong, and is what virtual switches are known
  * by.  An adapter of the host has an address that we gave it: it is told of by gratuitous ARP (RFC
  * 5227, section 3), which reaches routers on the way too.
+ *
+ * Where groups are listened to, adjacent switches learn from reports (RFC 4541).  So who sits behind a port
+ * that moved is asked, and what it answers leaves by the new uplink.  IGMP alone: hosts heed no question
+ * of MLD that comes from no querier.
  */
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "packet/igmp.h"
 #include "switch/team.h"
 #include "xvs/ext/sdk.h"
 
@@ -41,13 +46,12 @@ static void arp_write(struct frame *f, uint16_t ethertype, uint16_t operation, c
 struct listing {
 	struct team *t;
 	struct frames *first, *last;
+	uint64_t asked[PORTS_MAX / 64]; /* ports that were, by number */
 };
 
-static struct frame *add_frame(struct listing *l, const struct l2_info *info, uint32_t member)
+static struct frame *add_frame(struct listing *l, uint32_t segment)
 {
-	const struct team *t = l->t;
 	struct frames *f = l->last;
-	struct frame *frame;
 
 	if (!f || f->count == FRAMES_MAX) {
 		f = calloc(1, sizeof(*f));
@@ -56,10 +60,19 @@ static struct frame *add_frame(struct listing *l, const struct l2_info *info, ui
 		*(l->last ? &l->last->next : &l->first) = f;
 		l->last = f;
 	}
-	frame = &f->frames[f->count++];
-	frame->port = t->links[member].port->id;
-	frame->like = t->port->id;
-	frame->segment = info->segment;
+	f->frames[f->count].segment = segment;
+	return &f->frames[f->count++];
+}
+
+/* To leave by a member. */
+static struct frame *add_out(struct listing *l, uint32_t segment, uint32_t member)
+{
+	struct frame *frame = add_frame(l, segment);
+
+	if (!frame)
+		return NULL;
+	frame->port = l->t->links[member].port->id;
+	frame->like = l->t->port->id;
 	return frame;
 }
 
@@ -76,6 +89,23 @@ static bool has_ipv4(const struct port *p, uint8_t ip[4])
 	return true;
 }
 
+/* Once a port, whatever addresses it has. */
+static void ask_listeners(struct listing *l, const struct port *p, uint32_t segment)
+{
+	uint64_t bit = UINT64_C(1) << (p->id % 64);
+	struct frame *f;
+
+	if (l->asked[p->id / 64] & bit)
+		return;
+	l->asked[p->id / 64] |= bit;
+	f = add_frame(l, segment);
+	if (!f)
+		return;
+	f->port = p->id;
+	f->like = p->id;
+	f->len = igmp_query_write(f->bytes, l->t->port->backend->mac);
+}
+
 static void add_address(void *arg, const struct l2_info *info)
 {
 	static const uint8_t no_ip[4];
@@ -83,21 +113,22 @@ static void add_address(void *arg, const struct l2_info *info)
 	struct team *t = l->t;
 	const struct port *p = t->w->by_id[info->port->id];
 	uint32_t home = team_home(t->path->table, info->port->id, info->mac);
-	struct l2_info at = *info;
+	uint32_t segment = info->segment;
 	struct frame *f;
 	uint8_t ip[4];
 
 	if (!p || p->spec.role == PORT_UPLINK || home >= TEAM_MEMBERS || !t->links[home].port ||
 	    home == team_home(&t->before, info->port->id, info->mac))
 		return;
-	if (at.segment == L2_ANY)
-		at.segment = port_segment(p);
-	f = add_frame(l, &at, home);
+	if (segment == L2_ANY)
+		segment = port_segment(p);
+	f = add_out(l, segment, home);
 	if (f)
 		arp_write(f, ETHERTYPE_RARP, RARP_REQUEST, info->mac, no_ip);
-	f = has_ipv4(p, ip) ? add_frame(l, &at, home) : NULL;
+	f = has_ipv4(p, ip) ? add_out(l, segment, home) : NULL;
 	if (f)
 		arp_write(f, ETHERTYPE_ARP, ARP_REQUEST, info->mac, ip);
+	ask_listeners(l, p, segment);
 }
 
 /* ---- telling ----------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ The bridge is the adjacent switch: it learns, floods to both links, and knows no
 """
 
 import json
+import socket
 import subprocess
 import time
 
@@ -167,6 +168,29 @@ def test_the_loss_of_a_link_moves_its_guests_alone(xvsd, guests, phys, outside):
     mend(phys, 0)
     wait_for("up0 to send again", lambda: states(daemon)["up0"] == "sends")
     assert sender(daemon, lost) == "up0" and team_of(daemon)["health"] == "ok"
+
+
+def igmp_type(data):
+    """What an IGMP message is about; None: it is none."""
+    if data[12:14] != b"\x08\x00" or data[23] != socket.IPPROTO_IGMP:
+        return None
+    return data[14 + 4 * (data[14] & 15)]
+
+
+def test_groups_are_reported_by_the_new_link(xvsd, guests, phys, outside):
+    phys.run("ip", "link", "set", "br0", "type", "bridge", "mcast_snooping", "0")
+    daemon = start(xvsd, guests)
+    guest, = [guest for guest in guests if sender(daemon, guest) == "up0"]
+    number = guests.index(guest) + 1
+    with guest.open_socket(socket.SOCK_DGRAM) as listener:
+        listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                            socket.inet_aton("239.1.2.3") + socket.inet_aton(f"10.0.0.{number}"))
+        inside, seen = guest.wire(), outside.wire()
+        cut(phys, 0)
+        query = inside.wait(lambda data: igmp_type(data) == 0x11)
+        assert query[26:34] == bytes([0, 0, 0, 0, 224, 0, 0, 1])
+        seen.wait(lambda data: igmp_type(data) == 0x22 and socket.inet_aton("239.1.2.3") in data)
+        assert not any(igmp_type(data) == 0x11 for data in seen.seen)
 
 
 def test_a_link_that_came_back_is_watched_before_it_is_used(xvsd, guests, phys, outside):
