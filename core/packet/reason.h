@@ -53,6 +53,8 @@
 	  "the port gets the copies of a mirror session, and takes part in nothing else") \
 	X(REASON_RATE, "rate", \
 	  "more than the exit port's limit, and its queue is full or it has none") \
+	X(REASON_LINK, "link-share", \
+	  "more than the port's share of what xvs.link/1 lets the uplink send") \
 	X(REASON_MAC_LIMIT, "mac-limit", \
 	  "the port has sent from as many addresses as xvs.learning/1 lets it") \
 	X(REASON_NAT_NO_BINDING, "nat-no-binding", \

@@ -23,6 +23,7 @@
 struct path;
 struct path_nat;
 struct path_team;
+struct path_link;
 struct port_conf;
 struct rx_queue;
 
@@ -124,7 +125,7 @@ struct chain {
 };
 
 /* How much of it a second, and how long a full bucket lasts at that rate; see rate.h. */
-enum rate_kind { RATE_FROM = 0, RATE_TO = 1, RATE_RESERVED = 2, RATE_KINDS = 3 };
+enum rate_kind { RATE_FROM = 0, RATE_TO = 1, RATE_RESERVED = 2, RATE_LINK = 3, RATE_KINDS = 4 };
 enum rate_unit { RATE_BITS = 0, RATE_PACKETS = 1, RATE_UNITS = 2 };
 struct rate {
 	uint64_t per_second[RATE_UNITS]; /* 0: no limit */
@@ -188,6 +189,7 @@ struct path_port {
 	struct path_switch *sw;
 	struct backend *backend;
 	struct rate_state *rate;
+	struct path_link *link; /* published; NULL: what leaves here was never shared out: link.h */
 	struct rx_queue *queues; /* backend->rx_queues of them, each some worker's */
 	char name[64];           /* for logs */
 };

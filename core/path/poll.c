@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "path/burst.h"
+#include "path/link.h"
 #include "path/rate.h"
 
 enum {
@@ -175,7 +176,7 @@ uint32_t poll_rated(struct path_worker *w)
 		else if (q->is_resting && q->rest_until_ns < w->rate_due_ns)
 			w->rate_due_ns = q->rest_until_ns;
 	}
-	return shape_run(w);
+	return shape_run(w) + link_run(w);
 }
 
 /* ---- a turn ---------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "path/control.h"
+#include "path/link.h"
 #include "path/rate.h"
 #include "path/shed.h"
 
@@ -110,7 +111,7 @@ static void weigh_queues(struct path_port *port, const struct port_conf *conf)
 
 static bool is_rated(const struct port_conf *conf)
 {
-	return (conf->rate_kinds & ~(1u << RATE_TO)) != 0;
+	return (conf->rate_kinds & (1u << RATE_FROM | 1u << RATE_RESERVED)) != 0;
 }
 
 int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
@@ -231,6 +232,7 @@ static void leave_worker(struct path_worker *w, void *arg)
 	poll_remove_port(w, port);
 	later_drop_port(w, port->id);
 	shape_drop_port(w, port->id);
+	link_drop_port(w, port->id);
 	nat_forget_port(w, port->id);
 	flow_each(w->cache, retire_touching, &r);
 	flow_reclaim(w->cache);
@@ -243,6 +245,7 @@ static void removed(struct rcu_node *node)
 	free(r->port->conf);
 	free(r->port->queues);
 	free(r->port->rate);
+	path_link_free(r->port->link);
 	free(r->port);
 	r->done(r->arg);
 	free(r);

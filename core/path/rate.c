@@ -91,7 +91,7 @@ static uint64_t borrow(_Atomic uint64_t *full_at, uint64_t depth_ns, uint64_t no
 	return QUANTUM_NS;
 }
 
-static void owe(_Atomic uint64_t *full_at, uint64_t debt_ns, uint64_t now_ns)
+void rate_owe(_Atomic uint64_t *full_at, uint64_t debt_ns, uint64_t now_ns)
 {
 	uint64_t seen = atomic_load_explicit(full_at, memory_order_relaxed);
 
@@ -166,7 +166,7 @@ void rate_pay(struct rate_run *r)
 
 		r->spent[unit] = 0;
 		if (cost > *left)
-			owe(&r->state->full_at_ns[r->kind][unit], cost - *left, r->now_ns);
+			rate_owe(&r->state->full_at_ns[r->kind][unit], cost - *left, r->now_ns);
 		*left -= cost < *left ? cost : *left;
 	}
 }
@@ -206,7 +206,7 @@ static uint32_t affordable(const struct rate_run *r, enum rate_unit unit, uint64
 uint32_t rate_budget(struct path_worker *w, const struct path_port *port, uint32_t packets,
 		     uint64_t *due_ns)
 {
-	const struct port_conf *conf = rcu_read(&port->conf);
+	const struct port_conf *conf = conf_of_entry(rcu_read(&port->conf));
 	struct rate_run r;
 
 	if (!(conf->rate_kinds & 1u << RATE_FROM))
@@ -254,7 +254,7 @@ void rate_received(const struct burst *b)
 
 bool rate_is_reserved(struct path_worker *w, const struct path_port *port)
 {
-	const struct port_conf *conf = rcu_read(&port->conf);
+	const struct port_conf *conf = conf_of_entry(rcu_read(&port->conf));
 	struct rate_run r;
 
 	if (!(conf->rate_kinds & 1u << RATE_RESERVED))

@@ -64,6 +64,8 @@ bool rate_may(struct rate_run *r);
 void rate_spend(struct rate_run *r, const struct packet *p);
 /* Pays; the run may go on. */
 void rate_pay(struct rate_run *r);
+/* Puts a bucket off by so much, whatever it has. */
+void rate_owe(_Atomic uint64_t *full_at_ns, uint64_t debt_ns, uint64_t now_ns);
 /* When there will be something to spend. */
 uint64_t rate_due(const struct rate_run *r);
 
@@ -77,6 +79,14 @@ void rate_received(const struct burst *b);
 bool rate_is_reserved(struct path_worker *w, const struct path_port *port);
 
 /* ---- to: shape.c ---- */
+/*
+ * One that may wait, in place of this one, stamped and charged to the port that it came from; NULL: no
+ * room, and it is as it was.  What has waited: shape_release() it.
+ */
+struct packet *shape_keep(struct path_worker *w, struct packet *p);
+void shape_release(struct path_worker *w, struct packet *p);
+/* The port has changed since it was let through: its egress chain judges it again. */
+void shape_judge_again(struct path_worker *w, const struct port_conf *conf, struct packet *p);
 /* Takes packets from the burst that may not go out now. */
 void shape_burst(struct burst *b);
 /* What has waited for its time; returns how many packets left. */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "path/control.h"
+#include "path/link.h"
 #include "path/rate.h"
 
 /* The instance in whose callback some worker has been since before 'cycles'. */
@@ -66,7 +67,7 @@ static void look_on(struct path_worker *w, void *arg)
 {
 	struct settling *s = arg;
 
-	if (shape_has_older(w, s->changes))
+	if (shape_has_older(w, s->changes) || link_has_older(w, s->changes))
 		atomic_store_explicit(&s->is_waited, true, memory_order_relaxed);
 }
 

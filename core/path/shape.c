@@ -66,17 +66,32 @@ static struct packet *own(struct packet *p)
 	return NULL;
 }
 
+struct packet *shape_keep(struct path_worker *w, struct packet *p)
+{
+	struct packet *kept = has_room(w, p) ? own(p) : NULL;
+
+	if (!kept)
+		return NULL;
+	charge(w, kept);
+	kept->epoch = w->epoch;
+	kept->scratch = (void *)(uintptr_t)w->changes;
+	atomic_fetch_add_explicit(&w->path->shaped, 1, memory_order_relaxed);
+	return kept;
+}
+
+void shape_release(struct path_worker *w, struct packet *p)
+{
+	p->scratch = NULL;
+	atomic_fetch_sub_explicit(&w->path->shaped, 1, memory_order_relaxed);
+}
+
 static void queue_put(struct path_worker *w, struct rate_purse *purse, struct packet *p)
 {
 	struct rate_state *s = purse->port->rate;
 
-	charge(w, p);
-	p->epoch = w->epoch;
-	p->scratch = (void *)(uintptr_t)w->changes;
 	packet_append(&purse->queue, p);
 	atomic_fetch_add_explicit(&s->queued_packets, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->queued_bytes, p->x.len, memory_order_relaxed);
-	atomic_fetch_add_explicit(&w->path->shaped, 1, memory_order_relaxed);
 	if (purse->is_listed)
 		return;
 	purse->is_listed = true;
@@ -89,10 +104,9 @@ static struct packet *queue_take(struct path_worker *w, struct rate_purse *purse
 	struct rate_state *s = purse->port->rate;
 	struct packet *p = packet_take(&purse->queue);
 
-	p->scratch = NULL;
 	atomic_fetch_sub_explicit(&s->queued_packets, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&s->queued_bytes, p->x.len, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&w->path->shaped, 1, memory_order_relaxed);
+	shape_release(w, p);
 	return p;
 }
 
@@ -108,7 +122,7 @@ static void keep_or_drop(struct burst *b, struct rate_purse *purse, uint32_t i)
 		burst_drop(b, i, 0, b->are_copies ? REASON_MIRROR : REASON_RATE);
 		return;
 	}
-	kept = has_room(b->worker, p) ? own(p) : NULL;
+	kept = shape_keep(b->worker, p);
 	if (!kept) {
 		burst_drop(b, i, 0, REASON_POOL);
 		return;
@@ -143,8 +157,7 @@ void shape_burst(struct burst *b)
 
 /* ---- later ------------------------------------------------------------------------------------- */
 
-/* The port has changed since it was let through: its egress chain judges it again. */
-static void judge_again(struct path_worker *w, const struct port_conf *conf, struct packet *p)
+void shape_judge_again(struct path_worker *w, const struct port_conf *conf, struct packet *p)
 {
 	const struct way_on on = { .stage = XVS_STAGE_EGRESS,
 				   .port = conf->port->id,
@@ -191,7 +204,7 @@ static uint32_t run_some(struct path_worker *w, struct rate_purse *purse, struct
 			break;
 		p = queue_take(w, purse);
 		if (is_stale) {
-			judge_again(w, conf, p);
+			shape_judge_again(w, conf, p);
 			again++;
 			continue;
 		}

@@ -187,7 +187,7 @@ void team_send(struct burst *b)
 			continue;
 		b->conf = rcu_read(&t->ports[m]->conf);
 		b->live = masks[m];
-		burst_emit(b);
+		burst_emit_shared(b);
 		b->conf = conf;
 	}
 }

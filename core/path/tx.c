@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "path/link.h"
 #include "path/rate.h"
 #include "xvs/ext/sdk.h"
 
@@ -222,10 +223,20 @@ void burst_emit(struct burst *b)
 		send_one_by_one(b);
 }
 
+void burst_emit_shared(struct burst *b)
+{
+	if (b->conf->rate_kinds & 1u << RATE_LINK)
+		link_burst(b);
+	if (b->live)
+		burst_emit(b);
+}
+
 void burst_send(struct burst *b)
 {
 	if (b->conf->team && !b->conf->is_member)
 		team_send(b);
+	else if (b->conf->rate_kinds & 1u << RATE_LINK && !b->conf->is_member)
+		burst_emit_shared(b);
 	else
 		burst_emit(b);
 	b->live = 0;

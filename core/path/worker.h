@@ -153,6 +153,7 @@ struct path_worker {
 	uint64_t rate_due_ns;
 	uint32_t resting_queues;
 	struct rate_purse *waiting; /* a list: shape.c */
+	struct link_part *links;    /* a list: link.c */
 	bool has_more;        /* after a turn: some queue is known or likely to have packets */
 	uint64_t look_due_ns; /* when to ask epoll although there is work */
 	uint64_t memory_ns;   /* when a polled queue last gave packets */
@@ -435,6 +436,8 @@ void nat_wait_turn(struct path_worker *w);
 void nat_forget_port(struct path_worker *w, uint32_t port);
 /* The live packets, by the backend of b->conf itself. */
 void burst_emit(struct burst *b);
+/* The same, as far as the port's share of what it can send goes: link.h. */
+void burst_emit_shared(struct burst *b);
 
 /* ---- team.c: ports that are several ---- */
 /* The configuration of its team's port; NULL: there is none. */

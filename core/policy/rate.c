@@ -9,7 +9,6 @@ enum {
 	PPS_MAX = 1000000000,
 	BURST_MAX = 4000000,
 	WEIGHT_MAX = 100,
-	WEIGHT_USUAL = 10,
 	QUEUE_MS_MAX = 500, /* a change of policy is settled when what waited has left */
 };
 
@@ -79,12 +78,11 @@ static const struct xvs_field rate_fields[] = {
 	},
 	{
 		.name = "weight",
-		.help = "Share in the switch of what the port gives, while others have packets too",
+		.help = "Share of what the port gives, in the switch and of uplinks with xvs.link/1, while "
+			"others have packets too; 0: 10 in the switch, the common one of uplinks",
 		.offset = offsetof(struct policy_rate, weight),
 		.type = XVS_U32,
-		.min = 1,
 		.max = WEIGHT_MAX,
-		.dflt = WEIGHT_USUAL,
 	},
 	{
 		.name = "reserve_kbps",

@@ -16,10 +16,18 @@ struct policy_rate {
 	uint64_t to_pps;
 	uint64_t to_burst_packets;
 	uint32_t to_queue_ms; /* 0: what is too much is dropped */
-	uint32_t weight;      /* 1..100: of the share of a worker that each queue of the port has */
+	uint32_t weight; /* 1..100: of the share of a worker that each queue of the port has; 0: usual */
 	uint64_t reserve_kbps;  /* that it may give whatever the others do */
 	uint64_t capacity_kbps; /* what may be reserved; of all ports of the switch together */
 };
+
+enum { RATE_WEIGHT_USUAL = 10 };
+
+/* NULL: nothing is said. */
+static inline uint32_t rate_weight(const struct policy_rate *rate)
+{
+	return rate && rate->weight ? rate->weight : RATE_WEIGHT_USUAL;
+}
 
 extern const struct xvs_feature builtin_rate;
 

@@ -8,6 +8,7 @@
 
 #include "policy/builtin.h"
 #include "switch/bundle_part.h"
+#include "switch/link.h"
 #include "switch/team.h"
 
 enum { NEW_FLOWS_PER_SECOND = 50000, NEW_FLOWS_BURST = 5000 };
@@ -212,6 +213,7 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	compile_segment(p, conf);
 	compile_limits(p, conf);
 	compile_rate(p, conf);
+	compile_link(p, conf);
 	compile_qos(p, conf);
 	compile_chains(p, conf);
 	find_reasons(p, conf, reasons);

@@ -8,7 +8,6 @@ enum {
 	BURST_NS = 10 * NS_PER_MS,
 	/* Workers sleep by the millisecond: below, what is due while they do would be lost. */
 	BURST_MIN_NS = 4 * NS_PER_MS,
-	WEIGHT_USUAL = 10, /* as the policy's */
 	BITS_OF_KBIT = 1000,
 	BITS_OF_KBYTE = 8000,
 };
@@ -36,7 +35,7 @@ void compile_rate(const struct port *p, struct port_conf *conf)
 	struct rate *from = &conf->rates[RATE_FROM];
 	struct rate *to = &conf->rates[RATE_TO];
 
-	conf->weight = rate ? rate->weight : WEIGHT_USUAL;
+	conf->weight = rate_weight(rate);
 	if (!rate)
 		return;
 	limit(from, RATE_BITS, rate->from_kbps * BITS_OF_KBIT,

@@ -261,7 +261,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	plan_team(p, ps);
 	plan_dhcp(p, ps);
 	pair_ports(p, ps);
-	if (plan_rates(p, ps) < 0)
+	if (plan_rates(p, ps) < 0 || plan_links(p, ps) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < ps->port_count; i++)
 		check_socket(p, ps, &ps->ports[i]);

@@ -122,6 +122,8 @@ void plan_put_mac(const struct plan_port *pp, struct port_spec *spec);
 
 /* plan_rate.c */
 int plan_rates(struct plan *p, struct plan_switch *ps);
+/* plan_link.c */
+int plan_links(struct plan *p, struct plan_switch *ps);
 /* qos.c */
 void plan_qos(struct plan *p, struct plan_switch *ps);
 

@@ -45,6 +45,8 @@ json_t *query_port(const struct port *p)
 		(void)json_object_set_new(j, "mac", json_string(mac_print(mac, text)));
 		(void)json_object_set_new(j, "mac_from", json_string(mac_origin(p)));
 	}
+	if (team_uplink(p))
+		(void)json_object_set_new(j, "uplink", json_string(team_uplink(p)));
 	if (p->spec.backend.device[0])
 		(void)json_object_set_new(j, "device", json_string(p->spec.backend.device));
 	if (p->spec.backend.socket[0])

@@ -74,6 +74,20 @@ static json_t *link_json(const struct team *t, uint32_t member, uint64_t now_ns)
 	return j;
 }
 
+const char *team_uplink(const struct port *p)
+{
+	const struct team *t = p->spec.role == PORT_UPLINK ? NULL : p->sw->team;
+	const struct team_table *table = t ? t->path->table : NULL;
+	static const uint8_t any[6];
+	uint32_t home;
+
+	if (!table || p->id == 0 ||
+	    (table->mode == TEAM_BY_MAC && table->pins[p->id] >= TEAM_MEMBERS))
+		return NULL;
+	home = team_home(table, p->id, any);
+	return home < TEAM_MEMBERS && t->links[home].port ? t->links[home].port->spec.name : NULL;
+}
+
 static void add_traffic(struct port_counters *sum, const struct port_counters *of)
 {
 	sum->rx_packets += of->rx_packets;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/steps_team.c - the team of a switch after its ports have changed. */
+#include "switch/link.h"
 #include "switch/team.h"
 #include "switch/transaction.h"
 
@@ -7,6 +8,7 @@ static int settle(struct step *s, struct xvs_error *err)
 {
 	(void)err;
 	team_settle(s->sw, s->plan_switch ? &s->plan_switch->spec->team : NULL);
+	link_settle(s->sw);
 	return 0;
 }
 

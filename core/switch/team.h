@@ -72,6 +72,12 @@ const char *team_target(const struct team *t); /* "lab/team" */
 /* What members received and sent is what a team's port did; of another port nothing. */
 void team_add_traffic(const struct port *p, struct port_counters *sum);
 
+/*
+ * Of which member what this port sends leaves, unless flows are spread; NULL: of none, or its address
+ * decides.
+ */
+const char *team_uplink(const struct port *p);
+
 /* ---- team_order.c ---- */
 void team_order(const struct team *t, uint64_t now_ns, struct team_order *o);
 enum team_place { PLACE_UNUSED = 0, PLACE_ACTIVE = 1, PLACE_STANDBY = 2 };

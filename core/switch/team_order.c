@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/team_order.c - names of a document become numbers of members. */
 #include "policy/builtin.h"
+#include "switch/link.h"
 #include "switch/team.h"
 
 static bool is_named(const char (*names)[64], size_t count, const char *name)
@@ -110,4 +111,5 @@ void team_order(const struct team *t, uint64_t now_ns, struct team_order *o)
 	(void)probe_target_of(t, &o->probe);
 	put_usable(t, now_ns, o);
 	put_pins(t, o);
+	link_pins(t, o->wanted_pins);
 }

@@ -187,4 +187,4 @@ def test_a_reservation_needs_a_capacity(check):
 def test_a_weight_has_its_bounds(check):
     done = check(CONFIG.replace("{name: vm1,", "{name: vm1, policies: {xvs.rate/1: {weight: 101}},"))
     assert done.returncode == 1
-    assert "weight is 101, must be 1..100" in done.stderr
+    assert "weight is 101, must be 0..100" in done.stderr
