@@ -173,7 +173,10 @@ enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn
 /* What may be known of a connection to ask for it ahead: its size, and where its halves are. */
 enum { CONN_BYTES = 256, CONN_HALVES = 128, CONN_HALF_BYTES = 64 };
 
-/* Packets of one burst whose flows are cached, with their handles: 'port' is the guarded one. */
+/*
+ * Packets of one burst whose flows are cached, with their handles: 'port' is the guarded one.  None is
+ * a traced one.
+ */
 struct conn_run {
 	uint32_t port;
 	struct packet *const *pkts;
@@ -185,10 +188,13 @@ struct conn_run {
 /* [worker] Before packets are added. */
 void conn_run_begin(struct conn_table *t, struct conn_run *r);
 
-/* [worker] Packet i has this handle, which conn_judge() gave: asks memory for its connection. */
-static inline void conn_run_add(struct conn_run *r, uint32_t i, struct conn_ref ref)
+/*
+ * [worker] Packet i has this handle, which conn_judge() gave: asks memory for its connection.  With no
+ * handle it may be added, but not run.
+ */
+static inline void conn_run_add(struct conn_run *r, uint64_t i, struct conn_ref ref)
 {
-	char *c = r->first + ((uint64_t)ref.index - 1) * CONN_BYTES;
+	char *c = r->first + ((int64_t)ref.index - 1) * CONN_BYTES;
 
 	r->conns[i] = (struct conn *)(void *)c;
 	r->generations[i] = ref.generation;

@@ -8,6 +8,7 @@
  * first that is not so stops the run, untouched, and is judged by conn_update() in full: what is let
  * in here it would have let in too, and left the same numbers.
  */
+#include "base/ones.h"
 #include "conn/tcp.h"
 
 /* The same for all packets of a run. */
@@ -68,9 +69,10 @@ RUN_INLINE bool run_read(const struct xvs_packet *x, struct run_segment *seg)
 	return true;
 }
 
-static inline void run_raise(_Atomic uint32_t *word, uint32_t value)
+/* 'has' is what the word is now: nobody else writes it. */
+RUN_INLINE void run_raise(_Atomic uint32_t *word, uint32_t has, uint32_t value)
 {
-	if (seq_before(get(word), value))
+	if (seq_before(has, value))
 		atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
@@ -82,6 +84,7 @@ RUN_INLINE bool run_window(struct half *s, struct half *r, const struct run_segm
 			   uint32_t shift, uint32_t ahead)
 {
 	uint32_t window = seg->window << shift;
+	uint32_t s_end = get(&s->end);
 	uint32_t r_end = get(&r->end);
 	uint32_t back = get(&s->window);
 	uint32_t past = back < TCP_WINDOW_FLOOR ? TCP_WINDOW_FLOOR : back;
@@ -89,16 +92,16 @@ RUN_INLINE bool run_window(struct half *s, struct half *r, const struct run_segm
 
 	/* a sign in any of the four differences: behind what it must not be behind; one branch */
 	wrong = get(&r->edge) + 1 - seg->end;
-	wrong |= seg->end - (get(&s->end) - get(&r->window) - 1);
+	wrong |= seg->end - (s_end - get(&r->window) - 1);
 	wrong |= r_end + ahead - seg->ack;
 	wrong |= seg->ack - (r_end - past - 1);
 	if ((int32_t)wrong < 0)
 		return false;
 	window += !window;
-	run_raise(&s->end, seg->end);
-	run_raise(&s->window, window);
-	run_raise(&s->edge, seg->ack + window);
-	run_raise(&s->ack, seg->ack);
+	run_raise(&s->end, s_end, seg->end);
+	run_raise(&s->window, back, window);
+	run_raise(&s->edge, get(&s->edge), seg->ack + window);
+	run_raise(&s->ack, get(&s->ack), seg->ack);
 	return true;
 }
 
@@ -116,50 +119,67 @@ static __attribute__((noinline)) bool run_tcp_odd(struct half *s, struct half *r
 			  r_flags & HALF_SYN ? 0 : get(&s->window));
 }
 
-/* By itself: within the loop, values of both would not fit into registers. */
+RUN_INLINE void run_count(struct half *h, uint32_t bytes, uint32_t now)
+{
+	uint64_t packets = atomic_load_explicit(&h->packets, memory_order_relaxed);
+	uint64_t all;
+
+	atomic_store_explicit(&h->packets, packets + 1, memory_order_relaxed);
+	all = atomic_load_explicit(&h->bytes, memory_order_relaxed);
+	atomic_store_explicit(&h->bytes, all + bytes, memory_order_relaxed);
+	atomic_store_explicit(&h->seen, now, memory_order_relaxed);
+}
+
+/*
+ * With its counts, and by itself: within the loop, values of both halves would not fit into
+ * registers, and what the loop needs behind it would be saved for each packet.
+ */
 static __attribute__((noinline)) bool run_tcp(struct half *s, struct half *r,
-					      const struct xvs_packet *x)
+					      const struct xvs_packet *x, uint32_t now)
 {
 	uint32_t flags = atomic_load_explicit(&s->flags, memory_order_acquire);
 	struct run_segment seg;
 
-	if (__builtin_expect(!(flags & HALF_AGREED), 0))
-		return run_tcp_odd(s, r, x);
-	return run_read(x, &seg) && run_window(s, r, &seg, flags >> HALF_SHIFT_AT, 0);
+	if (!(x->flags & XVS_PKT_L4))
+		return false;
+	if (__builtin_expect(!(flags & HALF_AGREED), 0)) {
+		if (!run_tcp_odd(s, r, x))
+			return false;
+	} else if (!run_read(x, &seg) || !run_window(s, r, &seg, flags >> HALF_SHIFT_AT, 0)) {
+		return false;
+	}
+	run_count(s, x->len, now);
+	return true;
 }
 
-static inline void run_count(struct half *h, uint32_t bytes, uint32_t now)
+/* Not TCP, or not established: all that may go on is a datagram from who has asked already. */
+static bool is_asked_again(const struct conn *c, uint32_t word, uint64_t direction)
 {
-	uint64_t packets = atomic_load_explicit(&h->packets, memory_order_relaxed);
-	uint64_t all = atomic_load_explicit(&h->bytes, memory_order_relaxed);
-
-	atomic_store_explicit(&h->packets, packets + 1, memory_order_relaxed);
-	atomic_store_explicit(&h->bytes, all + bytes, memory_order_relaxed);
-	if (get(&h->seen) != now)
-		atomic_store_explicit(&h->seen, now, memory_order_relaxed);
+	return word == STATE_NEW && direction == 0 && c->key.proto == PROTO_UDP;
 }
 
-static inline bool run_one(struct conn *c, uint32_t generation, const struct xvs_packet *x,
-			   const struct run_world *world)
+RUN_INLINE bool run_one(struct conn *c, uint32_t generation, const struct xvs_packet *x,
+			const struct run_world *world)
 {
 	/* of a live one, all but the lowest bit is the same, and that is the direction */
-	uint32_t direction = generation & 1;
-	bool is_live = atomic_load_explicit(&c->generation, memory_order_acquire) ==
-		       generation - direction;
+	uint64_t direction =
+		atomic_load_explicit(&c->generation, memory_order_acquire) ^ generation;
 	/* all of the word: nobody has the bit, and nobody flushed it */
 	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
-	struct half *h = &c->halves[direction];
+	struct half *h;
 
-	if (!is_live || get(&c->epoch) != world->epoch || get(&h->owner) != world->owner ||
-	    (x->flags & (XVS_PKT_L4 | XVS_PKT_DRY)) != XVS_PKT_L4)
+	if (direction > 1 || get(&c->epoch) != world->epoch)
 		return false;
-	if (c->key.proto == PROTO_TCP) {
-		if (word != STATE_ESTABLISHED || !run_tcp(h, &c->halves[!direction], x))
+	h = &c->halves[direction];
+	if (get(&h->owner) != world->owner)
+		return false;
+	if (__builtin_expect(word != STATE_ESTABLISHED, 0)) {
+		if (!is_asked_again(c, word, direction))
 			return false;
-	} else if (c->key.proto != PROTO_UDP || word != STATE_ESTABLISHED) {
-		/* the answer to the first datagram is more than a run may do */
-		if (c->key.proto != PROTO_UDP || word != STATE_NEW || direction)
-			return false;
+	} else if (c->key.proto == PROTO_TCP) {
+		return run_tcp(h, &c->halves[direction ^ 1], x, world->seen);
+	} else if (c->key.proto != PROTO_UDP) {
+		return false;
 	}
 	run_count(h, x->len, world->seen);
 	return true;
@@ -172,10 +192,14 @@ uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct con
 	struct packet *const *pkts = r->pkts;
 
 	world.epoch = atomic_load_explicit(&t->ports[r->port].epoch, memory_order_acquire);
-	for (; mask; mask &= mask - 1) {
-		uint64_t i = (uint64_t)__builtin_ctzll(mask);
+	while (mask) {
+		struct ones all = ones_lowest(mask);
+		uint64_t i = all.first;
 
-		if (!run_one(r->conns[i], r->generations[i], &pkts[i]->x, &world))
+		while (i < all.end && run_one(r->conns[i], r->generations[i], &pkts[i]->x, &world))
+			i++;
+		mask = ones_from(mask, i);
+		if (i < all.end)
 			break;
 	}
 	return mask;

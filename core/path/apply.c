@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/ones.h"
 #include "path/walk.h"
 
 /*
@@ -19,29 +20,72 @@ struct work {
 	uint64_t rewrites;
 	uint64_t drops;
 	uint64_t tracked,
-		inside;  /* packets, not places: connections stand at one place of a chain */
-	uint64_t who;    /* packets whose legs were looked at */
-	uint32_t sample; /* of all of them */
+		inside;       /* packets, not places: connections stand at one place of a chain */
+	uint64_t who;         /* packets whose legs were looked at */
+	uint32_t sample;      /* of all of them */
+	struct conn_run *run; /* the connections of those that are tracked */
 };
 
 /* The first half of a leg, in which legs that do the same are equal: two registers everywhere. */
 typedef uint64_t two_words __attribute__((vector_size(16)));
 _Static_assert(offsetof(struct flow_leg, conn_index) == 2 * sizeof(two_words), "what happens");
 
-static inline bool legs_agree(const struct burst *b, uint64_t who, const struct flow_leg *first)
+static inline two_words leg_words(const struct flow_leg *leg, uint32_t at)
 {
-	two_words want[2], has[2];
-	two_words low = { 0 };
-	two_words high = { 0 };
+	two_words words;
 
-	memcpy(want, first, sizeof(want));
-	for (XVS_EACH(i, who)) {
-		memcpy(has, b->legs[i], sizeof(has));
-		low |= has[0] ^ want[0];
-		high |= has[1] ^ want[1];
+	memcpy(&words, (const uint8_t *)leg + at, sizeof(words));
+	return words;
+}
+
+static inline void legs_compare(two_words differs[2], const struct flow_leg *leg,
+				const two_words want[2])
+{
+	differs[0] |= leg_words(leg, 0) ^ want[0];
+	differs[1] |= leg_words(leg, sizeof(two_words)) ^ want[1];
+}
+
+static inline bool are_equal(const two_words differs[2])
+{
+	two_words any = differs[0] | differs[1];
+
+	return (any[0] | any[1]) == 0;
+}
+
+static inline struct conn_ref leg_conn(const struct flow_leg *leg)
+{
+	return (struct conn_ref){ leg->conn_index, leg->conn_generation };
+}
+
+/*
+ * Do they do the same as the first?  With a run: memory is asked for their connections on the way,
+ * which they all have if they agree.
+ */
+static inline __attribute__((always_inline)) bool legs_agree(const struct burst *b, uint64_t who,
+							     const struct flow_leg *first,
+							     struct conn_run *run)
+{
+	const two_words want[2] = { leg_words(first, 0), leg_words(first, sizeof(two_words)) };
+	two_words differs[2] = { 0 };
+
+	while (who) {
+		struct ones some = ones_lowest(who);
+
+		for (uint64_t i = some.first; i < some.end; i++) {
+			const struct flow_leg *leg = b->legs[i];
+
+			legs_compare(differs, leg, want);
+			if (run)
+				conn_run_add(run, i, leg_conn(leg));
+		}
+		who = ones_from(who, some.end);
 	}
-	low |= high;
-	return (low[0] | low[1]) == 0;
+	return are_equal(differs);
+}
+
+static bool leg_is_tracked(const struct burst *b, const struct flow_leg *leg)
+{
+	return leg->conn_place == b->chain->conn_place && leg->conn_kind == FLOW_CONN_TRACK;
 }
 
 static void gather_leg(const struct burst *b, const struct flow_leg *leg, uint64_t who,
@@ -49,45 +93,57 @@ static void gather_leg(const struct burst *b, const struct flow_leg *leg, uint64
 {
 	bool has_conn = leg->conn_place == b->chain->conn_place;
 
+	k->tracked |= leg_is_tracked(b, leg) ? who : 0;
 	k->events |= leg->events;
 	k->calls |= leg->calls;
 	k->all_calls &= leg->calls;
 	k->rewrites |= leg->rewrites;
-	k->tracked |= has_conn && leg->conn_kind == FLOW_CONN_TRACK ? who : 0;
 	k->inside |= has_conn && leg->conn_kind == FLOW_CONN_INSIDE ? who : 0;
 	if (leg->drop_place != FLOW_NO_PLACE)
 		k->drops |= UINT64_C(1) << leg->drop_place;
 }
 
-static void gather(const struct burst *b, struct work *k)
+/* Legs that do not all do the same. */
+static void gather_each(const struct burst *b, struct work *k)
+{
+	for (XVS_EACH(i, k->who))
+		gather_leg(b, b->legs[i], UINT64_C(1) << i, k);
+	for (XVS_EACH(n, k->tracked))
+		conn_run_add(k->run, n, leg_conn(b->legs[n]));
+}
+
+static void gather(const struct burst *b, struct work *k, struct conn_run *run)
 {
 	uint64_t who = b->live & ~b->plain;
 	const struct flow_leg *first = who ? b->legs[__builtin_ctzll(who)] : NULL;
+	bool agree;
 
-	*k = (struct work){ .all_calls = UINT64_MAX, .who = who };
+	*k = (struct work){ .all_calls = UINT64_MAX, .who = who, .run = run };
 	if (!first)
 		return;
+	conn_run_begin(b->worker->path->conns, run);
 	/* nearly always: one chain, and packets that nobody refuses */
-	if (legs_agree(b, who, first)) {
-		gather_leg(b, first, who, k);
-		k->sample = first->sample;
+	agree = leg_is_tracked(b, first) ? legs_agree(b, who, first, run)
+					 : legs_agree(b, who, first, NULL);
+	if (!agree) {
+		gather_each(b, k);
 		return;
 	}
-	for (XVS_EACH(i, who))
-		gather_leg(b, b->legs[i], UINT64_C(1) << i, k);
+	gather_leg(b, first, who, k);
+	k->sample = first->sample;
 }
 
 static void gather_again(struct burst *b, struct work *k)
 {
 	if (b->has_relooked)
-		gather(b, k);
+		gather(b, k, k->run);
 	b->has_relooked = false;
 }
 
 static void apply_conn(struct burst *b, const struct work *k, uint32_t place)
 {
 	if (place == b->chain->conn_place && (k->tracked | k->inside) & b->live)
-		burst_conn(b, place, k->tracked & b->live, k->inside & b->live);
+		burst_conn(b, place, k->run, k->tracked & b->live, k->inside & b->live);
 }
 
 static void apply_rewrite(struct burst *b, uint32_t place, uint32_t i)
@@ -194,12 +250,13 @@ void burst_apply(struct burst *b)
 {
 	uint64_t behind = UINT64_MAX;
 	uint64_t taps = 0;
+	struct conn_run run;
 	struct work k;
 
 	if ((tap_is_at(b->worker, CAPTURE_BEFORE) || tap_is_at(b->worker, CAPTURE_AFTER)) &&
 	    !b->worker->trace)
 		taps = tap_places(b);
-	gather(b, &k);
+	gather(b, &k, &run);
 	b->has_relooked = false;
 	b->worker->call_until = 0;
 	while ((k.events | taps) & behind) {

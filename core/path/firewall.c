@@ -166,30 +166,29 @@ static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
 		burst_lose(b, i, place, 0, reason);
 }
 
+/* Those that are left for conn_update(), from the first that is. */
+static inline uint64_t run_of(const struct burst *b, const struct conn_run *r, uint64_t tracked)
+{
+	struct path_worker *w = b->worker;
+
+	return w->trace ? tracked : conn_run(w->path->conns, &w->w, r, tracked);
+}
+
 /*
  * In order, as what one packet changes the next may meet: plain ones of connections in runs, and
  * one by one those that end a run and those that the tracker looks inside.  It has seen the fresh.
  */
-void burst_conn(struct burst *b, uint32_t place, uint64_t tracked, uint64_t inside)
+void burst_conn(struct burst *b, uint32_t place, struct conn_run *r, uint64_t tracked,
+		uint64_t inside)
 {
-	struct path_worker *w = b->worker;
-	struct conn_run r;
-
 	tracked &= ~b->fresh;
-	r.port = b->conf->port->id;
-	r.pkts = b->pkts;
-	conn_run_begin(w->path->conns, &r);
-	for (XVS_EACH(i, tracked)) {
-		const struct flow_leg *leg = b->legs[i];
-		struct conn_ref ref = { leg->conn_index, leg->conn_generation };
-
-		conn_run_add(&r, (uint32_t)i, ref);
-	}
+	r->port = b->conf->port->id;
+	r->pkts = b->pkts;
 	while (tracked | inside) {
 		uint64_t ahead = (inside & -inside) - 1; /* all, if there is none inside */
 		uint64_t first;
 
-		tracked = (tracked & ~ahead) | conn_run(w->path->conns, &w->w, &r, tracked & ahead);
+		tracked = (tracked & ~ahead) | run_of(b, r, tracked & ahead);
 		first = (tracked | inside) & -(tracked | inside);
 		if (first & inside)
 			conn_inside(b, place, (uint32_t)__builtin_ctzll(first));

@@ -49,6 +49,7 @@ static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *c
 	x->burst.teaching = 0;
 	x->burst.dynamic = 0;
 	x->burst.plain = 0;
+	x->burst.unjudged = 0;
 }
 
 static struct exit *exit_for(struct path_worker *w, struct port_conf *conf)
@@ -155,16 +156,15 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 		b->fresh |= UINT64_C(1) << b->count;
 	if (is_judged && !leg->events)
 		b->plain |= UINT64_C(1) << b->count;
+	b->unjudged |= (uint64_t)!is_judged << b->count;
 	b->count++;
 }
 
 /* Packets without a verdict for this exit get one. */
 static void exit_lookup(struct burst *b)
 {
-	uint64_t missing = 0;
+	uint64_t missing = b->unjudged & b->live;
 
-	for (XVS_EACH(i, b->live & ~b->plain))
-		missing |= (uint64_t)!b->legs[i] << i;
 	if (missing && missing == b->live) {
 		burst_lookup(b, 0);
 		return;

@@ -43,6 +43,7 @@ struct burst {
 	uint64_t teaching; /* not judged, but its sender's address is to be told again */
 	uint64_t dynamic;  /* a forwarder said another destination than the verdict: dest[] */
 	uint64_t plain;    /* entries[i] is: its legs need no look; burst_lookup() says so */
+	uint64_t unjudged; /* at an exit: legs[i] is NULL, it is looked up there */
 	struct packet *pkts[XVS_BATCH_MAX];
 	struct flow_entry *entries[XVS_BATCH_MAX]; /* ingress: whose exits are taken */
 	struct flow_leg *legs[XVS_BATCH_MAX];
@@ -518,8 +519,10 @@ void account_missed_exits(struct burst *b, uint32_t i);
 void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t first);
 
 /* ---- firewall.c: connections ---- */
-/* Packets of connections that are tracked, and those that the tracker looks inside. */
-void burst_conn(struct burst *b, uint32_t place, uint64_t tracked, uint64_t inside);
+/* Packets of connections that are tracked, which have been added to 'r', and those that the tracker
+ * looks inside. */
+void burst_conn(struct burst *b, uint32_t place, struct conn_run *r, uint64_t tracked,
+		uint64_t inside);
 enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
 			      struct packet *p, struct conn_result *r);
 void firewall_env(struct conn_env *env);
