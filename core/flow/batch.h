@@ -16,9 +16,12 @@
 #ifndef XVS_FLOW_BATCH_H
 #define XVS_FLOW_BATCH_H
 
+#include "base/ones.h"
 #include "flow/table.h"
 
 #define BATCH_INLINE static inline __attribute__((always_inline))
+/* A stage by itself: all of them in one function would not find room in its registers. */
+#define BATCH_STAGE static __attribute__((noinline))
 
 /* What the stages leave for each other. */
 struct flow_stages {
@@ -72,42 +75,96 @@ BATCH_INLINE void stage_hash(const struct flow_cache *c, const struct flow_batch
 	s->count = count;
 }
 
+BATCH_STAGE void stage_hash_spots(const struct flow_cache *c, const struct flow_batch *b,
+				  struct flow_stages *s)
+{
+	stage_hash(c, b, s, true);
+}
+
+BATCH_STAGE void stage_hash_one_spot(const struct flow_cache *c, const struct flow_batch *b,
+				     struct flow_stages *s)
+{
+	stage_hash(c, b, s, false);
+}
+
+/* Is packet i of the train of 'head', whose hash is the same? */
+static inline bool batch_follows(const struct flow_batch *b, const struct flow_stages *s,
+				 uint64_t head, uint64_t i)
+{
+	return flow_bits_equal(&b->keys[i], &b->keys[head], s->way.bits);
+}
+
+/* The bucket of a head is on its way; how many heads there are. */
+BATCH_INLINE uint32_t batch_head(const struct flow_bucket *table, uint64_t bucket_mask,
+				 struct flow_stages *s, uint32_t count, uint64_t i, uint64_t hash)
+{
+	__builtin_prefetch(&table[hash & bucket_mask]);
+	s->hash[count] = hash;
+	s->heads[count] = (uint8_t)i;
+	return count + 1;
+}
+
 /* By the hashes of packets: where two differ, so do the keys. */
-BATCH_INLINE void stage_tuples(const struct flow_cache *c, const struct flow_batch *b,
-			       struct flow_stages *s, bool has_spots)
+BATCH_STAGE void stage_tuples(const struct flow_cache *c, const struct flow_batch *b,
+			      struct flow_stages *s)
 {
 	const struct flow_bucket *table = s->way.table;
 	const uint64_t bucket_mask = c->bucket_mask;
-	struct flow_spot spot = b->spot;
-	uint64_t sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
-	uint32_t last = 0;
-	uint32_t head = XVS_BATCH_MAX; /* none */
+	const uint64_t sum = flow_tuple_sum(b->port, b->spot.where, (uint32_t)b->spot.other);
+	uint64_t last = UINT64_MAX; /* none */
+	uint64_t head = 0;
+	uint64_t rest = b->live;
 	uint32_t count = 0;
 
-	for (XVS_EACH(i, b->live)) {
-		uint32_t tuple = b->pkts[i]->hash;
-		uint64_t hash;
+	while (rest) {
+		struct ones some = ones_lowest(rest);
 
-		if (has_spots && batch_spots_differ(&spot, &b->spots[i])) {
-			spot = b->spots[i];
-			sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
-			head = XVS_BATCH_MAX;
+		for (uint64_t i = some.first; i < some.end; i++) {
+			uint64_t tuple = b->pkts[i]->hash;
+
+			if (tuple == last && batch_follows(b, s, head, i))
+				continue;
+			last = tuple;
+			head = i;
+			count = batch_head(table, bucket_mask, s, count, i,
+					   flow_tuple_hash(sum, tuple));
 		}
-		if (tuple == last && head < XVS_BATCH_MAX &&
-		    flow_bits_equal(&b->keys[i], &b->keys[head], s->way.bits))
-			continue;
-		last = tuple;
-		head = (uint32_t)i;
-		hash = flow_tuple_hash(sum, tuple);
-		__builtin_prefetch(&table[hash & bucket_mask]);
-		s->hash[count] = hash;
-		s->heads[count++] = (uint8_t)i;
+		rest = ones_from(rest, some.end);
 	}
 	s->heads[count] = (uint8_t)(XVS_BATCH_MAX - (uint32_t)__builtin_clzll(b->live));
 	s->count = count;
 }
 
-BATCH_INLINE void stage_bucket(const struct flow_cache *c, struct flow_stages *s)
+BATCH_STAGE void stage_tuples_spots(const struct flow_cache *c, const struct flow_batch *b,
+				    struct flow_stages *s)
+{
+	const struct flow_bucket *table = s->way.table;
+	const uint64_t bucket_mask = c->bucket_mask;
+	struct flow_spot spot = b->spot;
+	uint64_t sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
+	uint64_t last = UINT64_MAX; /* none */
+	uint64_t head = 0;
+	uint32_t count = 0;
+
+	for (XVS_EACH(i, b->live)) {
+		uint64_t tuple = b->pkts[i]->hash;
+
+		if (batch_spots_differ(&spot, &b->spots[i])) {
+			spot = b->spots[i];
+			sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
+			last = UINT64_MAX;
+		}
+		if (tuple == last && batch_follows(b, s, head, i))
+			continue;
+		last = tuple;
+		head = i;
+		count = batch_head(table, bucket_mask, s, count, i, flow_tuple_hash(sum, tuple));
+	}
+	s->heads[count] = (uint8_t)(XVS_BATCH_MAX - (uint32_t)__builtin_clzll(b->live));
+	s->count = count;
+}
+
+BATCH_STAGE void stage_bucket(const struct flow_cache *c, struct flow_stages *s)
 {
 	const struct flow_bucket *table = s->way.table;
 	struct flow_entry *entries = c->entries;
@@ -204,6 +261,18 @@ BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batc
 	return missed;
 }
 
+BATCH_STAGE uint32_t stage_compare_spots(struct flow_cache *c, const struct flow_batch *b,
+					 struct flow_stages *s, struct flow_entry **found)
+{
+	return stage_compare(c, b, s, found, true);
+}
+
+BATCH_STAGE uint32_t stage_compare_one_spot(struct flow_cache *c, const struct flow_batch *b,
+					    struct flow_stages *s, struct flow_entry **found)
+{
+	return stage_compare(c, b, s, found, false);
+}
+
 /* The entry of a head is that of its train. */
 BATCH_INLINE void stage_trains(const struct flow_stages *s, struct flow_entry **found)
 {
@@ -239,17 +308,12 @@ BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *
 	if (!b->live)
 		return;
 	s.way = flow_way_of(c, g, b->pkts != NULL);
-	if (s.way.is_tuple && b->spots)
-		stage_tuples(c, b, &s, true);
-	else if (s.way.is_tuple)
-		stage_tuples(c, b, &s, false);
-	else if (b->spots)
-		stage_hash(c, b, &s, true);
+	if (s.way.is_tuple)
+		(b->spots ? stage_tuples_spots : stage_tuples)(c, b, &s);
 	else
-		stage_hash(c, b, &s, false);
+		(b->spots ? stage_hash_spots : stage_hash_one_spot)(c, b, &s);
 	stage_bucket(c, &s);
-	missed = b->spots ? stage_compare(c, b, &s, found, true)
-			  : stage_compare(c, b, &s, found, false);
+	missed = (b->spots ? stage_compare_spots : stage_compare_one_spot)(c, b, &s, found);
 	stage_trains(&s, found);
 	stage_count(&s, g, count - missed);
 	flow_count(&c->exact_hits, count - missed);

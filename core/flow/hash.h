@@ -106,7 +106,7 @@ static inline uint64_t flow_tuple_sum(uint32_t port, uint64_t where, uint32_t ot
 	return nh_word(port, 0) + nh_where(where, other);
 }
 
-static inline uint64_t flow_tuple_hash(uint64_t sum, uint32_t tuple)
+static inline uint64_t flow_tuple_hash(uint64_t sum, uint64_t tuple)
 {
 	return hash_mix((sum + tuple) ^ hash_secret[2], hash_secret[1] | 1);
 }
