@@ -97,8 +97,13 @@ static int load_program(const struct options *o)
 static __attribute__((noreturn)) void send_on(const struct options *o, int program)
 {
 	static uint8_t frame[FRAME_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = o->size,
-		    .repeat = INT32_MAX, .batch_size = BATCH, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+	/* no byte of it is padding, which the library would want to be zero: LIBBPF_OPTS is not C11 */
+	struct bpf_test_run_opts run = { .sz = sizeof(run),
+					 .data_in = frame,
+					 .data_size_in = o->size,
+					 .repeat = INT32_MAX,
+					 .batch_size = BATCH,
+					 .flags = BPF_F_TEST_XDP_LIVE_FRAMES };
 	int rc;
 
 	memset(frame, 0x5a, sizeof(frame));

@@ -72,7 +72,7 @@ static int open_step(struct rig *rig, const struct bench_case *c, uint32_t first
 	uint8_t *frames = talk_create(first, c->step);
 	int result = frames ? 0 : -1;
 
-	for (int kind = FRAME_SYN; result == 0 && kind <= (int)c->last; kind++)
+	for (enum frame_kind kind = FRAME_SYN; result == 0 && kind <= c->last; kind++)
 		result = say(rig, c, frames, kind, cost, err);
 	free(frames);
 	return result;

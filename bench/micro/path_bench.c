@@ -160,7 +160,7 @@ static int measure(struct rig *rig, const struct options *o, const struct test_c
 	bool is_new = c->is_tcp && is_first;
 	int result = rig_set_chain(rig, &c->chain, err);
 
-	for (int hello = FRAME_SYN; result == 0 && is_new && hello < FRAME_ACK; hello++)
+	for (enum frame_kind hello = FRAME_SYN; result == 0 && is_new && hello < FRAME_ACK; hello++)
 		result = say(rig, f, hello, err);
 	for (int warm = 0; result == 0 && warm < 2; warm++)
 		result = say(rig, f, kind, err);
