@@ -33,6 +33,8 @@ enum message_id {
 	MSG_TEAM_LINK = 60, /* The link of an uplink */
 	MSG_TEAM_PATH = 61, /* Uplinks in use */
 	MSG_LACP = 62, /* The adjacent switch talks LACP */
+	MSG_ADDRESSES = 65, /* Addresses of the host have moved */
+	MSG_ADDRESSES_LOST = 66, /* Addresses of the host are not where they should be */
 	MSG_DHCP = 70, /* A DHCP server */
 	MSG_DHCP_DOWN = 71, /* Guests get no addresses */
 	MSG_DHCP_SAYS = 72, /* The DHCP server says something */
@@ -66,6 +68,8 @@ enum message_id {
 	X(MSG_TEAM_LINK, XVS_LOG_WARN) \
 	X(MSG_TEAM_PATH, XVS_LOG_INFO) \
 	X(MSG_LACP, XVS_LOG_WARN) \
+	X(MSG_ADDRESSES, XVS_LOG_INFO) \
+	X(MSG_ADDRESSES_LOST, XVS_LOG_ERROR) \
 	X(MSG_DHCP, XVS_LOG_INFO) \
 	X(MSG_DHCP_DOWN, XVS_LOG_WARN) \
 	X(MSG_DHCP_SAYS, XVS_LOG_WARN)

@@ -206,6 +206,44 @@ static void check_role(const struct switch_spec *s, const struct port_spec *p, s
 		refuse_role(s, p, "private", "external, internal or nat", d);
 }
 
+static size_t takers_of(const struct switch_spec *s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->port_count; i++)
+		count += s->ports[i].takes_addresses;
+	return count;
+}
+
+static bool has_uplink(const struct switch_spec *s)
+{
+	for (size_t i = 0; i < s->port_count; i++) {
+		if (s->ports[i].role == PORT_UPLINK)
+			return true;
+	}
+	return false;
+}
+
+static void check_taker(const struct switch_spec *s, const struct port_spec *p, struct diags *d)
+{
+	const char *why = NULL;
+
+	if (!p->takes_addresses)
+		return;
+	if (s->type != SWITCH_EXTERNAL || !has_uplink(s))
+		why = "there is no uplink of a switch of type external to take them from";
+	else if (p->address[0])
+		why = "it has an address of its own; remove that, or take_addresses";
+	else if (p->backend.netns[0])
+		why = "it would take them to another network namespace; remove netns";
+	else if (takers_of(s) > 1)
+		why = "only one host port of a switch can";
+	if (why)
+		diag_add_at(d, p->at.line, p->at.column,
+			    "switch %s: host port %s cannot take addresses: %s", s->name, p->name,
+			    why);
+}
+
 static bool has_group(const struct switch_spec *s, const char *name)
 {
 	for (size_t i = 0; i < s->group_count; i++) {
@@ -249,6 +287,7 @@ static void check_ports(const struct switch_spec *s, struct diags *d)
 	for (size_t i = 0; i < s->port_count; i++) {
 		check_role(s, &s->ports[i], d);
 		check_group(s, &s->ports[i], d);
+		check_taker(s, &s->ports[i], d);
 		check_backend(s, &s->ports[i], d);
 	}
 	check_group(s, &s->team.port, d);

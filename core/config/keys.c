@@ -192,6 +192,13 @@ static const struct key host_keys[] = {
 		.offset = offsetof(struct port_spec, address),
 		.size = sizeof(((struct port_spec *)0)->address),
 	},
+	{
+		.name = "take_addresses",
+		.help = "Addresses and routes of the uplinks' devices move to this adapter",
+		.kind = KEY_BOOL,
+		.aux = KEY_NOWHERE,
+		.offset = offsetof(struct port_spec, takes_addresses),
+	},
 	PORT_COMMON_KEYS,
 	{
 		.name = "vlan",

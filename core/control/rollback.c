@@ -70,8 +70,10 @@ static void go(struct control *c, struct changelog_past *past, bool is_tolerant,
 			     .file = past->name,
 			     .snapshot = past->state,
 			     .is_tolerant = is_tolerant };
-	struct wish wish = origin_wish(o);
+	struct wish wish;
 
+	o->is_return = true; /* which the wish is to know */
+	wish = origin_wish(o);
 	if (!e.spec) {
 		origin_refuse(o, -EINVAL, &d);
 		return;
@@ -82,7 +84,6 @@ static void go(struct control *c, struct changelog_past *past, bool is_tolerant,
 		origin_refuse(o, -ENOMEM, &d);
 		return;
 	}
-	o->is_return = true;
 	own_file(c, o->instead_of);
 	world_return(c->world, &e, &wish);
 }

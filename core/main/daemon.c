@@ -66,7 +66,7 @@ static int world_start(struct daemon *d, struct xvs_error *err)
 		.host_id = host_id(d->options->state),
 		.run_dir = d->run_dir[0] ? d->run_dir : NULL,
 		.dhcp_dir = d->dhcp_dir[0] ? d->dhcp_dir : NULL,
-		.state_dir = d->options->state,
+		.state_dir = d->journal ? d->options->state : NULL,
 		.admit = d->journal ? control_admit : NULL,
 		.changed = d->journal ? control_changed : NULL,
 		.changed_arg = &d->control,

@@ -229,7 +229,7 @@ static int af_packet_start(struct af_packet *a, const struct backend_config *c, 
 			   struct xvs_error *err)
 {
 	struct link_facts facts;
-	int code = device_prepare(c->device, &facts, err);
+	int code = device_prepare(c->device, c->may_carry, &facts, err);
 
 	if (code)
 		return code;

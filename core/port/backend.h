@@ -66,6 +66,7 @@ struct backend_config {
 	bool is_client;   /* vhost-user: we connect (again and again); false: we listen */
 	bool no_packed;   /* vhost-user: do not offer the packed ring */
 	bool copy_mode;   /* af_xdp: do not ask the driver for zero-copy */
+	bool may_carry;   /* af_xdp, af_packet: addresses of the host, which are to be taken away */
 };
 
 /* One line of what an operator gets to know of a backend: "state" "connected", "ring 0" "packed 256". */

@@ -12,7 +12,8 @@
 
 /* ---- taking it ---- */
 
-static int check_device(struct netlink *nl, const struct link_facts *facts, struct xvs_error *err)
+static int check_device(struct netlink *nl, const struct link_facts *facts, bool may_carry,
+			struct xvs_error *err)
 {
 	char address[LINK_ADDRESS_TEXT];
 	int found;
@@ -20,16 +21,16 @@ static int check_device(struct netlink *nl, const struct link_facts *facts, stru
 	if (facts->type != ARPHRD_ETHER)
 		return error_set(err, -EINVAL, "device",
 				 "device %s is not Ethernet: choose a device that is", facts->name);
-	found = link_find_address(nl, facts->index, address, err);
+	found = may_carry ? 0 : link_find_address(nl, facts->index, address, err);
 	if (found <= 0)
 		return found;
 	return error_set(err, -EADDRINUSE, "device",
-			 "device %s carries the host's address %s: move it to a host port of the "
-			 "switch first (host_ports:) or remove it with ip address del %s dev %s",
+			 "device %s carries the host's address %s: let a host port take it over "
+			 "(take_addresses: true) or remove it with ip address del %s dev %s",
 			 facts->name, address, address, facts->name);
 }
 
-int device_prepare(const char *name, struct link_facts *out, struct xvs_error *err)
+int device_prepare(const char *name, bool may_carry, struct link_facts *out, struct xvs_error *err)
 {
 	const struct link_change up = { .state = LINK_UP };
 	struct link_facts facts;
@@ -40,7 +41,7 @@ int device_prepare(const char *name, struct link_facts *out, struct xvs_error *e
 		return code;
 	code = link_by_name(&nl, name, &facts, err);
 	if (code == 0)
-		code = check_device(&nl, &facts, err);
+		code = check_device(&nl, &facts, may_carry, err);
 	if (code == 0 && !facts.admin_up)
 		code = link_change(&nl, facts.index, name, &up, err);
 	netlink_close(&nl);

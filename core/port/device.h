@@ -12,10 +12,10 @@
 #include "port/link.h"
 
 /*
- * [control] Looks a device of our namespace up and brings it up.  Refused: not Ethernet, or the
- * host's own addresses on it.
+ * [control] Looks a device of our namespace up and brings it up.  Refused: not Ethernet, or, unless
+ * 'may_carry', the host's own addresses on it.
  */
-int device_prepare(const char *name, struct link_facts *out, struct xvs_error *err);
+int device_prepare(const char *name, bool may_carry, struct link_facts *out, struct xvs_error *err);
 
 /* [control] Writes the link facts of 'b' and tells its owner if one changed.  NULL: gone. */
 void device_apply(struct backend *b, const struct link_facts *facts);

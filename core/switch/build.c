@@ -6,6 +6,7 @@
  */
 #include "switch/dhcp.h"
 #include "switch/nat.h"
+#include "switch/takeover.h"
 #include "switch/transaction.h"
 
 typedef int (*switch_fn)(struct transaction *t, struct plan_switch *ps);
@@ -579,9 +580,10 @@ int transaction_build(struct transaction *t)
 {
 	if (t->request.wish.is_dry_run)
 		return build_dry_run(t);
-	if (each_switch(t, add_switch) < 0 || each_leaving_port(t, add_swap) < 0 ||
-	    each_switch(t, add_members) < 0 || each_switch(t, add_pairs) < 0 ||
-	    each_switch(t, add_nat) < 0 || each_switch(t, add_ports) < 0)
+	if (each_switch(t, add_switch) < 0 || takeover_steps(t, &step_takeover_before) < 0 ||
+	    each_leaving_port(t, add_swap) < 0 || each_switch(t, add_members) < 0 ||
+	    each_switch(t, add_pairs) < 0 || each_switch(t, add_nat) < 0 ||
+	    each_switch(t, add_ports) < 0 || takeover_steps(t, &step_takeover) < 0)
 		return -ENOMEM;
 	if (each_leaving_port(t, add_leave) < 0 || each_switch(t, add_adoption) < 0 ||
 	    add_applies(t) < 0 || add_nat_applies(t) < 0 || each_switch(t, add_activation) < 0 ||
@@ -589,7 +591,8 @@ int transaction_build(struct transaction *t)
 	    each_switch(t, add_publication) < 0)
 		return -ENOMEM;
 	mark_changed(t);
-	if (!transaction_step(t, PHASE_CLEAR, &step_settle) || each_switch(t, add_quiet) < 0 ||
+	if (!transaction_step(t, PHASE_CLEAR, &step_settle) ||
+	    takeover_steps(t, &step_takeover_after) < 0 || each_switch(t, add_quiet) < 0 ||
 	    each_switch(t, add_nat_end) < 0 || each_switch(t, add_dhcp) < 0 || add_dhcp_ends(t) < 0)
 		return -ENOMEM;
 	return add_departures(t);

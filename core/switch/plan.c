@@ -9,6 +9,7 @@
 
 #include "policy/builtin.h"
 #include "switch/dhcp.h"
+#include "switch/takeover.h"
 
 static bool is_reported(const struct diags *d, struct position at)
 {
@@ -131,7 +132,8 @@ static bool port_goes_on(const struct plan *p, const struct port *port, const st
 	if (port->spec.role != pp->spec->role || port->is_member != pp->is_member ||
 	    memcmp(port->uuid, pp->uuid, 16) != 0 ||
 	    !backend_equal(&port->spec.backend, &pp->spec->backend) ||
-	    !adapter_equal(&port->spec, pp) || !text_equal(port->spec.address, pp->spec->address))
+	    !adapter_equal(&port->spec, pp) || !text_equal(port->spec.address, pp->spec->address) ||
+	    port->spec.takes_addresses != pp->spec->takes_addresses)
 		return false;
 	if (port->problem[0] == '\0')
 		return true;
@@ -260,6 +262,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	plan_qos(p, ps);
 	plan_team(p, ps);
 	plan_dhcp(p, ps);
+	plan_takeover(p, ps);
 	pair_ports(p, ps);
 	if (plan_rates(p, ps) < 0 || plan_links(p, ps) < 0)
 		return -ENOMEM;

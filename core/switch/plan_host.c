@@ -7,6 +7,7 @@
  */
 #include "policy/builtin.h"
 #include "switch/plan.h"
+#include "switch/takeover.h"
 
 static bool is_blocked_by(const struct settings *s)
 {
@@ -55,6 +56,30 @@ static bool has_way_next(const struct plan_switch *ps)
 	return has_cable && has_host;
 }
 
+/* The way by which an operator is here moves to an adapter that is new. */
+static bool takes_way(const struct plan_switch *ps)
+{
+	return plan_takes_addresses(ps) && !(ps->sw && ps->sw->taken);
+}
+
+static bool plan_leaves_addresses(struct plan *p)
+{
+	for (size_t i = 0; i < p->switch_count; i++) {
+		const struct plan_switch *ps = &p->switches[i];
+
+		if (!takes_way(ps))
+			continue;
+		diag_add(
+			p->d, NULL,
+			"switch %s: host port %s takes over the addresses of the uplinks, by which "
+			"you may be here; ask with --confirm SECONDS, and the change goes back by "
+			"itself unless you confirm it",
+			ps->spec->name, takeover_port(ps->spec)->name);
+		return false;
+	}
+	return true;
+}
+
 bool plan_keeps_host(struct plan *p)
 {
 	const struct world *w = p->w;
@@ -73,5 +98,5 @@ bool plan_keeps_host(struct plan *p)
 			sw->name, host->spec.name);
 		return false;
 	}
-	return true;
+	return plan_leaves_addresses(p);
 }

@@ -155,6 +155,7 @@ static int open_backend(struct port *p, struct xvs_error *err)
 		.is_client = s->mode == VHOST_MODE_CLIENT,
 		.no_packed = !s->packed,
 		.copy_mode = !s->zero_copy,
+		.may_carry = p->sw->may_carry,
 	};
 
 	if (p->spec.has_mac)

@@ -2,6 +2,7 @@
 /* switch/query_port.c - what is asked about ports. */
 #include "base/error.h"
 #include "switch/query.h"
+#include "switch/takeover.h"
 #include "switch/team.h"
 
 const char *query_port_state(const struct port *p)
@@ -193,6 +194,8 @@ json_t *world_port_show(struct world *w, const char *target)
 	(void)json_object_set_new(j, "blocked", json_boolean(port_is_blocked(p)));
 	if (conf && conf->learns)
 		(void)json_object_set_new(j, "learning", learning(p));
+	if (p->spec.takes_addresses && p->sw->taken)
+		(void)json_object_set_new(j, "taken", takeover_json(p->sw->taken));
 	(void)json_object_set_new(j, "requires", requires(p));
 	(void)json_object_set_new(j, "ingress", places(conf ? &conf->ingress : &none));
 	(void)json_object_set_new(j, "egress", places(conf ? &conf->egress : &none));

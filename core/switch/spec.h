@@ -53,6 +53,7 @@ struct port_spec {
 	char group[64]; /* "": none */
 	struct backend_spec backend;
 	char address[64];     /* host ports: "192.0.2.1/24" */
+	bool takes_addresses; /* host ports: those of the uplinks' devices */
 	char (*requires)[64]; /* extension ids */
 	size_t require_count;
 	struct node *

@@ -37,7 +37,7 @@ struct world_config {
 	const char *run_dir;  /* kept; for what ports must find again when we died; NULL: nowhere */
 	uint64_t host_id;     /* the same at each start, and another one on another host */
 	const char *dhcp_dir; /* kept; beside run_dir; NULL: no DHCP server is started */
-	const char *state_dir; /* kept; for leases */
+	const char *state_dir; /* kept; for leases, and addresses that were taken; NULL: nowhere */
 	/*
 	 * Asked when the turn of a change comes, before it is looked at: 0, or -errno with the reason
 	 * in 'd'.  NULL: all may go.

@@ -2,6 +2,7 @@
 /* switch/vswitch.c - one switch: its lists of ports and members, and the path's part of it. */
 #include "dhcp/server.h"
 #include "path/nat.h"
+#include "switch/takeover.h"
 #include "switch/world.h"
 
 const char *switch_type_name(enum switch_type type)
@@ -39,6 +40,7 @@ void vswitch_destroy(struct vswitch *sw)
 	settings_finish(&sw->settings);
 	path_nat_destroy(sw->nat);
 	dhcp_server_destroy(sw->dhcp);
+	takeover_destroy(sw->taken);
 	path_switch_destroy(sw->path_switch);
 	free(sw->members);
 	free(sw->ports);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "dhcp/process.h"
+#include "switch/takeover.h"
 #include "switch/transaction.h"
 
 static void publish_host_reasons(struct world *w)
@@ -53,6 +54,8 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	publish_host_reasons(w);
 	if (w->dhcp_dir)
 		dhcp_clean(w->dhcp_dir);
+	if (w->state_dir)
+		takeover_recover(w->state_dir);
 	*out = w;
 	return 0;
 

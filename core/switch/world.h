@@ -20,6 +20,7 @@
 struct transaction;
 struct team;
 struct dhcp_server;
+struct takeover;
 
 enum { PROBLEM_MAX = 256, REASON_MAX = 16 };
 
@@ -99,9 +100,11 @@ struct vswitch {
 	enum switch_type type;
 	uint8_t uuid[16];
 	struct path_switch *path_switch;
-	struct path_nat *nat;           /* of one of type nat; else NULL */
-	uint8_t nat_mac[6];             /* its gateway's adapter */
-	struct dhcp_server *dhcp;       /* NULL: there never was one */
+	struct path_nat *nat;     /* of one of type nat; else NULL */
+	uint8_t nat_mac[6];       /* its gateway's adapter */
+	struct takeover *taken;   /* addresses that a host port has of the uplinks; NULL: none */
+	bool may_carry;           /* its uplinks' devices may have addresses, to be taken */
+	struct dhcp_server *dhcp; /* NULL: there never was one */
 	char dhcp_problem[PROBLEM_MAX]; /* why it is not even tried; "" */
 	struct member **members;        /* in chain order (ingress) */
 	size_t member_count;

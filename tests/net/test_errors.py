@@ -92,7 +92,7 @@ def test_a_device_with_the_host_s_address_is_no_uplink(lab):
     finally:
         run("ip", "link", "del", "up0")
     assert "device up0 carries the host's address 192.0.2.7" in message
-    assert "move it to a host port" in message
+    assert "take_addresses: true" in message
 
 
 def test_a_device_that_is_not_there(lab):

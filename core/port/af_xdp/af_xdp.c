@@ -348,7 +348,7 @@ static int af_xdp_open(const struct backend_config *c, struct loop *loop, struct
 	if (c->queues > BACKEND_QUEUES_MAX)
 		return error_set(err, -EINVAL, "queues", "%u queues are too many: at most %d",
 				 c->queues, BACKEND_QUEUES_MAX);
-	code = device_prepare(c->device, &facts, err);
+	code = device_prepare(c->device, c->may_carry, &facts, err);
 	if (code)
 		return code;
 	a = open_xdp(c, &facts, &why);

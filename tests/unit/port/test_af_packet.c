@@ -587,9 +587,9 @@ static void refuses_with_the_remedy(void **state)
 	make_pair(&lab);
 	assert_int_equal(link_add_address(&lab.nl, lab.up0, "up0", "10.0.0.5/24", &err), 0);
 	refuse("up0", -EADDRINUSE,
-	       "port up: device up0 carries the host's address 10.0.0.5/24: move it to a host "
-	       "port of the switch first (host_ports:) or remove it with ip address del "
-	       "10.0.0.5/24 dev up0");
+	       "port up: device up0 carries the host's address 10.0.0.5/24: let a host port take "
+	       "it over (take_addresses: true) or remove it with ip address del 10.0.0.5/24 dev "
+	       "up0");
 	refuse("nosuch0", -ENODEV, "port up: device nosuch0 does not exist");
 	refuse("lo", -EINVAL, "port up: device lo is not Ethernet: choose a device that is");
 	assert_int_equal(link_delete(&lab.nl, lab.up0, &err), 0);

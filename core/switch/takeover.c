@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/takeover.c - the steps by which a host port comes to have the addresses of the uplinks, in one
+ * transaction with the ports themselves.
+ *
+ *   do      before   remembers what was; undone last: all is again where it was
+ *           ports come up; uplinks may carry addresses meanwhile
+ *           take     reads, keeps on disk, moves
+ *   commit  ports open
+ *   clear   after    tells the neighbours; or gives back, while the host port is still there
+ */
+#include "switch/takeover.h"
+
+#include "base/error.h"
+
+const struct port_spec *takeover_port(const struct switch_spec *s)
+{
+	for (size_t i = 0; i < s->port_count; i++) {
+		if (s->ports[i].role == PORT_HOST && s->ports[i].takes_addresses)
+			return &s->ports[i];
+	}
+	return NULL;
+}
+
+bool plan_takes_addresses(const struct plan_switch *ps)
+{
+	return ps && takeover_port(ps->spec);
+}
+
+json_t *takeover_json(const struct takeover *t)
+{
+	json_t *list = json_array();
+	char text[LINK_ADDRESS_TEXT];
+
+	for (size_t i = 0; i < t->count; i++) {
+		const struct address_set *set = &t->from[i].set;
+
+		for (size_t n = 0; n < set->count; n++) {
+			if (address_item_text(&set->items[n], text))
+				(void)json_array_append_new(list,
+							    json_pack("{s:s, s:s}", "address", text,
+								      "from", t->from[i].device));
+		}
+	}
+	return list;
+}
+
+/* ---- what may be ------------------------------------------------------------------------------------ */
+
+static const struct port_spec *uplink_of(const struct plan_switch *ps, const char *device)
+{
+	for (size_t i = 0; i < ps->port_count; i++) {
+		const struct port_spec *p = ps->ports[i].spec;
+
+		if (p->role == PORT_UPLINK && strcmp(p->backend.device, device) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* Its addresses would be back at a device that the switch has. */
+void plan_takeover(struct plan *p, const struct plan_switch *ps)
+{
+	const struct takeover *t = ps->sw ? ps->sw->taken : NULL;
+
+	if (!t || plan_takes_addresses(ps))
+		return;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct port_spec *uplink = uplink_of(ps, t->from[i].device);
+
+		if (!uplink || t->from[i].set.count == 0)
+			continue;
+		plan_error(
+			p, uplink->at,
+			"uplink %s/%s: the addresses of device %s would be at it again, since no "
+			"host port takes them any more; keep take_addresses, or take the uplink "
+			"out of the switch, too",
+			ps->spec->name, uplink->name, t->from[i].device);
+	}
+}
+
+/* ---- back ------------------------------------------------------------------------------------------- */
+
+static void give_back(struct vswitch *sw)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (takeover_return(sw->taken, &err)) {
+		log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", sw->name,
+			    err.text);
+		return; /* on disk for the next daemon, and here for the next change */
+	}
+	takeover_forget(sw->w->state_dir, sw->name);
+	log_message(MSG_ADDRESSES, "switch %s: the uplinks have their addresses again", sw->name);
+	takeover_destroy(sw->taken);
+	sw->taken = NULL;
+}
+
+/* ---- before ----------------------------------------------------------------------------------------- */
+
+static int before(struct step *s, struct xvs_error *err)
+{
+	(void)err;
+	s->is_changed = s->sw->taken != NULL;
+	if (plan_takes_addresses(s->plan_switch))
+		s->sw->may_carry = true;
+	return 0;
+}
+
+/* A host port that was swapped for another one is back, with nothing on it. */
+static int before_undo(struct step *s)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	s->sw->may_carry = s->is_changed;
+	if (s->sw->taken && !s->is_changed)
+		give_back(s->sw);
+	else if (s->sw->taken && takeover_put(s->sw->taken, &err))
+		transaction_note(s->t, "switch %s: addresses: %.120s", s->sw->name, err.text);
+	return 0;
+}
+
+const struct step_ops step_takeover_before = { before, before_undo, NULL };
+
+/* ---- when -------------------------------------------------------------------------------------------- */
+
+/* Other changes leave alone what has moved, and what somebody did with it since. */
+static bool is_concerned(const struct step *s)
+{
+	const struct plan_switch *ps = s->plan_switch;
+
+	if (!s->sw->taken)
+		return true;
+	for (size_t i = 0; i < ps->port_count; i++) {
+		const struct port_spec *p = ps->ports[i].spec;
+
+		if (ps->ports[i].is_new && (p->role == PORT_UPLINK || p->takes_addresses))
+			return true;
+	}
+	return false;
+}
+
+/* ---- take ------------------------------------------------------------------------------------------- */
+
+/* The port that is to be: one that leaves may have its name still.  NULL: it is not up. */
+static const struct port *taker_of(const struct plan_switch *ps, const struct port_spec *spec)
+{
+	const struct port *p = NULL;
+
+	for (size_t i = 0; i < ps->port_count; i++) {
+		if (ps->ports[i].spec == spec)
+			p = ps->ports[i].port;
+	}
+	return p && p->backend && p->backend->device[0] ? p : NULL;
+}
+
+/* Those that are up: what another one has stays where it is. */
+static int read_uplinks(const struct vswitch *sw, struct takeover *t, struct xvs_error *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < sw->port_count && code == 0; i++) {
+		const struct port *p = sw->ports[i];
+
+		if (p->spec.role == PORT_UPLINK && p->backend && p->backend->ifindex)
+			code = takeover_read(t, p->backend->device, err);
+	}
+	return code;
+}
+
+static int take_all(struct vswitch *sw, const struct port *host, struct xvs_error *err)
+{
+	int code;
+
+	if (!sw->taken)
+		sw->taken = calloc(1, sizeof(*sw->taken));
+	if (!sw->taken)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	(void)str_copy(sw->taken->device, sizeof(sw->taken->device), host->backend->device);
+	code = read_uplinks(sw, sw->taken, err);
+	if (code == 0)
+		code = takeover_keep(sw->w->state_dir, sw->name, sw->taken, err);
+	return code ? code : takeover_put(sw->taken, err);
+}
+
+static bool is_tolerated(const struct step *s)
+{
+	return s->t->request.is_tolerant || s->t->w->is_tolerant;
+}
+
+static int take(struct step *s, struct xvs_error *err)
+{
+	const struct port_spec *spec = s->plan_switch ? takeover_port(s->plan_switch->spec) : NULL;
+	const struct port *host = spec ? taker_of(s->plan_switch, spec) : NULL;
+	struct vswitch *sw = s->sw;
+	int code;
+
+	if (!spec || !sw->w->state_dir || !is_concerned(s))
+		return 0;
+	/* It could not be brought up, which is tolerated: what an earlier one had goes home. */
+	if (!host && sw->taken)
+		give_back(sw);
+	if (!host)
+		return 0;
+	code = take_all(sw, host, err);
+	if (code == 0)
+		return 0;
+	(void)error_context(err, "switch %s: host port %s takes addresses", sw->name, spec->name);
+	if (is_tolerated(s)) {
+		transaction_note(s->t, "%.200s", err->text);
+		give_back(sw);
+		return 0;
+	}
+	s->t->refused_at = spec->at;
+	return code;
+}
+
+const struct step_ops step_takeover = { take, NULL, NULL };
+
+/* ---- after ------------------------------------------------------------------------------------------ */
+
+static int after(struct step *s, struct xvs_error *err)
+{
+	(void)err;
+	s->sw->may_carry = plan_takes_addresses(s->plan_switch);
+	if (!s->sw->taken)
+		return 0;
+	if (!s->sw->may_carry)
+		give_back(s->sw);
+	else if (is_concerned(s))
+		takeover_announce(s->sw->taken);
+	return 0;
+}
+
+const struct step_ops step_takeover_after = { after, NULL, NULL };
+
+/* ---- building --------------------------------------------------------------------------------------- */
+
+static int add_step(struct transaction *t, const struct step_ops *ops, struct vswitch *sw,
+		    struct plan_switch *ps)
+{
+	bool is_last = ops == &step_takeover_after;
+	struct step *s;
+
+	if (!sw->taken && !plan_takes_addresses(ps))
+		return 0;
+	s = transaction_step(t, is_last ? PHASE_CLEAR : PHASE_DO, ops);
+	if (!s)
+		return -ENOMEM;
+	s->sw = sw;
+	s->plan_switch = ps;
+	return 0;
+}
+
+int takeover_steps(struct transaction *t, const struct step_ops *ops)
+{
+	const struct world *w = t->w;
+
+	for (size_t i = 0; i < t->plan->switch_count; i++) {
+		if (add_step(t, ops, t->plan->switches[i].sw, &t->plan->switches[i]) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < w->switch_count; i++) {
+		if (!plan_find(t->plan, w->switches[i]) &&
+		    add_step(t, ops, w->switches[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}

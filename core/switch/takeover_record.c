@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * switch/takeover_record.c - what was taken, on disk: STATE/taken/SWITCH, JSON.
+ *
+ *   {"device": "host0", "from": [{"device": "eth1", "arp_ignore": "0", "disable_ipv6": "0",
+ *                                 "items": ["20,0a18...", ...]}]}
+ *
+ * An item is the number of its kind of message and its bytes.  The folder is the daemon's own, and all
+ * the same whatever is read is checked before the kernel is asked to do it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "switch/takeover.h"
+
+#define FOLDER "taken"
+
+/* ---- as text ------------------------------------------------------------------------------------- */
+
+static json_t *item_json(const struct address_item *item)
+{
+	char text[2 * ADDRESS_BYTES + 8];
+	int len = snprintf(text, sizeof(text), "%u,", item->type);
+
+	for (size_t i = 0; i < item->len; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "%02x", item->bytes[i]);
+	return json_string(text);
+}
+
+static json_t *device_json(const struct taken_device *d)
+{
+	json_t *items = json_array();
+
+	for (size_t i = 0; i < d->set.count; i++)
+		(void)json_array_append_new(items, item_json(&d->set.items[i]));
+	return json_pack("{s:s, s:s, s:s, s:o}", "device", d->device, "arp_ignore", d->arp_ignore,
+			 "disable_ipv6", d->no_ipv6, "items", items);
+}
+
+static json_t *record_json(const struct takeover *t)
+{
+	json_t *from = json_array();
+
+	for (size_t i = 0; i < t->count; i++)
+		(void)json_array_append_new(from, device_json(&t->from[i]));
+	return json_pack("{s:s, s:o}", "device", t->device, "from", from);
+}
+
+static int nibble(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+static bool item_read(const char *text, struct address_item *out)
+{
+	unsigned type;
+	int at = 0;
+	size_t len;
+
+	if (!text || sscanf(text, "%5u,%n", &type, &at) != 1 || at == 0)
+		return false;
+	text += at;
+	len = strlen(text);
+	if (len % 2 || len / 2 > sizeof(out->bytes) || type > UINT16_MAX)
+		return false;
+	*out = (struct address_item){ .type = (uint16_t)type, .len = (uint16_t)(len / 2) };
+	for (size_t i = 0; i < len; i++) {
+		int value = nibble(text[i]);
+
+		if (value < 0)
+			return false;
+		out->bytes[i / 2] = (uint8_t)(out->bytes[i / 2] << 4 | value);
+	}
+	return true;
+}
+
+/* A name of a device, or a number for the kernel. */
+static bool word_read(const json_t *object, const char *key, char *out, size_t size)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text && !strchr(text, '/') && strcmp(text, "..") != 0 && str_copy(out, size, text);
+}
+
+static bool device_read(const json_t *object, struct taken_device *d)
+{
+	const json_t *items = json_object_get(object, "items");
+	struct address_item item;
+
+	if (!word_read(object, "device", d->device, sizeof(d->device)) ||
+	    !word_read(object, "arp_ignore", d->arp_ignore, sizeof(d->arp_ignore)) ||
+	    !word_read(object, "disable_ipv6", d->no_ipv6, sizeof(d->no_ipv6)))
+		return false;
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		if (!item_read(json_string_value(json_array_get(items, i)), &item) ||
+		    address_set_add(&d->set, &item))
+			return false;
+	}
+	return true;
+}
+
+static struct takeover *record_read(const json_t *j)
+{
+	const json_t *from = json_object_get(j, "from");
+	size_t count = json_array_size(from);
+	struct takeover *t = calloc(1, sizeof(*t));
+	bool is_good =
+		t && count <= TAKEN_DEVICES && word_read(j, "device", t->device, sizeof(t->device));
+
+	for (size_t i = 0; is_good && i < count; i++) {
+		t->count = i + 1;
+		is_good = device_read(json_array_get(from, i), &t->from[i]);
+	}
+	if (is_good)
+		return t;
+	takeover_destroy(t);
+	return NULL;
+}
+
+/* ---- as a file ----------------------------------------------------------------------------------- */
+
+static int folder_open(const char *state_dir)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/" FOLDER, state_dir) >= (int)sizeof(path))
+		return -1;
+	(void)mkdir(path, 0700);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Whole and on the disk under its name, or not at all. */
+static int file_write(int folder, const char *name, const char *text)
+{
+	size_t len = strlen(text);
+	int fd =
+		openat(folder, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int code = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, len) != (ssize_t)len || fsync(fd))
+		code = errno ? -errno : -ENOSPC;
+	(void)close(fd);
+	if (code == 0 && (renameat(folder, ".new", folder, name) || fsync(folder)))
+		code = -errno;
+	return code;
+}
+
+int takeover_keep(const char *state_dir, const char *name, const struct takeover *t,
+		  struct xvs_error *err)
+{
+	json_t *j = record_json(t);
+	char *text = json_dumps(j, JSON_INDENT(1));
+	int folder = folder_open(state_dir);
+	int code = !text ? -ENOMEM : folder < 0 ? -errno : file_write(folder, name, text);
+
+	if (folder >= 0)
+		(void)close(folder);
+	free(text);
+	json_decref(j);
+	return code ? error_set(err, code, "", "%s/" FOLDER "/%s: %s", state_dir, name,
+				strerror(-code))
+		    : 0;
+}
+
+void takeover_forget(const char *state_dir, const char *name)
+{
+	int folder = folder_open(state_dir);
+
+	if (folder < 0)
+		return;
+	(void)unlinkat(folder, name, 0);
+	(void)fsync(folder);
+	(void)close(folder);
+}
+
+static void recover(const char *state_dir, const char *name)
+{
+	char path[PATH_MAX];
+	json_t *j;
+	struct takeover *t;
+	struct xvs_error err = ERROR_INIT;
+
+	(void)snprintf(path, sizeof(path), "%s/" FOLDER "/%s", state_dir, name);
+	j = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	t = j ? record_read(j) : NULL;
+	json_decref(j);
+	if (!t) {
+		log_message(MSG_ADDRESSES_LOST,
+			    "%s: what a host port of switch %s took cannot be read, so look after "
+			    "the addresses of its uplinks yourself",
+			    path, name);
+		return;
+	}
+	if (takeover_return(t, &err) == 0) {
+		log_message(MSG_ADDRESSES,
+			    "switch %s: addresses that a host port had are back at "
+			    "the uplinks, after a daemon that was killed",
+			    name);
+		takeover_forget(state_dir, name);
+	} else {
+		log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", name,
+			    err.text);
+	}
+	takeover_destroy(t);
+}
+
+void takeover_recover(const char *state_dir)
+{
+	int folder = folder_open(state_dir);
+	DIR *all = folder >= 0 ? fdopendir(folder) : NULL;
+	const struct dirent *one;
+
+	while (all && (one = readdir(all)) != NULL) {
+		if (one->d_name[0] != '.')
+			recover(state_dir, one->d_name);
+	}
+	if (all)
+		(void)closedir(all);
+	else if (folder >= 0)
+		(void)close(folder);
+}
