@@ -178,6 +178,7 @@ void collections_silence(struct instance *i)
 static const void *host_query(const struct xvs_host *h, const char *id)
 {
 	const struct instance_services *s = instance_of(h)->services;
+	const struct instance_env *env = instance_of(h)->env;
 	const struct {
 		const char *id;
 		const void *interface;
@@ -192,14 +193,14 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 		if (strcmp(offers[n].id, id) == 0)
 			return offers[n].interface;
 	}
-	return NULL;
+	return id && env->offer ? env->offer(id) : NULL;
 }
 
 bool interface_is_offered(const char *id)
 {
 	static const char *const ids[] = {
-		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER,    XVS_MAILBOX,
-		XVS_TASK,      XVS_SHED,      XVS_CLASSIFY,
+		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER, XVS_MAILBOX, XVS_TASK,
+		XVS_SHED,      XVS_CLASSIFY,  XVS_MARK,  XVS_MIRROR,  XVS_L2,
 	};
 
 	for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {

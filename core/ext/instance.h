@@ -46,6 +46,8 @@ struct instance_env {
 	int (*shed_add)(struct instance *i, const struct xvs_shed_source *s);
 	int (*shed_remove)(struct instance *i, uint32_t port, const struct xvs_ip *prefix);
 	void (*shed_forget)(struct instance *i); /* all of them */
+	/* Interfaces that upper floors offer by themselves, by id; NULL: none (of that name).  [any] */
+	const void *(*offer)(const char *id);
 	/* A line that an extension logged; default: base/log.h.  [any] */
 	void (*log)(struct instance *i, int level, const char *text);
 };

@@ -14,7 +14,10 @@
 #define XVS_USE_DRAFT /* the optional interfaces that this host offers are drafts */
 #include "ext/instance.h"
 #include "xvs/ext/classify.h"
+#include "xvs/ext/l2.h"
 #include "xvs/ext/mailbox.h"
+#include "xvs/ext/mark.h"
+#include "xvs/ext/mirror.h"
 #include "xvs/ext/shed.h"
 #include "xvs/ext/task.h"
 #include "xvs/ext/timer.h"

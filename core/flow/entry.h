@@ -56,7 +56,8 @@ struct flow_step {
 	uint16_t watch_tcp_flags;
 	uint16_t tcp_flags; /* not told yet, beside those of the entry */
 	uint16_t stage;
-	uint16_t is_note; /* 1: by which changes find the entry; nobody was asked */
+	uint8_t is_note; /* 1: by which changes find the entry; nobody was asked */
+	uint8_t asks_l2; /* 1: the verdict depends on where the switch thinks an address is */
 };
 
 /* Kinds of question about a connection. */

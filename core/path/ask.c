@@ -173,7 +173,22 @@ static void note_verdict(const struct walk *k, const struct chain_place *at,
 	trace_explain(k->worker, at->instance, batch, trace_add(k->worker, &e));
 }
 
-static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_verdict *v)
+/* What it asked of the host meanwhile is part of its verdict. */
+static void verdict_complete(struct asked *asked, struct xvs_flow_verdict *v)
+{
+	flow_word *set = (flow_word *)(void *)&v->set;
+	flow_word *mask = (flow_word *)(void *)&v->rewrite;
+	const flow_word *marks = (const flow_word *)(const void *)&asked->set;
+	const flow_word *bits = (const flow_word *)(const void *)&asked->mask;
+
+	for (unsigned i = 0; asked->is_marked && i < sizeof(v->set) / 8; i++) {
+		set[i] = (set[i] & ~bits[i]) | (marks[i] & bits[i]);
+		mask[i] |= bits[i];
+	}
+}
+
+static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_verdict *v,
+		struct asked *asked)
 {
 	struct path_worker *w = k->worker;
 	struct instance *inst = at->instance;
@@ -196,12 +211,17 @@ static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_ve
 	};
 	uint64_t start = clock_cycles();
 
+	asked->examined = &v->examined;
+	k->asked = asked;
 	w->inside = inst;
+	w->inside_walk = k;
 	__atomic_store_n(&iw->callback_since_cycles, start, __ATOMIC_RELAXED);
 	inst->flow.judge(inst->self, &batch, 0, &k->key.k, v);
 	__atomic_store_n(&iw->callback_since_cycles, 0, __ATOMIC_RELAXED);
 	w->inside = NULL;
+	w->inside_walk = NULL;
 	verdict_restrict(inst, v);
+	verdict_complete(asked, v);
 	if (w->trace) {
 		note_verdict(k, at, &batch, v);
 		return;
@@ -267,26 +287,29 @@ static void verdict_keep(const struct flow_step *old, struct xvs_flow_verdict *v
 	}
 }
 
-static void verdict_get(struct walk *k, const struct flow_leg *old_leg,
+/* True: it depends on where an address is. */
+static bool verdict_get(struct walk *k, const struct flow_leg *old_leg,
 			const struct chain_place *at, struct xvs_flow_verdict *v)
 {
 	struct flow_step *old = old_step(old_leg, at->instance);
+	struct asked asked = { .is_marked = false };
 
 	if (old && k->is_partial && !k->has_diverged &&
 	    !step_is_concerned(k->old, old, &k->conf->sw->log, &k->rewritten)) {
 		verdict_keep(old, v);
 		old->cookie = 0;
-		return;
+		return old->asks_l2;
 	}
 	if (old) {
 		/* the flow's history goes on in the new entry: it does not end with the old one */
 		v->cookie = old->cookie;
 		old->cookie = 0;
 	}
-	ask(k, at, v);
+	ask(k, at, v, &asked);
 	walk_examine(k, &v->examined);
 	if (old && step_differs(old, v))
 		k->has_diverged = true;
+	return asked.has_l2;
 }
 
 /* For lack of memory, or as its tag may not be here: this packet alone is dropped. */
@@ -303,13 +326,13 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 	struct xvs_flow_verdict v = { .size = sizeof(v) };
 	uint64_t bit = UINT64_C(1) << place;
 	uint16_t reason = REASON_NONE;
-	struct flow_step *s;
+	bool asks_l2 = verdict_get(k, old_leg, at, &v);
+	struct flow_step *s = step_add(k, leg, at, place);
 
-	verdict_get(k, old_leg, at, &v);
-	s = step_add(k, leg, at, place);
 	if (!s)
 		return walk_fail(k, leg, place, REASON_POOL);
 	step_fill(s, &v);
+	s->asks_l2 = asks_l2;
 	entry_limits(k, &v);
 	if (v.action > XVS_FLOW_WATCH) {
 		leg_drop(leg, place, 0, REASON_EXTENSION_FAILED);

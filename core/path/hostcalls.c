@@ -301,5 +301,6 @@ void hostcalls_fill(struct instance_env *env)
 	env->flow_invalidate_match = host_flow_invalidate_match;
 	env->flow_collect = path_collect;
 	env->conn_invalidate = host_conn_invalidate;
+	env->offer = path_offer;
 	shed_fill(env);
 }

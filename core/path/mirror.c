@@ -15,6 +15,7 @@
  */
 #include "path/mirror.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -378,6 +379,23 @@ void mirror_arrivals(struct burst *b)
 		if (mirror_has(t->sessions[i].in, b->conf->port->id))
 			copy_arrivals(b, &t->sessions[i]);
 	}
+}
+
+int mirror_chosen(struct burst *b, uint64_t mask, const char *name)
+{
+	const struct mirror_table *t = rcu_read(&b->conf->sw->mirrors);
+	const struct mirror_session *s = NULL;
+	uint64_t wanted = 0;
+
+	for (uint32_t i = 0; t && !s && i < t->count; i++)
+		s = strcmp(t->sessions[i].name, name) == 0 ? &t->sessions[i] : NULL;
+	if (!s)
+		return -ENOENT;
+	for (XVS_EACH(i, b->worker->trace || s->to_count == 0 ? 0 : mask))
+		wanted |= (uint64_t)wants_segment(s, b->pkts[i]->segment) << i;
+	/* somebody may still change any of them */
+	clone_all(b, s, sampled(b->worker, s, wanted));
+	return 0;
 }
 
 /* Copied where it came in already, or it did not win there. */

@@ -30,7 +30,8 @@ static bool match_overlaps(const struct flow_entry *e, const struct flow_key *ma
 static bool change_concerns(const struct flow_entry *e, const struct flow_step *s,
 			    const struct epoch_change *c, const struct xvs_flow_key *rewritten)
 {
-	if (c->instance != s->instance_nr)
+	/* instance 0 tells of addresses */
+	if (c->instance != s->instance_nr && !(c->instance == 0 && s->asks_l2))
 		return false;
 	if (c->by_match) {
 		struct xvs_flow_key gone = *rewritten;

@@ -24,6 +24,15 @@ struct walk {
 	struct flow_key key;           /* as it is now */
 	struct flow_key mask;          /* bits of the original that were looked at */
 	struct xvs_flow_key rewritten; /* bits that are no longer the original's */
+	struct asked *asked;           /* while an extension judges: what it asked of the host */
+};
+
+/* What an extension asks of the host while it judges: judging.c. */
+struct asked {
+	bool is_marked; /* with these */
+	struct xvs_flow_key set, mask;
+	bool has_l2; /* whether an address is known: the verdict depends on it */
+	struct xvs_flow_key *examined;
 };
 
 /* Does a rewrite concern the tag, and so perhaps the segment? */

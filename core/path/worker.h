@@ -136,6 +136,7 @@ struct path_worker {
 	struct flow_cache *cache;
 	struct instance *inside;    /* whose callback runs */
 	struct burst *inside_burst; /* with which batch: for inject() at its port */
+	struct walk *inside_walk;   /* or in which walk it judges */
 	struct trace *trace;        /* the packet in hand is a traced one: tracing.h */
 	uint32_t tap_inside;        /* at whose place, where that is captured; 0: elsewhere */
 	struct packet_queue later;  /* resumed, injected, delivered: run in the next burst */
@@ -377,6 +378,9 @@ void burst_call(struct burst *b, uint32_t place, uint64_t mask);
 /* The same for one packet in so many; the place is the first of 'calls' in each of their legs. */
 void burst_call_sampled(struct burst *b, uint32_t place, uint64_t mask, uint32_t sample);
 
+/* ---- judging.c: "xvs.mark/1", "xvs.l2/1", "xvs.mirror/1" ---- */
+const void *path_offer(const char *id);
+
 /* ---- sample.c: which packets a watcher is shown ---- */
 /* Is this packet one that the watcher asked for? */
 bool sample_wants(struct path_worker *w, const struct flow_step *s, const struct packet *p);
@@ -504,6 +508,8 @@ void tap_dropped(const struct path_worker *w, const struct packet *p, uint32_t p
 void mirror_arrivals(struct burst *b);
 /* Packets that its adapter has taken. */
 void mirror_sent(struct burst *b, struct packet *const *pkts, uint32_t count);
+/* Packets of the burst, by the name of a session; -ENOENT: there is none. */
+int mirror_chosen(struct burst *b, uint64_t mask, const char *name);
 /* Copies leave, behind their originals. */
 void mirror_flush(struct path_worker *w);
 /* Something is going to happen to a packet that is waiting to be sent once more as it is: it is not. */

@@ -22,7 +22,10 @@
 
 #include "xvs/ext/classify.h"
 #include "xvs/ext/event.h"
+#include "xvs/ext/l2.h"
 #include "xvs/ext/mailbox.h"
+#include "xvs/ext/mark.h"
+#include "xvs/ext/mirror.h"
 #include "xvs/ext/sdk.h"
 #include "xvs/ext/task.h"
 #include "xvs/ext/timer.h"
@@ -78,8 +81,15 @@ struct fake_host {
 	unsigned char event[512]; /* value of the last */
 	uint32_t event_port;
 
+	uint8_t known[6];        /* the one address that the switch knows; zero: all */
+	unsigned marks;          /* calls */
+	uint32_t priority, dscp; /* of the last */
+	unsigned copies;         /* packets */
+	char session[64];        /* of the last */
+	bool has_no_session;     /* copy() finds none */
+
 	unsigned logs;
-	char log[256]; /* the last line */
+	char log[512]; /* the last line */
 	uint64_t counters[FAKE_COUNTERS];
 };
 
@@ -143,6 +153,37 @@ static inline int fake_emit(const struct xvs_host *h, const struct xvs_feature *
 	memcpy(f->event, value, feature->bytes);
 	f->event_port = port;
 	f->events++;
+	return 0;
+}
+
+static inline int fake_knows(const struct xvs_host *h, const struct xvs_packet *p)
+{
+	static const uint8_t all[6];
+	const struct fake_host *f = fake_of(h);
+
+	return p->data[0] & 1 || memcmp(f->known, all, 6) == 0 || memcmp(f->known, p->data, 6) == 0;
+}
+
+static inline int fake_mark(const struct xvs_host *h, uint32_t priority, uint32_t dscp)
+{
+	struct fake_host *f = fake_of(h);
+
+	f->marks++;
+	f->priority = priority;
+	f->dscp = dscp;
+	return 0;
+}
+
+static inline int fake_copy(const struct xvs_host *h, const struct xvs_batch *b, uint64_t mask,
+			    const char *session)
+{
+	struct fake_host *f = fake_of(h);
+
+	(void)b;
+	if (f->has_no_session)
+		return -ENOENT;
+	f->copies += (unsigned)__builtin_popcountll(mask);
+	(void)snprintf(f->session, sizeof(f->session), "%s", session);
 	return 0;
 }
 
@@ -237,6 +278,10 @@ static inline const void *fake_query(const struct xvs_host *h, const char *id)
 							 .open = fake_mail_open,
 							 .post = fake_mail_post };
 
+	static const struct xvs_l2_host l2 = { .size = sizeof(l2), .knows = fake_knows };
+	static const struct xvs_mark_host mark = { .size = sizeof(mark), .flow = fake_mark };
+	static const struct xvs_mirror_host mirror = { .size = sizeof(mirror), .copy = fake_copy };
+
 #ifdef FAKE_CLASSIFY /* the host's own: a test that defines it links xvs_ext */
 	if (strcmp(id, "xvs.classify/1") == 0)
 		return FAKE_CLASSIFY;
@@ -249,6 +294,12 @@ static inline const void *fake_query(const struct xvs_host *h, const char *id)
 		return &conn;
 	if (strcmp(id, XVS_EVENTS) == 0)
 		return &event;
+	if (strcmp(id, XVS_L2) == 0)
+		return &l2;
+	if (strcmp(id, XVS_MARK) == 0)
+		return &mark;
+	if (strcmp(id, XVS_MIRROR) == 0)
+		return &mirror;
 	if (strcmp(id, XVS_TIMER) == 0)
 		return &timer;
 	if (strcmp(id, XVS_TASK) == 0 && !fake_of(h)->has_no_task)
