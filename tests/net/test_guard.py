@@ -175,3 +175,32 @@ def test_addresses_by_dhcp_alone_need_a_place(lab):
     said = daemon.refuses("policy", "set", "--override", "lab/vm2", "org.xvs.guard/1",
                           "dhcp_only=true")
     assert "set dynamic_ips to 1 or more" in said
+
+
+def test_unknown_unicast_is_a_storm_until_it_is_known(lab):
+    """vm2 learns, so it gets what is for nobody; what it answers from is known from then on."""
+    daemon, vm1, vm2 = lab
+    daemon.set_policy("lab/vm2", "xvs.learning/1", enabled=True, limit=8)
+    daemon.set_policy("lab/vm1", "org.xvs.guard/1", storm_pps=1, storm_burst=5)
+    a, b = vm1.wire(), vm2.wire()
+    stray, marker = frame(OTHER, VM1), frame(VM2, VM1, b"behind them")
+
+    def arrived(count):
+        b.seen.clear()
+        for _ in range(count):
+            a.send(stray)
+        a.send(marker)
+        b.wait(marker)
+        return b.seen.count(stray)
+
+    assert arrived(50) == 50, "as nothing is said of them"
+    daemon.set_policy("lab/vm1", "org.xvs.guard/1", storm_unknown=True)
+    passed = arrived(100)
+    daemon.wait_for_drop("storm", "lab/vm1", 50)
+    assert passed + daemon.drops("storm", "lab/vm1") == 100
+    b.send(frame(VM1, OTHER))
+    wait_for("the address to be learned", lambda: any(
+        entry["mac"] == OTHER for entry in daemon.rpc("mac.list")))
+    before = daemon.drops("storm", "lab/vm1")
+    assert arrived(50) == 50
+    assert daemon.drops("storm", "lab/vm1") == before

@@ -8,26 +8,23 @@
  *
  * Nearly all is decided by the flow key, once a flow (judge.c).  Seen packet by packet are: ARP
  * and neighbour discovery where addresses are bound, since link-layer addresses are not in the
- * key (payload.c), and broadcast and multicast where a storm limit is set.
+ * key (payload.c), and broadcast, multicast and unknown unicast where a storm limit is set.
  *
  * Drops are counted by the host under their reasons.  The status of a port shows them by kind: for
  * cached flows the host reports their numbers, the cookie being the reason; others are counted
  * here.
  */
+#define XVS_USE_DRAFT
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "guard.h"
+#include "xvs/ext/l2.h"
 #include "xvs/ext/sdk.h"
 
 enum { ETHERTYPE_ARP = 0x0806 };
-
-struct guard {
-	const struct xvs_host *host;
-	const struct xvs_flow_host *flow;
-	uint32_t workers;
-};
 
 static const struct xvs_label reasons[] = {
 #define X(enumerator, reason, field, text) { reason, text },
@@ -38,8 +35,7 @@ static const struct xvs_label reasons[] = {
 static const struct xvs_label counters[] = {
 	[GUARD_COUNT_ARP] = { "arp-checked", "ARP packets whose addresses were compared" },
 	[GUARD_COUNT_ND] = { "nd-checked", "Neighbour discovery messages that were compared" },
-	[GUARD_COUNT_STORM] = { "storm-metered",
-				"Broadcast and multicast packets counted against a storm limit" },
+	[GUARD_COUNT_STORM] = { "storm-metered", "Packets counted against a storm limit" },
 };
 
 /* ---- control ----------------------------------------------------------------------------- */
@@ -53,6 +49,7 @@ static int guard_create(const struct xvs_host *host, const struct xvs_create *ar
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	g->host = host;
 	g->flow = host->query(host, XVS_FLOW_HOST);
+	g->l2 = host->query(host, XVS_L2);
 	g->workers = args->workers;
 	*self = g;
 	return 0;
@@ -169,10 +166,24 @@ static void count_drops(struct guard_port *port, const struct guard_worker *work
 			      memory_order_relaxed);
 }
 
-static bool storm_is_over_limit(struct guard_rules *rules, const struct xvs_batch *b,
-				const struct xvs_packet *p)
+bool guard_is_unknown(const struct guard *g, const struct xvs_packet *p)
 {
-	if (rules->policy->storm_pps == 0 || !(p->data[0] & 1) || (p->flags & XVS_PKT_DRY))
+	return g->l2 && g->l2->knows(g->host, p) == 0;
+}
+
+/* One that was unknown when its flow was judged may be known by now. */
+static bool is_of_storm(const struct guard *g, const struct guard_policy *policy,
+			const struct xvs_packet *p)
+{
+	if (policy->storm_pps == 0)
+		return false;
+	return p->data[0] & 1 || (policy->storm_unknown && guard_is_unknown(g, p));
+}
+
+static bool storm_is_over_limit(const struct guard *g, struct guard_rules *rules,
+				const struct xvs_batch *b, const struct xvs_packet *p)
+{
+	if (!is_of_storm(g, rules->policy, p) || (p->flags & XVS_PKT_DRY))
 		return false;
 	b->counters[GUARD_COUNT_STORM]++;
 	return xvs_meter_take(&rules->meter, &rules->rate, b->now_ns, xvs_wire_packets(p), 0) != 0;
@@ -234,7 +245,7 @@ static int check_packet(const struct guard *g, struct guard_rules *rules, const 
 
 	if (guard_checks_neighbours(rules->policy))
 		reason = check_neighbours(g, rules, b, p);
-	if (reason < 0 && storm_is_over_limit(rules, b, p))
+	if (reason < 0 && storm_is_over_limit(g, rules, b, p))
 		reason = GUARD_STORM;
 	return reason;
 }

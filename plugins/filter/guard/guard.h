@@ -31,7 +31,7 @@
 	X(GUARD_SPOOFED_ND, "spoofed-nd", "spoofed_nd", \
 	  "Neighbour discovery speaks for an address that is not the sender's") \
 	X(GUARD_STORM, "storm", "storm", \
-	  "More broadcast and multicast packets a second than the port may send") \
+	  "More packets to all, to groups or to nobody known than the port may send a second") \
 	X(GUARD_IP_LIMIT, "ip-limit", "ip_limit", \
 	  "Claims more IP addresses than dynamic_ips lets the port have") \
 	X(GUARD_BPDU, "bpdu", "bpdu", \
@@ -66,6 +66,8 @@ struct guard_policy {
 	bool link_local;
 	bool bpdu_guard;
 	bool dhcp_only; /* dynamic addresses are those that DHCP gives */
+	bool storm_unknown;
+	uint8_t pad[3];
 	uint32_t storm_pps;
 	uint32_t storm_burst;
 	uint32_t dynamic_ips;   /* at most GUARD_DYNAMIC_MAX */
@@ -78,6 +80,13 @@ struct guard_rules {
 	const struct guard_policy *policy; /* the host keeps it as long as workers may read it */
 	struct xvs_meter_rate rate;
 	struct xvs_meter meter;
+};
+
+struct guard {
+	const struct xvs_host *host;
+	const struct xvs_flow_host *flow;
+	const struct xvs_l2_host *l2; /* NULL: the host does not say whom it knows */
+	uint32_t workers;
 };
 
 struct guard_worker {
@@ -160,6 +169,9 @@ uint64_t guard_learn(struct guard_port *port, const struct guard_policy *policy,
 /* [control] */
 void guard_list_learned(const struct guard_port *port, uint64_t now_ns,
 			struct guard_addresses *out);
+
+/* [worker] Does the switch have to send it to all who may be the one?  'p' is in hand. */
+bool guard_is_unknown(const struct guard *g, const struct xvs_packet *p);
 
 /* ---- judge.c ----------------------------------------------------------------------------- */
 

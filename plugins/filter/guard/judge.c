@@ -55,6 +55,8 @@ struct view {
 	struct guard_port *port;
 	uint64_t now_ns;
 	uint64_t tags; /* groups of learned addresses on which the verdict depends */
+	const struct guard *guard;
+	const struct xvs_packet *packet;
 };
 
 static const uint8_t unspecified_v4[16] = { [10] = 0xff, [11] = 0xff };
@@ -331,6 +333,18 @@ static bool is_bpdu(const struct view *w)
 	return memcmp(dst, bridges, sizeof(bridges)) == 0 || memcmp(dst, cisco, sizeof(cisco)) == 0;
 }
 
+static bool is_of_storm(const struct view *w)
+{
+	if (w->policy->storm_pps == 0)
+		return false;
+	if (view_is_group(w))
+		return true;
+	if (!w->policy->storm_unknown)
+		return false;
+	(void)view_eth_dst(w);
+	return guard_is_unknown(w->guard, w->packet);
+}
+
 static int judge_ingress(struct view *w, uint64_t mac)
 {
 	int outcome;
@@ -340,7 +354,7 @@ static int judge_ingress(struct view *w, uint64_t mac)
 	if (w->policy->bpdu_guard && is_bpdu(w))
 		return GUARD_BPDU;
 	outcome = judge_network(w);
-	if (outcome == OUTCOME_PASS && w->policy->storm_pps != 0 && view_is_group(w))
+	if (outcome == OUTCOME_PASS && is_of_storm(w))
 		return OUTCOME_WATCH;
 	return outcome;
 }
@@ -367,11 +381,9 @@ void guard_judge(void *self, const struct xvs_batch *b, uint32_t i, const struct
 	struct guard_port *port = b->port_state;
 	struct guard_rules *rules = atomic_load_explicit(&port->rules, memory_order_acquire);
 	uint64_t mac = atomic_load_explicit(&port->mac, memory_order_relaxed);
-	struct view w = { key, &v->examined, NULL, port, b->now_ns, 0 };
+	struct view w = { key, &v->examined, NULL, port, b->now_ns, 0, self, b->pkts[i] };
 	int outcome;
 
-	(void)self;
-	(void)i;
 	v->cookie = 0;
 	if (!rules)
 		return;

@@ -77,10 +77,16 @@ static const struct xvs_field policy_fields[] = {
 	  .type = XVS_BOOL,
 	  .offset = offsetof(struct guard_policy, bpdu_guard) },
 	{ .name = "storm_pps",
-	  .help = "Broadcast and multicast packets a second that the guest may send; 0: no limit",
+	  .help = "Broadcast and multicast packets a second that the guest may send, with "
+		  "storm_unknown unknown unicast as well; 0: no limit",
 	  .type = XVS_U32,
 	  .max = 10000000,
 	  .offset = offsetof(struct guard_policy, storm_pps) },
+	{ .name = "storm_unknown",
+	  .help = "With 'storm_pps': unicast to an address that the switch does not know counts as "
+		  "well; behind an uplink that does not learn that is whatever goes outside",
+	  .type = XVS_BOOL,
+	  .offset = offsetof(struct guard_policy, storm_unknown) },
 	{ .name = "storm_burst",
 	  .help = "Packets above that rate that may come at once; 0: as many as in one second",
 	  .type = XVS_U32,
@@ -180,6 +186,9 @@ int guard_policy_check(void *self, void *port_state, const char *feature, const 
 	if (policy->dhcp_only && policy->dynamic_ips == 0)
 		return xvs_refuse(err, -EINVAL, "dhcp_only",
 				  "no address may be given: set dynamic_ips to 1 or more");
+	if (policy->storm_unknown && policy->storm_pps == 0)
+		return xvs_refuse(err, -EINVAL, "storm_unknown",
+				  "counts with a limit: set storm_pps");
 	rules = calloc(1, sizeof(*rules));
 	if (!rules)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");

@@ -705,6 +705,43 @@ static void ends_a_storm(void **state)
 	net_destroy(&n);
 }
 
+static void unknown_unicast_is_a_storm_where_it_is_said(void **state)
+{
+	struct net n;
+
+	(void)state;
+	net_create(&n);
+	memset(n.host.known, 2, sizeof(n.host.known)); /* the switch knows nobody else */
+	n.policy.storm_pps = 100;
+	n.policy.storm_burst = 1;
+	policy_set(&n);
+	ipv4(&n, BOUND, 17, 1, 2);
+	assert_string_equal(judged(&n), "pass");
+	n.policy.storm_unknown = true;
+	policy_set(&n);
+	assert_string_equal(judged(&n), "watch");
+	assert_string_equal(checked(&n), "pass");
+	assert_string_equal(checked(&n), "storm");
+	memcpy(n.host.known, other, sizeof(other)); /* it has learned that one */
+	assert_string_equal(checked(&n), "pass");
+	assert_string_equal(judged(&n), "pass");
+	net_destroy(&n);
+}
+
+static void unknown_unicast_alone_is_no_limit(void **state)
+{
+	struct net n;
+	struct xvs_error err;
+
+	(void)state;
+	net_create(&n);
+	n.policy.storm_unknown = true;
+	assert_int_equal(fake_policy(&n.host, n.state, "org.xvs.guard/1", &n.policy, false, &err),
+			 -EINVAL);
+	assert_string_equal(err.field, "storm_unknown");
+	net_destroy(&n);
+}
+
 static void a_trace_spends_and_counts_nothing(void **state)
 {
 	struct net n;
@@ -826,6 +863,8 @@ int main(void)
 		cmocka_unit_test(shows_learned_addresses),
 		cmocka_unit_test(drops_spanning_tree_messages),
 		cmocka_unit_test(ends_a_storm),
+		cmocka_unit_test(unknown_unicast_is_a_storm_where_it_is_said),
+		cmocka_unit_test(unknown_unicast_alone_is_no_limit),
 		cmocka_unit_test(a_trace_spends_and_counts_nothing),
 		cmocka_unit_test(shows_drops_by_kind),
 		cmocka_unit_test(refuses_a_port_without_an_address),
