@@ -178,6 +178,11 @@ uint32_t rules_log_rate(const struct rules *r)
 	return r->set->log_rate;
 }
 
+uint32_t rules_log_sample(const struct rules *r)
+{
+	return r->set->log_sample;
+}
+
 void rules_credit(const struct rules *r, uint32_t nr, uint32_t worker)
 {
 	const struct hits *h = &r->set->hits;

@@ -53,6 +53,7 @@ struct secgroup_policy {
 	uint32_t default_out;
 	uint32_t established; /* enum established */
 	uint32_t log_rate;    /* lines a second; 0: all */
+	uint32_t log_sample;  /* one connection in so many */
 	struct member_policy member;
 };
 
@@ -95,6 +96,7 @@ struct rule_set *rules_set(const struct rules *r);
 uint32_t rules_count(const struct rules *r);
 bool rules_keep_established(const struct rules *r);
 uint32_t rules_log_rate(const struct rules *r);
+uint32_t rules_log_sample(const struct rules *r);
 
 /* [any] The first rule that matches, else the default. */
 struct rule_answer rules_decide(const struct rules *r, const struct rule_query *q);

@@ -266,6 +266,7 @@ int rule_set_create(const struct objects_env *env, const struct secgroup_policy 
 	s->defaults[DIRECTION_OUT] = policy->default_out == DEFAULT_ALLOW ? RULE_ALLOW : RULE_DENY;
 	s->keeps_established = policy->established == ESTABLISHED_KEEP;
 	s->log_rate = policy->log_rate;
+	s->log_sample = policy->log_sample;
 	result = compile(&m, workers);
 	free(m.list_of);
 	free(m.all);

@@ -41,6 +41,7 @@ struct rule_set {
 	enum rule_action defaults[DIRECTION_COUNT];
 	bool keeps_established;
 	uint32_t log_rate;
+	uint32_t log_sample;
 	struct verdict *verdicts;
 	uint32_t reference_count;
 	struct reference references[REFERENCES_MAX];

@@ -54,6 +54,7 @@ static int secgroup_create(const struct xvs_host *host, const struct xvs_create 
 	s->conns = host->query(host, XVS_CONN_HOST);
 	s->events = host->query(host, XVS_EVENTS);
 	s->workers = args->workers;
+	s->seed = args->seed;
 	s->env = (struct objects_env){ host, host->query(host, XVS_CLASSIFY), &s->groups };
 	result = objects_create(&s->env, NULL, &s->objects, err);
 	if (result) {
@@ -76,13 +77,14 @@ static void secgroup_destroy(void *self)
 static int secgroup_worker_attach(void *self, uint32_t worker, int numa_node, void **worker_state,
 				  struct xvs_error *err)
 {
+	const struct secgroup *s = self;
 	struct secgroup_worker *w = calloc(1, sizeof(*w));
 
-	(void)self;
 	(void)numa_node;
 	if (!w)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	w->index = worker;
+	w->random = s->seed + worker + 1;
 	*worker_state = w;
 	return 0;
 }
@@ -366,6 +368,20 @@ static bool keeps(const struct rules *rules, const struct xvs_conn *c, struct xv
 	return true;
 }
 
+/* Who was told of when it began is told of when it ends. */
+static bool is_logged(const struct rules *rules, const struct xvs_batch *b,
+		      const struct xvs_conn *c, const struct rule_answer *answer)
+{
+	struct secgroup_worker *worker = b->worker_state;
+	uint32_t sample = answer->log ? rules_log_sample(rules) : 0;
+
+	if (sample <= 1)
+		return answer->log;
+	if (c->slot && *c->slot & SLOT_ALLOWED)
+		return (*c->slot & SLOT_LOGGED) != 0;
+	return (xvs_random(&worker->random) >> 32) * sample >> 32 == 0;
+}
+
 static void remember(const struct xvs_conn *c, const struct rule_answer *answer)
 {
 	if (!c->slot)
@@ -394,11 +410,12 @@ static void secgroup_authorise(void *self, const struct xvs_batch *b, uint32_t i
 		return;
 	answer = decide(rules, &q);
 	v->action = actions[answer.action];
-	v->log = answer.log;
 	if (answer.action != RULE_ALLOW)
 		v->reason = (uint16_t)reason_of(rules, &answer);
 	if (b->pkts[i]->flags & XVS_PKT_DRY)
 		return;
+	answer.log = is_logged(rules, b, c, &answer);
+	v->log = answer.log;
 	count_connection(rules, b, &answer);
 	remember(c, &answer);
 }

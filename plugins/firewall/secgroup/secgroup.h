@@ -32,11 +32,13 @@ struct secgroup {
 	struct objects *candidate; /* between check and apply, or abort; else NULL */
 	struct members members;    /* workers read */
 	uint32_t workers;
+	uint64_t seed;         /* for samples */
 	struct rule_hit *hits; /* what the last status_read() gave out */
 };
 
 struct secgroup_worker {
 	uint32_t index;
+	uint64_t random;
 };
 
 /* Of one port on one worker, which alone writes it. */

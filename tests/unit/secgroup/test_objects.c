@@ -420,6 +420,33 @@ static void logs_are_limited_and_tell_how_many_were_not(void **state)
 	net_destroy(&n);
 }
 
+static void logs_one_connection_in_so_many_and_its_end(void **state)
+{
+	struct net n;
+	struct rule_policy rules[] = { rule(RULE_PROTO_TCP, "80") };
+	unsigned logged = 0;
+
+	(void)state;
+	start(&n);
+	rules[0].log = true;
+	n.policy.log_sample = 10;
+	policy_set(&n, rules, 1);
+	for (int i = 0; i < 10000; i++) {
+		uint64_t slot = 0;
+		struct xvs_conn c = conn(&n, true, 6, PEER, 80);
+		bool is_logged;
+
+		c.slot = &slot;
+		is_logged = strcmp(authorised(&n, &c), "allow and log") == 0;
+		logged += is_logged;
+		/* asked about again, it is the same */
+		assert_int_equal(strcmp(authorised(&n, &c), "allow and log") == 0, is_logged);
+	}
+	/* 1000 are to be expected, and 30 is one deviation */
+	assert_in_range(logged, 800, 1200);
+	net_destroy(&n);
+}
+
 static void as_many_rules_as_there_may_be(void **state)
 {
 	struct rule_policy *rules = calloc(RULES_MAX, sizeof(*rules));
@@ -465,6 +492,7 @@ int main(void)
 		cmocka_unit_test(one_name_too_many_is_refused),
 		cmocka_unit_test(established_connections_are_kept_where_that_is_asked_for),
 		cmocka_unit_test(logs_are_limited_and_tell_how_many_were_not),
+		cmocka_unit_test(logs_one_connection_in_so_many_and_its_end),
 		cmocka_unit_test(as_many_rules_as_there_may_be),
 	};
 
