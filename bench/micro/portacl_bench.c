@@ -106,7 +106,9 @@ static void write_rule(const struct acl_rule *r, struct extended_rule *out)
 				       .local = r->dst,
 				       .icmp_type = ICMP_ANY,
 				       .icmp_code = ICMP_ANY,
-				       .vlan = VLAN_ANY };
+				       .vlan = VLAN_ANY,
+				       .mark_priority = PRIORITY_LEAVE,
+				       .mark_dscp = DSCP_LEAVE };
 	if (r->matches & ACL_PROTO) {
 		out->proto = RULE_PROTO_NUMBER;
 		out->protocol = r->proto;

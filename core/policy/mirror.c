@@ -120,6 +120,13 @@ static const struct xvs_field session_fields[] = {
 		.dflt = 1,
 	},
 	{
+		.name = "by_rules",
+		.help = "Only what rules of access lists say (mirror) is copied; with 'vlans': of these "
+			"VLANs",
+		.offset = offsetof(struct policy_session, by_rules),
+		.type = XVS_BOOL,
+	},
+	{
 		.name = "normal_traffic",
 		.help = "The ports that get the copies send and receive as others do; else they get "
 			"copies alone, and what they send is dropped",

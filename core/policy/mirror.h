@@ -26,7 +26,8 @@ struct policy_session {
 	uint32_t sample;         /* one in so many; 1: each */
 	bool mark_cut;           /* 4 bytes behind a copy that was cut: how long it was */
 	bool normal_traffic;     /* 'to' takes part in the switch all the same */
-	uint8_t pad[2];
+	bool by_rules;           /* nothing of itself: rules of access lists choose */
+	uint8_t pad;
 };
 
 struct policy_mirror {

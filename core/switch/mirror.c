@@ -27,7 +27,7 @@ static void set_vlans(struct mirror_session *s, const struct policy_session *fro
 
 static bool is_source(const struct policy_session *from, const struct port *p)
 {
-	if (mirror_names(&from->to, p->spec.name))
+	if (from->by_rules || mirror_names(&from->to, p->spec.name))
 		return false;
 	if (from->ports.count == 0 && from->groups.count == 0)
 		return true;

@@ -77,8 +77,12 @@ static void check_ports(const struct looking *k)
 		if (!model_group(k->ps->spec, name))
 			refuse(k, field, "switch %s has no group %s", k->ps->spec->name, name);
 	}
-	if (s->ports.count == 0 && s->groups.count == 0 && s->vlans.count == 0)
-		refuse(k, "ports", "nothing is to be copied; name ports, groups or vlans");
+	if (s->ports.count == 0 && s->groups.count == 0 && s->vlans.count == 0 && !s->by_rules)
+		refuse(k, "ports",
+		       "nothing is to be copied; name ports, groups or vlans, or say by_rules");
+	if (s->by_rules && (s->ports.count || s->groups.count))
+		refuse(k, "by_rules",
+		       "rules choose what is copied, so no ports or groups can; use two sessions");
 }
 
 static void check_targets(const struct looking *k)

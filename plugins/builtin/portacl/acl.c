@@ -9,7 +9,7 @@
  * Packets are judged by flow.  Where a rule is stateful the host tracks the port's connections, and
  * asks here about each new one and, after a change of rules, about each that lives; a port whose
  * rules keep no state has no connections ("xvs.conn-scope/1").  Counts of rules are those of
- * flows, told once a second.
+ * flows, told once a second.  Packets are seen one by one where their rule limits or copies them.
  */
 #include "acl.h"
 
@@ -18,8 +18,11 @@
 #include <string.h>
 
 #include "decide.h"
+#include "effect.h"
 #include "xvs/ext/connscope.h"
 #include "xvs/ext/explain.h"
+#include "xvs/ext/mark.h"
+#include "xvs/ext/mirror.h"
 #include "xvs/ext/sdk.h"
 
 enum { ACCOUNT_MS = 1000 };
@@ -28,6 +31,8 @@ static const struct xvs_label reasons[] = {
 	[ACL_OTHER] = { "acl", "Refused by an access list" },
 	[ACL_BASIC_DENY] = { "acl-deny", "A rule of xvs.acl/1 denies it" },
 	[ACL_EXTENDED_DENY] = { "extended-deny", "A rule of xvs.acl-extended/1 denies it" },
+	[ACL_LIMIT] = { "acl-limit",
+			"Beyond what a rule of xvs.acl-extended/1 lets pass a second" },
 };
 
 /* ---- control --------------------------------------------------------------------------------- */
@@ -42,7 +47,10 @@ static int acl_create(const struct xvs_host *host, const struct xvs_create *args
 	a->host = host;
 	a->classify = host->query(host, XVS_CLASSIFY);
 	a->conns = host->query(host, XVS_CONN_HOST);
+	a->mark = host->query(host, XVS_MARK);
+	a->mirror = host->query(host, XVS_MIRROR);
 	a->workers = args->workers;
+	a->seed = args->seed;
 	*self = a;
 	return 0;
 }
@@ -58,13 +66,14 @@ static void acl_destroy(void *self)
 static int acl_worker_attach(void *self, uint32_t worker, int numa_node, void **worker_state,
 			     struct xvs_error *err)
 {
+	const struct acl *a = self;
 	struct acl_worker *w = calloc(1, sizeof(*w));
 
-	(void)self;
 	(void)numa_node;
 	if (!w)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	w->index = worker;
+	w->random = a->seed + worker + 1;
 	*worker_state = w;
 	return 0;
 }
@@ -84,6 +93,7 @@ static int acl_port_attach(void *self, const struct xvs_port *info, void **port_
 	if (!port)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	atomic_store_explicit(&port->segment, info->segment, memory_order_relaxed);
+	(void)snprintf(port->name, sizeof(port->name), "%s", info->name);
 	*port_state = port;
 	return 0;
 }
@@ -170,15 +180,6 @@ static int acl_status_read(void *self, void *port_state, const char *feature, vo
 
 /* ---- flows ----------------------------------------------------------------------------------- */
 
-/*
- * A cookie says which rules met the flow, and of which policies:
- *
- *	bits 63..54 generation of basic  53..42 access + 1  41..30 meter + 1
- *	     29..20 generation of extended  19..0 extended + 1
- */
-enum { BASIC_BITS = 12, EXTENDED_BITS = 20, GENERATION_BITS = 10 };
-enum { EXTENDED_GENERATION_AT = 20, METER_AT = 30, ACCESS_AT = 42, BASIC_GENERATION_AT = 54 };
-
 _Static_assert(BASIC_RULES_MAX + 1 < 1 << BASIC_BITS, "a number and one for none");
 _Static_assert(EXTENDED_RULES_MAX + 1 < 1 << EXTENDED_BITS, "a number and one for none");
 _Static_assert(GENERATIONS < 1 << GENERATION_BITS, "all generations");
@@ -201,9 +202,28 @@ static uint64_t cookie_of(const struct answer *a)
 
 _Static_assert(NO_RULE + 1 == 0, "no rule is 0 in a cookie");
 
-static uint32_t cookie_part(uint64_t cookie, unsigned at, unsigned bits)
+/* Was the flow told of already, under the same rule of the same policy? */
+static bool is_same_rule(uint64_t former, uint64_t cookie)
 {
-	return (uint32_t)(cookie >> at & ((UINT64_C(1) << bits) - 1));
+	return ((former ^ cookie) & ((UINT64_C(1) << METER_AT) - 1)) == 0;
+}
+
+/* What the rule does beside; 'former' is the flow's cookie, if it was judged before. */
+static void judge_effect(const struct question *q, const struct answer *a,
+			 const struct xvs_batch *b, uint64_t former, struct xvs_flow_verdict *v)
+{
+	const struct effect *e = effect_of(a);
+	const struct log_entry entry = { q->acl, a, q->key, b, q->direction };
+
+	if (!e)
+		return;
+	if (!a->is_denied)
+		effect_judge(q->acl, e, v);
+	if (e->log_sample == 0)
+		return;
+	log_examine(&v->examined);
+	if (!(b->pkts[0]->flags & XVS_PKT_DRY) && !is_same_rule(former, v->cookie))
+		log_flow(&entry);
 }
 
 static void acl_judge(void *self, const struct xvs_batch *b, uint32_t i,
@@ -217,9 +237,10 @@ static void acl_judge(void *self, const struct xvs_batch *b, uint32_t i,
 		.direction = b->stage == XVS_STAGE_EGRESS ? DIRECTION_IN : DIRECTION_OUT,
 		.is_of_connection = true,
 	};
+	const uint64_t former = v->cookie;
 	struct answer a;
 
-	(void)i;
+	(void)i; /* which is 0: flows are judged one by one */
 	decide(&q, &a);
 	if (a.is_denied) {
 		v->action = XVS_FLOW_DROP;
@@ -227,6 +248,7 @@ static void acl_judge(void *self, const struct xvs_batch *b, uint32_t i,
 	}
 	v->cookie = cookie_of(&a);
 	v->account_ms = v->cookie ? ACCOUNT_MS : 0;
+	judge_effect(&q, &a, b, former, v);
 }
 
 /* What a flow brings for one of its rules; 'part' is 0 where it has none. */
@@ -263,6 +285,11 @@ static const struct xvs_flow flow_ops = {
 	.judge = acl_judge,
 	.account = acl_account,
 };
+
+static void acl_packets(void *self, struct xvs_batch *b)
+{
+	effect_packets(self, b);
+}
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
@@ -331,8 +358,12 @@ static void acl_authorise(void *self, const struct xvs_batch *b, uint32_t i,
 		v->action = XVS_CONN_DENY;
 		v->reason = a.reason;
 	}
-	if (!(p->flags & XVS_PKT_DRY))
-		count_connection(b, p, c, &a);
+	if (p->flags & XVS_PKT_DRY)
+		return;
+	count_connection(b, p, c, &a);
+	/* of those that are let in, flows tell */
+	if (a.is_denied)
+		log_flow(&(struct log_entry){ self, &a, &key, b, q.direction });
 }
 
 static bool acl_tracks(void *self, void *port_state)
@@ -369,14 +400,17 @@ static void acl_explain(void *self, const struct xvs_batch *b, uint32_t i,
 
 	(void)i;
 	decide(&q, &a);
-	if (a.extended != NO_RULE)
+	if (a.extended != NO_RULE) {
 		acl_rule_print(a.extended_tally, a.extended, text, bytes);
-	else if (a.access != NO_RULE)
+		if (effect_of(&a))
+			effect_print(effect_of(&a), text, bytes);
+	} else if (a.access != NO_RULE) {
 		acl_rule_print(a.basic_tally, a.access, text, bytes);
-	else if (a.meter != NO_RULE)
+	} else if (a.meter != NO_RULE) {
 		acl_rule_print(a.basic_tally, a.meter, text, bytes);
-	else
+	} else {
 		(void)snprintf(text, bytes, "no rule is about it");
+	}
 }
 
 static const struct xvs_explain explain = { .size = sizeof(explain), .explain = acl_explain };
@@ -410,10 +444,12 @@ static const struct xvs_ops ops = {
 	.policy_apply = acl_policy_apply,
 	.policy_abort = acl_policy_abort,
 	.status_read = acl_status_read,
+	.ingress = acl_packets,
+	.egress = acl_packets,
 	.query = acl_query,
 };
 
-static const char *const needs[] = { XVS_CLASSIFY, XVS_CONN_HOST };
+static const char *const needs[] = { XVS_CLASSIFY, XVS_CONN_HOST, XVS_MARK, XVS_MIRROR };
 
 static const struct xvs_extension extensions[] = {
 	{ .size = sizeof(struct xvs_extension),

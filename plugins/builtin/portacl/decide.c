@@ -172,7 +172,9 @@ static void decide_extended(const struct question *q, struct answer *out)
 
 	out->extended_tally = t;
 	out->extended = find(q, t, TABLE_ACCESS);
-	if (denies(t, out->extended) && !is_reply(q, t, &out->extended)) {
+	if (denies(t, out->extended))
+		out->is_reply = is_reply(q, t, &out->extended);
+	if (denies(t, out->extended) && !out->is_reply) {
 		out->is_denied = true;
 		out->reason = ACL_EXTENDED_DENY;
 	} else if (out->extended != NO_RULE) {

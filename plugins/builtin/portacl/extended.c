@@ -5,7 +5,10 @@
  * A rule that contradicts itself would match nothing, which nobody wants to find out from traffic:
  * it is refused by the name of the field.
  */
+#include <string.h>
+
 #include "ruleset.h"
+#include "xvs/ext/mark.h"
 #include "xvs/ext/sdk.h"
 
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_SCTP = 132 };
@@ -173,6 +176,64 @@ static int draft_fact(const struct extended_rule *p, uint32_t nr, struct draft *
 	return 0;
 }
 
+/* ---- effects --------------------------------------------------------------------------------- */
+
+/* As much as comes in so long, and a token at least: a bucket that holds none lets nothing pass. */
+static struct xvs_meter_rate rate_of(uint64_t per_second, uint32_t burst_ms)
+{
+	const uint64_t most = (UINT64_C(1) << 34) - 1; /* meter.h */
+	uint64_t burst =
+		per_second / MS_PER_S * burst_ms + per_second % MS_PER_S * burst_ms / MS_PER_S;
+
+	if (burst > most)
+		burst = most;
+	return (struct xvs_meter_rate){ per_second, burst ? burst : 1 };
+}
+
+static int check_effect(const struct extended_rule *p, uint32_t nr, struct xvs_error *err)
+{
+	static const char passing[] = "counts for rules that allow: what is denied goes nowhere";
+	const bool is_ip = p->ethertype == 0 || p->ethertype == ETHERTYPE_IPV4 ||
+			   p->ethertype == ETHERTYPE_IPV6;
+
+	if (p->mark_dscp != DSCP_LEAVE && !is_ip)
+		return refuse_rule(err, nr, "mark_dscp",
+				   "is a field of IP, and the rule's ethertype is another");
+	if (p->log_sample > 1 && !p->log)
+		return refuse_rule(err, nr, "log_sample", "counts with log alone");
+	if (p->action == ACTION_ALLOW)
+		return 0;
+	if (p->mark_priority != PRIORITY_LEAVE)
+		return refuse_rule(err, nr, "mark_priority", passing);
+	if (p->mark_dscp != DSCP_LEAVE)
+		return refuse_rule(err, nr, "mark_dscp", passing);
+	if (p->limit_pps)
+		return refuse_rule(err, nr, "limit_pps", passing);
+	if (p->limit_kbps)
+		return refuse_rule(err, nr, "limit_kbps", passing);
+	return p->mirror[0] ? refuse_rule(err, nr, "mirror", passing) : 0;
+}
+
+static int draft_effect(const struct extended_rule *p, uint32_t nr, struct draft *out,
+			struct xvs_error *err)
+{
+	struct effect *e = &out->effect;
+	int code = check_effect(p, nr, err);
+
+	if (code)
+		return code;
+	e->priority =
+		p->mark_priority == PRIORITY_LEAVE ? (uint32_t)XVS_MARK_LEAVE : p->mark_priority;
+	e->dscp = p->mark_dscp == DSCP_LEAVE ? (uint32_t)XVS_MARK_LEAVE : p->mark_dscp;
+	if (p->limit_pps)
+		e->pps = rate_of(p->limit_pps, p->limit_burst_ms);
+	if (p->limit_kbps)
+		e->bps = rate_of(p->limit_kbps * 1000, p->limit_burst_ms);
+	memcpy(e->mirror, p->mirror, sizeof(e->mirror));
+	e->log_sample = p->log ? p->log_sample : 0;
+	return 0;
+}
+
 int extended_draft(const void *rule, uint32_t nr, struct draft *out, struct xvs_error *err)
 {
 	const struct extended_rule *p = rule;
@@ -191,6 +252,8 @@ int extended_draft(const void *rule, uint32_t nr, struct draft *out, struct xvs_
 		code = draft_icmp(p, nr, r, err);
 	if (code == 0)
 		code = draft_fact(p, nr, out, err);
+	if (code == 0)
+		code = draft_effect(p, nr, out, err);
 	if (code)
 		return code;
 	r->weight = p->weight;

@@ -10,9 +10,9 @@
 
 #include "xvs/extension.h"
 
-enum { NAME_BYTES = 32, PORTS_BYTES = 12 };
+enum { NAME_BYTES = 32, PORTS_BYTES = 12, MIRROR_BYTES = 32 };
 enum { BASIC_RULES_MAX = 4094, EXTENDED_RULES_MAX = 1 << 18 };
-enum { ICMP_ANY = 256, VLAN_ANY = 4096 };
+enum { ICMP_ANY = 256, VLAN_ANY = 4096, PRIORITY_LEAVE = 8, DSCP_LEAVE = 64 };
 
 enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTION_COUNT, DIRECTION_BOTH = DIRECTION_COUNT };
 
@@ -56,12 +56,22 @@ struct extended_rule {
 	uint32_t ethertype; /* 0: any */
 	uint32_t vlan;
 	bool stateful;
-	uint8_t pad[3];
-	uint32_t idle_s; /* 0: as the protocol has it */
+	bool log;
+	uint8_t pad[2];
+	uint32_t idle_s;        /* 0: as the protocol has it */
+	uint32_t mark_priority; /* PRIORITY_LEAVE: as it is */
+	uint32_t mark_dscp;     /* DSCP_LEAVE */
+	uint32_t limit_burst_ms;
+	uint64_t limit_pps, limit_kbps; /* 0: no limit */
+	char mirror[MIRROR_BYTES];      /* session; empty: none */
+	uint32_t log_sample;
+	uint32_t pad2;
 };
 
 struct extended_policy {
 	struct xvs_table rules; /* struct extended_rule */
+	uint32_t log_rate;      /* lines a second; 0: all */
+	uint32_t pad;
 };
 
 /* A rule of "xvs.acl.counts/1" and "xvs.acl-extended.counts/1". */
@@ -70,7 +80,8 @@ struct rule_count {
 	uint32_t action;
 	char name[NAME_BYTES];
 	uint64_t packets, bytes;
-	uint64_t connections; /* extended alone */
+	uint64_t connections; /* extended alone, as is 'limited' */
+	uint64_t limited;
 };
 
 struct count_status {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "acl.h"
+#include "xvs/ext/mark.h"
 #include "xvs/ext/sdk.h"
 
 enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, IPV4_PREFIX = 96 };
@@ -140,18 +141,44 @@ static void lists_finish(struct lists *l)
 		free(l->rules[i / TABLE_COUNT][i % TABLE_COUNT]);
 }
 
+/* Room doubles at powers of two. */
+static int effect_add(struct ruleset *set, const struct draft *d, uint32_t nr)
+{
+	uint32_t count = set->effect_count;
+
+	if (effect_is_none(&d->effect))
+		return 0;
+	if ((count & (count - 1)) == 0) {
+		size_t room = count ? count * (size_t)2 : 1;
+		void *effects = realloc(set->effects, room * sizeof(*set->effects));
+
+		if (!effects)
+			return -ENOMEM;
+		set->effects = effects;
+	}
+	set->effects[count] = d->effect;
+	set->facts[nr].effect = ++set->effect_count;
+	set->has_limits |= (d->effect.pps.per_second | d->effect.bps.per_second) != 0;
+	set->has_logs |= d->effect.log_sample != 0;
+	return 0;
+}
+
 static int read_rules(struct ruleset *set, const struct xvs_table *rules, struct lists *l,
 		      struct xvs_error *err)
 {
 	for (uint32_t nr = 0; nr < set->count; nr++) {
 		const void *rule = rule_at(rules, nr);
-		struct draft d = { .rule = { .answer = nr } };
+		struct draft d = { .rule = { .answer = nr },
+				   .effect = { .priority = XVS_MARK_LEAVE,
+					       .dscp = XVS_MARK_LEAVE } };
 		int code = set->feature == FEATURE_BASIC ? basic_draft(rule, nr, &d, err)
 							 : extended_draft(rule, nr, &d, err);
 
 		if (code)
 			return code;
 		set->facts[nr] = d.fact;
+		if (effect_add(set, &d, nr) != 0)
+			return xvs_refuse(err, -ENOMEM, "", "out of memory");
 		memcpy(set->names[nr], d.name, NAME_BYTES);
 		set->is_stateful |= (d.fact.flags & FACT_STATEFUL) != 0;
 		if (d.direction != DIRECTION_OUT)
@@ -188,14 +215,20 @@ static void ruleset_destroy(const struct acl *a, struct ruleset *set)
 	for (uint32_t i = 0; i < DIRECTION_COUNT * TABLE_COUNT; i++)
 		a->classify->destroy(a->host, set->tables[i / TABLE_COUNT][i % TABLE_COUNT]);
 	free(set->names);
+	free(set->effects);
 	free(set);
+}
+
+static uint32_t log_rate_of(enum feature feature, const void *value)
+{
+	return feature == FEATURE_BASIC ? 0 : ((const struct extended_policy *)value)->log_rate;
 }
 
 static uint64_t rules_hash(enum feature feature, const void *value)
 {
 	struct xvs_table rules = rules_of(feature, value);
 	size_t words = (size_t)rules.count * rules.stride / sizeof(uint64_t);
-	uint64_t hash = rules.count;
+	uint64_t hash = rules.count | (uint64_t)log_rate_of(feature, value) << 32;
 
 	for (size_t i = 0; i < words; i++) {
 		uint64_t word;
@@ -221,6 +254,7 @@ static int ruleset_create(const struct acl *a, enum feature feature, const void 
 	set->value = value;
 	set->hash = rules_hash(feature, value);
 	set->count = rules.count;
+	set->log_rate = log_rate_of(feature, value);
 	set->names = calloc((size_t)set->count + 1, sizeof(*set->names));
 	if (lists_init(&lists, feature, set->count) && set->names)
 		code = read_rules(set, &rules, &lists, err);

@@ -8,7 +8,7 @@
 #ifndef ACL_RULESET_H
 #define ACL_RULESET_H
 
-#include "policy.h"
+#include "effect.h"
 #include "xvs/ext/classify.h"
 
 struct acl;
@@ -23,6 +23,7 @@ struct rule_fact {
 	uint16_t action; /* enum rule_action */
 	uint16_t flags;  /* FACT_* */
 	uint32_t idle_ms;
+	uint32_t effect; /* place in the set's effects, and 1; 0: none */
 };
 
 struct ruleset {
@@ -36,6 +37,10 @@ struct ruleset {
 	bool is_stateful;                                            /* some rule is */
 	struct xvs_classifier *tables[DIRECTION_COUNT][TABLE_COUNT]; /* NULL: no rule */
 	char (*names)[NAME_BYTES]; /* apart, as facts are looked up for each new flow */
+	struct effect *effects;    /* of the few rules that have some */
+	uint32_t effect_count;
+	bool has_limits, has_logs;
+	uint32_t log_rate; /* lines a second on a port; 0: all */
 	struct rule_fact facts[];
 };
 
@@ -44,6 +49,7 @@ struct draft {
 	const char *name;
 	struct xvs_classify_rule rule;
 	struct rule_fact fact;
+	struct effect effect;
 	uint32_t direction;
 	enum table table;
 };

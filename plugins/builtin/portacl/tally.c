@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counting.  100,000 rules on 100 ports would be 240 MB of counts a worker, nearly all of them zero:
+ * Counting.  100,000 rules on 100 ports would be 320 MB of counts a worker, nearly all of them zero:
  * they are mapped, and only pages with a rule that was met exist.
  */
 #include "tally.h"
@@ -108,6 +108,8 @@ static void tally_put(struct tally *t)
 			(void)munmap(t->counts, t->bytes);
 		ruleset_put(t->acl, t->set);
 		free(t->moved);
+		free(t->meters);
+		free(t->log);
 		free(t);
 		t = next;
 	}
@@ -140,6 +142,18 @@ static int follow(struct tally *t, const struct tally *former)
 	return t->moved ? 0 : -ENOMEM;
 }
 
+/* A policy begins with full buckets. */
+static int effects_make(struct tally *t, uint32_t workers)
+{
+	const struct ruleset *set = t->set;
+
+	if (set->has_limits)
+		t->meters = calloc(set->effect_count, sizeof(*t->meters));
+	if (set->has_logs)
+		t->log = calloc(1, sizeof(*t->log) + workers * sizeof(t->log->lines[0]));
+	return (set->has_limits && !t->meters) || (set->has_logs && !t->log) ? -ENOMEM : 0;
+}
+
 int tally_create(struct acl *a, struct ruleset *set, const struct tally *former, struct tally **out,
 		 struct xvs_error *err)
 {
@@ -153,7 +167,8 @@ int tally_create(struct acl *a, struct ruleset *set, const struct tally *former,
 	t->acl = a;
 	t->set = set;
 	t->refs = 1;
-	if (counts_map(t, a->workers) != 0 || follow(t, former) != 0) {
+	if (counts_map(t, a->workers) != 0 || effects_make(t, a->workers) != 0 ||
+	    follow(t, former) != 0) {
 		tally_abort(t);
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	}
@@ -189,6 +204,7 @@ static void count_add(struct count *to, const struct credit *c)
 	add(&to->packets, c->packets);
 	add(&to->bytes, c->bytes);
 	add(&to->connections, c->connections);
+	add(&to->limited, c->limited);
 }
 
 void tally_credit(const struct tally *t, uint32_t worker, const struct credit *c)
@@ -214,6 +230,7 @@ struct rule_count tally_sum(const struct tally *t, uint32_t nr)
 		sum.packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
 		sum.bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
 		sum.connections += atomic_load_explicit(&c->connections, memory_order_relaxed);
+		sum.limited += atomic_load_explicit(&c->limited, memory_order_relaxed);
 	}
 	return sum;
 }
@@ -228,7 +245,8 @@ static void hand_on(struct tally *t)
 		struct rule_count sum = tally_sum(t, nr);
 		struct credit c = { .packets = sum.packets,
 				    .bytes = sum.bytes,
-				    .connections = sum.connections };
+				    .connections = sum.connections,
+				    .limited = sum.limited };
 
 		if (to->moved[nr] == NO_RULE || !(sum.packets | sum.connections))
 			continue;

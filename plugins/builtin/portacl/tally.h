@@ -19,7 +19,7 @@ enum { GENERATIONS = 1023 };
 
 /* One writer each: a worker, or the control thread. */
 struct count {
-	_Atomic uint64_t packets, bytes, connections;
+	_Atomic uint64_t packets, bytes, connections, limited;
 };
 
 struct tally {
@@ -35,6 +35,8 @@ struct tally {
 	uint32_t rows;        /* one a worker, and that of the control thread */
 	struct count *counts; /* rows of set->count; mapped, and touched where a rule was met */
 	size_t bytes;
+	struct effect_meters *meters; /* of the set's effects; NULL: none limits */
+	struct rule_log *log;         /* NULL: none logs */
 };
 
 /*
@@ -54,7 +56,7 @@ void tally_finish(struct tally *t);
 struct credit {
 	uint32_t generation;
 	uint32_t nr;
-	uint64_t packets, bytes, connections;
+	uint64_t packets, bytes, connections, limited;
 };
 void tally_credit(const struct tally *t, uint32_t worker, const struct credit *c);
 
