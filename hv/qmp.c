@@ -5,7 +5,7 @@
  *      connected -> greeted -> qmp_capabilities answered: ready -> ended
  *
  * Commands before "ready" are kept as text.  One with a descriptor goes past libevent, which knows
- * none, so it is sent when nothing else waits to be sent: QEMU is always read from by its main loop.
+ * none, so it waits until what was given before it is sent, and what is given later waits behind it.
  */
 #include "qmp.h"
 
@@ -169,36 +169,46 @@ static bool send_with_fd(struct qmp *q, const struct command *c)
 	head->cmsg_type = SCM_RIGHTS;
 	head->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(head), &c->fd, sizeof(c->fd));
-	if (evbuffer_get_length(bufferevent_get_output(q->stream)) > 0)
-		return false;
 	sent = sendmsg(bufferevent_getfd(q->stream), &m, MSG_NOSIGNAL);
 	return sent >= 0 && bufferevent_write(q->stream, c->line + sent, len - (size_t)sent) == 0;
 }
 
-/* False: it was answered with an error. */
-static bool command_send(struct qmp *q, struct command *c)
+static void command_send(struct qmp *q, struct command *c)
 {
 	bool is_sent = c->fd < 0 ? bufferevent_write(q->stream, c->line, strlen(c->line)) == 0
 				 : send_with_fd(q, c);
 
 	if (!is_sent) {
 		command_answer(command_take(q, c->id), NULL, "it could not be sent to QEMU", "");
-		return false;
+		return;
 	}
 	free(c->line);
 	c->line = NULL;
-	return true;
 }
 
+/* All that may go now, in order. */
 static void commands_send(struct qmp *q)
 {
-	struct command *next;
+	struct command *c = q->commands;
 
-	for (struct command *c = q->commands; c && q->state == READY && !q->is_closed; c = next) {
-		next = c->next;
+	enter(q);
+	while (c && q->state == READY && !q->is_closed) {
+		struct command *next = c->next;
+
+		if (c->line && c->fd >= 0 &&
+		    evbuffer_get_length(bufferevent_get_output(q->stream)) > 0)
+			break;
 		if (c->line)
-			(void)command_send(q, c);
+			command_send(q, c);
+		c = next;
 	}
+	(void)leave(q);
+}
+
+static void on_written(struct bufferevent *stream, void *arg)
+{
+	(void)stream;
+	commands_send(arg);
 }
 
 static void on_deadline(void *arg)
@@ -343,6 +353,43 @@ static void on_event(struct bufferevent *stream, short what, void *arg)
 	(void)leave(q);
 }
 
+static void lines_take(struct qmp *q, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	while (text < end && is_open(q)) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+
+		if (!newline)
+			return;
+		if (newline - text > 1)
+			take_line(q, text, (size_t)(newline - text));
+		text = newline + 1;
+	}
+}
+
+void qmp_drain(struct qmp *q)
+{
+	struct strbuf text = { NULL, 0, 0, false };
+	struct evbuffer *input;
+	char bytes[8192];
+	ssize_t got;
+
+	if (!q || !is_open(q))
+		return;
+	input = bufferevent_get_input(q->stream);
+	while ((got = evbuffer_remove(input, bytes, sizeof(bytes))) > 0)
+		strbuf_put(&text, bytes, (size_t)got);
+	while (text.len <= QMP_LINE_MAX &&
+	       (got = read(bufferevent_getfd(q->stream), bytes, sizeof(bytes))) > 0)
+		strbuf_put(&text, bytes, (size_t)got);
+	q->searched = 0;
+	enter(q);
+	lines_take(q, text.text, text.len);
+	(void)leave(q);
+	strbuf_finish(&text);
+}
+
 /* ---- the conversation ------------------------------------------------------------------------- */
 
 static int connect_to(const char *path, struct xvs_error *err)
@@ -385,7 +432,7 @@ int qmp_open(struct loop *loop, const char *path, const struct qmp_listener *lis
 		qmp_free(q);
 		return error_set(err, -ENOMEM, "", "out of memory");
 	}
-	bufferevent_setcb(q->stream, on_read, NULL, on_event, q);
+	bufferevent_setcb(q->stream, on_read, on_written, on_event, q);
 	bufferevent_setwatermark(q->stream, EV_READ, 0, QMP_LINE_MAX + 2);
 	*out = q;
 	return 0;
@@ -463,10 +510,7 @@ static void command_add(struct qmp *q, struct command *c)
 	q->count++;
 	c->id = q->last_id;
 	loop_timer_arm(c->timer, (uint64_t)c->deadline_ms * NS_PER_MS);
-	enter(q);
-	if (q->state == READY)
-		(void)command_send(q, c);
-	(void)leave(q);
+	commands_send(q);
 }
 
 static void command_give(struct qmp *q, char *line, int fd, uint32_t deadline_ms,

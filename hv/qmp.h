@@ -40,6 +40,9 @@ int qmp_open(struct loop *loop, const char *path, const struct qmp_listener *lis
 /* Commands that wait are not answered any more.  NULL is fine. */
 void qmp_close(struct qmp *q);
 
+/* Takes what QEMU has said up to now: for one whose process has ended. */
+void qmp_drain(struct qmp *q);
+
 /*
  * 'arguments' are taken, NULL: none.  'deadline_ms' 0: QMP_DEADLINE_MS.  What cannot be sent is
  * answered before this returns.

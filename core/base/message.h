@@ -38,6 +38,7 @@ enum message_id {
 	MSG_DHCP = 70, /* A DHCP server */
 	MSG_DHCP_DOWN = 71, /* Guests get no addresses */
 	MSG_DHCP_SAYS = 72, /* The DHCP server says something */
+	MSG_CERTIFICATES = 90, /* Certificates for other hosts */
 };
 
 /* X(name, level) for each. */
@@ -72,7 +73,8 @@ enum message_id {
 	X(MSG_ADDRESSES_LOST, XVS_LOG_ERROR) \
 	X(MSG_DHCP, XVS_LOG_INFO) \
 	X(MSG_DHCP_DOWN, XVS_LOG_WARN) \
-	X(MSG_DHCP_SAYS, XVS_LOG_WARN)
+	X(MSG_DHCP_SAYS, XVS_LOG_WARN) \
+	X(MSG_CERTIFICATES, XVS_LOG_WARN)
 /* clang-format on */
 
 #endif /* XVS_BASE_MESSAGE_H */
