@@ -63,8 +63,10 @@ static inline void put_u64(struct writer *w, uint64_t v)
 /* A length in one byte, then so many: at most 255 of the text. */
 static inline void put_text(struct writer *w, const char *text)
 {
-	size_t len = strnlen(text, UINT8_MAX);
+	size_t len = strlen(text);
 
+	if (len > UINT8_MAX)
+		len = UINT8_MAX;
 	put_u8(w, (uint8_t)len);
 	put_bytes(w, text, len);
 }

@@ -126,6 +126,8 @@ static void open_port(struct conn_table *t, struct conn_port *cp)
 	uint32_t epoch = new_epoch(t);
 
 	atomic_store_explicit(&cp->epoch, epoch, memory_order_relaxed);
+	atomic_store_explicit(&cp->has_moved, false, memory_order_relaxed);
+	atomic_store_explicit(&cp->is_adopting, false, memory_order_relaxed);
 	/* Release: a worker that sees it open sees its limits too. */
 	atomic_store_explicit(&cp->opened, epoch, memory_order_release);
 }
@@ -182,6 +184,7 @@ void conn_port_close(struct conn_table *t, uint32_t port)
 	if (atomic_load_explicit(&cp->opened, memory_order_relaxed) == 0)
 		return;
 	group_leave(t, cp);
+	rcu_publish(&cp->watch, NULL);
 	atomic_store_explicit(&cp->opened, 0, memory_order_release);
 	atomic_store_explicit(&cp->epoch, new_epoch(t), memory_order_release);
 	/* One that is opened in this moment is found by the sweep, or by who takes it for live. */
@@ -197,6 +200,9 @@ void conn_port_close(struct conn_table *t, uint32_t port)
 
 void conn_port_reauthorise(struct conn_table *t, uint32_t port)
 {
+	/* All that came is to be asked about already, and what it was denied stands. */
+	if (atomic_load_explicit(&t->ports[port].is_adopting, memory_order_relaxed))
+		return;
 	/*
 	 * Two callers may store their numbers in either order: each is one that no connection has,
 	 * but those asked about after the call.

@@ -308,3 +308,11 @@ void evict_note_finished(struct conn_table *t, struct worker *w, struct conn_por
 			(void)end_if(t, w, front, state_is_finished, arg);
 	}
 }
+
+void evict_adopt(struct conn_port *port, struct conn_ref ref, enum conn_state state)
+{
+	if (state_is_half_open(state))
+		(void)ring_put(port->half_open, ref);
+	else if (state_is_finished(state))
+		(void)ring_put(port->finished, ref);
+}

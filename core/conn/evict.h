@@ -26,6 +26,9 @@ void evict_note_half_open(struct conn_table *t, struct worker *w, struct conn_po
 void evict_note_finished(struct conn_table *t, struct worker *w, struct conn_port *port,
 			 struct conn_ref ref, void *arg);
 
+/* [control] The same of one that came from elsewhere; where there is no place it goes by time-out. */
+void evict_adopt(struct conn_port *port, struct conn_ref ref, enum conn_state state);
+
 /* [worker] Ends the one of the port that matters least; false: all are established. */
 bool evict_one(struct conn_table *t, struct worker *w, struct conn_port *port, void *arg);
 /* [worker] There is no object left: one of this port, or of who has the most half-open ones. */

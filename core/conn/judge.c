@@ -155,6 +155,7 @@ static enum conn_answer renew(struct visit *v, struct conn *c)
 	}
 	if (!judge_is_fresh(v, c) && !ask_or_end(v, c))
 		return CONN_DENIED;
+	conn_touch(v->t, c);
 	conn_unlock(c);
 	return CONN_PASS;
 }
@@ -205,11 +206,17 @@ static enum conn_answer answer_denial(struct visit *v, const struct denial *deni
 	return CONN_DENIED;
 }
 
-/* After a start without saved state, who was in the middle of a conversation may go on. */
+/*
+ * After a start without saved state, who was in the middle of a conversation may go on.  Of a port that came
+ * with its connections, what it did not bring was denied, or has ended.
+ */
 static bool midstream_allowed(const struct visit *v)
 {
 	uint64_t now = v->w->now_ns;
 	uint64_t age = now > v->t->created_ns ? now - v->t->created_ns : 0;
+
+	if (atomic_load_explicit(&v->port->has_moved, memory_order_relaxed))
+		return false;
 
 	return age < (uint64_t)atomic_load_explicit(&v->port->midstream_ms, memory_order_relaxed) *
 			     NS_PER_MS;
@@ -338,6 +345,7 @@ static enum conn_answer judge_open(struct visit *v, const struct conn_key *key,
 	seat(v, c, opening);
 	conn_account(v->w, &c->halves[0], v->p->x.len);
 	tell_begin(v, c);
+	conn_touch(v->t, c);
 	state = conn_state(c);
 	conn_unlock(c);
 	if (state_is_half_open(state))

@@ -237,21 +237,24 @@ void conn_clear_slot(struct conn_table *t, uint32_t slot,
 		if (concerns(arg, c->key.port)) {
 			c->slots[slot] = 0;
 			c->log = (uint16_t)(c->log & ~(1u << slot));
+			conn_touch(t, c);
 		}
 		conn_unlock(c);
 	}
 }
 
 /* The end, and the event that tells of it, are a worker's to do: at the next packet or sweep. */
-static bool mark_flushed(struct conn *c)
+static bool mark_flushed(struct conn_table *t, struct conn *c)
 {
 	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
 
 	while ((word & WORD_STATE) != STATE_NONE && !(word & WORD_FLUSHED)) {
 		if (atomic_compare_exchange_weak_explicit(&c->word, &word, word | WORD_FLUSHED,
 							  memory_order_acq_rel,
-							  memory_order_acquire))
+							  memory_order_acquire)) {
+			conn_touch(t, c);
 			return true;
+		}
 	}
 	return false;
 }
@@ -277,7 +280,7 @@ uint32_t conn_flush(struct conn_table *t, const struct conn_filter *f)
 		struct conn *c = &t->objects[i];
 
 		if (is_shown(c) && matches(flushing.filter, c))
-			flushing.count += mark_flushed(c);
+			flushing.count += mark_flushed(t, c);
 	}
 	for (uint32_t i = 1; i < PORTS_MAX; i++) {
 		if (t->ports[i].denied)

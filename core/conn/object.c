@@ -67,6 +67,7 @@ void conn_set_state(struct conn_table *t, struct conn *c, enum conn_state state)
 		atomic_fetch_sub_explicit(&conn_port(t, c)->half_count, 1, memory_order_relaxed);
 	/* WORD_FLUSHED may be set meanwhile without the bit, so the word is changed by xor. */
 	atomic_fetch_xor_explicit(&c->word, (uint32_t)old ^ (uint32_t)state, memory_order_release);
+	conn_touch(t, c);
 }
 
 static void tell_end(struct conn_table *t, struct conn *c, uint16_t cause, void *arg)
@@ -94,6 +95,7 @@ void conn_end(struct conn_table *t, struct worker *w, struct conn *c, uint16_t c
 	 */
 	atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
 	atomic_fetch_add_explicit(&c->generation, 2, memory_order_release);
+	conn_touch(t, c);
 	slab_bury(t, c);
 }
 

@@ -116,7 +116,7 @@ static __attribute__((noinline)) bool run_tcp_odd(struct half *s, struct half *r
 
 	return (s_flags & r_flags & FLAGS_ESTABLISHED) == FLAGS_ESTABLISHED && run_read(x, &seg) &&
 	       run_window(s, r, &seg, tcp_scale(s_flags, r_flags),
-			  r_flags & HALF_SYN ? 0 : get(&s->window));
+			  (r_flags & (HALF_SYN | HALF_MOVED)) == HALF_SYN ? 0 : get(&s->window));
 }
 
 RUN_INLINE void run_count(struct half *h, uint32_t bytes, uint32_t now)

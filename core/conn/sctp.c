@@ -23,6 +23,9 @@ enum {
 	CHUNK_DATA = 0,
 	CHUNK_INIT = 1,
 	CHUNK_INIT_ACK = 2,
+	CHUNK_SACK = 3,
+	CHUNK_HEARTBEAT = 4,
+	CHUNK_HEARTBEAT_ACK = 5,
 	CHUNK_ABORT = 6,
 	CHUNK_SHUTDOWN = 7,
 	CHUNK_SHUTDOWN_ACK = 8,
@@ -112,6 +115,14 @@ bool sctp_opens(const struct sctp_packet *s)
 	return s->chunks & BIT(CHUNK_INIT);
 }
 
+bool sctp_is_control(const struct sctp_packet *s)
+{
+	const uint32_t usual =
+		BIT(CHUNK_DATA) | BIT(CHUNK_SACK) | BIT(CHUNK_HEARTBEAT) | BIT(CHUNK_HEARTBEAT_ACK);
+
+	return (s->chunks & ~usual) != 0;
+}
+
 /* ---- tags ---------------------------------------------------------------------------------- */
 
 static bool has_tag(struct half *h)
@@ -147,6 +158,11 @@ static void adopt_later(struct conn *c)
 	set_tag(&c->halves[0], c->halves[1].later);
 	set_tag(&c->halves[1], c->halves[0].later);
 	c->tcp_bits &= (uint8_t) ~(TCP_SYN_LATER * 3);
+}
+
+bool sctp_has_tags(struct conn *c)
+{
+	return has_tag(&c->halves[0]) && has_tag(&c->halves[1]);
 }
 
 /* ---- states -------------------------------------------------------------------------------- */

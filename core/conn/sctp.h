@@ -26,6 +26,12 @@ bool sctp_read(const struct packet *p, struct sctp_packet *out);
 /* [any] It may begin an association. */
 bool sctp_opens(const struct sctp_packet *s);
 
+/* [any] It has a chunk that opens or closes. */
+bool sctp_is_control(const struct sctp_packet *s);
+
+/* [worker] Under the bit: both directions' tags are known. */
+bool sctp_has_tags(struct conn *c);
+
 /* [worker] Under the bit: the first packet of an association, INIT or one of its middle. */
 enum conn_state sctp_seat(struct conn *c, const struct sctp_packet *s);
 

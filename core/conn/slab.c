@@ -58,18 +58,45 @@ static uint32_t take_index(struct conn_table *t, struct stock *s)
 	return ++s->fresh;
 }
 
-struct conn *slab_take(struct conn_table *t, struct worker *w)
+/* Cuts up to 'max' off the spare ones; index + 1 of the first. */
+static uint32_t cut_spare(struct conn_table *t, uint32_t max)
 {
-	uint32_t head = take_index(t, &t->stocks[w->nr]);
-	struct conn *c;
+	uint32_t first = t->spare;
+	uint32_t last = first;
 
-	if (!head)
-		return NULL;
-	c = &t->objects[head - 1];
+	if (!first)
+		return 0;
+	for (uint32_t n = 1; n < max && link_of(t, last - 1); n++)
+		last = link_of(t, last - 1);
+	t->spare = link_of(t, last - 1);
+	set_link(t, last - 1, 0);
+	return first;
+}
+
+static struct conn *cleared(struct conn_table *t, uint32_t head)
+{
+	struct conn *c = &t->objects[head - 1];
+
 	/* In front of the key are words that others look at whenever they like: not these. */
 	memset((uint8_t *)c + offsetof(struct conn, key), 0,
 	       sizeof(*c) - offsetof(struct conn, key));
 	return c;
+}
+
+struct conn *slab_take(struct conn_table *t, struct worker *w)
+{
+	uint32_t head = take_index(t, &t->stocks[w->nr]);
+
+	return head ? cleared(t, head) : NULL;
+}
+
+struct conn *slab_take_control(struct conn_table *t)
+{
+	uint32_t head = cut_spare(t, 1);
+
+	if (!head)
+		head = take_index(t, &t->own);
+	return head ? cleared(t, head) : NULL;
 }
 
 void slab_bury(struct conn_table *t, struct conn *c)
@@ -88,21 +115,6 @@ uint32_t slab_high(struct conn_table *t)
 	uint32_t fresh = atomic_load_explicit(&t->fresh, memory_order_relaxed);
 
 	return fresh < t->limits.connections ? fresh : t->limits.connections;
-}
-
-/* Cuts up to 'max' off the spare ones; index + 1 of the first. */
-static uint32_t cut_spare(struct conn_table *t, uint32_t max)
-{
-	uint32_t first = t->spare;
-	uint32_t last = first;
-
-	if (!first)
-		return 0;
-	for (uint32_t n = 1; n < max && link_of(t, last - 1); n++)
-		last = link_of(t, last - 1);
-	t->spare = link_of(t, last - 1);
-	set_link(t, last - 1, 0);
-	return first;
 }
 
 /*

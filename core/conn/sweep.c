@@ -49,6 +49,7 @@ static void report(struct conn_table *t, struct conn *c, uint32_t now, void *arg
 	conn_view(c, &view);
 	c->halves[0].reported = now;
 	t->env.event(arg, &view, c->slots, c->log, 0);
+	conn_touch(t, c);
 }
 
 static void visit(struct conn_table *t, struct worker *w, struct conn *c, void *arg)

@@ -53,6 +53,11 @@ enum {
 	HALF_EDGE = 1 << 11,  /* 'edge' and 'ack' are valid */
 	/* all this is true of both halves, and will be: the rest is by how much windows are shifted */
 	HALF_AGREED = 1 << 12,
+	/*
+	 * It was elsewhere: its SYN, scale and numbers are of the past.  The next packet seats it; more
+	 * than was seen may be under way from now on.
+	 */
+	HALF_MOVED = 1 << 13,
 	HALF_SHIFT_AT = 16,
 };
 
@@ -115,6 +120,11 @@ struct ring;
 struct denied;
 struct fragments;
 
+/* Somebody wants to know what changes: a bit for each object, set behind the change. */
+struct conn_marks {
+	_Atomic uint64_t *dirty;
+};
+
 /* Ports whose connections count together: those of one switch. */
 struct conn_group {
 	_Atomic uint32_t count;
@@ -137,6 +147,9 @@ struct conn_port {
 	struct ring *finished;  /* those in TIME_WAIT */
 	struct denied *denied;
 	struct fragments *fragments; /* one a worker */
+	struct conn_marks *watch;    /* published likewise; NULL: nobody */
+	_Atomic bool has_moved;   /* its connections came with it: none is taken up in its middle */
+	_Atomic bool is_adopting; /* they are still coming; the control thread writes */
 
 	/* written as connections come and go */
 	_Atomic uint32_t count __attribute__((aligned(64)));
@@ -174,6 +187,8 @@ struct conn_table {
 	/* the control thread's */
 	uint32_t spare __attribute__((aligned(64))); /* objects ready to be given out */
 	uint32_t resting;                            /* those that wait for the grace period */
+	uint64_t adopted;                            /* connections that came from elsewhere */
+	struct stock own;                            /* where they are put */
 	bool is_resting;
 	bool is_destroyed; /* the grace period's end frees the table */
 	struct rcu_node rest;
@@ -218,6 +233,18 @@ static inline uint32_t stamp_of(uint64_t ns)
 	return (uint32_t)(ns >> STAMP_SHIFT);
 }
 
+/* [any] Behind a change of it: who watches the port is to see it. */
+static inline void conn_touch(struct conn_table *t, const struct conn *c)
+{
+	struct conn_marks *watch = rcu_read(&conn_port(t, c)->watch);
+	uint32_t index = conn_index(t, c);
+
+	/* Always an exchange: a bit seen set may be taken before the change is seen. */
+	if (__builtin_expect(watch != NULL, 0))
+		atomic_fetch_or_explicit(&watch->dirty[index / 64], UINT64_C(1) << index % 64,
+					 memory_order_release);
+}
+
 /*
  * [worker] Take the handle first, then look whether the connection is live: a handle taken too late
  * would be that of the object's next life.
@@ -255,6 +282,8 @@ uint32_t conn_idle_stamps(struct conn *c, uint32_t now_stamp);
 struct conn *slab_take(struct conn_table *t, struct worker *w);
 /* [any] It has ended, or lost the race for its key and was never linked. */
 void slab_bury(struct conn_table *t, struct conn *c);
+/* [control] The same. */
+struct conn *slab_take_control(struct conn_table *t);
 /* [any] Objects with this index and above have never been used. */
 uint32_t slab_high(struct conn_table *t);
 

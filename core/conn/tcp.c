@@ -133,7 +133,7 @@ uint16_t tcp_check(struct conn *c, unsigned direction, const struct tcp_segment 
 	if (!(seg->flags & TCP_ACK))
 		return REASON_NONE;
 	/* Of a conversation met in its middle, more may be under way than has been seen. */
-	ahead = r_flags & HALF_SYN ? 0 : back;
+	ahead = (r_flags & (HALF_SYN | HALF_MOVED)) == HALF_SYN ? 0 : back;
 	if (seq_before(r_end + ahead, seg->ack))
 		return REASON_CONN_WINDOW;
 	if (back < TCP_WINDOW_FLOOR)
@@ -176,11 +176,28 @@ void tcp_grow(struct conn *c, unsigned direction, const struct tcp_segment *seg,
 	raise_to(&s->ack, seg->ack, own);
 }
 
+/*
+ * What it sent and granted before it moved was sent and granted; what it says now may be a repetition of
+ * older things.  That it has moved stays true: acknowledgements of what nobody saw here may come for long.
+ */
+static void seat_again(struct conn *c, unsigned direction, const struct tcp_segment *seg)
+{
+	struct half *s = &c->halves[direction];
+
+	raise_to(&s->end, seg->end, true);
+	atomic_fetch_or_explicit(&s->flags, HALF_SEATED, memory_order_release);
+	tcp_grow(c, direction, seg, true);
+}
+
 void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg)
 {
 	struct half *s = &c->halves[direction];
 	uint32_t flags = HALF_SEATED;
 
+	if (get(&s->flags) & HALF_MOVED) {
+		seat_again(c, direction, seg);
+		return;
+	}
 	if (seg->flags & TCP_SYN) {
 		flags |= HALF_SYN;
 		if (seg->scale >= 0) {

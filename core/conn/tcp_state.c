@@ -78,7 +78,9 @@ static void tcp_reset(struct half *s, struct half *r, const struct tcp_segment *
 	uint32_t una = get(&r->ack);
 
 	if (!is_seated(s)) {
-		reset_unseated(r, seg, out);
+		/* where it is now, its receiver knows, and no more than that is at stake */
+		if (!(get(&s->flags) & HALF_MOVED))
+			reset_unseated(r, seg, out);
 		return;
 	}
 	/* RFC 5961, 5.2: nobody can have acknowledged what was not sent */
@@ -193,7 +195,7 @@ static void tcp_syn(struct conn *c, unsigned direction, const struct tcp_segment
 	if (!(seg->flags & TCP_ACK))
 		note_later_syn(c, direction, seg);
 	/* A SYN-ACK whose acknowledgement was lost comes again; any other is not of this life. */
-	else if (!is_seated(s) || seg->seq != get(&s->first))
+	else if (!(get(&s->flags) & (HALF_SEATED | HALF_MOVED)) || seg->seq != get(&s->first))
 		refuse(out, REASON_CONN_WINDOW);
 }
 

@@ -17,8 +17,8 @@ static enum conn_answer refuse(uint16_t *out, uint16_t reason)
 
 /* ---- with the bit -------------------------------------------------------------------------- */
 
-/* Takes the step's consequences, and lets go of the bit. */
-static void settle(const struct passage *m, const struct tcp_step *step)
+/* Takes the step's consequences, and lets go of the bit.  is_told: more than numbers may differ. */
+static void settle(const struct passage *m, const struct tcp_step *step, bool is_told)
 {
 	struct conn *c = m->c;
 	struct conn_ref ref = conn_ref_of(m->t, c, 0);
@@ -30,6 +30,8 @@ static void settle(const struct passage *m, const struct tcp_step *step)
 		return;
 	}
 	conn_set_state(m->t, c, step->state);
+	if (is_told)
+		conn_touch(m->t, c);
 	conn_unlock(c);
 	if (is_finished)
 		evict_note_finished(m->t, m->w, port, ref, m->arg);
@@ -37,7 +39,7 @@ static void settle(const struct passage *m, const struct tcp_step *step)
 
 /* The bit is held, and let go. */
 static enum conn_answer take_step(const struct passage *m, const struct tcp_step *step,
-				  uint16_t *reason)
+				  bool is_told, uint16_t *reason)
 {
 	if (step->effect == TCP_REFUSE) {
 		conn_unlock(m->c);
@@ -50,7 +52,7 @@ static enum conn_answer take_step(const struct passage *m, const struct tcp_step
 		return CONN_AGAIN;
 	}
 	conn_account(m->w, &m->c->halves[m->direction], m->p->x.len);
-	settle(m, step);
+	settle(m, step, is_told);
 	return CONN_PASS;
 }
 
@@ -63,20 +65,23 @@ static enum conn_answer update_tcp_slow(const struct passage *m, const struct tc
 	if (!conn_lock(m->c))
 		return CONN_AGAIN;
 	tcp_step(m->c, m->direction, seg, half_is_own(m->w, h), &step);
-	return take_step(m, &step, reason);
+	return take_step(m, &step, true, reason);
 }
 
 static enum conn_answer update_sctp(const struct passage *m, uint16_t *reason)
 {
 	struct sctp_packet s;
 	struct tcp_step step;
+	bool is_told;
 
 	if (!sctp_read(m->p, &s))
 		return refuse(reason, REASON_CONN_INVALID);
 	if (!conn_lock(m->c))
 		return CONN_AGAIN;
+	/* tags and states change by what opens and closes alone, but where one is not known yet */
+	is_told = sctp_is_control(&s) || !sctp_has_tags(m->c);
 	sctp_step(m->c, m->direction, &s, &step);
-	return take_step(m, &step, reason);
+	return take_step(m, &step, is_told, reason);
 }
 
 static bool establish(const struct passage *m)

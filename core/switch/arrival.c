@@ -44,6 +44,8 @@ static uint32_t host_format(const char *id)
 {
 	if (strcmp(id, BUNDLE_PORT) == 0)
 		return PORT_FORMAT;
+	if (strcmp(id, BUNDLE_CONN) == 0)
+		return CONN_FORMAT;
 	return strcmp(id, BUNDLE_ADDRESSES) == 0 ? ADDRESSES_FORMAT : 0;
 }
 
@@ -53,9 +55,12 @@ static uint32_t admit_one(const struct port *p, const struct bundle_owner *o, st
 	uint32_t format = host_format(o->id);
 	const struct attachment *a = part_attachment(p, o->id);
 
-	if (format && format >= o->format_min && format <= o->format_max)
+	if (format && format >= o->format_min && format <= o->format_max) {
+		if (strcmp(o->id, BUNDLE_CONN) == 0 && part_admit_conns(p, o->objects, err) < 0)
+			return 0;
 		return format;
-	if (format || strncmp(o->id, "xvs.", 4) == 0)
+	}
+	if (format)
 		(void)error_set(err, -EPROTONOSUPPORT, "", "this xvs knows no format %u..%u of %s",
 				o->format_min, o->format_max, o->id);
 	else if (!a)
@@ -140,6 +145,8 @@ static int restore_host(struct port *p, const struct bundle_record *r, struct xv
 	}
 	if (strcmp(r->owner, BUNDLE_PORT) == 0)
 		return part_restore_port(p, &c, err);
+	if (strcmp(r->owner, BUNDLE_CONN) == 0)
+		return part_restore_conns(p, &c, err);
 	return part_restore_addresses(p, &c, err);
 }
 
@@ -157,7 +164,7 @@ int bundle_restore(struct world *w, const char *target, const struct bundle_reco
 		return error_set(err, -EMSGSIZE, "",
 				 "port %s: a record of %s has %zu bytes, at most %d are allowed",
 				 p->full_name, r->owner, r->len, BUNDLE_RECORD_MAX);
-	if (strncmp(r->owner, "xvs.", 4) == 0)
+	if (host_format(r->owner))
 		return restore_host(p, r, err);
 	return part_restore_extension(p, r, err);
 }
@@ -185,6 +192,8 @@ int bundle_open_port(struct world *w, const char *target, struct xvs_error *err)
 		return error_set(err, -ENOMEM, "", "port %s: out of memory", target);
 	}
 	unmark(w, p->full_name);
+	if (p->is_guarded)
+		conn_port_adopted(path_conns(w->path), p->id);
 	if (p->arrival)
 		arrival_learn(p);
 	arrival_finish(p);
@@ -198,6 +207,8 @@ void bundle_discard(struct world *w, const char *target)
 	if (!p)
 		return;
 	counters_port_carry(w->counters, p->id, &(struct port_counters){ 0 });
+	if (p->is_guarded)
+		conn_port_disown(path_conns(w->path), p->id);
 	arrival_finish(p);
 }
 

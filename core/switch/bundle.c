@@ -81,6 +81,8 @@ static void add_parts(struct bundle *b, const struct port *p)
 {
 	(void)add_part(b, PART_PORT, BUNDLE_PORT, PORT_FORMAT);
 	(void)add_part(b, PART_ADDRESSES, BUNDLE_ADDRESSES, ADDRESSES_FORMAT);
+	if (b->watch)
+		add_part(b, PART_CONN, BUNDLE_CONN, CONN_FORMAT)->owner.critical = true;
 	for (size_t i = 0; i < p->attached_count; i++)
 		add_extension(b, p, &p->attached[i]);
 }
@@ -105,10 +107,30 @@ int bundle_open(struct world *w, const char *target, struct bundle **out, struct
 	b->port_id = p->id;
 	memcpy(b->uuid, p->uuid, sizeof(b->uuid));
 	(void)str_copy(b->full_name, sizeof(b->full_name), p->full_name);
+	if (p->is_guarded) {
+		int code = part_open_conns(b, p, err);
+
+		if (code < 0) {
+			free(b);
+			return code;
+		}
+	}
 	add_parts(b, p);
 	p->bundle = b;
 	*out = b;
 	return 0;
+}
+
+static uint64_t count_objects(const struct part *part, const struct port *p)
+{
+	uint32_t limit;
+	uint32_t count = 0;
+
+	if (part->kind == PART_ADDRESSES)
+		return l2_learned(&p->sw->path_switch->l2, p->id).count;
+	if (part->kind == PART_CONN)
+		conn_port_room(path_conns(p->w->path), p->id, &limit, &count);
+	return count;
 }
 
 size_t bundle_describe(struct bundle *b, struct bundle_owner out[BUNDLE_OWNERS_MAX])
@@ -118,8 +140,8 @@ size_t bundle_describe(struct bundle *b, struct bundle_owner out[BUNDLE_OWNERS_M
 	for (size_t i = 0; i < b->count; i++) {
 		struct part *part = &b->parts[i];
 
-		if (p && part->kind == PART_ADDRESSES)
-			part->owner.objects = l2_learned(&p->sw->path_switch->l2, p->id).count;
+		if (p)
+			part->owner.objects = count_objects(part, p);
 		out[i] = part->owner;
 	}
 	return b->count;
@@ -189,6 +211,8 @@ static int save_part(struct outlet *o, struct xvs_error *err)
 		return part_save_port(o, err);
 	case PART_ADDRESSES:
 		return part_save_addresses(o, err);
+	case PART_CONN:
+		return part_save_conns(o, err);
 	case PART_EXTENSION:
 	default:
 		return part_save_extension(o, err);
@@ -255,8 +279,11 @@ int bundle_save(struct bundle *b, enum bundle_what what, bundle_sink sink, void 
 
 uint64_t bundle_pending(struct bundle *b)
 {
+	enum { CONN_BYTES_SAVED = 220 };
 	uint64_t bytes = 0;
 
+	if (b->watch)
+		bytes = (uint64_t)conn_watch_pending(b->watch) * CONN_BYTES_SAVED;
 	for (size_t i = 0; i < b->count; i++)
 		bytes += b->parts[i].owner.left;
 	return bytes;
@@ -293,6 +320,8 @@ void bundle_close(struct bundle *b, bool moved)
 			bundle_thaw(b);
 		p->bundle = NULL;
 	}
+	conn_watch_close(b->watch);
+	b->watch = NULL;
 	b->is_closed = true;
 	if (!b->is_freezing)
 		bundle_free(b);

@@ -7,6 +7,7 @@
 #define XVS_SWITCH_BUNDLE_PART_H
 
 #include "base/record.h"
+#include "conn/move.h"
 #include "switch/bundle.h"
 #include "switch/world.h"
 
@@ -31,6 +32,7 @@ struct bundle {
 	char full_name[TARGET_MAX];
 	struct part parts[BUNDLE_OWNERS_MAX];
 	size_t count;
+	struct conn_watch *watch; /* NULL: its connections are not tracked */
 	bool is_agreed, is_frozen, is_freezing, is_closed;
 	enum bundle_what what; /* the pass under way; 0: none */
 	size_t at;             /* its part */
@@ -81,6 +83,13 @@ int part_restore_port(struct port *p, struct cursor *c, struct xvs_error *err);
 int part_restore_addresses(struct port *p, struct cursor *c, struct xvs_error *err);
 /* The port opens: addresses that came for it are learned. */
 void arrival_learn(struct port *p);
+
+/* bundle_conn.c: of a port whose connections are tracked. */
+int part_open_conns(struct bundle *b, const struct port *p, struct xvs_error *err);
+int part_save_conns(struct outlet *o, struct xvs_error *err);
+int part_restore_conns(struct port *p, struct cursor *c, struct xvs_error *err);
+/* Has the port room for so many?  Refused with the reason. */
+int part_admit_conns(const struct port *p, uint64_t objects, struct xvs_error *err);
 
 /* bundle_ext.c */
 int part_save_extension(struct outlet *o, struct xvs_error *err);

@@ -426,6 +426,8 @@ static const void *acl_query(void *self, const char *id)
 		return &conn_ops;
 	if (strcmp(id, XVS_EXPLAIN) == 0)
 		return &explain;
+	if (strcmp(id, XVS_STATE) == 0)
+		return &acl_state;
 	return strcmp(id, XVS_CONN_SCOPE) == 0 ? &conn_scope : NULL;
 }
 

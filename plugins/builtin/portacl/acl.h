@@ -73,6 +73,9 @@ static inline uint32_t cookie_generation(uint64_t cookie)
 /* [worker] A rule that decided, in a line for the operator: its name and place. */
 void acl_rule_print(const struct tally *t, uint32_t nr, char *text, uint32_t bytes);
 
+/* state.c */
+extern const struct xvs_state acl_state;
+
 /* [control] */
 int acl_status_fill(struct acl *a, const struct acl_port *port, enum feature feature,
 		    struct count_status *out, struct xvs_error *err);

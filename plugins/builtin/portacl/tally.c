@@ -220,6 +220,15 @@ void tally_credit(const struct tally *t, uint32_t worker, const struct credit *c
 	}
 }
 
+void tally_carry(const struct tally *t, const struct credit *c)
+{
+	struct count *to = count_at(t, t->rows - 1, c->nr);
+
+	atomic_store_explicit(&to->packets, c->packets, memory_order_relaxed);
+	atomic_store_explicit(&to->bytes, c->bytes, memory_order_relaxed);
+	atomic_store_explicit(&to->connections, c->connections, memory_order_relaxed);
+}
+
 struct rule_count tally_sum(const struct tally *t, uint32_t nr)
 {
 	struct rule_count sum = { .nr = nr, .action = t->set->facts[nr].action };

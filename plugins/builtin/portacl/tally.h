@@ -60,6 +60,9 @@ struct credit {
 };
 void tally_credit(const struct tally *t, uint32_t worker, const struct credit *c);
 
+/* [control] So much was met elsewhere, instead of what was carried before. */
+void tally_carry(const struct tally *t, const struct credit *c);
+
 /* [control] */
 struct rule_count tally_sum(const struct tally *t, uint32_t nr);
 

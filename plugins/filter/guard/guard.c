@@ -87,12 +87,12 @@ static int guard_port_attach(void *self, const struct xvs_port *info, void **por
 	struct guard_port *port = calloc(1, sizeof(*port));
 
 	if (port)
-		port->drops = aligned_alloc(64, g->workers * sizeof(*port->drops));
+		port->drops = aligned_alloc(64, (g->workers + 1) * sizeof(*port->drops));
 	if (!port || !port->drops) {
 		free(port);
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	}
-	memset(port->drops, 0, g->workers * sizeof(*port->drops));
+	memset(port->drops, 0, (g->workers + 1) * sizeof(*port->drops));
 	atomic_init(&port->mac, guard_mac(info->mac));
 	*port_state = port;
 	return 0;
@@ -302,6 +302,8 @@ static const struct xvs_flow flow = {
 static const void *guard_query(void *self, const char *id)
 {
 	(void)self;
+	if (strcmp(id, XVS_STATE) == 0)
+		return &guard_state;
 	return strcmp(id, XVS_FLOW) == 0 ? &flow : NULL;
 }
 

@@ -114,7 +114,7 @@ struct guard_addresses {
 struct guard_port {
 	_Atomic(struct guard_rules *) rules; /* written by [control]; NULL: no policy */
 	_Atomic uint64_t mac;                /* written by [control]; as guard_mac() packs it */
-	struct guard_drops *drops;           /* one for each worker */
+	struct guard_drops *drops;           /* one for each worker, and those from another host */
 	struct guard_slot slots[GUARD_DYNAMIC_MAX];
 };
 
@@ -150,6 +150,9 @@ static inline bool guard_checks_neighbours(const struct guard_policy *policy)
 int guard_policy_check(void *self, void *port_state, const char *feature, const void *value,
 		       void **prepared, struct xvs_error *err);
 
+/* [control] What was dropped elsewhere counts too, instead of what was carried before. */
+void guard_carry(struct guard_port *port, uint32_t workers, const uint64_t *drops);
+
 /* [control] 'out' gets one uint64_t a reason. */
 void guard_status(const struct guard_port *port, uint32_t workers, uint64_t *out);
 
@@ -172,6 +175,24 @@ void guard_list_learned(const struct guard_port *port, uint64_t now_ns,
 
 /* [worker] Does the switch have to send it to all who may be the one?  'p' is in hand. */
 bool guard_is_unknown(const struct guard *g, const struct xvs_packet *p);
+
+/* A learned address on its way to another host. */
+struct guard_known {
+	uint8_t address[16];
+	uint32_t age_s;
+};
+
+/* [control] How many of them there are. */
+uint32_t guard_export(const struct guard_port *port, uint64_t now_ns,
+		      struct guard_known out[GUARD_DYNAMIC_MAX]);
+
+/* [control] What was learned is this, as far as the policy has places; the youngest first. */
+void guard_import(struct guard_port *port, const struct guard_policy *policy,
+		  struct guard_known *known, uint32_t count, uint64_t now_ns);
+
+/* ---- state.c ------------------------------------------------------------------------------- */
+
+extern const struct xvs_state guard_state;
 
 /* ---- judge.c ----------------------------------------------------------------------------- */
 

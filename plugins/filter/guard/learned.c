@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guard.h"
@@ -137,5 +138,56 @@ void guard_list_learned(const struct guard_port *port, uint64_t now_ns, struct g
 		len += (size_t)snprintf(out->list + len, sizeof(out->list) - len, "%s%s (%us)",
 					out->learned ? ", " : "", text, idle_s(s, now_ns));
 		out->learned++;
+	}
+}
+
+uint32_t guard_export(const struct guard_port *port, uint64_t now_ns,
+		      struct guard_known out[GUARD_DYNAMIC_MAX])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < GUARD_DYNAMIC_MAX; i++) {
+		uint32_t state;
+
+		if (!slot_read(&port->slots[i], out[count].address, &state))
+			continue;
+		out[count++].age_s = idle_s(&port->slots[i], now_ns);
+	}
+	return count;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct guard_known *x = a;
+	const struct guard_known *y = b;
+
+	return (x->age_s > y->age_s) - (x->age_s < y->age_s);
+}
+
+static void slot_empty(struct guard_slot *s)
+{
+	uint32_t state = atomic_load_explicit(&s->state, memory_order_relaxed);
+
+	if ((state & KIND) == USED)
+		(void)atomic_compare_exchange_strong_explicit(&s->state, &state,
+							      (state & ~(uint32_t)KIND) | FREE,
+							      memory_order_release,
+							      memory_order_relaxed);
+}
+
+void guard_import(struct guard_port *port, const struct guard_policy *policy,
+		  struct guard_known *known, uint32_t count, uint64_t now_ns)
+{
+	uint32_t places = count < policy->dynamic_ips ? count : policy->dynamic_ips;
+
+	qsort(known, count, sizeof(*known), compare_age);
+	for (uint32_t i = 0; i < GUARD_DYNAMIC_MAX; i++)
+		slot_empty(&port->slots[i]);
+	for (uint32_t i = 0; i < places; i++) {
+		uint64_t age_ns = (uint64_t)known[i].age_s * NS_PER_S;
+
+		if (age_ns > now_ns || guard_is_bound(policy, known[i].address))
+			continue;
+		(void)guard_learn(port, policy, known[i].address, now_ns - age_ns);
 	}
 }

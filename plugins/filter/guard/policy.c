@@ -203,8 +203,15 @@ void guard_status(const struct guard_port *port, uint32_t workers, uint64_t *out
 {
 	for (uint32_t reason = 0; reason < GUARD_REASON_COUNT; reason++) {
 		out[reason] = 0;
-		for (uint32_t w = 0; w < workers; w++)
+		for (uint32_t w = 0; w <= workers; w++)
 			out[reason] += atomic_load_explicit(&port->drops[w].count[reason],
 							    memory_order_relaxed);
 	}
+}
+
+void guard_carry(struct guard_port *port, uint32_t workers, const uint64_t *drops)
+{
+	for (uint32_t reason = 0; reason < GUARD_REASON_COUNT; reason++)
+		atomic_store_explicit(&port->drops[workers].count[reason], drops[reason],
+				      memory_order_relaxed);
 }

@@ -203,3 +203,12 @@ uint64_t rules_hits(const struct rules *r, uint32_t nr)
 					    memory_order_relaxed);
 	return sum;
 }
+
+void rules_set_hits(const struct rules *r, uint32_t nr, uint64_t hits)
+{
+	const struct hits *h = &r->set->hits;
+
+	for (uint32_t w = 0; w < h->workers; w++)
+		atomic_store_explicit(&h->counts[(size_t)w * h->stride + nr], w ? 0 : hits,
+				      memory_order_relaxed);
+}

@@ -106,5 +106,7 @@ void rules_credit(const struct rules *r, uint32_t nr, uint32_t worker);
 
 /* [any] How often rule 'nr' decided; rules_count() + direction: the default. */
 uint64_t rules_hits(const struct rules *r, uint32_t nr);
+/* [control] They are so many; no worker counts meanwhile. */
+void rules_set_hits(const struct rules *r, uint32_t nr, uint64_t hits);
 
 #endif /* SECGROUP_RULES_H */

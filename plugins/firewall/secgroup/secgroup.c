@@ -433,6 +433,8 @@ static const void *secgroup_query(void *self, const char *id)
 	(void)self;
 	if (strcmp(id, XVS_EXPLAIN) == 0)
 		return &explain;
+	if (strcmp(id, XVS_STATE) == 0)
+		return &secgroup_state;
 	return strcmp(id, XVS_CONN) == 0 ? &conn_ops : NULL;
 }
 

@@ -52,6 +52,7 @@ struct secgroup_port {
 	struct secgroup_share *shares; /* one for each worker */
 	const void *value;             /* of the policy in force, the host's; NULL: none */
 	struct membership *membership;
+	uint64_t saved;          /* sum of counts that was saved last, + 1; 0: none */
 	struct remains *remains; /* room for what is left of it when it goes */
 	struct xvs_meter log_meter;
 	_Atomic uint64_t unlogged; /* since the last line */
@@ -96,6 +97,9 @@ static inline uint32_t slot_rule(const uint64_t *slot)
 {
 	return slot ? (uint32_t)*slot : 0;
 }
+
+/* state.c */
+extern const struct xvs_state secgroup_state;
 
 /* status.c [control] */
 int secgroup_status_fill(struct secgroup *s, const struct secgroup_port *port,

@@ -2,6 +2,8 @@
 /* Several workers and the control thread at one table: one wins, and nothing is lost. */
 #include "conn/fixture.h"
 
+#include "conn/move.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -10,6 +12,8 @@ enum { THREADS = 2, ROUNDS = 2000, CELLS = 1 << 20 }; /* more cells than there a
 /* What both workers and their firewall share. */
 struct arena {
 	struct conn_table *t;
+	struct conn_table *there; /* to which it is told; NULL: to nobody */
+	struct conn_watch *watch;
 	_Atomic unsigned asked;
 	_Atomic unsigned overlapping; /* calls about one connection at the same time */
 	_Atomic unsigned inside[CELLS];
@@ -77,8 +81,8 @@ static void arena_drop(void *arg, struct packet *p, uint32_t port, uint16_t reas
 
 static struct arena *arena_open(const struct conn_limits *limits)
 {
-	static const struct conn_env env = { arena_authorise, arena_event, arena_resume,
-					     arena_drop, NULL };
+	static const struct conn_env env = { arena_authorise, arena_event, arena_resume, arena_drop,
+					     NULL };
 	static const struct pool_limits pool = { 64, 64, 2 };
 	struct arena *arena = calloc(1, sizeof(*arena));
 	struct xvs_error err = ERROR_INIT;
@@ -277,12 +281,80 @@ static void nothing_is_lost_when_all_happens_at_once(void **state)
 	arena_close(arena);
 }
 
+static const struct conn_adoption adoption = { { CONN_SLOTS, CONN_SLOTS, CONN_SLOTS, CONN_SLOTS },
+					       NULL,
+					       NULL };
+
+static void tell(struct arena *arena, enum conn_pass pass)
+{
+	static uint8_t bytes[CONN_RECORD_MIN];
+	const struct conn_pass_plan plan = { .pass = pass };
+	struct xvs_error err = ERROR_INIT;
+	bool more = true;
+
+	conn_watch_begin(arena->watch, &plan);
+	while (more) {
+		size_t len = conn_watch_next(arena->watch, bytes, sizeof(bytes), &more);
+
+		assert_int_equal(conn_port_adopt(arena->there, PORT, &adoption, bytes, len, &err),
+				 0);
+	}
+}
+
+static void tell_meanwhile(struct arena *arena)
+{
+	conn_refill(arena->t);
+	conn_refill(arena->there);
+	(void)conn_flush(arena->t, &(struct conn_filter){ .proto = 17, .l4_port = 0x6400 });
+	tell(arena, CONN_PASS_CHANGES);
+}
+
+/* So that each is told by its tuple and state, whatever the order. */
+static bool add_up(void *arg, const struct conn_info *info)
+{
+	uint64_t *sum = arg;
+
+	*sum += (uint64_t)(info->view.src_port * 31u + info->view.dst_port) *
+		(info->view.proto + 1000u * (unsigned char)info->state_name[0]);
+	return true;
+}
+
+static void what_was_told_is_what_is_there(void **state)
+{
+	static const struct conn_limits limits = { .connections = 2048,
+						   .half_open = 8,
+						   .per_port = 40 };
+	static const struct conn_limits wide = { .connections = 8192 };
+	static const struct conn_env env = { arena_authorise, arena_event, arena_resume, arena_drop,
+					     NULL };
+	struct arena *arena = arena_open(&limits);
+	struct xvs_error err = ERROR_INIT;
+	uint64_t here = 0;
+	uint64_t there = 0;
+
+	(void)state;
+	assert_int_equal(conn_table_create(&wide, 1, &env, &arena->there, &err), 0);
+	assert_int_equal(conn_port_open(arena->there, PORT, 0, 0, &err), 0);
+	assert_int_equal(conn_watch_open(arena->t, PORT, &arena->watch, &err), 0);
+	tell(arena, CONN_PASS_ALL);
+	perform(arena, short_lives, tell_meanwhile);
+	tell(arena, CONN_PASS_LAST);
+	assert_int_equal(conn_count(arena->there, NULL), conn_count(arena->t, NULL));
+	conn_list(arena->t, NULL, add_up, &here);
+	conn_list(arena->there, NULL, add_up, &there);
+	assert_true(here == there);
+	conn_watch_close(arena->watch);
+	conn_table_destroy(arena->there);
+	arena_close(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_worker_wins_a_datagram),
 		cmocka_unit_test(one_worker_wins_a_syn),
 		cmocka_unit_test(nothing_is_lost_when_all_happens_at_once),
+		cmocka_unit_test(what_was_told_is_what_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

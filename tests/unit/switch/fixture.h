@@ -45,16 +45,18 @@ static void fixture_changed(void *arg, const struct change *c)
 
 /* Linked into the world; NULL: nothing. */
 static const struct xvs_module *const *fixture_builtins;
+/* The extensions of the project itself, beside those of the tests. */
+static bool fixture_has_extensions;
 
 static void fixture_world(struct fixture *f)
 {
-	static const char *const dirs[] = { XVS_TEST_EXTENSIONS };
+	static const char *const dirs[] = { XVS_TEST_EXTENSIONS, XVS_BUILT_EXTENSIONS };
 	struct xvs_error err = ERROR_INIT;
 	struct world_config config = { .loop = f->loop,
 				       .path = f->path,
 				       .counters = f->counters,
 				       .extension_dirs = dirs,
-				       .extension_dir_count = 1,
+				       .extension_dir_count = fixture_has_extensions ? 2 : 1,
 				       .builtins = fixture_builtins,
 				       .run_dir = f->run_dir,
 				       .changed = fixture_changed,

@@ -124,8 +124,8 @@ static inline void parcel_freeze(struct fixture *f, struct bundle *b)
 }
 
 /* The port as it is, born held, with the policies of a document: "{feature: {..}}" or NULL. */
-static inline void parcel_expect(struct fixture *f, const char *sw, const char *name,
-				 const char *policies)
+static inline void parcel_expect_at(struct fixture *f, const char *sw, const char *name,
+				    const char *policies, const uint8_t *mac)
 {
 	struct port_spec *spec = calloc(1, sizeof(*spec));
 	struct answer a = { 0 };
@@ -134,6 +134,10 @@ static inline void parcel_expect(struct fixture *f, const char *sw, const char *
 	(void)snprintf(spec->name, sizeof(spec->name), "%s", name);
 	(void)snprintf(spec->backend.kind, sizeof(spec->backend.kind), "null");
 	spec->is_held = true;
+	if (mac) {
+		spec->has_mac = true;
+		memcpy(spec->mac, mac, sizeof(spec->mac));
+	}
 	if (policies) {
 		json_t *j = json_loads(policies, 0, NULL);
 		struct diags *d = calloc(1, sizeof(*d));
@@ -148,6 +152,12 @@ static inline void parcel_expect(struct fixture *f, const char *sw, const char *
 	fixture_wait(f, &a.is_there);
 	if (a.code != 0)
 		fail_msg("refused: %s", a.text);
+}
+
+static inline void parcel_expect(struct fixture *f, const char *sw, const char *name,
+				 const char *policies)
+{
+	parcel_expect_at(f, sw, name, policies, NULL);
 }
 
 #endif /* XVS_TEST_SWITCH_PARCEL_H */

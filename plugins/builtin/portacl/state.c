@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What access lists counted on a port, for "xvs.state/1".
+ *
+ *   format 1   for each of the two features: u32 rules, u32 n, n times: u32 rule, u64 packets, bytes,
+ *              connections; rules that nothing met are left out
+ *
+ * Counts are of the rules of a policy; where the policy there has another number of rules, they stay behind.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "acl.h"
+#include "xvs/ext/record.h"
+#include "xvs/ext/sdk.h"
+
+enum { FORMAT = 1, COUNT_BYTES = 4 + 3 * 8 };
+
+/* ---- out ----------------------------------------------------------------------------------- */
+
+static bool is_met(const struct rule_count *c)
+{
+	return (c->packets | c->connections) != 0;
+}
+
+static void put_counts(struct xvs_put *put, const struct tally *t)
+{
+	uint32_t rules = t ? t->set->count : 0;
+	uint32_t met = 0;
+
+	for (uint32_t nr = 0; nr < rules; nr++) {
+		struct rule_count c = tally_sum(t, nr);
+
+		met += is_met(&c);
+	}
+	xvs_put_u32(put, rules);
+	xvs_put_u32(put, met);
+	for (uint32_t nr = 0; nr < rules && met; nr++) {
+		struct rule_count c = tally_sum(t, nr);
+
+		/* One that was met meanwhile waits for the next record. */
+		if (!is_met(&c))
+			continue;
+		met--;
+		xvs_put_u32(put, nr);
+		xvs_put_u64(put, c.packets);
+		xvs_put_u64(put, c.bytes);
+		xvs_put_u64(put, c.connections);
+	}
+}
+
+static int acl_save(void *self, void *port_state, const struct xvs_save *ctx, struct xvs_sink *out,
+		    struct xvs_error *err)
+{
+	const struct acl_port *port = port_state;
+	struct xvs_put put = { .sink = out };
+
+	(void)self;
+	(void)ctx;
+	(void)err;
+	out->left = 0;
+	if (!port)
+		return 0;
+	for (uint32_t f = 0; f < FEATURE_SETTINGS; f++)
+		put_counts(&put, port_tally(port, (enum feature)f));
+	return put.code;
+}
+
+/* ---- in ------------------------------------------------------------------------------------ */
+
+struct incoming {
+	uint32_t rules, count;
+	struct credit *credits;
+};
+
+/* Of one feature, whole. */
+static int take(struct xvs_get *get, struct incoming *in)
+{
+	in->rules = xvs_get_u32(get);
+	in->count = xvs_get_u32(get);
+	if (get->code || in->count > in->rules || in->count > get->source->left / COUNT_BYTES)
+		return -EPROTO;
+	in->credits = calloc(in->count + (size_t)1, sizeof(*in->credits));
+	if (!in->credits)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < in->count; i++) {
+		struct credit *c = &in->credits[i];
+
+		c->nr = xvs_get_u32(get);
+		c->packets = xvs_get_u64(get);
+		c->bytes = xvs_get_u64(get);
+		c->connections = xvs_get_u64(get);
+		if (c->nr >= in->rules)
+			return -EPROTO;
+	}
+	return get->code;
+}
+
+static int acl_restore(void *self, void *port_state, uint32_t format, struct xvs_source *in,
+		       struct xvs_error *err)
+{
+	struct xvs_get get = { .source = in };
+	struct incoming incoming[FEATURE_SETTINGS] = { { 0 } };
+	int result = port_state && format == FORMAT ? 0 : -EPROTO;
+
+	(void)self;
+	for (uint32_t f = 0; result == 0 && f < FEATURE_SETTINGS; f++)
+		result = take(&get, &incoming[f]);
+	if (result == 0 && in->left)
+		result = -EPROTO;
+	for (uint32_t f = 0; f < FEATURE_SETTINGS; f++) {
+		const struct tally *t = result ? NULL : port_tally(port_state, (enum feature)f);
+
+		for (uint32_t i = 0;
+		     t && t->set->count == incoming[f].rules && i < incoming[f].count; i++)
+			tally_carry(t, &incoming[f].credits[i]);
+		free(incoming[f].credits);
+	}
+	if (result == -ENOMEM)
+		return xvs_refuse(err, result, "", "out of memory");
+	return result ? xvs_refuse(err, -EPROTO, "", "a record of access lists is malformed") : 0;
+}
+
+const struct xvs_state acl_state = {
+	.size = sizeof(acl_state),
+	.format_min = FORMAT,
+	.format_max = FORMAT,
+	.save = acl_save,
+	.restore = acl_restore,
+};
