@@ -80,13 +80,15 @@ int nat_table_create(uint32_t sessions, struct nat_table **out, struct xvs_error
 void nat_table_destroy(struct nat_table *t);
 /*
  * [control] In two steps, the second of which cannot fail.  'rules' are taken, in every case; NULL: out
- * of memory.  Sessions that the new rules do not bear end.
+ * of memory.  Sessions that the new rules do not bear end when nat_table_review() looks at them: so
+ * many of them at a time, until it says true.
  */
 struct nat_change;
 struct nat_change *nat_change_create(struct nat_rules *rules);
 void nat_change_destroy(struct nat_change *c); /* it was not applied; NULL is fine */
 void nat_table_apply(struct nat_table *t, struct nat_change *c); /* takes it */
-/* [control] Both at once.  -ENOMEM: the old ones stay. */
+bool nat_table_review(struct nat_table *t, uint32_t max);
+/* [control] All at once.  -ENOMEM: the old ones stay. */
 int nat_table_configure(struct nat_table *t, struct nat_rules *rules);
 
 /* ---- view.c: what translation wants to know of a packet ------------------------------------ */

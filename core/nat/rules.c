@@ -143,19 +143,20 @@ static bool is_borne(struct nat_table *t, const struct session *s)
 	return s->binding && nat_ports_in_pool(t->rules, key_own(in), key_own_port(in));
 }
 
-static void sessions_review(struct nat_table *t)
+static void review(struct nat_table *t, struct session *s)
 {
-	uint32_t count = atomic_load_explicit(&t->fresh, memory_order_relaxed);
+	nat_lock(t);
+	if (atomic_load_explicit(&s->generation, memory_order_relaxed) & 1 && !is_borne(t, s))
+		nat_session_close(t, s);
+	nat_unlock(t);
+}
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct session *s = &t->sessions[i];
-
-		nat_lock(t);
-		if (atomic_load_explicit(&s->generation, memory_order_relaxed) & 1 &&
-		    !is_borne(t, s))
-			nat_session_close(t, s);
-		nat_unlock(t);
-	}
+/* Those behind 'unreviewed' were opened under the rules of now, or were looked at. */
+bool nat_table_review(struct nat_table *t, uint32_t max)
+{
+	for (uint32_t i = 0; i < max && t->unreviewed > 0; i++)
+		review(t, &t->sessions[--t->unreviewed]);
+	return t->unreviewed == 0;
 }
 
 struct nat_change *nat_change_create(struct nat_rules *rules)
@@ -194,7 +195,7 @@ void nat_table_apply(struct nat_table *t, struct nat_change *c)
 	c->rules = NULL;
 	nat_change_destroy(c);
 	if (old)
-		sessions_review(t);
+		t->unreviewed = atomic_load_explicit(&t->fresh, memory_order_relaxed);
 	rcu_free(old);
 }
 
@@ -205,5 +206,6 @@ int nat_table_configure(struct nat_table *t, struct nat_rules *rules)
 	if (!c)
 		return -ENOMEM;
 	nat_table_apply(t, c);
+	(void)nat_table_review(t, UINT32_MAX);
 	return 0;
 }

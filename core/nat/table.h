@@ -100,6 +100,7 @@ struct nat_table {
 	uint32_t session_count, binding_count, host_count;
 	uint64_t opened, ended, no_ports, no_room, host_limit, filtered;
 	struct outside outsides[NAT_ADDRESSES_MAX];
+	uint32_t unreviewed; /* the first so many sessions may not be borne by the rules; control's own */
 	uint32_t full[3]; /* by protocol: bit n, pool n had no port left, and none has come back */
 
 	_Atomic uint32_t fresh __attribute__((aligned(64))); /* sessions never used begin here */

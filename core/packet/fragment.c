@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * packet/fragment.c - a datagram that is still to be cut into IP fragments (virtio's UFO).
+ * packet/fragment.c - a datagram that is still to be cut into IP fragments (virtio's UFO), and one that is
+ * longer than the next network takes.
  *
  *      [ether][IP][          UDP and payload           ]       gso_size of it in each fragment
  *      [ether][IP][ piece ]  [ether][IP][ piece ]  ...         RFC 791: offset in the header
@@ -20,7 +21,9 @@
 
 enum {
 	UNIT = 8, /* of fragment offsets */
+	DO_NOT_IPV4 = 0x4000,
 	MORE_IPV4 = 0x2000,
+	OFFSET_IPV4 = 0x1fff,
 	MORE_IPV6 = 1,
 	OPTION_END = 0,
 	OPTION_NOTHING = 1,
@@ -36,6 +39,9 @@ struct fragments {
 	uint32_t size; /* of all pieces but the last */
 	uint32_t count;
 	uint32_t id;
+	uint32_t first; /* IPv4: where it begins, if it is a fragment itself, in units */
+	bool has_more;  /* and others follow it */
+	bool has_sum;   /* there is none to fill in */
 };
 
 static bool is_ipv6(const struct packet *p)
@@ -126,15 +132,15 @@ static void clear_options(uint8_t *ip, uint32_t header)
 static void finish_ipv4(const struct fragments *f, struct packet *out, uint32_t nr)
 {
 	uint8_t *ip = out->x.data + f->p->x.l3_off;
-	uint32_t header = (uint32_t)f->p->x.l4_off - f->p->x.l3_off;
-	uint32_t more = nr + 1 < f->count ? MORE_IPV4 : 0;
+	uint32_t header = f->head - f->p->x.l3_off;
+	uint32_t more = nr + 1 < f->count || f->has_more ? MORE_IPV4 : 0;
 
 	if (nr > 0)
 		clear_options(ip, header);
 	put_be16(ip + 2, (uint16_t)(out->x.len - f->p->x.l3_off));
 	if (get_be16(ip + 4) == 0)
 		put_be16(ip + 4, (uint16_t)f->id);
-	put_be16(ip + 6, (uint16_t)(nr * f->size / UNIT | more));
+	put_be16(ip + 6, (uint16_t)((f->first + nr * f->size / UNIT) | more));
 	put_be16(ip + 10, 0);
 	sum_store(ip + 10, sum_bytes(ip, header), false);
 }
@@ -157,7 +163,7 @@ static void fill_sum(const struct fragments *f, struct packet *out)
 {
 	uint8_t *place = out->x.data + packet_sum_place(f->p) + extra_bytes(f);
 
-	sum_store(place, sum_packet(f->p, f->p->x.l4_off, f->end), true);
+	sum_store(place, sum_packet(f->p, f->p->x.l4_off, f->end), f->p->x.l4_proto == PROTO_UDP);
 }
 
 static struct packet *piece(const struct fragments *f, uint32_t nr)
@@ -178,7 +184,7 @@ static struct packet *piece(const struct fragments *f, uint32_t nr)
 	out->x.flags &= ~(uint32_t)(XVS_PKT_CSUM_TODO | XVS_PKT_CSUM_OK);
 	packet_read(f->p, 0, out->x.data, f->head);
 	packet_read(f->p, from, out->x.data + head, len);
-	if (nr == 0)
+	if (nr == 0 && !f->has_sum)
 		fill_sum(f, out);
 	if (extra_bytes(f))
 		finish_ipv6(f, out, nr);
@@ -188,22 +194,63 @@ static struct packet *piece(const struct fragments *f, uint32_t nr)
 	return out;
 }
 
-int packet_fragment(const struct packet *p, struct packet **out, int max)
+static int cut(struct fragments *f, struct packet **out, int max)
 {
-	struct fragments f;
-
-	if (!measure(p, &f))
-		return -EINVAL;
-	if (max < 0 || f.count > (uint32_t)max)
+	if (max < 0 || f->count > (uint32_t)max)
 		return -ENOSPC;
-	f.id = new_id(p);
-	for (uint32_t nr = 0; nr < f.count; nr++) {
-		out[nr] = piece(&f, nr);
+	f->id = new_id(f->p);
+	for (uint32_t nr = 0; nr < f->count; nr++) {
+		out[nr] = piece(f, nr);
 		if (out[nr])
 			continue;
 		while (nr > 0)
 			packet_free(out[--nr]);
 		return -ENOBUFS;
 	}
-	return (int)f.count;
+	return (int)f->count;
+}
+
+int packet_fragment(const struct packet *p, struct packet **out, int max)
+{
+	struct fragments f;
+
+	return measure(p, &f) ? cut(&f, out, max) : -EINVAL;
+}
+
+/* ---- longer than the next network takes ---------------------------------------------------------- */
+
+bool packet_may_fragment(const struct packet *p)
+{
+	return (p->x.flags & XVS_PKT_IPV4) && p->x.gso_type == GSO_NONE &&
+	       !(get_be16(p->x.data + p->x.l3_off + 6) & DO_NOT_IPV4);
+}
+
+/* Its checksum, if one is to be filled in, is in the first piece. */
+static bool measure_ipv4(const struct packet *p, uint32_t mtu, struct fragments *f)
+{
+	const uint8_t *ip = p->x.data + p->x.l3_off;
+	uint32_t header = (uint32_t)(ip[0] & 15) * 4;
+	uint32_t offset = get_be16(ip + 6);
+
+	*f = (struct fragments){ .p = p,
+				 .head = p->x.l3_off + header,
+				 .end = packet_l3_end(p),
+				 .first = offset & OFFSET_IPV4,
+				 .has_more = offset & MORE_IPV4,
+				 .has_sum = !(p->x.flags & XVS_PKT_CSUM_TODO) };
+	if (mtu < header + UNIT || f->end <= f->head)
+		return false;
+	f->size = (mtu - header) / UNIT * UNIT;
+	f->count = (f->end - f->head + f->size - 1) / f->size;
+	return f->count <= SEGMENTS_MAX &&
+	       (f->has_sum || packet_sum_place(p) + 2 <= f->head + f->size);
+}
+
+int packet_fragment_ipv4(const struct packet *p, uint32_t mtu, struct packet **out, int max)
+{
+	struct fragments f;
+
+	if (!packet_may_fragment(p) || !measure_ipv4(p, mtu, &f))
+		return -EINVAL;
+	return cut(&f, out, max);
 }

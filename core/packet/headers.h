@@ -139,6 +139,10 @@ uint16_t packet_check_offload(struct packet *p);
 /* [worker] fragment.c: a GSO_UDP packet, as packet_segment() does those of other types. */
 bool packet_can_fragment(const struct packet *p);
 int packet_fragment(const struct packet *p, struct packet **out, int max);
+/* [worker] IPv4, complete or a fragment itself, that its sender lets be cut (RFC 791). */
+bool packet_may_fragment(const struct packet *p);
+/* [worker] Into pieces of at most 'mtu' bytes of layer 3; results as of packet_segment(). */
+int packet_fragment_ipv4(const struct packet *p, uint32_t mtu, struct packet **out, int max);
 
 /* [worker] offload.c: for 'len' bytes cut out of p, all linear; NULL: none left. */
 struct packet *packet_new_segment(const struct packet *p, uint32_t len);

@@ -28,6 +28,7 @@ static void nat_free(struct path_nat *n)
 static bool lanes_open(struct path_nat *n)
 {
 	for (uint32_t i = 0; i < n->lane_count; i++) {
+		n->lanes[i].nat = n;
 		n->lanes[i].last = &n->lanes[i].first;
 		n->lanes[i].fragments = nat_fragments_create();
 		if (!n->lanes[i].fragments)
@@ -97,21 +98,28 @@ static void links_free(struct nat_world *world, const struct nat_world *heir)
 	}
 }
 
-static void leave_worker(struct path_worker *w, void *arg)
-{
-	nat_wait_drop(w, arg, XVS_PORT_NONE);
-}
-
 static void destroyed(struct rcu_node *node)
 {
 	nat_free((struct path_nat *)((char *)node - offsetof(struct path_nat, rcu)));
 }
 
-static void left_workers(void *arg)
+static void left_workers(struct letter *letter)
 {
-	struct path_nat *n = arg;
+	struct path_nat *n = (struct path_nat *)((char *)letter - offsetof(struct path_nat, gone));
 
 	rcu_defer(&n->rcu, destroyed);
+}
+
+/* [worker] What still waits was for a port that goes on as one of another kind. */
+static void leave_worker(struct letter *letter)
+{
+	struct nat_lane *lane =
+		(struct nat_lane *)((char *)letter - offsetof(struct nat_lane, farewell));
+	struct path_nat *n = lane->nat;
+
+	nat_wait_drop(path_worker_self(), n, XVS_PORT_NONE);
+	if (atomic_fetch_sub_explicit(&n->lanes_left, 1, memory_order_acq_rel) == 1)
+		loop_post(n->path->loop, &n->gone, left_workers);
 }
 
 void path_nat_destroy(struct path_nat *n)
@@ -130,9 +138,9 @@ void path_nat_destroy(struct path_nat *n)
 	if (world)
 		links_free(world, NULL);
 	rcu_free(world);
-	/* what still waits was for a port that goes on as one of another kind */
-	if (path_each_worker(n->path, leave_worker, left_workers, n) != 0)
-		left_workers(n);
+	atomic_store_explicit(&n->lanes_left, n->lane_count, memory_order_relaxed);
+	for (uint32_t i = 0; i < n->lane_count; i++)
+		worker_post(n->path->worker_list[i], &n->lanes[i].farewell, leave_worker);
 }
 
 static bool prefixes_equal(struct nat_prefix a, struct nat_prefix b)

@@ -9,6 +9,7 @@
 #include "path/nat_part.h"
 #include "xvs/ext/sdk.h"
 
+enum { QUESTIONS_PER_SECOND = 500 }; /* about new neighbours, of a worker */
 enum { ARP_OP_AT = 6, ARP_SENDER_MAC = 8, ARP_SENDER = 14, ARP_TARGET = 24, ARP_REQUEST = 1 };
 
 /* ---- routes ---------------------------------------------------------------------------------- */
@@ -73,13 +74,25 @@ struct hop {
 	bool is_inside;
 };
 
+/*
+ * Each address is asked for at most once a second, and there are many: a scan is not to become a flood.  Who is
+ * known is asked again all the same, so that a scan cannot make the others be forgotten.
+ */
+static bool may_ask(struct nat_hand *h, enum nat_neighbour_state state)
+{
+	static const struct xvs_meter_rate rate = { QUESTIONS_PER_SECOND, QUESTIONS_PER_SECOND };
+
+	return state == NEIGHBOUR_OLD ||
+	       xvs_meter_take(&h->lane->questions, &rate, h->w->w.now_ns, 1, 0) == 0;
+}
+
 static enum nat_fate send_to(struct nat_hand *h, struct packet *p, const struct hop *to)
 {
 	uint64_t now = h->w->w.now_ns;
 	uint8_t mac[6];
 	enum nat_neighbour_state state = nat_neighbour_get(to->neighbour, now, mac);
 
-	if (state != NEIGHBOUR_KNOWN && nat_neighbour_ask(to->neighbour, now))
+	if (state != NEIGHBOUR_KNOWN && nat_neighbour_ask(to->neighbour, now) && may_ask(h, state))
 		ask(h, to->is_inside, to->own, to->address);
 	if (state == NEIGHBOUR_UNKNOWN)
 		return nat_wait_put(h, p, to->is_inside ? WAIT_IN_HOP : WAIT_OUT_HOP, to->address);

@@ -85,8 +85,8 @@ static bool may_travel(struct nat_hand *h, struct packet *p)
 		h->reason = REASON_NAT_HOPS;
 		return false;
 	}
-	if (!mtu || xvs_l3_bytes(&p->x) <= mtu)
-		return true;
+	if (!mtu || xvs_l3_bytes(&p->x) <= mtu || packet_may_fragment(p))
+		return true; /* what may be cut is, at the end: tx.c */
 	nat_complain(h, p, true, ICMP_TOO_LONG, mtu);
 	h->reason = REASON_TOO_LONG;
 	return false;

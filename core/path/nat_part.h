@@ -19,12 +19,14 @@ struct nat_world {
 
 /* One worker's. */
 struct nat_lane {
+	struct letter farewell; /* had beforehand: who goes cannot be refused */
+	struct path_nat *nat;
 	struct nat_fragments *fragments;
 	struct packet *first, **last; /* that wait: nat_wait.c */
 	uint32_t count;
 	uint32_t news;   /* of the NAT, when they were last looked at */
 	uint64_t due_ns; /* when they are looked at whatever happens */
-	struct xvs_meter answers, errors;
+	struct xvs_meter answers, errors, questions;
 } __attribute__((aligned(64)));
 
 struct path_nat {
@@ -32,7 +34,9 @@ struct path_nat {
 	struct nat_table *table;
 	struct nat_world *world; /* published */
 	struct rcu_node rcu;
-	uint32_t lane_count;     /* the path may be gone when this is freed */
+	uint32_t lane_count;         /* the path may be gone when this is freed */
+	_Atomic uint32_t lanes_left; /* that still have to say farewell */
+	struct letter gone;
 	_Atomic uint32_t news;   /* moves when something was learned that packets may wait for */
 	struct nat_lane lanes[]; /* a worker each */
 };

@@ -8,12 +8,13 @@
  */
 #include <errno.h>
 
+#include "packet/headers.h"
 #include "path/link.h"
 #include "path/rate.h"
 #include "xvs/ext/sdk.h"
 
 enum { ETHERNET_BYTES = 14 };
-enum { GSO_TYPE_MASK = 0x7f, GSO_TCPV4 = 1, GSO_UDP = 3, GSO_TCPV6 = 4, GSO_UDP_L4 = 5 };
+enum { GSO_TYPE_MASK = 0x7f };
 
 static bool takes_gso(const struct backend *out, const struct packet *p)
 {
@@ -137,12 +138,19 @@ static void send_some(struct burst *b, struct packet **pkts, uint32_t count)
 		send_all(b, pkts, sum_of(pkts, count));
 }
 
+static int cut_packet(const struct burst *b, const struct packet *p, struct packet **cut)
+{
+	if (p->x.gso_type == GSO_NONE)
+		return packet_fragment_ipv4(p, b->conf->mtu, cut, SEGMENTS_MAX);
+	return packet_segment(p, cut, SEGMENTS_MAX);
+}
+
 /* Cut to what goes on the wire, each piece with its checksum. */
 static void send_segmented(struct burst *b, struct packet *p)
 {
 	struct path_worker *w = b->worker;
 	struct packet *cut[SEGMENTS_MAX];
-	int count = packet_segment(p, cut, SEGMENTS_MAX);
+	int count = cut_packet(b, p, cut);
 	uint32_t port = b->conf->port->id;
 
 	if (count <= 0) {
@@ -164,6 +172,11 @@ static bool prepare(struct burst *b, struct packet *p, bool *segmented)
 	uint16_t refused = tx_refusal(b->conf, p);
 	int err;
 
+	/* A router cuts what it may; a switch does not. */
+	if (refused == REASON_TOO_LONG && b->conf->nat && packet_may_fragment(p)) {
+		*segmented = true;
+		return false;
+	}
 	if (refused) {
 		lose(b, p, refused);
 		return false;

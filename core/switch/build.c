@@ -286,11 +286,21 @@ static int add_questions(struct transaction *t, struct plan_switch *ps)
 	return 0;
 }
 
+/* Others' changes leave it, and its sessions, alone. */
+static bool nat_goes_on(const struct transaction *t, const struct plan_switch *ps)
+{
+	const struct switch_spec *now = model_switch(t->w->model, ps->spec->name);
+
+	return !ps->is_new && ps->sw->nat && now && now->type == SWITCH_NAT &&
+	       memcmp(ps->sw->uuid, ps->uuid, sizeof(ps->uuid)) == 0 &&
+	       !nat_changes(&now->nat, &ps->spec->nat);
+}
+
 static int add_nat(struct transaction *t, struct plan_switch *ps)
 {
 	struct step *s;
 
-	if (ps->spec->type != SWITCH_NAT)
+	if (ps->spec->type != SWITCH_NAT || nat_goes_on(t, ps))
 		return 0;
 	s = transaction_step(t, PHASE_DO, &step_nat_prepare);
 	if (!s)
@@ -510,6 +520,23 @@ static int add_stops(struct transaction *t, struct vswitch *sw)
 	return 0;
 }
 
+static int add_nat_reviews(struct transaction *t)
+{
+	for (struct step *prepare = t->first[PHASE_DO]; prepare; prepare = prepare->next) {
+		struct step *s;
+
+		if (prepare->ops != &step_nat_prepare)
+			continue;
+		s = transaction_step(t, PHASE_CLEAR, &step_nat_review);
+		if (!s)
+			return -ENOMEM;
+		s->sw = prepare->plan_switch->sw;
+		if (nat_review_prepare(s) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The outside port has been published without it, and that has settled. */
 static int add_nat_end(struct transaction *t, struct plan_switch *ps)
 {
@@ -593,7 +620,8 @@ int transaction_build(struct transaction *t)
 	mark_changed(t);
 	if (!transaction_step(t, PHASE_CLEAR, &step_settle) ||
 	    takeover_steps(t, &step_takeover_after) < 0 || each_switch(t, add_quiet) < 0 ||
-	    each_switch(t, add_nat_end) < 0 || each_switch(t, add_dhcp) < 0 || add_dhcp_ends(t) < 0)
+	    add_nat_reviews(t) < 0 || each_switch(t, add_nat_end) < 0 ||
+	    each_switch(t, add_dhcp) < 0 || add_dhcp_ends(t) < 0)
 		return -ENOMEM;
 	return add_departures(t);
 }

@@ -155,12 +155,16 @@ static bool outsides_differ(const struct nat_outside_spec *a, const struct nat_o
 	return false;
 }
 
-char *nat_differences(const struct nat_spec *a, const struct nat_spec *b)
+enum { PARTS = 8 };
+
+struct part {
+	const char *name;
+	bool differs;
+};
+
+static void compare(const struct nat_spec *a, const struct nat_spec *b, struct part out[PARTS])
 {
-	const struct {
-		const char *name;
-		bool differs;
-	} parts[] = {
+	const struct part parts[PARTS] = {
 		{ "inside", strcmp(a->inside, b->inside) != 0 },
 		{ "outside", outsides_differ(&a->outside, &b->outside) },
 		{ "forwards", lists_differ(a->forwards, a->forward_count, b->forwards,
@@ -174,9 +178,28 @@ char *nat_differences(const struct nat_spec *a, const struct nat_spec *b)
 				       a->udp_inbound_refresh != b->udp_inbound_refresh },
 		{ "limits", a->host_sessions != b->host_sessions },
 	};
-	struct strbuf text = { 0 };
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	memcpy(out, parts, sizeof(parts));
+}
+
+bool nat_changes(const struct nat_spec *now, const struct nat_spec *next)
+{
+	struct part parts[PARTS];
+	bool differs = false;
+
+	compare(now, next, parts);
+	for (size_t i = 0; i < PARTS; i++)
+		differs |= parts[i].differs;
+	return differs;
+}
+
+char *nat_differences(const struct nat_spec *now, const struct nat_spec *next)
+{
+	struct strbuf text = { 0 };
+	struct part parts[PARTS];
+
+	compare(now, next, parts);
+	for (size_t i = 0; i < PARTS; i++) {
 		if (parts[i].differs)
 			strbuf_add(&text, "%s%s", text.text ? ", " : "", parts[i].name);
 	}

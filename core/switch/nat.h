@@ -19,11 +19,22 @@ struct nat_rules *nat_rules_of(const struct nat_spec *s); /* NULL: out of memory
  */
 int nat_refuse_host_address(const struct plan_switch *ps, struct diags *d, struct xvs_error *err);
 
+/* The outside port was published: its wire is told of the outside addresses, once for each time of being up. */
+void nat_announce(struct port *p);
+
+/* False: what is there would be configured as it is already. */
+bool nat_changes(const struct nat_spec *now, const struct nat_spec *next);
+
+/* plan_nat.c: what the outside port cannot be. */
+void plan_nat(struct plan *p, const struct plan_switch *ps);
+
 /* What differs, as "forwards, timeouts"; given, NULL: nothing (or no memory). */
 char *nat_differences(const struct nat_spec *a, const struct nat_spec *b);
 
 extern const struct step_ops step_nat_prepare; /* do: plan_switch */
 extern const struct step_ops step_nat_apply;   /* commit: of */
+extern const struct step_ops step_nat_review;  /* clear: sw */
+int nat_review_prepare(struct step *s);        /* -ENOMEM */
 extern const struct step_ops step_nat_remove;  /* clear: sw */
 
 #endif /* XVS_SWITCH_NAT_H */

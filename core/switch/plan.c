@@ -9,6 +9,7 @@
 
 #include "policy/builtin.h"
 #include "switch/dhcp.h"
+#include "switch/nat.h"
 #include "switch/takeover.h"
 
 static bool is_reported(const struct diags *d, struct position at)
@@ -261,6 +262,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	plan_mirrors(p, ps);
 	plan_qos(p, ps);
 	plan_team(p, ps);
+	plan_nat(p, ps);
 	plan_dhcp(p, ps);
 	plan_takeover(p, ps);
 	pair_ports(p, ps);

@@ -60,12 +60,54 @@ static int apply(struct step *s, struct xvs_error *err)
 	(void)err;
 	path_nat_apply(s->of->prepared);
 	s->of->prepared = NULL;
+	s->of->plan_switch->sw->is_nat_told = false;
 	nat_mac(&s->of->plan_switch->spec->nat, s->of->plan_switch->uuid,
 		s->of->plan_switch->sw->nat_mac);
 	return 0;
 }
 
 const struct step_ops step_nat_apply = { apply, NULL, NULL };
+
+/* ---- sessions that the new rules do not bear, some a turn of the loop, which others need too ---- */
+
+enum { SESSIONS_A_TURN = 8192 };
+
+static bool look_on(const struct step *s)
+{
+	return nat_table_review(path_nat_table(s->sw->nat), SESSIONS_A_TURN);
+}
+
+static void on_turn(void *arg)
+{
+	struct step *s = arg;
+
+	if (look_on(s))
+		transaction_wake(s->t);
+	else
+		loop_timer_arm(s->prepared, 0);
+}
+
+int nat_review_prepare(struct step *s)
+{
+	s->prepared = loop_timer_create(s->t->w->loop, on_turn, s);
+	return s->prepared ? 0 : -ENOMEM;
+}
+
+static int look(struct step *s, struct xvs_error *err)
+{
+	(void)err;
+	if (look_on(s))
+		return 0;
+	loop_timer_arm(s->prepared, 0);
+	return STEP_WAITS;
+}
+
+static void look_free(struct step *s)
+{
+	loop_timer_destroy(s->prepared);
+}
+
+const struct step_ops step_nat_review = { look, NULL, look_free };
 
 /* It is of another type by now, and no packet looks at it any more. */
 static int take_away(struct step *s, struct xvs_error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/steps_port.c - steps about one port: it comes, changes, falls silent, goes. */
 #include "base/error.h"
+#include "switch/nat.h"
 #include "switch/team.h"
 #include "switch/transaction.h"
 
@@ -221,6 +222,8 @@ static int publish(struct step *s, struct xvs_error *err)
 	s->reasons = NULL;
 	if (port_publish(s->port, conf, reasons, s->is_changed) && (was_open || is_new))
 		s->t->closed++;
+	if (port_is_outside(s->port))
+		nat_announce(s->port);
 	return 0;
 }
 

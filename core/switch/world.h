@@ -74,8 +74,8 @@ struct port {
 	size_t attached_count;
 	struct settings settings; /* effective */
 	bool is_blocked;
-	bool is_held;   /* bundle.h: its machine is not here yet */
-	bool is_frozen; /* nor here any more */
+	bool is_held;       /* bundle.h: its machine is not here yet */
+	bool is_frozen;     /* nor here any more */
 	bool is_over_limit; /* of addresses, until somebody unblocks it */
 	bool is_open;
 	bool is_guarded; /* conn_port_open() is in force */
@@ -101,6 +101,7 @@ struct vswitch {
 	uint8_t uuid[16];
 	struct path_switch *path_switch;
 	struct path_nat *nat;     /* of one of type nat; else NULL */
+	bool is_nat_told;         /* its outside port is up, and the wire knows */
 	uint8_t nat_mac[6];       /* its gateway's adapter */
 	struct takeover *taken;   /* addresses that a host port has of the uplinks; NULL: none */
 	bool may_carry;           /* its uplinks' devices may have addresses, to be taken */

@@ -473,6 +473,32 @@ static void survives_random_traffic(void **state)
 	assert_int_equal(stats().ports_used[0][1], 0);
 }
 
+static void other_rules_end_sessions_some_at_a_time(void **state)
+{
+	struct nat_rules *r = rules(0);
+	struct nat_stats stats;
+	struct nat_change *c;
+
+	(void)state;
+	for (uint16_t port = 1; port <= 100; port++)
+		out_ok(view(PROTO_UDP, A, port, R1, 53));
+	r->pools[0] = (struct nat_pool){ OUT6, 1024, 65535 };
+	c = nat_change_create(r);
+	assert_non_null(c);
+	nat_table_apply(t, c);
+	nat_table_stats(t, &stats);
+	assert_int_equal(stats.sessions, 100);
+	assert_false(nat_table_review(t, 40));
+	nat_table_stats(t, &stats);
+	assert_int_equal(stats.sessions, 60);
+	/* One that begins meanwhile is of the rules of now, wherever it has its place. */
+	assert_int_equal(out_ok(view(PROTO_UDP, B, 7, R1, 53)).address, OUT6);
+	assert_true(nat_table_review(t, 60));
+	assert_true(nat_table_review(t, 1));
+	nat_table_stats(t, &stats);
+	assert_int_equal(stats.sessions, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +528,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits_the_sessions_of_a_host, start, finish),
 		cmocka_unit_test_setup_teardown(is_bounded, start, finish),
 		cmocka_unit_test_setup_teardown(ends_what_other_rules_do_not_bear, start, finish),
+		cmocka_unit_test_setup_teardown(other_rules_end_sessions_some_at_a_time, start,
+						finish),
 		cmocka_unit_test_setup_teardown(finds_what_errors_quote, start, finish),
 		cmocka_unit_test_setup_teardown(lists_sessions, start, finish),
 		cmocka_unit_test_setup_teardown(survives_random_traffic, start, finish),

@@ -284,6 +284,103 @@ static void cutting_is_all_or_nothing(void **state)
 	pool_destroy(poor);
 }
 
+/* A plain packet of any protocol; a fragment itself, in some turns. */
+static struct packet *plain(const struct shape *s, bool has_sum)
+{
+	struct packet *p;
+	uint16_t bad;
+
+	build(&frame, s);
+	put_be16(frame.bytes + frame.l3 + 4, 0x1234);
+	p = lend(pool, &lent, frame.bytes, frame.len, 128);
+	if (!has_sum) {
+		put_be16(frame.bytes + frame.l4 + 6,
+			 (uint16_t)naive_pseudo(frame.bytes + frame.l3, 17,
+						frame.ip_end - frame.l4));
+		packet_free(p);
+		p = lend(pool, &lent, frame.bytes, frame.len, 128);
+		p->x.flags = XVS_PKT_CSUM_TODO;
+		p->x.csum_start = (uint16_t)frame.l4;
+		p->x.csum_off = 6;
+	}
+	packet_parse(p, &bad);
+	assert_int_equal(bad, REASON_NONE);
+	return p;
+}
+
+static void what_is_too_long_is_cut_where_it_may_be(void **state)
+{
+	static uint8_t whole[FRAME_MAX];
+
+	(void)state;
+	for (int i = 0; i < 400; i++) {
+		bool has_sum = random_below(2);
+		uint32_t mtu = 68 + random_below(1500);
+		struct shape s = { .proto = 17, .payload = random_below(6000) };
+		struct packet *p;
+		uint32_t at = 0;
+		int count;
+
+		if (has_sum && random_below(2))
+			s.fragment = (uint16_t)(1 + random_below(50));
+		s.more = has_sum && random_below(3) == 0;
+		p = plain(&s, has_sum);
+		assert_true(packet_may_fragment(p));
+		count = packet_fragment_ipv4(p, mtu, out, SEGMENTS_MAX);
+		assert_true(count > 0);
+		for (int nr = 0; nr < count; nr++) {
+			struct seen f;
+
+			look_ipv4(out[nr], &f);
+			assert_true(out[nr]->x.len - 14 <= mtu);
+			assert_int_equal(f.offset, s.fragment * 8u + at);
+			assert_int_equal(f.more, nr + 1 < count || s.more);
+			assert_int_equal(f.id, 0x1234);
+			memcpy(whole + at, f.bytes, f.len);
+			at += f.len;
+			packet_free(out[nr]);
+		}
+		packet_free(p);
+		assert_int_equal(at, frame.ip_end - frame.l3 - 20);
+		if (!has_sum) {
+			memcpy(frame.bytes + frame.l4 + 6, whole + 6, 2);
+			assert_int_equal(naive_l4_sum(frame.bytes, frame.l3, frame.l4, frame.ip_end,
+						      17),
+					 0xffff);
+		}
+		assert_memory_equal(whole, frame.bytes + frame.l3 + 20, at);
+	}
+}
+
+static void what_may_not_be_cut_is_not(void **state)
+{
+	struct shape s = { .proto = 6, .payload = 3000 };
+	struct packet *p;
+	uint16_t bad;
+
+	(void)state;
+	build(&frame, &s);
+	frame.bytes[frame.l3 + 6] |= 0x40;
+	p = load(pool, frame.bytes, frame.len);
+	packet_parse(p, &bad);
+	assert_false(packet_may_fragment(p));
+	assert_int_equal(packet_fragment_ipv4(p, 1500, out, SEGMENTS_MAX), -EINVAL);
+	packet_free(p);
+	s.is_v6 = true;
+	build(&frame, &s);
+	p = load(pool, frame.bytes, frame.len);
+	packet_parse(p, &bad);
+	assert_false(packet_may_fragment(p));
+	packet_free(p);
+	s.is_v6 = false;
+	build(&frame, &s);
+	p = load(pool, frame.bytes, frame.len);
+	packet_parse(p, &bad);
+	assert_int_equal(packet_fragment_ipv4(p, 27, out, SEGMENTS_MAX), -EINVAL);
+	assert_int_equal(packet_fragment_ipv4(p, 1500, out, 2), -ENOSPC);
+	packet_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +390,8 @@ int main(void)
 		cmocka_unit_test(headers_that_routers_read_are_in_each_piece),
 		cmocka_unit_test(what_no_fragments_could_be_is_refused),
 		cmocka_unit_test(cutting_is_all_or_nothing),
+		cmocka_unit_test(what_is_too_long_is_cut_where_it_may_be),
+		cmocka_unit_test(what_may_not_be_cut_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, start, finish);
