@@ -112,7 +112,8 @@ static uint32_t gateway_of(const struct switch_spec *s)
 static void check_range(const struct switch_spec *s, struct ipv4 net, struct diags *d)
 {
 	uint32_t gateway = gateway_of(s);
-	uint32_t first, last;
+	uint32_t first;
+	uint32_t last;
 
 	if (!ipv4_range_parse(s->dhcp.range, &first, &last))
 		return;

@@ -162,7 +162,8 @@ static bool is_ports(const char *text)
 /* Two addresses in order. */
 static bool is_ipv4_range(const char *text)
 {
-	uint32_t first, last;
+	uint32_t first;
+	uint32_t last;
 
 	return ipv4_range_parse(text, &first, &last) && first <= last;
 }

@@ -71,7 +71,8 @@ struct start {
 
 static int attributes(posix_spawnattr_t *a)
 {
-	sigset_t none, all;
+	sigset_t none;
+	sigset_t all;
 
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);
@@ -156,7 +157,10 @@ static int hold(pid_t pid, struct dhcp_process *out, struct xvs_error *err)
 int dhcp_process_start(const struct dhcp_command *c, struct dhcp_process *out,
 		       struct xvs_error *err)
 {
-	char conf[PATH_MAX_OURS + 16], leases[PATH_MAX_OURS + 24], user[80], group[80];
+	char conf[PATH_MAX_OURS + 16];
+	char leases[PATH_MAX_OURS + 24];
+	char user[80];
+	char group[80];
 	char *args[] = { "dnsmasq", conf, leases, user, group, NULL };
 	struct start s = { .args = args };
 	const char *group_name;
@@ -205,7 +209,8 @@ int dhcp_process_end(struct dhcp_process *p)
 /* Does one of its arguments say so? */
 static bool has_argument(const char *pid, const char *argument)
 {
-	char path[64], args[8192];
+	char path[64];
+	char args[8192];
 	ssize_t len;
 	int fd;
 
@@ -271,7 +276,8 @@ static bool is_conf(const char *name)
 
 void dhcp_clean(const char *dir)
 {
-	char whole[PATH_MAX_OURS], argument[PATH_MAX_OURS + 300];
+	char whole[PATH_MAX_OURS];
+	char argument[PATH_MAX_OURS + 300];
 	DIR *files = realpath(dir, whole) ? opendir(whole) : NULL;
 	const struct dirent *one;
 

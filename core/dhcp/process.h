@@ -26,7 +26,7 @@ struct dhcp_command {
 };
 int dhcp_process_start(const struct dhcp_command *c, struct dhcp_process *out,
 		       struct xvs_error *err);
-void dhcp_process_signal(const struct dhcp_process *p, int signal);
+void dhcp_process_signal(const struct dhcp_process *p, int number);
 /* After 'fd' was readable, or it is waited for; closes both.  The status as of waitpid(2). */
 int dhcp_process_end(struct dhcp_process *p);
 

@@ -76,14 +76,20 @@ static void line_end(struct dhcp_server *s)
 		log_message(MSG_DHCP_SAYS, "switch %s: dnsmasq: %s", s->name, s->last);
 }
 
+static char printable(char c)
+{
+	if (c < ' ' || c > '~')
+		return '?';
+	return c;
+}
+
 static void hear(struct dhcp_server *s, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] == '\n')
 			line_end(s);
 		else if (s->line_len < sizeof(s->line) - 1)
-			s->line[s->line_len++] =
-				bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?';
+			s->line[s->line_len++] = printable(bytes[i]);
 	}
 }
 
@@ -164,7 +170,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	name_end(s, status);
-	if (clock_ns() - s->since_ns > STEADY_S * NS_PER_S)
+	if (clock_ns() - s->since_ns > (uint64_t)STEADY_S * NS_PER_S)
 		s->wait_ms = FIRST_WAIT_MS;
 	s->restarts++;
 	try_later(s);
@@ -174,7 +180,7 @@ static void end(struct dhcp_server *s)
 {
 	s->is_ending = true;
 	dhcp_process_signal(&s->process, SIGTERM);
-	loop_timer_arm(s->timer, GRACE_MS * NS_PER_MS);
+	loop_timer_arm(s->timer, (uint64_t)GRACE_MS * NS_PER_MS);
 }
 
 /* ---- it starts ------------------------------------------------------------------------------------ */
@@ -206,7 +212,8 @@ static int conf_write(const struct dhcp_server *s, struct xvs_error *err)
 
 static int files_make(struct dhcp_server *s, struct xvs_error *err)
 {
-	char run[PATH_MAX], state[PATH_MAX];
+	char run[PATH_MAX];
+	char state[PATH_MAX];
 	int code = folder_make(s->run_dir, "", run, err);
 
 	if (code == 0)

@@ -29,7 +29,7 @@ char *dhcp_text(const struct vswitch *sw, const struct switch_spec *s, const str
 void plan_dhcp(struct plan *p, struct plan_switch *ps);
 
 /* What differs, as "range, reserved"; given, NULL: nothing (or no memory). */
-char *dhcp_differences(const struct dhcp_spec *now, const struct dhcp_spec *next);
+char *dhcp_differences(const struct dhcp_spec *a, const struct dhcp_spec *b);
 
 /* clear: sw, plan_switch or NULL where the switch goes; prepared: a server for one that has none */
 extern const struct step_ops step_dhcp;

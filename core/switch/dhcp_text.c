@@ -21,7 +21,9 @@ static void add_who(struct strbuf *out, const struct port *server)
 
 static void add_range(struct strbuf *out, const struct dhcp_spec *d, struct ipv4 net)
 {
-	char from[IPV4_TEXT], to[IPV4_TEXT], mask[IPV4_TEXT];
+	char from[IPV4_TEXT];
+	char to[IPV4_TEXT];
+	char mask[IPV4_TEXT];
 	uint32_t first = 0;
 	uint32_t last = 0;
 

@@ -29,7 +29,7 @@ bool nat_changes(const struct nat_spec *now, const struct nat_spec *next);
 void plan_nat(struct plan *p, const struct plan_switch *ps);
 
 /* What differs, as "forwards, timeouts"; given, NULL: nothing (or no memory). */
-char *nat_differences(const struct nat_spec *a, const struct nat_spec *b);
+char *nat_differences(const struct nat_spec *now, const struct nat_spec *next);
 
 extern const struct step_ops step_nat_prepare; /* do: plan_switch */
 extern const struct step_ops step_nat_apply;   /* commit: of */

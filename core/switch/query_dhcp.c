@@ -49,7 +49,8 @@ static void add_lease(void *arg, const struct dhcp_lease *l)
 {
 	struct leases *all = arg;
 	const struct port *p;
-	char address[IPV4_TEXT], mac[MAC_TEXT];
+	char address[IPV4_TEXT];
+	char mac[MAC_TEXT];
 
 	all->count++;
 	if (!all->list)

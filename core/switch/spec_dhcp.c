@@ -61,7 +61,9 @@ static bool array_copy(void **to, const void *from, size_t count, size_t size)
 
 int dhcp_spec_copy(const struct dhcp_spec *from, struct dhcp_spec *to)
 {
-	void *dns, *forward, *reserved;
+	void *dns;
+	void *forward;
+	void *reserved;
 	bool is_whole;
 
 	is_whole = array_copy(&dns, from->dns, from->dns_count, sizeof(*from->dns));

@@ -62,13 +62,14 @@ static int nibble(char c)
 
 static bool item_read(const char *text, struct address_item *out)
 {
-	unsigned type;
-	int at = 0;
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	unsigned long type;
 	size_t len;
 
-	if (!text || sscanf(text, "%5u,%n", &type, &at) != 1 || at == 0)
+	if (digits == 0 || digits > 5 || text[digits] != ',')
 		return false;
-	text += at;
+	type = strtoul(text, NULL, 10);
+	text += digits + 1;
 	len = strlen(text);
 	if (len % 2 || len / 2 > sizeof(out->bytes) || type > UINT16_MAX)
 		return false;

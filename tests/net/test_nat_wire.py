@@ -92,7 +92,7 @@ def test_what_may_be_cut_is_cut_and_the_rest_is_told(lab):
             text = bytes(i * 7 & 255 for i in range(size))
             s.sendto(text, (PEER, 99))
             got, peer = server.recvfrom(65536)
-            assert got == text and peer[0] == OUT5
+            assert got == text and peer[0] in (OUT5, OUT6)
             server.sendto(text, peer)
             assert s.recv(65536) == text
         sizes = [len(data) - 14 for data in drained(far) if Ether(data).getlayer(IP)]
@@ -132,7 +132,6 @@ def test_a_scan_asks_for_few_neighbours_at_a_time(lab):
     for sent in scan:
         near.send(sent)
     assert vm1.reaches(PEER), "who is known is served"
-    wait_for("all to be judged", lambda: daemon.stats("lab/vm1")["rx_packets"] >= count)
     elapsed = time.monotonic() - start
     own = socket.inet_aton(OUT5)
     asked = sum(data[12:14] == b"\x08\x06" and data[28:32] == own != data[38:42]
