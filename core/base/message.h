@@ -33,6 +33,7 @@ enum message_id {
 	MSG_TEAM_LINK = 60, /* The link of an uplink */
 	MSG_TEAM_PATH = 61, /* Uplinks in use */
 	MSG_LACP = 62, /* The adjacent switch talks LACP */
+	MSG_LLDP = 63, /* A neighbour by LLDP */
 	MSG_ADDRESSES = 65, /* Addresses of the host have moved */
 	MSG_ADDRESSES_LOST = 66, /* Addresses of the host are not where they should be */
 	MSG_DHCP = 70, /* A DHCP server */
@@ -69,6 +70,7 @@ enum message_id {
 	X(MSG_TEAM_LINK, XVS_LOG_WARN) \
 	X(MSG_TEAM_PATH, XVS_LOG_INFO) \
 	X(MSG_LACP, XVS_LOG_WARN) \
+	X(MSG_LLDP, XVS_LOG_INFO) \
 	X(MSG_ADDRESSES, XVS_LOG_INFO) \
 	X(MSG_ADDRESSES_LOST, XVS_LOG_ERROR) \
 	X(MSG_DHCP, XVS_LOG_INFO) \

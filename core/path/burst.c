@@ -11,6 +11,7 @@
  */
 #include "path/burst.h"
 
+#include "path/heard.h"
 #include "path/rate.h"
 #include "path/team.h"
 
@@ -118,6 +119,8 @@ uint32_t burst_receive(struct path_worker *w, struct path_port *port, uint32_t q
 		rate_received(b);
 	if (tap_is_at(w, CAPTURE_ENDS))
 		tap_end(b, port->id, b->pkts, b->count);
+	if (conf->hears)
+		heard_keep(b, port, a.casts);
 	if (conf->is_member)
 		team_receive(b, conf, a.casts);
 	if (b->conf->nat)

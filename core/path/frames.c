@@ -38,12 +38,14 @@ static void send_frame(struct path_worker *w, const struct frame *f)
 	const struct port_conf *like = conf_of(w, f->like);
 	struct packet *p;
 
-	if (!conf || !like || !conf->is_open || !segment_is_carried(like, f->segment))
+	if (!conf || !conf->is_open || (f->like && !like) ||
+	    (like && !segment_is_carried(like, f->segment)))
 		return;
 	p = frame_packet(w, f);
 	if (!p)
 		return;
-	output_tag(like, p);
+	if (like)
+		output_tag(like, p);
 	tx_packet(w, conf, p);
 }
 

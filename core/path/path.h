@@ -23,6 +23,7 @@
 struct path;
 struct path_nat;
 struct path_team;
+struct path_heard;
 struct path_link;
 struct port_conf;
 struct rx_queue;
@@ -169,6 +170,7 @@ struct port_conf {
 	uint64_t queue_ns;      /* what RATE_TO does not let through waits so long; 0: is dropped */
 	uint64_t allowed[64];   /* trunk, private: bitmap of VLANs */
 	struct path_team *team; /* its port, or a member's; NULL, as of nearly all: see path/team.h */
+	bool hears;             /* what adjacent switches tell of themselves is kept */
 	bool is_member;         /* of the team: has no chain */
 	uint8_t member;         /* its number there */
 	struct chain ingress, egress;
@@ -189,6 +191,7 @@ struct path_port {
 	struct path_switch *sw;
 	struct backend *backend;
 	struct rate_state *rate;
+	struct path_heard *heard; /* published; NULL: it has never listened to neighbours: heard.h */
 	struct path_link *link; /* published; NULL: what leaves here was never shared out: link.h */
 	struct rx_queue *queues; /* backend->rx_queues of them, each some worker's */
 	char name[64];           /* for logs */

@@ -246,6 +246,7 @@ static void removed(struct rcu_node *node)
 	free(r->port->queues);
 	free(r->port->rate);
 	path_link_free(r->port->link);
+	free(r->port->heard);
 	free(r->port);
 	r->done(r->arg);
 	free(r);

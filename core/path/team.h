@@ -98,7 +98,7 @@ enum { OWN_FRAME_BYTES = 128, FRAMES_MAX = 64 };
 /* What the switch itself has to say. */
 struct frame {
 	uint32_t port; /* leaves there, whatever its chain */
-	uint32_t like; /* tagged as that port tags */
+	uint32_t like; /* tagged as that port tags; 0: not at all, whatever its segment */
 	uint32_t segment;
 	uint32_t len;
 	uint8_t bytes[OWN_FRAME_BYTES];

@@ -5,6 +5,7 @@
 #include "policy/builtin.h"
 
 #include "policy/link.h"
+#include "policy/lldp.h"
 #include "policy/mirror.h"
 #include "policy/qos.h"
 #include "policy/rate.h"
@@ -233,7 +234,17 @@ const struct xvs_feature builtin_new_flows = {
 };
 
 const struct xvs_feature *const builtin_features[] = {
-	&builtin_vlan,        &builtin_port,   &builtin_learning, &builtin_new_flows,
-	&builtin_connections, &builtin_mirror, &builtin_rate,     &builtin_qos,
-	&builtin_team,        &builtin_link,   &builtin_class,    NULL,
+	&builtin_vlan,
+	&builtin_port,
+	&builtin_learning,
+	&builtin_new_flows,
+	&builtin_connections,
+	&builtin_mirror,
+	&builtin_rate,
+	&builtin_qos,
+	&builtin_team,
+	&builtin_link,
+	&builtin_class,
+	&builtin_lldp,
+	NULL,
 };

@@ -9,6 +9,7 @@
 #include "policy/builtin.h"
 #include "switch/bundle_part.h"
 #include "switch/link.h"
+#include "switch/lldp.h"
 #include "switch/team.h"
 
 enum { NEW_FLOWS_PER_SECOND = 50000, NEW_FLOWS_BURST = 5000 };
@@ -214,6 +215,7 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	compile_limits(p, conf);
 	compile_rate(p, conf);
 	compile_link(p, conf);
+	conf->hears = lldp_hears(p);
 	compile_qos(p, conf);
 	compile_chains(p, conf);
 	find_reasons(p, conf, reasons);

@@ -54,6 +54,7 @@ void port_destroy(struct port *p)
 	arrival_finish(p);
 	free(p->attached);
 	free(p->reasons);
+	free(p->lldp);
 	free(p);
 }
 

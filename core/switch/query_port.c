@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/query_port.c - what is asked about ports. */
 #include "base/error.h"
+#include "switch/lldp.h"
 #include "switch/query.h"
 #include "switch/takeover.h"
 #include "switch/team.h"
@@ -180,6 +181,7 @@ json_t *world_port_show(struct world *w, const char *target)
 	const struct port_conf *conf;
 	struct xvs_port facts;
 	char uuid[UUID_TEXT];
+	json_t *neighbour;
 	json_t *j;
 
 	if (!p)
@@ -192,6 +194,9 @@ json_t *world_port_show(struct world *w, const char *target)
 	(void)json_object_set_new(j, "speed_mbps", json_integer(facts.speed_mbps));
 	(void)json_object_set_new(j, "facts", facts_json(p->backend));
 	(void)json_object_set_new(j, "blocked", json_boolean(port_is_blocked(p)));
+	neighbour = lldp_json(p);
+	if (neighbour)
+		(void)json_object_set_new(j, "neighbour", neighbour);
 	if (conf && conf->learns)
 		(void)json_object_set_new(j, "learning", learning(p));
 	if (p->spec.takes_addresses && p->sw->taken)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/query_team.c - what is asked about teams. */
 #include "base/clock.h"
+#include "switch/lldp.h"
 #include "switch/query.h"
 #include "switch/team.h"
 
@@ -53,6 +54,7 @@ static json_t *link_json(const struct team *t, uint32_t member, uint64_t now_ns)
 	const struct backend *b = l->port->backend;
 	struct port_counters sum = { 0 };
 	json_t *partner = partner_json(l);
+	json_t *neighbour = lldp_json(l->port);
 	json_t *j;
 
 	counters_port_sum(t->w->counters, l->port->id, &sum);
@@ -71,6 +73,8 @@ static json_t *link_json(const struct team *t, uint32_t member, uint64_t now_ns)
 		(void)json_object_set_new(j, "device", json_string(l->port->spec.backend.device));
 	if (partner)
 		(void)json_object_set_new(j, "lacp_partner", partner);
+	if (neighbour)
+		(void)json_object_set_new(j, "neighbour", neighbour);
 	return j;
 }
 

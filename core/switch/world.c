@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "dhcp/process.h"
+#include "switch/lldp.h"
 #include "switch/takeover.h"
 #include "switch/transaction.h"
 
@@ -47,7 +48,7 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	if (code < 0)
 		goto err_catalogue;
 	w->model = model_create();
-	if (!w->model || ageing_start(w) < 0) {
+	if (!w->model || ageing_start(w) < 0 || lldp_start(w) < 0) {
 		code = error_set(err, -ENOMEM, "", "out of memory");
 		goto err_model;
 	}
@@ -92,6 +93,7 @@ static void free_world(struct letter *letter)
 
 	path_on_limit(w->path, NULL, NULL);
 	loop_timer_destroy(w->ageing);
+	lldp_stop(w);
 	catalogue_finish(&w->catalogue);
 	model_destroy(w->model);
 	free(w->switches);

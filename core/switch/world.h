@@ -19,6 +19,7 @@
 
 struct transaction;
 struct team;
+struct lldp_port;
 struct dhcp_server;
 struct takeover;
 
@@ -84,6 +85,7 @@ struct port {
 	bool has_static; /* static_mac is in the address table */
 	uint32_t static_segment;
 	uint8_t static_mac[6];
+	struct lldp_port *lldp;        /* NULL: it neither listens nor tells */
 	char problem[PROBLEM_MAX];     /* why it could not be brought up whole; "" */
 	char warned[PROBLEM_MAX];      /* what the backend does worse than asked, as logged */
 	char mac_problem[PROBLEM_MAX]; /* why its address is not in the table; "" */
@@ -140,6 +142,7 @@ struct world {
 	const struct member *retried; /* while a plan is made: if it is down, start it anew */
 	bool is_linked;               /* a transaction for link events waits already */
 	struct loop_timer *ageing;
+	struct loop_timer *lldp;
 	void (*destroyed)(void *arg);
 	void *destroyed_arg;
 	struct letter farewell;

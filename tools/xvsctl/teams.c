@@ -42,6 +42,31 @@ static void put_partners(struct strbuf *out, const json_t *links)
 	}
 }
 
+/* "  up0: next to sw1, port Eth1/7", and what does not fit. */
+static void put_neighbour(struct strbuf *out, const json_t *link)
+{
+	const json_t *neighbour = json_object_get(link, "neighbour");
+	const json_t *warnings = json_object_get(neighbour, "warnings");
+	const char *system = text_of(neighbour, "system");
+
+	if (!neighbour)
+		return;
+	strbuf_add(out, "  ");
+	format_clean(out, text_of(link, "name"));
+	strbuf_add(out, ": next to ");
+	format_clean(out, system[0] ? system : text_of(neighbour, "chassis"));
+	strbuf_add(out, ", port ");
+	format_clean(out, text_of(neighbour, "port"));
+	strbuf_add(out, "\n");
+	for (size_t i = 0; i < json_array_size(warnings); i++) {
+		strbuf_add(out, "  ! ");
+		format_clean(out, text_of(link, "name"));
+		strbuf_add(out, ": ");
+		format_clean(out, json_string_value(json_array_get(warnings, i)));
+		strbuf_add(out, "\n");
+	}
+}
+
 static void put_team(struct strbuf *out, const json_t *team)
 {
 	const json_t *links = json_object_get(team, "uplinks");
@@ -54,6 +79,8 @@ static void put_team(struct strbuf *out, const json_t *team)
 		   json_integer_value(json_object_get(team, "failovers")));
 	format_table(out, links, link_columns, "  ");
 	put_partners(out, links);
+	for (size_t i = 0; i < json_array_size(links); i++)
+		put_neighbour(out, json_array_get(links, i));
 }
 
 void print_teams(struct strbuf *out, const json_t *result)
