@@ -50,6 +50,7 @@ static void event_log(const struct secgroup *s, const struct secgroup_port *port
 		      const struct connection_event *v)
 {
 	static const char *const words[] = { "begin", "end", "denied" };
+	const char *name = atomic_load_explicit(&port->name, memory_order_acquire);
 	char *line = port->shares[worker].line;
 
 	(void)snprintf(line, sizeof(port->shares[worker].line),
@@ -57,7 +58,7 @@ static void event_log(const struct secgroup *s, const struct secgroup_port *port
 		       "\"direction\":\"%s\",\"proto\":%u,\"src\":\"%s\",\"src_port\":%u,"
 		       "\"dst\":\"%s\",\"dst_port\":%u,\"packets\":%llu,\"bytes\":%llu,"
 		       "\"unlogged\":%llu}",
-		       words[v->what], port->name, (unsigned long long)v->id, v->rule,
+		       words[v->what], name, (unsigned long long)v->id, v->rule,
 		       v->inbound == DIRECTION_IN ? "in" : "out", v->proto, v->src, v->src_port,
 		       v->dst, v->dst_port, (unsigned long long)v->packets,
 		       (unsigned long long)v->bytes, (unsigned long long)v->unlogged);

@@ -115,14 +115,25 @@ static void port_free(struct secgroup_port *port)
 {
 	if (!port)
 		return;
+	free(atomic_load_explicit(&port->name, memory_order_relaxed));
 	free(port->shares);
 	free(port->remains);
 	free(port);
 }
 
-static void name_port(struct secgroup_port *port, const struct xvs_port *info)
+/* Out of memory: it is called as it was. */
+static void name_port(const struct secgroup *s, struct secgroup_port *port,
+		      const struct xvs_port *info)
 {
-	(void)snprintf(port->name, sizeof(port->name), "%s", info->name);
+	char *old = atomic_load_explicit(&port->name, memory_order_relaxed);
+	char *name = old && strcmp(old, info->name) == 0 ? NULL : strdup(info->name);
+
+	if (!name)
+		return;
+	/* pairs with the load in event_log() */
+	atomic_store_explicit(&port->name, name, memory_order_release);
+	if (old)
+		s->host->defer(s->host, free, old);
 }
 
 static int secgroup_port_attach(void *self, const struct xvs_port *info, void **port_state,
@@ -140,7 +151,11 @@ static int secgroup_port_attach(void *self, const struct xvs_port *info, void **
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	}
 	memset(port->shares, 0, s->workers * sizeof(*port->shares));
-	name_port(port, info);
+	name_port(s, port, info);
+	if (!atomic_load_explicit(&port->name, memory_order_relaxed)) {
+		port_free(port);
+		return xvs_refuse(err, -ENOMEM, "", "out of memory");
+	}
 	*port_state = port;
 	return 0;
 }
@@ -303,9 +318,8 @@ static void secgroup_policy_abort(void *self, void *port_state, const char *feat
 
 static void secgroup_port_event(void *self, void *port_state, int event, const struct xvs_port *now)
 {
-	(void)self;
 	if (event == XVS_PORT_CHANGED)
-		name_port(port_state, now);
+		name_port(self, port_state, now);
 }
 
 static int secgroup_status_read(void *self, void *port_state, const char *feature, void *out,

@@ -56,7 +56,8 @@ struct secgroup_port {
 	struct remains *remains; /* room for what is left of it when it goes */
 	struct xvs_meter log_meter;
 	_Atomic uint64_t unlogged; /* since the last line */
-	char name[64];
+	/* [control] replaces it, workers log it; what was is freed when none can read it any more */
+	_Atomic(char *) name;
 };
 
 /* "org.xvs.secgroup.hits/1" */
