@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -27,7 +28,7 @@ void launch_init(struct launch *l)
 		l->serials[i] = -1;
 	for (size_t i = 0; i < SPEC_ADAPTERS; i++) {
 		for (size_t j = 0; j < SPEC_QUEUES; j++)
-			l->adapters[i][j] = -1;
+			l->taps[i][j] = -1;
 	}
 }
 
@@ -46,7 +47,7 @@ void launch_finish(struct launch *l)
 		drop(&l->serials[i]);
 	for (size_t i = 0; i < SPEC_ADAPTERS; i++) {
 		for (size_t j = 0; j < SPEC_QUEUES; j++)
-			drop(&l->adapters[i][j]);
+			drop(&l->taps[i][j]);
 	}
 }
 
@@ -117,10 +118,14 @@ static void add_processor(const struct vm_spec *s, const struct launch *l, struc
 	plan_option(p, "-cpu", "%s", model);
 }
 
+/* QEMU wants to be told whether it is a file or a device. */
 static json_t *file_node(const char *path, bool is_read_only)
 {
-	return json_pack("{s:s, s:s, s:b}", "driver", "file", "filename", path, "read-only",
-			 is_read_only);
+	struct stat st;
+	bool is_device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+
+	return json_pack("{s:s, s:s, s:b}", "driver", is_device ? "host_device" : "file",
+			 "filename", path, "read-only", is_read_only);
 }
 
 static void add_firmware(const struct vm_spec *s, const struct launch *l, struct plan *p)
@@ -234,10 +239,14 @@ static void add_cd(const struct vm_spec *s, struct plan *p)
 
 /* ---- adapters --------------------------------------------------------------------------------- */
 
-static void add_vhost_user(const struct adapter_spec *a, int fd[SPEC_QUEUES], struct plan *p)
+/*
+ * The card wants to be connected when it is made; the switch is there by then, since its port is.
+ * By a path: of sockets that are handed over, QEMU 7.2 does not believe that they pass descriptors.
+ */
+static void add_vhost_user(const struct adapter_spec *a, const struct launch *l, struct plan *p)
 {
-	plan_option(p, "-chardev", "socket,id=sock-%s,fd=%d,server=on,wait=off", a->name,
-		    give(p, &fd[0]));
+	plan_option(p, "-chardev", "socket,id=sock-%s,path=%s/net-%s,server=on,wait=on", a->name,
+		    l->sockets, a->name);
 	option_json(p, "-netdev",
 		    json_pack("{s:s, s:s+, s:s+, s:i}", "type", "vhost-user", "id", "net-", a->name,
 			      "chardev", "sock-", a->name, "queues", (int)a->queues));
@@ -293,9 +302,9 @@ static void add_adapter(const struct vm_spec *s, uint32_t i, struct launch *l, s
 	json_t *card = card_make(a, l->is_kvm);
 
 	if (a->link == LINK_VHOST_USER)
-		add_vhost_user(a, l->adapters[i], p);
+		add_vhost_user(a, l, p);
 	else
-		add_tap(a, l->adapters[i], p);
+		add_tap(a, l->taps[i], p);
 	put_slot(card, s, SLOT_ADAPTERS + i);
 	/* Its boot program costs time and is of use to those alone that boot from the network. */
 	if (!has_order(s, a->name))
@@ -334,7 +343,7 @@ static void add_small_devices(const struct vm_spec *s, const struct launch *l, s
 	display = json_pack("{s:s, s:s}", "driver", "VGA", "id", "dev-display");
 	put_slot(display, s, SLOT_DISPLAY);
 	option_json(p, "-device", display);
-	plan_option(p, "-vnc", "unix:%s", l->vnc);
+	plan_option(p, "-vnc", "unix:%s/vnc", l->sockets);
 }
 
 void command_make(const struct vm_spec *s, struct launch *l, struct plan *p)

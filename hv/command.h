@@ -16,13 +16,13 @@
 struct launch {
 	const char *qemu;                 /* the program */
 	const char *folder;               /* of its disks */
-	const char *vnc;                  /* socket; NULL: none */
+	const char *sockets;              /* folder where QEMU itself listens */
 	const char *firmware, *variables; /* files, of UEFI */
 	bool is_kvm;
 	bool is_incoming; /* its state comes later, by migrate-incoming */
 	int qmp, console;
 	int serials[SPEC_SERIALS];
-	int adapters[SPEC_ADAPTERS][SPEC_QUEUES]; /* vhost-user: the listening socket first; taps */
+	int taps[SPEC_ADAPTERS][SPEC_QUEUES];
 };
 
 /* All -1, so that launch_finish() closes what was opened. */

@@ -211,7 +211,7 @@ static void child(const struct plan *p, int pipe_end)
 
 	(void)setsid();
 	signals_reset();
-	(void)umask(0077);
+	(void)umask(p->is_open_to_group ? 0007 : 0077);
 	if (chdir("/"))
 		report(pipe_end, "folder /: %s", strerror(errno));
 	child_descriptors(p, &pipe_end);

@@ -36,8 +36,9 @@ struct plan {
 	size_t fd_count;
 	bool has_failed; /* out of memory or of room: it is not started */
 	const struct user *user;
-	const char *cgroup; /* name below our own; NULL: none */
-	int output;         /* its stdout and stderr, borrowed; -1: nowhere */
+	const char *cgroup;    /* name below our own; NULL: none */
+	bool is_open_to_group; /* what it makes */
+	int output;            /* its stdout and stderr, borrowed; -1: nowhere */
 	/* Files that it is going to open itself: refused by name where its user may not. */
 	const char *needs[32]; /* borrowed */
 	int need_modes[32];    /* of access() */

@@ -17,6 +17,7 @@
 #define XVS_CONTROL_PROTOCOL_H
 
 #define XVS_SOCKET_DEFAULT "/run/xvs/xvs.sock"
+#define XVS_HV_SOCKET_DEFAULT "/run/xvs/hv.sock" /* of xvs-hv, which speaks the same protocol */
 
 enum rpc_role { RPC_READ_ONLY = 0, RPC_OPERATOR = 1, RPC_ADMIN = 2 };
 

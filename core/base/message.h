@@ -39,6 +39,10 @@ enum message_id {
 	MSG_DHCP = 70, /* A DHCP server */
 	MSG_DHCP_DOWN = 71, /* Guests get no addresses */
 	MSG_DHCP_SAYS = 72, /* The DHCP server says something */
+	MSG_VM = 80, /* A virtual machine */
+	MSG_VM_PROBLEM = 81, /* Something is wrong with a virtual machine */
+	MSG_VM_STATE = 82, /* The state directory of xvs-hv */
+	MSG_ACCEL = 83, /* Guests are emulated */
 	MSG_CERTIFICATES = 90, /* Certificates for other hosts */
 };
 
@@ -76,6 +80,10 @@ enum message_id {
 	X(MSG_DHCP, XVS_LOG_INFO) \
 	X(MSG_DHCP_DOWN, XVS_LOG_WARN) \
 	X(MSG_DHCP_SAYS, XVS_LOG_WARN) \
+	X(MSG_VM, XVS_LOG_INFO) \
+	X(MSG_VM_PROBLEM, XVS_LOG_WARN) \
+	X(MSG_VM_STATE, XVS_LOG_ERROR) \
+	X(MSG_ACCEL, XVS_LOG_WARN) \
 	X(MSG_CERTIFICATES, XVS_LOG_WARN)
 /* clang-format on */
 

@@ -14,6 +14,8 @@
 #define IN_SWITCH { "switch", RPC_TEXT, false, "this switch only" }
 #define OVERRIDE { "override", RPC_BOOL, false, \
 	"lay it over a value of another owner, until config.apply drops overlays" }
+#define OWNER { "owner", RPC_TEXT, false, \
+	"whose it is: \"api\" unless said, or \"hv\", which admins alone may say" }
 #define OF_PORT { "port", RPC_TEXT, false, "of this port only" }
 #define OF_CONNECTIONS OF_PORT, IN_SWITCH, \
 	{ "proto", RPC_COUNT, false, "IP protocol number" }, \
@@ -73,18 +75,19 @@ static const struct rpc_method methods[] = {
 	  { { "target", RPC_TEXT, false, "\"switch/team\", or the switch: this team only" } } },
 	{ "port.add",
 	  RPC_OPERATOR,
-	  "Makes a port, which belongs to the API.",
+	  "Makes a port, which belongs to the API or to who is named.",
 	  done,
 	  on_port_add,
 	  { { "switch", RPC_TEXT, true, "where" },
 	    { "port", RPC_OBJECT, true, "with the keys of a port in the configuration file" },
+	    OWNER,
 	    TERMS } },
 	{ "port.remove",
 	  RPC_OPERATOR,
 	  "Removes a port.",
 	  done,
 	  on_port_remove,
-	  { TARGET_PORT, OVERRIDE, TERMS } },
+	  { TARGET_PORT, OVERRIDE, OWNER, TERMS } },
 	{ "port.block",
 	  RPC_OPERATOR,
 	  "Drops everything from and to a port (port-blocked).",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control/methods_switch.c - switches, ports and instances: questions and changes. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/document.h"
 #include "control/methods.h"
@@ -60,13 +61,35 @@ static struct port_spec *port_read(const struct rpc_call *call, struct diags *d)
 	return spec;
 }
 
+/* In whose name the caller speaks; false: it may not, which has been answered. */
+static bool owner_read(struct rpc_call *call, enum owner *out)
+{
+	const char *owner = rpc_text(call, "owner");
+
+	*out = OWNER_API;
+	if (!owner || strcmp(owner, "api") == 0)
+		return true;
+	*out = OWNER_HV;
+	if (strcmp(owner, "hv") != 0)
+		rpc_refuse(call, RPC_BAD_PARAMS, "owner: \"api\" or \"hv\"");
+	else if (rpc_role(call) != RPC_ADMIN)
+		rpc_refuse(call, RPC_FORBIDDEN, "owner: only an admin speaks for the host core");
+	else
+		return true;
+	return false;
+}
+
 void on_port_add(struct rpc_call *call)
 {
 	struct diags d = { .count = 0 };
-	struct port_spec *spec = port_read(call, &d);
+	enum owner owner;
+	struct port_spec *spec;
 	struct origin *o;
 	struct wish wish;
 
+	if (!owner_read(call, &owner))
+		return;
+	spec = port_read(call, &d);
 	if (!spec) {
 		rpc_refuse_diags(call, RPC_REFUSED, &d);
 		return;
@@ -78,18 +101,19 @@ void on_port_add(struct rpc_call *call)
 		return;
 	}
 	wish = origin_wish(o);
-	world_port_add(world_of(call), rpc_text(call, "switch"), spec, OWNER_API, &wish);
+	world_port_add(world_of(call), rpc_text(call, "switch"), spec, owner, &wish);
 }
 
 void on_port_remove(struct rpc_call *call)
 {
-	struct origin *o = origin_of(call);
+	enum owner owner;
+	struct origin *o = owner_read(call, &owner) ? origin_of(call) : NULL;
 	struct wish wish;
 
 	if (!o)
 		return;
 	wish = origin_wish(o);
-	world_port_remove(world_of(call), rpc_text(call, "target"), OWNER_API,
+	world_port_remove(world_of(call), rpc_text(call, "target"), owner,
 			  rpc_bool(call, "override"), &wish);
 }
 

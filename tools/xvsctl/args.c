@@ -35,6 +35,11 @@ static bool option_take(int argc, char **argv, int *at, struct args *a)
 		a->socket = value;
 		return true;
 	}
+	value = option_value(argc, argv, at, "--hv-socket");
+	if (value) {
+		a->hv_socket = value;
+		return true;
+	}
 	for (size_t i = 0; option_defs[i].name; i++) {
 		const struct option_def *def = &option_defs[i];
 
@@ -123,13 +128,15 @@ static bool fits(const struct verb *v, const struct args *a)
 
 const struct verb *args_read(int argc, char **argv, struct args *out, int *exit_code)
 {
-	struct args a = { .socket = getenv("XVS_SOCKET") };
+	struct args a = { .socket = getenv("XVS_SOCKET"), .hv_socket = getenv("XVS_HV_SOCKET") };
 	struct strbuf usage = { NULL, 0, 0, false };
 	const struct verb *v;
 	size_t used = 0;
 
 	if (!a.socket || !a.socket[0])
 		a.socket = XVS_SOCKET_DEFAULT;
+	if (!a.hv_socket || !a.hv_socket[0])
+		a.hv_socket = XVS_HV_SOCKET_DEFAULT;
 	if (!words_read(argc, argv, &a, exit_code))
 		return NULL;
 	if (a.count == 0) {

@@ -381,7 +381,7 @@ int run_capture(const struct verb *v, const struct args *a)
 		return EXIT_WRONG_USE;
 	params = verb_params(v, a);
 	if (params)
-		c.client = client_open(a->socket, why, sizeof(why));
+		c.client = client_open(a->socket, "xvsd", why, sizeof(why));
 	else
 		code = EXIT_WRONG_USE;
 	if (c.client) {

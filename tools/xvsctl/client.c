@@ -40,7 +40,7 @@ static int dial(const char *path)
 	return fd;
 }
 
-struct client *client_open(const char *path, char *why, size_t size)
+struct client *client_open(const char *path, const char *daemon, char *why, size_t size)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	int fd = c ? dial(path) : -1;
@@ -54,8 +54,8 @@ struct client *client_open(const char *path, char *why, size_t size)
 	}
 	(void)snprintf(
 		why, size,
-		"no daemon can be reached at %s: %s; is xvsd running, or is it elsewhere (--socket)?",
-		path, strerror(errno));
+		"no daemon can be reached at %s: %s; is %s running, or is it elsewhere (%s)?", path,
+		strerror(errno), daemon, strcmp(daemon, "xvsd") == 0 ? "--socket" : "--hv-socket");
 	free(c);
 	return NULL;
 }

@@ -18,8 +18,8 @@ enum exit_code {
 
 struct client;
 
-/* NULL: nobody is there; 'why' is set to a sentence. */
-struct client *client_open(const char *path, char *why, size_t size);
+/* NULL: nobody is there; 'why' is set to a sentence that names the daemon. */
+struct client *client_open(const char *path, const char *daemon, char *why, size_t size);
 void client_close(struct client *c); /* NULL is fine */
 
 /*

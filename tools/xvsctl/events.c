@@ -86,7 +86,7 @@ int run_events(const struct verb *v, const struct args *a)
 		return EXIT_WRONG_USE;
 	if (!(a->given & OPTION_FOLLOW))
 		return verb_call(v, a, params);
-	c = client_open(a->socket, why, sizeof(why));
+	c = client_open(a->socket, "xvsd", why, sizeof(why));
 	if (!c) {
 		(void)fprintf(stderr, "xvsctl: %s\n", why);
 		json_decref(params);

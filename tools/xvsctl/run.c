@@ -186,7 +186,7 @@ static char *stream_read(FILE *f, const char **why)
 	return text;
 }
 
-static char *text_load(const char *path)
+char *text_load(const char *path)
 {
 	FILE *f = fopen(path, "re");
 	const char *why = f ? NULL : strerror(errno);
@@ -202,7 +202,7 @@ static char *text_load(const char *path)
 static bool has_daemon(const struct args *a)
 {
 	char why[512];
-	struct client *c = client_open(a->socket, why, sizeof(why));
+	struct client *c = client_open(a->socket, "xvsd", why, sizeof(why));
 
 	client_close(c);
 	return c != NULL;

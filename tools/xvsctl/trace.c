@@ -284,7 +284,7 @@ int run_trace(const struct verb *v, const struct args *a)
 	(void)v;
 	if (!read_options(&t, file))
 		return EXIT_WRONG_USE;
-	t.client = client_open(a->socket, why, sizeof(why));
+	t.client = client_open(a->socket, "xvsd", why, sizeof(why));
 	if (!t.client) {
 		(void)fprintf(stderr, "xvsctl: %s\n", why);
 		return EXIT_NO_DAEMON;

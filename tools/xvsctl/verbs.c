@@ -132,15 +132,25 @@ static void answer_print(const struct verb *v, const struct args *a, const json_
 	strbuf_finish(&out);
 }
 
+struct client *verb_client(const struct verb *v, const struct args *a)
+{
+	bool is_vm = strcmp(v->group, "vm") == 0;
+	char why[512];
+	struct client *c = client_open(is_vm ? a->hv_socket : a->socket, is_vm ? "xvs-hv" : "xvsd",
+				       why, sizeof(why));
+
+	if (!c)
+		(void)fprintf(stderr, "xvsctl: %s\n", why);
+	return c;
+}
+
 int verb_call(const struct verb *v, const struct args *a, json_t *params)
 {
-	char why[512];
-	struct client *c = client_open(a->socket, why, sizeof(why));
+	struct client *c = verb_client(v, a);
 	json_t *result = NULL;
 	int code;
 
 	if (!c) {
-		(void)fprintf(stderr, "xvsctl: %s\n", why);
 		json_decref(params);
 		return EXIT_NO_DAEMON;
 	}
@@ -187,7 +197,7 @@ static void usage_line(struct strbuf *out, const struct verb *v)
 
 void verb_usage(struct strbuf *out, const char *group)
 {
-	strbuf_add(out, "usage: xvsctl [--socket PATH] [--json] VERB...\n");
+	strbuf_add(out, "usage: xvsctl [--socket PATH] [--hv-socket PATH] [--json] VERB...\n");
 	for (const struct verb *v = verbs; v->group; v++) {
 		if (!group || strcmp(group, v->group) == 0)
 			usage_line(out, v);
@@ -195,8 +205,10 @@ void verb_usage(struct strbuf *out, const char *group)
 	if (group)
 		return;
 	strbuf_add(out, "\n--socket PATH or $XVS_SOCKET; " XVS_SOCKET_DEFAULT
-			" otherwise. Exit: 0 done, "
-			"1 refused,\n2 wrong use, 3 no daemon, 4 not found. See xvsctl(8).\n");
+			" otherwise. Verbs of \"vm\":\n"
+			"--hv-socket PATH or $XVS_HV_SOCKET; " XVS_HV_SOCKET_DEFAULT
+			" otherwise.\nExit: 0 done, 1 refused, "
+			"2 wrong use, 3 no daemon, 4 not found. See xvsctl(8).\n");
 }
 
 static void completion_verbs(struct strbuf *out, const char *group)
@@ -214,7 +226,7 @@ void completion_bash(struct strbuf *out)
 	const char *last = "";
 
 	strbuf_add(out, "_xvsctl() {\n\tlocal words=\"\" cur=${COMP_WORDS[COMP_CWORD]}\n"
-			"\tif [[ $cur == -* ]]; then\n\t\twords=\"--socket --json");
+			"\tif [[ $cur == -* ]]; then\n\t\twords=\"--socket --hv-socket --json");
 	for (size_t i = 0; option_defs[i].name; i++)
 		strbuf_add(out, " %s", option_defs[i].name);
 	strbuf_add(out, "\"\n\telif ((COMP_CWORD == 1)); then\n\t\twords=\"");

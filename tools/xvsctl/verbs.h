@@ -32,6 +32,7 @@ enum option_flag {
 	OPTION_EXTENSION = 1u << 19,
 	OPTION_FOLLOW = 1u << 20,
 	OPTION_SINCE = 1u << 21,
+	OPTION_SERIAL = 1u << 22,
 };
 
 struct option_def {
@@ -50,6 +51,7 @@ enum { WORDS_MAX = 256, OPTIONS_MAX = 32 };
 /* The command line, taken apart. */
 struct args {
 	const char *socket;
+	const char *hv_socket; /* of xvs-hv, for the verbs of "vm" */
 	bool is_json;
 	unsigned given;                  /* enum option_flag */
 	const char *values[OPTIONS_MAX]; /* by index in option_defs */
@@ -81,6 +83,9 @@ json_t *verb_params(const struct verb *v, const struct args *a);
 
 /* The value of an option that was given; NULL: it was not. */
 const char *verb_option(const struct args *a, unsigned flag);
+
+/* The daemon that a verb is for, connected to; NULL: it cannot be reached, which has been said. */
+struct client *verb_client(const struct verb *v, const struct args *a);
 
 /* Calls with 'params' (taken) and prints the answer. */
 int verb_call(const struct verb *v, const struct args *a, json_t *params);
@@ -145,6 +150,17 @@ int run_trace(const struct verb *v, const struct args *a);   /* trace.c */
  * JSON.  NULL: one of them is none, which has been said.
  */
 json_t *assignments(const char *const *words, size_t count);
+
+/* All of a file, with a NUL behind; NULL: it cannot be read, which has been said. */
+char *text_load(const char *path);
+
+/* ---- vm.c, console.c: machines, which are xvs-hv's -------------------------------------------------- */
+
+void print_vms(struct strbuf *out, const json_t *result);
+void print_vm(struct strbuf *out, const json_t *result);
+void print_vm_host(struct strbuf *out, const json_t *result);
+int run_vm_define(const struct verb *v, const struct args *a);
+int run_vm_console(const struct verb *v, const struct args *a);
 
 /* ---- describe.c ------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hv/hv.c - all machines: finding one, what two of them may not share, after a start of xvs-hv.
+ */
+#include "hv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/yaml.h"
+#include "definition.h"
+#include "vm.h"
+
+struct vm *hv_find(const struct hv *hv, const char *name)
+{
+	for (struct vm *vm = hv->vms; vm; vm = vm->next) {
+		if (strcmp(vm->spec.name, name) == 0)
+			return vm;
+	}
+	return NULL;
+}
+
+/* ---- what two may not share ------------------------------------------------------------------- */
+
+static bool shares_disk(const struct vm_spec *a, const struct vm_spec *b, char *what, size_t size)
+{
+	for (uint32_t i = 0; i < a->disk_count; i++) {
+		const struct disk_spec *disk = &a->disks[i];
+
+		for (uint32_t j = 0; j < b->disk_count && disk->file[0]; j++) {
+			const struct disk_spec *other = &b->disks[j];
+
+			if (strcmp(disk->file, other->file) != 0 ||
+			    (disk->is_read_only && other->is_read_only))
+				continue;
+			(void)snprintf(what, size, "file %s of disk %s", disk->file, disk->name);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_same_port(const struct adapter_spec *a, const struct adapter_spec *b)
+{
+	return strcmp(a->switch_name, b->switch_name) == 0 && strcmp(a->port, b->port) == 0;
+}
+
+static bool shares_adapter(const struct vm_spec *a, const struct vm_spec *b, char *what,
+			   size_t size)
+{
+	char mac[MAC_TEXT];
+
+	for (uint32_t i = 0; i < a->adapter_count; i++) {
+		const struct adapter_spec *one = &a->adapters[i];
+
+		for (uint32_t j = 0; j < b->adapter_count; j++) {
+			const struct adapter_spec *other = &b->adapters[j];
+
+			if (is_same_port(one, other))
+				(void)snprintf(what, size, "port %s/%s of adapter %s",
+					       one->switch_name, one->port, one->name);
+			else if (memcmp(one->mac, other->mac, sizeof(one->mac)) == 0 &&
+				 strcmp(one->switch_name, other->switch_name) == 0)
+				(void)snprintf(what, size, "MAC address %s of adapter %s",
+					       mac_print(one->mac, mac), one->name);
+			else
+				continue;
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct vm *hv_rival(const struct hv *hv, const struct vm_spec *s, char *what, size_t size)
+{
+	for (const struct vm *vm = hv->vms; vm; vm = vm->next) {
+		if (strcmp(vm->spec.name, s->name) == 0)
+			continue;
+		if (memcmp(vm->spec.uuid, s->uuid, sizeof(s->uuid)) == 0)
+			(void)str_copy(what, size, "UUID");
+		else if (!shares_disk(s, &vm->spec, what, size) &&
+			 !shares_adapter(s, &vm->spec, what, size))
+			continue;
+		return vm;
+	}
+	return NULL;
+}
+
+/* ---- after a start ---------------------------------------------------------------------------- */
+
+static void log_diags(const char *name, const struct diags *d)
+{
+	char text[512];
+
+	for (size_t i = 0; i < d->count && i < DIAG_MAX; i++)
+		log_message(MSG_VM_STATE, "vm %s: %s", name, diag_print(d, i, text, sizeof(text)));
+}
+
+/* JSON is YAML: what was kept is read as what people write. */
+static void on_found(void *arg, const char *name)
+{
+	struct diags d = { .count = 0 };
+	struct hv *hv = arg;
+	char path[SPEC_PATH];
+	struct node *root;
+	struct vm_spec spec;
+	struct vm *vm;
+	size_t len;
+
+	store_folder(hv->store, name, path, sizeof(path));
+	len = strlen(path);
+	(void)snprintf(path + len, sizeof(path) - len, "/definition.json");
+	root = yaml_read_file(path, &d);
+	if (!root || !definition_read(root, &spec, &d)) {
+		log_diags(name, &d);
+		node_destroy(root);
+		return;
+	}
+	node_destroy(root);
+	vm = strcmp(spec.name, name) == 0 ? vm_create(hv, &spec) : NULL;
+	if (!vm) {
+		log_message(MSG_VM_STATE, "vm %s: its folder is not its own", name);
+		spec_finish(&spec);
+		return;
+	}
+	vm->next = hv->vms;
+	hv->vms = vm;
+}
+
+int hv_restore(struct hv *hv, struct xvs_error *err)
+{
+	int code = store_each(hv->store, on_found, hv, err);
+
+	for (struct vm *vm = hv->vms; vm; vm = vm->next)
+		vm_adopt(vm);
+	return code;
+}
+
+void hv_finish(struct hv *hv)
+{
+	/* Calls to xvsd end first: their answers would go to machines that are gone. */
+	switch_destroy(hv->sw);
+	while (hv->vms)
+		vm_destroy(hv->vms);
+	facts_finish(&hv->facts);
+	store_close(hv->store);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hv/methods.c - the table of methods, and their handlers.
+ *
+ * Who defines machines names files of this host, so that is for admins; starting and stopping those
+ * that are there is for operators.
+ */
+#include "methods.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/yaml.h"
+#include "definition.h"
+#include "vm.h"
+
+static struct hv *hv_of(const struct rpc_call *call)
+{
+	return rpc_context(call);
+}
+
+/* NULL: there is none, which was answered. */
+static struct vm *vm_of(struct rpc_call *call)
+{
+	const char *name = rpc_text(call, "name");
+	struct vm *vm = hv_find(hv_of(call), name);
+
+	if (!vm)
+		rpc_refuse(call, RPC_NOT_FOUND, "vm %s: there is none", name);
+	return vm;
+}
+
+static void on_done(void *arg, int code, const char *text)
+{
+	struct rpc_call *call = arg;
+
+	if (code == 0)
+		rpc_answer(call, json_object());
+	else
+		rpc_refuse(call, code == -EBUSY ? RPC_BUSY : RPC_REFUSED, "%s", text);
+}
+
+/* ---- questions -------------------------------------------------------------------------------- */
+
+static void on_version(struct rpc_call *call)
+{
+	rpc_answer(call, json_pack("{s:s}", "version", XVS_VERSION));
+}
+
+static void on_host(struct rpc_call *call)
+{
+	rpc_answer(call, facts_print(&hv_of(call)->facts));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct vm *const *left = a;
+	const struct vm *const *right = b;
+
+	return strcmp((*left)->spec.name, (*right)->spec.name);
+}
+
+static void on_list(struct rpc_call *call)
+{
+	json_t *list = json_array();
+	struct vm **sorted;
+	size_t count = 0;
+
+	for (const struct vm *vm = hv_of(call)->vms; vm; vm = vm->next)
+		count++;
+	sorted = calloc(count + 1, sizeof(struct vm *));
+	count = 0;
+	for (struct vm *vm = hv_of(call)->vms; vm && sorted; vm = vm->next)
+		sorted[count++] = vm;
+	if (count > 1)
+		qsort(sorted, count, sizeof(struct vm *), by_name);
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(list, vm_print(sorted[i]));
+	rpc_answer(call, sorted ? list : NULL);
+	free(sorted);
+}
+
+static void on_show(struct rpc_call *call)
+{
+	const struct vm *vm = vm_of(call);
+
+	if (vm)
+		rpc_answer(call, vm_print_whole(vm));
+}
+
+static void on_console(struct rpc_call *call)
+{
+	struct xvs_error err = ERROR_INIT;
+	const struct vm *vm = vm_of(call);
+	int fd;
+
+	if (!vm)
+		return;
+	fd = vm_console(vm, rpc_text(call, "serial"), &err);
+	if (fd < 0)
+		rpc_refuse(call, fd == -ENOENT ? RPC_NOT_FOUND : RPC_REFUSED, "%s", err.text);
+	else
+		rpc_answer_fd(call, json_object(), fd);
+}
+
+/* ---- defining --------------------------------------------------------------------------------- */
+
+/* What a machine keeps where its new definition does not say otherwise: who it is. */
+static void identity_keep(struct vm_spec *to, const struct vm_spec *from)
+{
+	if (!to->has_uuid)
+		memcpy(to->uuid, from->uuid, sizeof(to->uuid));
+	to->has_uuid = true;
+	if (!to->machine[0] && to->generation == from->generation)
+		memcpy(to->machine, from->machine, sizeof(to->machine));
+	for (uint32_t i = 0; i < to->adapter_count; i++) {
+		struct adapter_spec *a = &to->adapters[i];
+
+		for (uint32_t j = 0; j < from->adapter_count; j++) {
+			const struct adapter_spec *was = &from->adapters[j];
+
+			if (strcmp(a->name, was->name) != 0)
+				continue;
+			if (!a->has_uuid)
+				memcpy(a->uuid, was->uuid, sizeof(a->uuid));
+			if (!a->has_mac)
+				memcpy(a->mac, was->mac, sizeof(a->mac));
+			a->has_uuid = a->has_mac = true;
+		}
+	}
+}
+
+/* The definition in a call, complete.  False: it was answered. */
+static bool spec_read(struct rpc_call *call, struct vm_spec *out)
+{
+	const struct hv *hv = hv_of(call);
+	const char *const machines[2] = { hv->facts.machines[0], hv->facts.machines[1] };
+	const char *text = rpc_text(call, "text");
+	struct diags d = { .file = rpc_text(call, "file") };
+	struct node *root = yaml_read(text, strlen(text), &d);
+	bool is_read = root && definition_read(root, out, &d);
+	const struct vm *was;
+
+	node_destroy(root);
+	if (!is_read) {
+		rpc_refuse_diags(call, RPC_REFUSED, &d);
+		return false;
+	}
+	was = hv_find(hv, out->name);
+	if (was)
+		identity_keep(out, &was->spec);
+	definition_complete(out, machines);
+	if (out->machine[0])
+		return true;
+	rpc_refuse(call, RPC_REFUSED, "vm %s: QEMU cannot be run: %s", out->name,
+		   hv->facts.problem);
+	spec_finish(out);
+	return false;
+}
+
+static bool is_model_known(const struct facts *f, const char *model)
+{
+	size_t i;
+	json_t *item;
+
+	if (strcmp(model, "auto") == 0 || strcmp(model, "max") == 0 || strcmp(model, "host") == 0)
+		return true;
+	json_array_foreach(f->cpu_models, i, item)
+	{
+		if (strcmp(json_string_value(item), model) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What only this host can say of a definition.  False: it was answered. */
+static bool spec_check(struct rpc_call *call, const struct vm_spec *s)
+{
+	const struct hv *hv = hv_of(call);
+	struct xvs_error err = ERROR_INIT;
+	char what[SPEC_PATH + 64];
+	const struct vm *rival = hv_rival(hv, s, what, sizeof(what));
+	bool is_kvm;
+
+	if (rival)
+		rpc_refuse(call, RPC_REFUSED, "vm %s: %s: vm %s has it", s->name, what,
+			   rival->spec.name);
+	else if (!is_model_known(&hv->facts, s->cpu))
+		rpc_refuse(call, RPC_REFUSED,
+			   "vm %s: cpu: QEMU knows no model %s; see \"xvsctl vm host\"", s->name,
+			   s->cpu);
+	else if (!facts_is_kvm(&hv->facts, s->accel, &is_kvm, &err))
+		rpc_refuse(call, RPC_REFUSED, "vm %s: %s", s->name, err.text);
+	else if (spec_firmware(s) == FIRMWARE_UEFI && !hv->facts.firmware[0])
+		rpc_refuse(
+			call, RPC_REFUSED,
+			"vm %s: generation 2 without a kernel boots by UEFI: install the package "
+			"ovmf, or say generation: 1",
+			s->name);
+	else
+		return true;
+	return false;
+}
+
+static void on_define(struct rpc_call *call)
+{
+	struct hv *hv = hv_of(call);
+	struct vm_spec spec;
+	struct vm *vm;
+
+	if (!spec_read(call, &spec))
+		return;
+	if (!spec_check(call, &spec)) {
+		spec_finish(&spec);
+		return;
+	}
+	vm = hv_find(hv, spec.name);
+	if (vm) {
+		vm_redefine(vm, &spec, on_done, call);
+		return;
+	}
+	vm = vm_create(hv, &spec);
+	if (!vm) {
+		spec_finish(&spec);
+		rpc_answer(call, NULL);
+		return;
+	}
+	vm->next = hv->vms;
+	hv->vms = vm;
+	vm_define(vm, on_done, call);
+}
+
+/* ---- verbs of one machine --------------------------------------------------------------------- */
+
+static void verb(struct rpc_call *call, void (*fn)(struct vm *vm, vm_done done, void *arg))
+{
+	struct vm *vm = vm_of(call);
+
+	if (vm)
+		fn(vm, on_done, call);
+}
+
+static void on_undefine(struct rpc_call *call)
+{
+	verb(call, vm_undefine);
+}
+
+static void on_start(struct rpc_call *call)
+{
+	verb(call, vm_start);
+}
+
+static void on_stop(struct rpc_call *call)
+{
+	verb(call, vm_stop);
+}
+
+static void on_kill(struct rpc_call *call)
+{
+	verb(call, vm_kill);
+}
+
+static void on_reset(struct rpc_call *call)
+{
+	verb(call, vm_reset);
+}
+
+static void on_pause(struct rpc_call *call)
+{
+	verb(call, vm_pause);
+}
+
+static void on_resume(struct rpc_call *call)
+{
+	verb(call, vm_resume);
+}
+
+static void on_save(struct rpc_call *call)
+{
+	verb(call, vm_save);
+}
+
+static void on_restore(struct rpc_call *call)
+{
+	struct vm *vm = vm_of(call);
+
+	if (vm && !vm->has_saved_state)
+		rpc_refuse(call, RPC_REFUSED, "vm %s: it has no saved state", vm->spec.name);
+	else if (vm)
+		vm_start(vm, on_done, call);
+}
+
+static void on_discard(struct rpc_call *call)
+{
+	verb(call, vm_discard);
+}
+
+/* ---- the table -------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define NAME { "name", RPC_TEXT, true, "of the machine" }
+#define NOTHING { { NULL, RPC_TEXT, false, NULL } }
+
+static const struct rpc_method methods[] = {
+	{ "version", RPC_READ_ONLY, "Which xvs-hv this is.", "{version}", on_version, NOTHING },
+	{ "vm.host", RPC_READ_ONLY, "What this host can do for machines: KVM, and why not.",
+	  "{kvm, nested, iommu, hugepages, cpus, firmware, qemu, cpu_models}", on_host, NOTHING },
+	{ "vm.list", RPC_READ_ONLY, "All machines.", "a list", on_list, NOTHING },
+	{ "vm.show", RPC_OPERATOR, "One machine: state, definition, checkpoints, what stands in the "
+	  "way of moving it.", "an object", on_show, { NAME } },
+	{ "vm.define", RPC_ADMIN, "Makes a machine, with the disks that are to be made, or changes one "
+	  "that is stopped.", "{}", on_define,
+	  { { "text", RPC_TEXT, true, "the definition, YAML: xvs-vm.yaml(5)" },
+	    { "file", RPC_TEXT, false, "the name of its file, for messages" } } },
+	{ "vm.undefine", RPC_ADMIN, "Forgets a machine that is stopped: its ports, and the disks in its "
+	  "own folder.", "{}", on_undefine, { NAME } },
+	{ "vm.start", RPC_OPERATOR, "Starts it, from its saved state where there is one. Answered "
+	  "when it runs.", "{}", on_start, { NAME } },
+	{ "vm.stop", RPC_OPERATOR, "Asks the guest to end, and switches it off when it does not in "
+	  "time. Answered when it has ended.", "{}", on_stop, { NAME } },
+	{ "vm.kill", RPC_OPERATOR, "Ends it at once, as if its power failed.", "{}", on_kill, { NAME } },
+	{ "vm.reset", RPC_OPERATOR, "Resets it.", "{}", on_reset, { NAME } },
+	{ "vm.pause", RPC_OPERATOR, "Lets its processors stand still.", "{}", on_pause, { NAME } },
+	{ "vm.resume", RPC_OPERATOR, "Lets them go on.", "{}", on_resume, { NAME } },
+	{ "vm.console", RPC_OPERATOR, "Its console.", "{}, with a connected socket as descriptor",
+	  on_console, { NAME, { "serial", RPC_TEXT, false, "another serial port, by its name" } } },
+	{ "vm.save", RPC_OPERATOR, "Writes its memory into a file beside its disks and ends it.", "{}",
+	  on_save, { NAME } },
+	{ "vm.restore", RPC_OPERATOR, "Starts it from its saved state.", "{}", on_restore, { NAME } },
+	{ "vm.discard", RPC_OPERATOR, "Forgets its saved state: the next start is a fresh one.", "{}",
+	  on_discard, { NAME } },
+};
+/* clang-format on */
+
+void methods_table(struct hv *hv, struct rpc_table *out)
+{
+	*out = (struct rpc_table){ .methods = methods,
+				   .count = sizeof(methods) / sizeof(methods[0]),
+				   .context = hv };
+}

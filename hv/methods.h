@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hv/methods.h - what xvs-hv answers on its control socket: api/control/xvs-hv-rpc.json.  [control] */
+#ifndef XVS_HV_METHODS_H
+#define XVS_HV_METHODS_H
+
+#include "hv.h"
+#include "rpc/rpc.h"
+
+void methods_table(struct hv *hv, struct rpc_table *out);
+
+#endif /* XVS_HV_METHODS_H */

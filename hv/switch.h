@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hv/switch.h - asking xvsd: its control socket from the caller's side.  [control]
+ */
+#ifndef XVS_HV_SWITCH_H
+#define XVS_HV_SWITCH_H
+
+#include <jansson.h>
+
+#include "base/loop.h"
+
+struct switch_client;
+
+/* Nothing is connected before the first call; xvsd may come and go. */
+struct switch_client *switch_create(struct loop *loop, const char *path); /* NULL: out of memory */
+void switch_destroy(struct switch_client *c); /* calls that run are not answered; NULL is fine */
+
+struct switch_answer {
+	const json_t *result; /* NULL: it was refused */
+	int code;             /* enum rpc_code, or 0 where xvsd did not answer */
+	const char *error;    /* a whole sentence */
+};
+typedef void (*switch_fn)(void *arg, const struct switch_answer *answer);
+
+/* 'params' are taken.  done() once; before this returns only where memory is out. */
+void switch_call(struct switch_client *c, const char *method, json_t *params, switch_fn done,
+		 void *arg);
+
+#endif /* XVS_HV_SWITCH_H */

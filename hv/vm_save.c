@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hv/vm_save.c - a machine's memory in a file beside its disks, and back.
+ *
+ *      save: stop -> migrate into the file -> file is whole on disk -> quit
+ *      start: QEMU waits for its state -> migrate from the file -> cont -> the file goes
+ *
+ * The file has its name only once it is whole; a start that fails leaves it as it was.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "vm.h"
+
+enum { SAVE_S = 3600 };
+
+static void state_path(const struct vm *vm, bool is_whole, char out[PATH_MAX])
+{
+	(void)snprintf(out, PATH_MAX, "%s/memory%s", vm->folder, is_whole ? "" : ".new");
+}
+
+/* ---- both ways -------------------------------------------------------------------------------- */
+
+/* Passes the file to QEMU under the name "state", with events about what becomes of it. */
+static bool file_pass(struct vm *vm, bool is_whole, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	state_path(vm, is_whole, path);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return false;
+	qmp_command(vm->qmp, "migrate-set-capabilities",
+		    json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state",
+			      1),
+		    0, NULL, NULL);
+	qmp_command_fd(vm->qmp, "getfd", json_pack("{s:s}", "fdname", "state"), fd, NULL, NULL);
+	(void)close(fd);
+	return true;
+}
+
+/* "completed" or "failed", at last; NULL: neither. */
+static const char *outcome_of(const char *name, const json_t *data)
+{
+	const char *status = json_string_value(json_object_get(data, "status"));
+
+	if (strcmp(name, "MIGRATION") != 0 || !status)
+		return NULL;
+	return strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0 ? status : NULL;
+}
+
+/* ---- saving ----------------------------------------------------------------------------------- */
+
+static void save_fail(struct vm *vm, const char *why)
+{
+	char path[PATH_MAX];
+
+	state_path(vm, false, path);
+	(void)unlink(path);
+	vm->job.event = NULL;
+	if (vm->qmp)
+		qmp_command(vm->qmp, "cont", NULL, 0, NULL, NULL);
+	job_end(vm, -EIO, "it cannot be saved: %s; it goes on", why);
+}
+
+static void on_why(void *arg, const struct qmp_answer *answer)
+{
+	struct vm *vm = arg;
+	const char *why = json_string_value(json_object_get(answer->value, "error-desc"));
+
+	if (job_goes_on(vm))
+		save_fail(vm, why ? why : "QEMU does not say why");
+}
+
+static int file_finish(const struct vm *vm)
+{
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+	int fd;
+	int code;
+
+	state_path(vm, false, from);
+	state_path(vm, true, to);
+	fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	code = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
+	if (fd >= 0)
+		(void)close(fd);
+	return code == 0 && rename(from, to) ? -errno : code;
+}
+
+static void on_save_event(struct vm *vm, const char *name, const json_t *data)
+{
+	const char *outcome = outcome_of(name, data);
+	int code;
+
+	if (!outcome)
+		return;
+	vm->job.event = NULL;
+	if (outcome[0] == 'f') {
+		qmp_command(vm->qmp, "query-migrate", NULL, 0, on_why, vm);
+		return;
+	}
+	code = file_finish(vm);
+	if (code) {
+		save_fail(vm, strerror(-code));
+		return;
+	}
+	vm->has_saved_state = true;
+	vm->is_wanted = false;
+	vm->job.ends_with_qemu = true;
+	vm_keep(vm);
+	qmp_command(vm->qmp, "quit", NULL, 0, NULL, NULL);
+}
+
+static void on_migrate(void *arg, const struct qmp_answer *answer)
+{
+	struct vm *vm = arg;
+
+	if (answer->error && job_goes_on(vm))
+		save_fail(vm, answer->error);
+}
+
+static void on_save_late(struct vm *vm)
+{
+	qmp_command(vm->qmp, "migrate_cancel", NULL, 0, NULL, NULL);
+	save_fail(vm, "it took too long");
+}
+
+void vm_save(struct vm *vm, vm_done done, void *arg)
+{
+	if (!job_begin(vm, "being saved", done, arg))
+		return;
+	if (!vm->qmp || (vm->state != VM_RUNNING && vm->state != VM_PAUSED)) {
+		job_end(vm, -ENOTCONN, "it does not run");
+		return;
+	}
+	if (!file_pass(vm, false, O_WRONLY | O_CREAT | O_TRUNC)) {
+		job_end(vm, -errno, "its state cannot be written: %s", strerror(errno));
+		return;
+	}
+	vm->job.event = on_save_event;
+	job_deadline(vm, SAVE_S, on_save_late);
+	qmp_command(vm->qmp, "stop", NULL, 0, NULL, NULL);
+	/* Nobody else wants the disk's bandwidth: the guest stands still. */
+	qmp_command(vm->qmp, "migrate-set-parameters",
+		    json_pack("{s:I}", "max-bandwidth", (json_int_t)INT64_MAX / 2), 0, NULL, NULL);
+	qmp_command(vm->qmp, "migrate", json_pack("{s:s}", "uri", "fd:state"), 0, on_migrate, vm);
+}
+
+/* ---- going on --------------------------------------------------------------------------------- */
+
+static void on_load_event(struct vm *vm, const char *name, const json_t *data)
+{
+	const char *outcome = outcome_of(name, data);
+
+	if (!outcome)
+		return;
+	vm->job.event = NULL;
+	if (outcome[0] == 'c')
+		vm_go_on(vm);
+	else
+		job_fail(vm, "its saved state cannot be read");
+}
+
+static void on_incoming(void *arg, const struct qmp_answer *answer)
+{
+	struct vm *vm = arg;
+
+	if (answer->error)
+		job_fail(vm, "its saved state cannot be read: %s", answer->error);
+}
+
+void save_load(struct vm *vm)
+{
+	if (!file_pass(vm, true, O_RDONLY)) {
+		job_fail(vm, "its saved state cannot be read: %s; \"xvsctl vm discard\" forgets it",
+			 strerror(errno));
+		return;
+	}
+	vm->job.event = on_load_event;
+	job_deadline(vm, SAVE_S, NULL);
+	qmp_command(vm->qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:state"), 0,
+		    on_incoming, vm);
+}
+
+void save_consumed(struct vm *vm)
+{
+	char path[PATH_MAX];
+
+	state_path(vm, true, path);
+	(void)unlink(path);
+	vm->has_saved_state = false;
+}
+
+void vm_discard(struct vm *vm, vm_done done, void *arg)
+{
+	if (!job_begin(vm, "being discarded", done, arg))
+		return;
+	if (vm->state != VM_STOPPED || !vm->has_saved_state) {
+		job_end(vm, -ENOENT, "it has no saved state");
+		return;
+	}
+	save_consumed(vm);
+	vm_keep(vm);
+	job_end(vm, 0, "done");
+}
