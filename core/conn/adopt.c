@@ -187,7 +187,7 @@ static const char *open_new(struct conn_table *t, const struct entry_open *e,
 	c->halves[1].reported = group;
 	fill(t, c, e, a);
 	atomic_store_explicit(&c->word, e->state, memory_order_release);
-	if (table_link(t, c) != c) {
+	if (table_link(t, table_bucket(t, &c->key), c) != c) {
 		/* opened this moment by a packet, which was let through after all: that one stays */
 		atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
 		slab_bury(t, c);
@@ -212,7 +212,7 @@ static const char *take_open(struct conn_table *t, uint32_t port, const struct e
 			     const struct conn_adoption *a)
 {
 	struct conn_key key = key_here(&e->key, port);
-	struct conn *c = table_find(t, &key);
+	struct conn *c = table_find(t, table_bucket(t, &key), &key);
 
 	if (c && renew(t, c, e, a))
 		return NULL;
@@ -222,7 +222,7 @@ static const char *take_open(struct conn_table *t, uint32_t port, const struct e
 static void take_end(struct conn_table *t, uint32_t port, const struct entry_open *e)
 {
 	struct conn_key key = key_here(&e->key, port);
-	struct conn *c = table_find(t, &key);
+	struct conn *c = table_find(t, table_bucket(t, &key), &key);
 
 	if (c && conn_lock(c))
 		conn_end(t, NULL, c, 0, NULL);

@@ -166,6 +166,28 @@ struct conn_result {
 enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t port, bool inbound,
 			    struct packet *p, void *arg, struct conn_result *out);
 
+/*
+ * Packets of one burst that are all to be judged in full: 'port' is the guarded one, and the first
+ * three are the caller's.  Their bytes stay as they are until the last is judged.
+ */
+enum { CONN_TUPLE_BYTES = 52 };
+struct conn_ahead {
+	uint32_t port;
+	bool inbound;
+	struct packet *const *pkts;
+	uint64_t known; /* that were looked at */
+	uint32_t buckets[XVS_BATCH_MAX];
+	uint8_t kinds[XVS_BATCH_MAX];
+	uint32_t tuples[XVS_BATCH_MAX][CONN_TUPLE_BYTES / 4];
+};
+
+/* [worker] Asks memory for what will be needed to judge packets of the mask. */
+void conn_look_ahead(struct conn_table *t, struct conn_ahead *a, uint64_t mask);
+/* [worker] As conn_judge(), packet i of those. */
+enum conn_answer conn_judge_ahead(struct conn_table *t, struct worker *w,
+				  const struct conn_ahead *a, uint32_t i, void *arg,
+				  struct conn_result *out);
+
 /* [worker] A later packet of a cached flow.  CONN_PASS, CONN_AGAIN, or CONN_DROP with *reason. */
 enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn_ref ref,
 			     const struct packet *p, void *arg, uint16_t *reason);

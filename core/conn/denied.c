@@ -9,6 +9,7 @@
 #include "conn/denied.h"
 
 #include "base/hash.h"
+#include "base/pages.h"
 
 enum { WAYS_MAX = 8 };
 
@@ -40,7 +41,7 @@ struct denied *denied_create(uint32_t count)
 
 	while (sets < 1u << 20 && sets * 2 * ways <= count)
 		sets *= 2;
-	d = table_map(denied_bytes(sets, ways));
+	d = pages_map(denied_bytes(sets, ways));
 	if (!d)
 		return NULL;
 	d->sets = sets;
@@ -51,7 +52,7 @@ struct denied *denied_create(uint32_t count)
 void denied_destroy(struct denied *d)
 {
 	if (d)
-		table_unmap(d, denied_bytes(d->sets, d->ways));
+		pages_unmap(d, denied_bytes(d->sets, d->ways));
 }
 
 static struct denied_cell *set_of(struct denied *d, const struct conn_key *key)

@@ -21,8 +21,8 @@ enum { TRIES = 8 };
 
 struct cell {
 	_Atomic uint32_t turn; /* 2 * lap: free for that lap; + 1: full */
-	uint32_t index;
-	uint32_t generation;
+	_Atomic uint32_t index;
+	_Atomic uint32_t generation;
 };
 
 struct ring {
@@ -101,23 +101,62 @@ static bool ring_put(struct ring *r, struct conn_ref ref)
 
 	if (!cell)
 		return false;
-	cell->index = ref.index;
-	cell->generation = ref.generation;
+	atomic_store_explicit(&cell->index, ref.index, memory_order_relaxed);
+	atomic_store_explicit(&cell->generation, ref.generation, memory_order_relaxed);
 	atomic_store_explicit(&cell->turn, turn_at(r, at) + 1, memory_order_release);
 	return true;
 }
 
-static bool ring_take(struct ring *r, struct conn_ref *out)
+static struct conn_ref cell_read(const struct cell *cell)
+{
+	return (struct conn_ref){ atomic_load_explicit(&cell->index, memory_order_relaxed),
+				  atomic_load_explicit(&cell->generation, memory_order_relaxed) };
+}
+
+/* What was claimed is free for the next lap. */
+static void cell_free(const struct ring *r, struct cell *cell, uint32_t at)
 {
 	uint32_t laps = 1u << (32 - r->shift);
+
+	atomic_store_explicit(&cell->turn, ((at >> r->shift) + 1) % laps * 2, memory_order_release);
+}
+
+static bool ring_take(struct ring *r, struct conn_ref *out)
+{
 	uint32_t at;
 	struct cell *cell = ring_claim(r, &r->tail, 1, &at);
 
 	if (!cell)
 		return false;
-	*out = (struct conn_ref){ cell->index, cell->generation };
-	atomic_store_explicit(&cell->turn, ((at >> r->shift) + 1) % laps * 2, memory_order_release);
+	*out = cell_read(cell);
+	cell_free(r, cell, at);
 	return true;
+}
+
+/*
+ * What has moved on leaves the front while it is at hand, a little with each that comes, so that a
+ * ring is about as long as there are half-open ones, and the front need not be fetched from afar.
+ * What is read may be another's by then: in that case the front has moved, and nothing is done.
+ */
+static void ring_trim(struct conn_table *t, struct ring *r)
+{
+	enum { AT_ONCE = 2 };
+
+	for (unsigned i = 0; i < AT_ONCE; i++) {
+		uint32_t at = atomic_load_explicit(&r->tail, memory_order_relaxed);
+		struct cell *cell = &r->cells[at & r->mask];
+		struct conn *c;
+
+		if (atomic_load_explicit(&cell->turn, memory_order_acquire) != turn_at(r, at) + 1)
+			return;
+		c = conn_deref(t, cell_read(cell));
+		if (c && state_is_half_open(conn_state(c)))
+			return;
+		if (!atomic_compare_exchange_strong_explicit(
+			    &r->tail, &at, at + 1, memory_order_relaxed, memory_order_relaxed))
+			return;
+		cell_free(r, cell, at);
+	}
 }
 
 /* ---- ending the oldest --------------------------------------------------------------------- */
@@ -283,8 +322,10 @@ void evict_note_half_open(struct conn_table *t, struct worker *w, struct conn_po
 	for (unsigned i = 0; i < TRIES; i++) {
 		struct conn *c;
 
-		if (ring_put(r, ref))
+		if (ring_put(r, ref)) {
+			ring_trim(t, r);
 			return;
+		}
 		if (!ring_take(r, &front))
 			continue;
 		c = conn_deref(t, front);

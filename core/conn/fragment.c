@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 enum {
 	DATAGRAMS = 64,   /* of a port, per worker; the oldest makes room */
 	WAITING_MAX = 64, /* fragments of a port, all workers together */
@@ -77,12 +79,12 @@ struct fragment {
 
 struct fragments *fragments_create(unsigned workers)
 {
-	return table_map(workers * sizeof(struct fragments));
+	return pages_map(workers * sizeof(struct fragments));
 }
 
 void fragments_destroy(struct fragments *f, unsigned workers)
 {
-	table_unmap(f, workers * sizeof(*f));
+	pages_unmap(f, workers * sizeof(*f));
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

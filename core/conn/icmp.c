@@ -176,7 +176,7 @@ enum conn_answer icmp_judge_error(struct visit *v)
 	if (!read_quote(v->p, &quote) || !reaches_sender(v->p, &quote) ||
 	    !quote_key(v, &quote, &tuple))
 		return visit_drop(v, REASON_CONN_UNRELATED);
-	c = judge_find(v, &tuple.key);
+	c = judge_find(v, table_bucket(v->t, &tuple.key), &tuple.key);
 	/*
 	 * An error needs no question of its own, but cannot stand in for one either: while policy
 	 * has changed and no packet has yet asked about the connection, it does not pass on the old

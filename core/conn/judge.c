@@ -8,6 +8,7 @@
  */
 #include "conn/judge.h"
 
+#include "conn/ahead.h"
 #include "conn/denied.h"
 #include "conn/evict.h"
 #include "conn/fragment.h"
@@ -52,12 +53,12 @@ static uint16_t cause_to_end(const struct visit *v, struct conn *c)
 	return 0;
 }
 
-struct conn *judge_find(struct visit *v, const struct conn_key *key)
+struct conn *judge_find(struct visit *v, uint32_t bucket, const struct conn_key *key)
 {
-	struct conn *c = table_find(v->t, key);
+	struct conn *c = table_find(v->t, bucket, key);
 	uint16_t cause;
 
-	for (; c; c = table_find(v->t, key)) {
+	for (; c; c = table_find(v->t, bucket, key)) {
 		if (!cause_to_end(v, c))
 			return c;
 		if (v->is_dry)
@@ -308,7 +309,7 @@ static struct conn *claim(struct visit *v, const struct conn_key *key, enum conn
 	fill(v, c, key);
 	c->halves[1].reported = group;
 	atomic_store_explicit(&c->word, (uint32_t)state | WORD_LOCK, memory_order_release);
-	if (table_link(v->t, c) != c) {
+	if (table_link(v->t, v->bucket, c) != c) {
 		atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
 		slab_bury(v->t, c);
 		evict_release(v->t, v->port, group);
@@ -387,7 +388,7 @@ static enum conn_answer judge_unknown(struct visit *v, const struct tuple *tuple
 static enum conn_answer judge_tracked(struct visit *v, const struct tuple *tuple)
 {
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		struct conn *c = judge_find(v, &tuple->key);
+		struct conn *c = judge_find(v, v->bucket, &tuple->key);
 		enum conn_answer answer = c ? judge_known(v, c) : judge_unknown(v, tuple);
 
 		if (answer != CONN_AGAIN)
@@ -399,10 +400,18 @@ static enum conn_answer judge_tracked(struct visit *v, const struct tuple *tuple
 enum conn_answer judge_whole(struct visit *v)
 {
 	struct tuple tuple;
+	const struct tuple *t = &tuple;
+	enum tuple_kind kind;
 
-	switch (tuple_read(v->p, v->port_id, v->inbound, &tuple)) {
+	if (v->ahead) {
+		t = ahead_tuple(v->ahead, v->nr, &kind, &v->bucket);
+	} else {
+		kind = tuple_read(v->p, v->port_id, v->inbound, &tuple);
+		v->bucket = kind == TUPLE_TRACKED ? table_bucket(v->t, &tuple.key) : 0;
+	}
+	switch (kind) {
 	case TUPLE_TRACKED:
-		return judge_tracked(v, &tuple);
+		return judge_tracked(v, t);
 	case TUPLE_ERROR:
 		return icmp_judge_error(v);
 	case TUPLE_LOOSE:
@@ -413,26 +422,49 @@ enum conn_answer judge_whole(struct visit *v)
 	}
 }
 
+static bool is_fragment(const struct packet *p)
+{
+	return p->x.flags & (XVS_PKT_FRAG | XVS_PKT_LATER) && !(p->x.flags & XVS_PKT_BAD) &&
+	       p->x.flags & (XVS_PKT_IPV4 | XVS_PKT_IPV6);
+}
+
+/* The rest is filled in; 'fragment': it is one. */
+static enum conn_answer visit_begin(struct visit *v, bool fragment)
+{
+	v->port = &v->t->ports[v->port_id];
+	v->is_dry = v->p->x.flags & XVS_PKT_DRY;
+	memset(v->out, 0, sizeof(*v->out));
+	v->epoch = atomic_load_explicit(&v->port->epoch, memory_order_acquire);
+	if (atomic_load_explicit(&v->port->opened, memory_order_acquire) == 0)
+		return visit_drop(v, REASON_SHUTDOWN);
+	return fragment ? fragment_judge(v) : judge_whole(v);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): seven things make a question; 'visit' begins here. */
 enum conn_answer conn_judge(struct conn_table *t, struct worker *w, uint32_t port, bool inbound,
 			    struct packet *p, void *arg, struct conn_result *out)
 {
+	struct visit v = {
+		.t = t, .w = w, .port_id = port, .inbound = inbound, .p = p, .arg = arg, .out = out
+	};
+
+	return visit_begin(&v, is_fragment(p));
+}
+
+enum conn_answer conn_judge_ahead(struct conn_table *t, struct worker *w,
+				  const struct conn_ahead *a, uint32_t i, void *arg,
+				  struct conn_result *out)
+{
+	struct packet *p = a->pkts[i];
 	struct visit v = { .t = t,
 			   .w = w,
-			   .port = &t->ports[port],
-			   .port_id = port,
-			   .inbound = inbound,
-			   .is_dry = p->x.flags & XVS_PKT_DRY,
+			   .port_id = a->port,
+			   .inbound = a->inbound,
+			   .ahead = a->known >> i & 1 ? a : NULL,
+			   .nr = i,
 			   .p = p,
 			   .arg = arg,
 			   .out = out };
-	bool is_fragment = p->x.flags & (XVS_PKT_FRAG | XVS_PKT_LATER) &&
-			   !(p->x.flags & XVS_PKT_BAD) &&
-			   p->x.flags & (XVS_PKT_IPV4 | XVS_PKT_IPV6);
 
-	memset(out, 0, sizeof(*out));
-	v.epoch = atomic_load_explicit(&v.port->epoch, memory_order_acquire);
-	if (atomic_load_explicit(&v.port->opened, memory_order_acquire) == 0)
-		return visit_drop(&v, REASON_SHUTDOWN);
-	return is_fragment ? fragment_judge(&v) : judge_whole(&v);
+	return visit_begin(&v, !v.ahead && is_fragment(p));
 }

@@ -16,7 +16,10 @@ struct visit {
 	uint32_t port_id;
 	uint32_t epoch; /* of the port before anybody was asked (architecture 16.2) */
 	bool inbound;
-	bool is_dry; /* a trace: changes nothing */
+	bool is_dry;                    /* a trace: changes nothing */
+	const struct conn_ahead *ahead; /* what was read of the packet before; NULL: nothing */
+	uint32_t nr;                    /* of the packet there */
+	uint32_t bucket;                /* of its tuple, if that is tracked */
 	struct packet *p;
 	void *arg;
 	struct conn_result *out;
@@ -32,7 +35,7 @@ static inline enum conn_answer visit_drop(struct visit *v, uint16_t reason)
 enum conn_answer judge_whole(struct visit *v);
 
 /* [worker] judge.c: the connection of this key as it stands, or NULL; ends what is overdue. */
-struct conn *judge_find(struct visit *v, const struct conn_key *key);
+struct conn *judge_find(struct visit *v, uint32_t bucket, const struct conn_key *key);
 
 /* [worker] judge.c: its authorisation is of today. */
 bool judge_is_fresh(const struct visit *v, struct conn *c);

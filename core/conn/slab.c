@@ -42,6 +42,18 @@ static bool take_fresh_slab(struct conn_table *t, struct stock *s)
 	return true;
 }
 
+/* The next to be taken: it has been out of all caches since it died. */
+static void fetch_ahead(struct conn_table *t, uint32_t index)
+{
+	struct conn *c = &t->objects[index];
+
+	__builtin_prefetch(&t->links[index]);
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(&c->slots, 1);
+	__builtin_prefetch(&c->halves[0], 1);
+	__builtin_prefetch(&c->halves[1], 1);
+}
+
 /* Index + 1; 0: none. */
 static uint32_t take_index(struct conn_table *t, struct stock *s)
 {
@@ -51,6 +63,8 @@ static uint32_t take_index(struct conn_table *t, struct stock *s)
 		head = atomic_exchange_explicit(&s->incoming, 0, memory_order_acquire);
 	if (head) {
 		s->head = link_of(t, head - 1);
+		if (s->head)
+			fetch_ahead(t, s->head - 1);
 		return head;
 	}
 	if (s->fresh == s->fresh_end && !take_fresh_slab(t, s))

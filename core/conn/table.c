@@ -8,39 +8,33 @@
 #include "conn/table.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "conn/evict.h"
 #include "conn/fragment.h"
 
-void *table_map(size_t bytes)
-{
-	void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return pages == MAP_FAILED ? NULL : pages;
-}
-
-void table_unmap(void *pages, size_t bytes)
-{
-	if (pages)
-		(void)munmap(pages, bytes);
-}
-
 /* ---- the chains ---------------------------------------------------------------------------- */
 
-static _Atomic uint32_t *bucket_of(const struct conn_table *t, const struct conn_key *key)
+uint32_t table_bucket(const struct conn_table *t, const struct conn_key *key)
 {
 	uint64_t words[KEY_WORDS];
 
 	memcpy(words, key, sizeof(words));
-	return &t->buckets[hash_words(words, KEY_WORDS, 0) & t->bucket_mask];
+	return (uint32_t)hash_words(words, KEY_WORDS, 0) & t->bucket_mask;
 }
 
 static bool key_equal(const struct conn_key *a, const struct conn_key *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* All of it is wanted, nearly always. */
+static void fetch(struct conn *c)
+{
+	__builtin_prefetch(&c->slots);
+	__builtin_prefetch(&c->halves[0], 1);
+	__builtin_prefetch(&c->halves[1], 1);
 }
 
 /* The live connection of this key from 'index' (+ 1) on. */
@@ -49,10 +43,7 @@ static struct conn *find_from(struct conn_table *t, uint32_t index, const struct
 	while (index) {
 		struct conn *c = &t->objects[index - 1];
 
-		/* nearly always it is the one, and all of it is wanted */
-		__builtin_prefetch(&c->slots);
-		__builtin_prefetch(&c->halves[0], 1);
-		__builtin_prefetch(&c->halves[1], 1);
+		fetch(c);
 		if (key_equal(&c->key, key) && conn_state(c) != STATE_NONE)
 			return c;
 		index = atomic_load_explicit(&c->next, memory_order_acquire);
@@ -60,16 +51,30 @@ static struct conn *find_from(struct conn_table *t, uint32_t index, const struct
 	return NULL;
 }
 
-struct conn *table_find(struct conn_table *t, const struct conn_key *key)
+struct conn *table_find(struct conn_table *t, uint32_t bucket, const struct conn_key *key)
 {
-	_Atomic uint32_t *bucket = bucket_of(t, key);
-
-	return find_from(t, atomic_load_explicit(bucket, memory_order_acquire), key);
+	return find_from(t, atomic_load_explicit(&t->buckets[bucket], memory_order_acquire), key);
 }
 
-struct conn *table_link(struct conn_table *t, struct conn *c)
+void table_fetch(struct conn_table *t, uint32_t bucket)
 {
-	_Atomic uint32_t *bucket = bucket_of(t, &c->key);
+	__builtin_prefetch(&t->buckets[bucket], 1);
+}
+
+void table_fetch_first(struct conn_table *t, uint32_t bucket)
+{
+	uint32_t index = atomic_load_explicit(&t->buckets[bucket], memory_order_relaxed);
+	struct conn *c = index ? &t->objects[index - 1] : NULL;
+
+	if (!c)
+		return;
+	__builtin_prefetch(c);
+	fetch(c);
+}
+
+struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c)
+{
+	_Atomic uint32_t *bucket = &t->buckets[nr];
 	uint32_t head = atomic_load_explicit(bucket, memory_order_acquire);
 
 	for (;;) {
@@ -100,7 +105,7 @@ static _Atomic uint32_t *find_place(struct conn_table *t, _Atomic uint32_t *buck
 
 void table_unlink(struct conn_table *t, struct conn *c)
 {
-	_Atomic uint32_t *bucket = bucket_of(t, &c->key);
+	_Atomic uint32_t *bucket = &t->buckets[table_bucket(t, &c->key)];
 	uint32_t next = atomic_load_explicit(&c->next, memory_order_relaxed);
 
 	for (;;) {
@@ -155,9 +160,9 @@ static int map_arrays(struct conn_table *t)
 	size_t count = t->limits.connections;
 
 	t->bucket_mask = power_of_two(t->limits.connections) - 1;
-	t->objects = table_map(count * sizeof(*t->objects));
-	t->links = table_map(count * sizeof(*t->links));
-	t->buckets = table_map(buckets_bytes(t));
+	t->objects = pages_map(count * sizeof(*t->objects));
+	t->links = pages_map(count * sizeof(*t->links));
+	t->buckets = pages_map(buckets_bytes(t));
 	return t->objects && t->links && t->buckets ? 0 : -ENOMEM;
 }
 
@@ -167,10 +172,10 @@ void table_free(struct conn_table *t)
 
 	for (uint32_t i = 0; i < PORTS_MAX; i++)
 		conn_port_free(t, &t->ports[i]);
-	table_unmap(t->objects, count * sizeof(*t->objects));
-	table_unmap(t->links, count * sizeof(*t->links));
-	table_unmap(t->buckets, buckets_bytes(t));
-	table_unmap(t, sizeof(*t));
+	pages_unmap(t->objects, count * sizeof(*t->objects));
+	pages_unmap(t->links, count * sizeof(*t->links));
+	pages_unmap(t->buckets, buckets_bytes(t));
+	pages_unmap(t, sizeof(*t));
 }
 
 int conn_table_create(const struct conn_limits *limits, unsigned workers,
@@ -186,7 +191,7 @@ int conn_table_create(const struct conn_limits *limits, unsigned workers,
 		return error_set(err, -EINVAL, "connections",
 				 "connection table: connections are %u, must be at most %d",
 				 limits->connections, CONN_TABLE_MAX);
-	t = table_map(sizeof(*t));
+	t = pages_map(sizeof(*t));
 	if (!t)
 		goto err_memory;
 	t->limits = limits_of(limits);

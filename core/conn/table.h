@@ -289,15 +289,17 @@ uint32_t slab_high(struct conn_table *t);
 
 /* ---- table.c ------------------------------------------------------------------------------- */
 
+/* [any] Number of the bucket in whose chain a key is. */
+uint32_t table_bucket(const struct conn_table *t, const struct conn_key *key);
 /* [worker] NULL: none that is live. */
-struct conn *table_find(struct conn_table *t, const struct conn_key *key);
+struct conn *table_find(struct conn_table *t, uint32_t bucket, const struct conn_key *key);
 /* [worker] Links c unless there is a live one with its key already, which is returned; else c. */
-struct conn *table_link(struct conn_table *t, struct conn *c);
+struct conn *table_link(struct conn_table *t, uint32_t bucket, struct conn *c);
+/* [worker] Asks memory for a bucket; when it has come, for the first of its chain. */
+void table_fetch(struct conn_table *t, uint32_t bucket);
+void table_fetch_first(struct conn_table *t, uint32_t bucket);
 /* [control] A dead one leaves its chain. */
 void table_unlink(struct conn_table *t, struct conn *c);
-/* [any] Zeroed pages, not there until touched; NULL: refused. */
-void *table_map(size_t bytes);
-void table_unmap(void *pages, size_t bytes);
 void table_free(struct conn_table *t);
 
 #endif /* XVS_CONN_TABLE_H */

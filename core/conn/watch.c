@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "conn/entry.h"
 
 enum {
@@ -57,8 +58,8 @@ static size_t words_of(const struct conn_table *t)
 
 static void watch_free(struct conn_watch *w)
 {
-	table_unmap(w->marks.dirty, words_of(w->t) * sizeof(uint64_t));
-	table_unmap(w->places, (size_t)w->t->limits.connections * sizeof(*w->places));
+	pages_unmap(w->marks.dirty, words_of(w->t) * sizeof(uint64_t));
+	pages_unmap(w->places, (size_t)w->t->limits.connections * sizeof(*w->places));
 	free(w->sent);
 	free(w->denials);
 	free(w);
@@ -98,8 +99,8 @@ int conn_watch_open(struct conn_table *t, uint32_t port, struct conn_watch **out
 	w->t = t;
 	w->port = port;
 	w->phase = PHASE_DONE;
-	w->marks.dirty = table_map(words_of(t) * sizeof(uint64_t));
-	w->places = table_map((size_t)t->limits.connections * sizeof(*w->places));
+	w->marks.dirty = pages_map(words_of(t) * sizeof(uint64_t));
+	w->places = pages_map((size_t)t->limits.connections * sizeof(*w->places));
 	if (!w->marks.dirty || !w->places) {
 		watch_free(w);
 		return error_set(err, -ENOMEM, "", "connections of port %u: out of memory", port);
@@ -223,7 +224,7 @@ static void inherit(struct conn_watch *w, uint32_t index, struct conn *heir)
 static void tell_end(struct conn_watch *w, uint32_t index, bool is_held, struct writer *out)
 {
 	const struct sent *s = &w->sent[w->places[index] - 1];
-	struct conn *heir = table_find(w->t, &s->key);
+	struct conn *heir = table_find(w->t, table_bucket(w->t, &s->key), &s->key);
 
 	if (heir && conn_index(w->t, heir) != index) {
 		inherit(w, index, heir);

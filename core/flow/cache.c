@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 enum { STEPS_PER_ENTRY = 4, LEGS_SHARE = 16, REWRITE_SHARE = 2 };
 
 static void store(uint32_t *word, uint32_t n)
@@ -26,10 +28,10 @@ static size_t entry_bytes(const struct flow_cache *c)
 
 static void cache_free(struct flow_cache *c)
 {
-	slab_unmap(c->entries, entry_bytes(c));
-	slab_unmap(c->exact, bucket_bytes(c));
-	slab_unmap(c->index, bucket_bytes(c));
-	slab_unmap(c->groups, GROUPS * sizeof(*c->groups));
+	pages_unmap(c->entries, entry_bytes(c));
+	pages_unmap(c->exact, bucket_bytes(c));
+	pages_unmap(c->index, bucket_bytes(c));
+	pages_unmap(c->groups, GROUPS * sizeof(*c->groups));
 	slab_finish(&c->steps);
 	slab_finish(&c->rewrites);
 	slab_finish(&c->legs);
@@ -49,10 +51,10 @@ struct flow_cache *flow_cache_create(uint32_t entries, flow_retire_fn retire, vo
 	c->bucket_mask = c->max / PLACES * 2 - 1;
 	c->retire = retire;
 	c->retire_arg = arg;
-	c->entries = slab_map(entry_bytes(c));
-	c->exact = slab_map(bucket_bytes(c));
-	c->index = slab_map(bucket_bytes(c));
-	c->groups = slab_map(GROUPS * sizeof(*c->groups));
+	c->entries = pages_map(entry_bytes(c));
+	c->exact = pages_map(bucket_bytes(c));
+	c->index = pages_map(bucket_bytes(c));
+	c->groups = pages_map(GROUPS * sizeof(*c->groups));
 	ok = slab_init(&c->steps, c->max * STEPS_PER_ENTRY, sizeof(struct flow_step)) &&
 	     slab_init(&c->rewrites, c->max / REWRITE_SHARE, sizeof(struct flow_rewrite)) &&
 	     slab_init(&c->legs, c->max / LEGS_SHARE, (FLOW_OUTS - 1) * sizeof(struct flow_leg));

@@ -21,13 +21,6 @@ void slab_finish(struct slab *s);
 void *slab_get(struct slab *s); /* zeroed; NULL: none left */
 void slab_put(struct slab *s, void *item);
 
-/*
- * Zeroed memory that is there when touched, in huge pages where it is large: entries are met at
- * random, and 512 times fewer translations are needed to reach them.  NULL: no room.
- */
-void *slab_map(size_t bytes);
-void slab_unmap(void *p, size_t bytes); /* NULL is fine */
-
 static inline uint32_t slab_left(const struct slab *s)
 {
 	return s->max - s->used;

@@ -57,16 +57,27 @@ enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *con
 	return answer;
 }
 
-/* A packet that came by a common entry: its connection is what is new to its sender's budget. */
-static enum conn_answer ask_common(struct burst *b, uint32_t i, struct conn_result *r)
+/*
+ * A packet that the tracker looks inside; 'ahead': where it has looked already.  Of one that came by a
+ * common entry its connection is what is new to its sender's budget.
+ */
+static enum conn_answer ask_inside(struct burst *b, uint32_t i, const struct conn_ahead *ahead,
+				   struct conn_result *r)
 {
 	struct path_worker *w = b->worker;
-	struct firewall_context ctx = { w, b->conf, b->stage, false };
-	enum conn_answer answer = conn_judge(w->path->conns, &w->w, b->conf->port->id,
-					     b->stage == XVS_STAGE_EGRESS, b->pkts[i], &ctx, r);
+	const struct flow_entry *e = b->entries[i];
+	struct firewall_context ctx = { w, b->conf, b->stage, !e->is_common };
+	enum conn_answer answer;
 
-	if (r->goes_on)
-		own_want(w, b->entries[i]->key.k.port, b->pkts[i]);
+	if (!ahead || w->trace)
+		answer = conn_judge(w->path->conns, &w->w, b->conf->port->id,
+				    b->stage == XVS_STAGE_EGRESS, b->pkts[i], &ctx, r);
+	else
+		answer = conn_judge_ahead(w->path->conns, &w->w, ahead, i, &ctx, r);
+	if (w->trace)
+		note_connection(&ctx, answer, r);
+	if (r->goes_on && e->is_common)
+		own_want(w, e->key.k.port, b->pkts[i]);
 	return answer;
 }
 
@@ -87,19 +98,16 @@ static bool firewall_may_open(void *arg, const struct packet *p)
 
 /* ---- packets ------------------------------------------------------------------------------------ */
 
-static void conn_inside(struct burst *b, uint32_t place, uint32_t i)
+static void conn_inside(struct burst *b, uint32_t place, uint32_t i, const struct conn_ahead *ahead)
 {
 	struct packet *p = b->pkts[i];
 	struct conn_result r = { .reason = REASON_NONE };
-	enum conn_answer answer;
 
 	p->stage = b->stage;
 	p->place = (uint16_t)place;
 	p->port_out = b->conf->port->id;
 	p->epoch = b->conf->serial;
-	answer = b->entries[i]->is_common ? ask_common(b, i, &r)
-					  : firewall_ask(b->worker, b->conf, b->stage, p, &r);
-	switch (answer) {
+	switch (ask_inside(b, i, ahead, &r)) {
 	case CONN_PASS:
 	case CONN_LOOSE:
 	case CONN_INSIDE:
@@ -155,7 +163,7 @@ static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
 		if (!relook(b, place, i))
 			return;
 		if (b->entries[i]->is_common && b->legs[i]->conn_place == place) {
-			conn_inside(b, place, i);
+			conn_inside(b, place, i, NULL);
 			return;
 		}
 		if (b->fresh >> i & 1 || b->legs[i]->conn_kind != FLOW_CONN_TRACK)
@@ -174,6 +182,16 @@ static inline uint64_t run_of(const struct burst *b, const struct conn_run *r, u
 	return w->trace ? tracked : conn_run(w->path->conns, &w->w, r, tracked);
 }
 
+static __attribute__((noinline)) void look_inside(struct burst *b, uint64_t inside)
+{
+	struct conn_ahead *a = &b->worker->ahead;
+
+	a->port = b->conf->port->id;
+	a->inbound = b->stage == XVS_STAGE_EGRESS;
+	a->pkts = b->pkts;
+	conn_look_ahead(b->worker->path->conns, a, inside);
+}
+
 /*
  * In order, as what one packet changes the next may meet: plain ones of connections in runs, and
  * one by one those that end a run and those that the tracker looks inside.  It has seen the fresh.
@@ -184,6 +202,8 @@ void burst_conn(struct burst *b, uint32_t place, struct conn_run *r, uint64_t tr
 	tracked &= ~b->fresh;
 	r->port = b->conf->port->id;
 	r->pkts = b->pkts;
+	if (inside)
+		look_inside(b, inside);
 	while (tracked | inside) {
 		uint64_t ahead = (inside & -inside) - 1; /* all, if there is none inside */
 		uint64_t first;
@@ -191,7 +211,7 @@ void burst_conn(struct burst *b, uint32_t place, struct conn_run *r, uint64_t tr
 		tracked = (tracked & ~ahead) | run_of(b, r, tracked & ahead);
 		first = (tracked | inside) & -(tracked | inside);
 		if (first & inside)
-			conn_inside(b, place, (uint32_t)__builtin_ctzll(first));
+			conn_inside(b, place, (uint32_t)__builtin_ctzll(first), &b->worker->ahead);
 		else if (first)
 			conn_tracked(b, place, (uint32_t)__builtin_ctzll(first));
 		tracked &= ~first;

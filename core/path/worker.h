@@ -172,6 +172,7 @@ struct path_worker {
 	/* of the burst that is being looked up: public keys and what is behind them */
 	struct xvs_flow_key keys[XVS_BATCH_MAX] __attribute__((aligned(64)));
 	struct flow_spot spots[XVS_BATCH_MAX];
+	struct conn_ahead ahead; /* of the burst whose connections are asked for */
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
 	struct told_sender told_senders[TOLD_SENDERS];
