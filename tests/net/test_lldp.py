@@ -65,8 +65,8 @@ FITS = [organization(DOT1, 1, b"\0\1"), vlan(30), organization(DOT3, 4, (9216).t
 @pytest.fixture
 def single(outside, xvsd):
     outside.device = "out0"
-    daemon = xvsd(SINGLE)
-    return daemon, outside.up().wire()
+    wire = outside.up().wire()  # so that the first that is told is heard
+    return xvsd(SINGLE), wire
 
 
 def neighbour(daemon, port="lab/up0"):
@@ -137,9 +137,9 @@ def test_each_link_of_a_team_has_its_neighbour(xvsd, outside):
     try:
         for device in ("out0", "out1"):
             outside.run("ip", "link", "set", device, "up")
+        wires = [outside.wire(f"out{number}") for number in (0, 1)]
         daemon = xvsd(TEAM)
-        for number in (0, 1):
-            wire = outside.wire(f"out{number}")
+        for number, wire in enumerate(wires):
             wire.wait(lambda data: data[12:14] == b"\x88\xcc")
             wire.send(told(f"Eth1/{number}", *FITS))
         wait_for("both", lambda: all(neighbour(daemon, f"lab/up{n}") for n in (0, 1)))
