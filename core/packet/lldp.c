@@ -86,7 +86,7 @@ static void text_of(const uint8_t *bytes, uint32_t len, char out[LLDP_TEXT])
 	uint32_t n = len < LLDP_TEXT - 1 ? len : LLDP_TEXT - 1;
 
 	for (uint32_t i = 0; i < n; i++)
-		out[i] = bytes[i] >= ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '?';
+		out[i] = (char)(bytes[i] >= ' ' && bytes[i] < 0x7f ? bytes[i] : '?');
 	out[n] = '\0';
 }
 
@@ -241,8 +241,9 @@ static void add_text(struct writer *w, enum tlv_type type, const char *text)
 	if (len > room - HEADER)
 		len = room - HEADER;
 	value = add(w, type, len);
+	/* a TLV has a length, and no end */
 	if (value)
-		memcpy(value, text, len);
+		memcpy(value, text, len); /* NOLINT(bugprone-not-null-terminated-result) */
 }
 
 static void add_organization(struct writer *w, enum organization what, uint16_t number)

@@ -4,6 +4,7 @@
  */
 #include "path/link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -205,6 +206,7 @@ static struct link_class *next_class(struct link_run *r, bool *is_turn)
 		return c;
 	while (limited < r->part->busy) {
 		c = r->part->turn;
+		assert(c); /* as long as a class is busy, it is some class's turn */
 		if (is_limited(r, number_of(r, c))) {
 			limited++;
 			r->part->turn = c->next;
@@ -265,8 +267,10 @@ static void put(struct link_run *r, uint32_t nr, struct packet *p)
 
 static struct packet *take(struct path_worker *w, struct link_part *part, struct link_class *c)
 {
-	struct packet *p = packet_take(&c->queue);
+	struct packet *p;
 
+	assert(c); /* something waits, so it is some class's turn */
+	p = packet_take(&c->queue);
 	part->count--;
 	c->bytes -= p->x.len;
 	if (!c->queue.count)
@@ -351,7 +355,7 @@ void link_burst(struct burst *b)
 
 /* ---- later --------------------------------------------------------------------------------------- */
 
-static void begin(struct path_worker *w, struct port_conf *conf, struct packet *const *pkts,
+static void begin(struct path_worker *w, struct port_conf *conf, struct packet **pkts,
 		  uint32_t count)
 {
 	struct burst *b = &w->ingress;
@@ -363,6 +367,7 @@ static void begin(struct path_worker *w, struct port_conf *conf, struct packet *
 	b->are_copies = false;
 	b->count = (uint16_t)count;
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - count);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is copied */
 	memcpy(b->pkts, pkts, count * sizeof(*pkts));
 }
 
@@ -427,7 +432,7 @@ static uint32_t send_elsewhere(struct link_run *r)
 
 	while (r->part->count && count < XVS_BATCH_MAX)
 		pkts[count++] = take(r->w, r->part, r->part->turn);
-	if (t && t->mode < TEAM_BY_ADDRESS) {
+	if (count && t && t->mode < TEAM_BY_ADDRESS) {
 		begin(r->w, ruler, pkts, count);
 		burst_send(&r->w->ingress);
 		return count;
