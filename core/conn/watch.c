@@ -17,7 +17,7 @@
 #include "conn/entry.h"
 
 enum {
-	SCAN_MAX = 32768,   /* objects looked at in one call */
+	SCAN_MAX = 16384,   /* objects looked at in one call */
 	DENIALS_MAX = 8192, /* of one pass: more than a table of the usual size holds */
 };
 
