@@ -68,13 +68,17 @@ static bool features_set(struct virtual_machine *m, struct accel_run *out)
 {
 	struct kvm_cpuid2 *list =
 		calloc(1, sizeof(*list) + CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2));
+	bool is_set;
 
 	if (!passed(out, "memory", list ? 0 : -1))
 		return false;
 	list->nent = CPUID_ENTRIES;
-	return passed(out, "asking for the features of its processors",
-		      ioctl(m->kvm, KVM_GET_SUPPORTED_CPUID, list)) &&
-	       passed(out, "giving it a processor's features", ioctl(m->cpu, KVM_SET_CPUID2, list));
+	is_set = passed(out, "asking for the features of its processors",
+			ioctl(m->kvm, KVM_GET_SUPPORTED_CPUID, list)) &&
+		 passed(out, "giving it a processor's features",
+			ioctl(m->cpu, KVM_SET_CPUID2, list));
+	free(list);
+	return is_set;
 }
 
 static bool cpu_make(struct virtual_machine *m, struct accel_run *out)

@@ -49,7 +49,7 @@ static char *ask(struct facts *f, const struct user *user, struct loop *loop, co
 	plan_word(&p, "%s", option);
 	if (value)
 		plan_word(&p, "%s", value);
-	if (tool_start(loop, &p, ANSWER_S, on_answer, &q, &tool, &err))
+	if (tool_start(loop, &p, &(struct tool_end){ ANSWER_S, on_answer, &q }, &tool, &err))
 		(void)str_copy(f->problem, sizeof(f->problem), err.text);
 	else
 		while (!q.is_answered)
@@ -226,18 +226,20 @@ static json_int_t number_of(const char *folder, const char *name)
 	return line_read(path, text, sizeof(text)) ? strtoll(text, NULL, 10) : 0;
 }
 
-/* [{size_kib, total, free}] */
+/* [{size_kib, total, free}], of folders "hugepages-2048kB" */
 static json_t *hugepages_print(void)
 {
+	static const char mark[] = "hugepages-";
 	DIR *dir = opendir("/sys/kernel/mm/hugepages");
 	json_t *list = json_array();
 	const struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
-		unsigned size_kib;
+		unsigned long size_kib;
 
-		if (sscanf(e->d_name, "hugepages-%ukB", &size_kib) != 1)
+		if (strncmp(e->d_name, mark, sizeof(mark) - 1) != 0)
 			continue;
+		size_kib = strtoul(e->d_name + sizeof(mark) - 1, NULL, 10);
 		(void)json_array_append_new(
 			list, json_pack("{s:I, s:I, s:I}", "size_kib", (json_int_t)size_kib,
 					"total", number_of(e->d_name, "nr_hugepages"), "free",

@@ -298,10 +298,34 @@ static void on_discard(struct rpc_call *call)
 	verb(call, vm_discard);
 }
 
+static void checkpoint(struct rpc_call *call, enum checkpoint_verb verb_of)
+{
+	struct vm *vm = vm_of(call);
+
+	if (vm)
+		vm_checkpoint(vm, verb_of, rpc_text(call, "checkpoint"), on_done, call);
+}
+
+static void on_checkpoint(struct rpc_call *call)
+{
+	checkpoint(call, CHECKPOINT_SAVE);
+}
+
+static void on_revert(struct rpc_call *call)
+{
+	checkpoint(call, CHECKPOINT_REVERT);
+}
+
+static void on_forget(struct rpc_call *call)
+{
+	checkpoint(call, CHECKPOINT_DELETE);
+}
+
 /* ---- the table -------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define NAME { "name", RPC_TEXT, true, "of the machine" }
+#define CHECKPOINT { "checkpoint", RPC_TEXT, true, "its name" }
 #define NOTHING { { NULL, RPC_TEXT, false, NULL } }
 
 static const struct rpc_method methods[] = {
@@ -330,6 +354,11 @@ static const struct rpc_method methods[] = {
 	{ "vm.save", RPC_OPERATOR, "Writes its memory into a file beside its disks and ends it.", "{}",
 	  on_save, { NAME } },
 	{ "vm.restore", RPC_OPERATOR, "Starts it from its saved state.", "{}", on_restore, { NAME } },
+	{ "vm.checkpoint", RPC_OPERATOR, "Keeps it as it is now, in its own disks, under a name.", "{}",
+	  on_checkpoint, { NAME, CHECKPOINT } },
+	{ "vm.revert", RPC_OPERATOR, "Goes back to a checkpoint; what was since then is lost.", "{}",
+	  on_revert, { NAME, CHECKPOINT } },
+	{ "vm.forget", RPC_OPERATOR, "Deletes a checkpoint.", "{}", on_forget, { NAME, CHECKPOINT } },
 	{ "vm.discard", RPC_OPERATOR, "Forgets its saved state: the next start is a fresh one.", "{}",
 	  on_discard, { NAME } },
 };

@@ -106,8 +106,8 @@ static int events_make(struct loop *loop, struct tool *t, uint32_t deadline_s)
 	return 0;
 }
 
-int tool_start(struct loop *loop, struct plan *p, uint32_t deadline_s, tool_fn done, void *arg,
-	       struct tool **out, struct xvs_error *err)
+int tool_start(struct loop *loop, struct plan *p, const struct tool_end *end, struct tool **out,
+	       struct xvs_error *err)
 {
 	struct tool *t = calloc(1, sizeof(*t));
 	int ends[2];
@@ -116,8 +116,8 @@ int tool_start(struct loop *loop, struct plan *p, uint32_t deadline_s, tool_fn d
 	if (!t)
 		return error_set(err, -ENOMEM, "", "out of memory");
 	t->process.pidfd = -1;
-	t->done = done;
-	t->arg = arg;
+	t->done = end->done;
+	t->arg = end->arg;
 	if (pipe2(ends, O_CLOEXEC)) {
 		free(t);
 		return error_set(err, -errno, "", "a pipe: %s", strerror(errno));
@@ -128,7 +128,7 @@ int tool_start(struct loop *loop, struct plan *p, uint32_t deadline_s, tool_fn d
 	code = process_start(p, &t->process, err);
 	p->output = -1;
 	(void)close(ends[1]);
-	if (code == 0 && events_make(loop, t, deadline_s)) {
+	if (code == 0 && events_make(loop, t, end->deadline_s)) {
 		process_kill(&t->process, SIGKILL);
 		code = error_set(err, -ENOMEM, "", "out of memory");
 	}

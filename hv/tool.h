@@ -15,12 +15,15 @@ struct tool;
 /* It ended with 'status' 0, or not; 'output' is what it wrote to stdout and stderr. */
 typedef void (*tool_fn)(void *arg, int status, const char *output);
 
-/*
- * Starts the plan, whose output this is.  It is killed at the deadline, or when it writes more than
- * TOOL_OUTPUT_MAX.  done() once, unless tool_cancel() comes before.
- */
-int tool_start(struct loop *loop, struct plan *p, uint32_t deadline_s, tool_fn done, void *arg,
-	       struct tool **out, struct xvs_error *err);
+struct tool_end {
+	uint32_t deadline_s; /* it is killed then, or when it writes more than TOOL_OUTPUT_MAX */
+	tool_fn done;
+	void *arg;
+};
+
+/* Starts the plan, whose output this is.  done() once, unless tool_cancel() comes before. */
+int tool_start(struct loop *loop, struct plan *p, const struct tool_end *end, struct tool **out,
+	       struct xvs_error *err);
 void tool_cancel(struct tool *t); /* kills it; NULL is fine */
 
 #endif /* XVS_HV_TOOL_H */

@@ -22,6 +22,8 @@ enum { VM_SOCKET = RUN_FOLDER + 2 * SPEC_NAME + 16 };
 
 enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_PAUSED };
 
+enum checkpoint_verb { CHECKPOINT_SAVE, CHECKPOINT_REVERT, CHECKPOINT_DELETE };
+
 /* A verb has ended: code 0 or -errno, and then 'text' is a whole sentence. */
 typedef void (*vm_done)(void *arg, int code, const char *text);
 
@@ -63,12 +65,15 @@ struct vm {
 	char problem[QMP_TEXT_MAX + 200]; /* what went wrong last; "": nothing */
 
 	struct vm_job job;
-	struct vm_spec coming; /* while it is redefined */
-	struct launch launch;  /* while starting */
-	json_t *ports;         /* by name: what xvsd was told, as text */
-	json_t *checkpoints;   /* a list */
-	bool is_port_blocked;  /* the port that is made anew was */
-	uint32_t walk;         /* the adapter or disk that is worked on */
+	struct vm_spec coming;                /* while it is redefined */
+	struct launch launch;                 /* while starting */
+	json_t *ports;                        /* by name: what xvsd was told, as text */
+	json_t *checkpoints;                  /* a list */
+	enum checkpoint_verb checkpoint_verb; /* what is being done with which */
+	char checkpoint[SPEC_NAME];
+	bool was_running;     /* before it */
+	bool is_port_blocked; /* the port that is made anew was */
+	uint32_t walk;        /* the adapter or disk that is worked on */
 	void (*walked)(struct vm *vm, int code, const char *text);
 	struct tool *tool; /* that runs for it */
 };
@@ -135,6 +140,12 @@ void vm_discard(struct vm *vm, vm_done done, void *arg); /* what was saved */
 /* Parts of a start: the state of before is read, and vm_go_on(); it is not needed any more. */
 void save_load(struct vm *vm);
 void save_consumed(struct vm *vm);
+
+/* ---- vm_checkpoint.c --------------------------------------------------------------------------- */
+
+/* Of a machine that runs or stands still. */
+void vm_checkpoint(struct vm *vm, enum checkpoint_verb verb, const char *name, vm_done done,
+		   void *arg);
 
 /* ---- vm_life.c, vm_stop.c: verbs --------------------------------------------------------------- */
 

@@ -74,7 +74,8 @@ static int disk_make(struct vm *vm, const char *path, struct xvs_error *err)
 		plan_option(&p, "-o", "%s", option);
 	plan_word(&p, "%s", path);
 	plan_word(&p, "%" PRIu64, disk->size);
-	code = tool_start(vm->hv->loop, &p, TOOL_DEADLINE_S, on_made, vm, &vm->tool, err);
+	code = tool_start(vm->hv->loop, &p, &(struct tool_end){ TOOL_DEADLINE_S, on_made, vm },
+			  &vm->tool, err);
 	plan_finish(&p);
 	return code;
 }

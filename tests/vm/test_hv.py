@@ -134,6 +134,18 @@ def test_a_machine_lives_under_one_host_core_after_another(hv, web):
     guest.reaches(HOST)
     assert hv.daemon.port("lab/web-eth0")["uuid"] == port["uuid"]
 
+    # as it was, and without what was since
+    hv.do("checkpoint", "web", "one")
+    guest.run("echo lost > /tmp/mark")
+    hv.do("revert", "web", "one")
+    assert hv.show("web")["state"] == "running"
+    assert guest.run("cat /tmp/mark") == "kept\n"
+    guest.reaches(HOST)
+    assert [c["name"] for c in hv.show("web")["checkpoints"]] == ["one"]
+    assert "already" in hv.refuses("checkpoint", "web", "one")
+    hv.do("forget", "web", "one")
+    assert "no checkpoint one" in hv.refuses("revert", "web", "one")
+
     # this guest has nothing that hears the button
     hv.do("stop", "web")
     assert "was switched off" in hv.show("web")["problem"]

@@ -114,13 +114,14 @@ static void on_done(void *arg, int status, const char *output)
 static void run_tool(const char *script, uint32_t deadline_s, struct heard *h)
 {
 	struct xvs_error err = ERROR_INIT;
+	struct tool_end end = { deadline_s, on_done, h };
 	struct tool *tool;
 	struct plan p;
 
 	*h = (struct heard){ .status = -1 };
 	assert_int_equal(loop_create(&h->loop, &err), 0);
 	plan_of(&p, script);
-	assert_int_equal(tool_start(h->loop, &p, deadline_s, on_done, h, &tool, &err), 0);
+	assert_int_equal(tool_start(h->loop, &p, &end, &tool, &err), 0);
 	plan_finish(&p);
 	loop_run(h->loop);
 	loop_destroy(h->loop);

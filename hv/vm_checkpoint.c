@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hv/vm_checkpoint.c - a machine as it was, in its own disks: memory, devices and blocks.
+ *
+ * Internal snapshots of qcow2, by jobs of QEMU: one file to carry, nothing to merge later, and going
+ * back is one command.  The guest stands still while its memory is written.  All disks that it may
+ * write must be qcow2.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "vm.h"
+
+enum { CHECKPOINT_S = 3600, CHECKPOINTS_MAX = 32 };
+
+/* ---- the list --------------------------------------------------------------------------------- */
+
+static size_t find(const struct vm *vm, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(vm->checkpoints); i++) {
+		const json_t *one = json_array_get(vm->checkpoints, i);
+		const char *known = json_string_value(json_object_get(one, "name"));
+
+		if (known && strcmp(known, name) == 0)
+			break;
+	}
+	return i;
+}
+
+static bool is_there(const struct vm *vm, const char *name)
+{
+	return find(vm, name) < json_array_size(vm->checkpoints);
+}
+
+static void list_add(struct vm *vm)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+	char text[32];
+
+	(void)gmtime_r(&now, &utc);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	(void)json_array_append_new(vm->checkpoints,
+				    json_pack("{s:s, s:s}", "name", vm->checkpoint, "time", text));
+}
+
+static bool is_word(const char *name)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	return name[0] != '\0' && strlen(name) < SPEC_NAME && name[strspn(name, letters)] == '\0';
+}
+
+/* ---- the job of QEMU -------------------------------------------------------------------------- */
+
+/* It had stood still for us. */
+static void go_on(struct vm *vm)
+{
+	if (vm->was_running && vm->qmp)
+		qmp_command(vm->qmp, "cont", NULL, 0, NULL, NULL);
+}
+
+static void on_continued(void *arg, const struct qmp_answer *answer)
+{
+	struct vm *vm = arg;
+
+	if (!job_goes_on(vm))
+		return;
+	if (answer->error)
+		job_end(vm, -EIO, "it does not go on: %s", answer->error);
+	else
+		job_end(vm, 0, "done");
+}
+
+static void finish(struct vm *vm)
+{
+	vm->job.event = NULL;
+	if (vm->checkpoint_verb == CHECKPOINT_SAVE)
+		list_add(vm);
+	else if (vm->checkpoint_verb == CHECKPOINT_DELETE)
+		(void)json_array_remove(vm->checkpoints, find(vm, vm->checkpoint));
+	vm_keep(vm);
+	if (vm->was_running)
+		qmp_command(vm->qmp, "cont", NULL, 0, on_continued, vm);
+	else
+		job_end(vm, 0, "done");
+}
+
+/* "error" of the job, where it has one: QEMU tells of a failure nowhere else. */
+static const char *error_of(const json_t *jobs)
+{
+	for (size_t i = 0; i < json_array_size(jobs); i++) {
+		const json_t *one = json_array_get(jobs, i);
+		const char *id = json_string_value(json_object_get(one, "id"));
+
+		if (id && strcmp(id, "checkpoint") == 0)
+			return json_string_value(json_object_get(one, "error"));
+	}
+	return NULL;
+}
+
+static void on_jobs(void *arg, const struct qmp_answer *answer)
+{
+	struct vm *vm = arg;
+	const char *error = answer->value ? error_of(answer->value) : answer->error;
+
+	if (!job_goes_on(vm))
+		return;
+	qmp_command(vm->qmp, "job-dismiss", json_pack("{s:s}", "id", "checkpoint"), 0, NULL, NULL);
+	if (!error) {
+		finish(vm);
+		return;
+	}
+	vm->job.event = NULL;
+	/* Going back that failed may have left anything: it is not let run. */
+	if (vm->checkpoint_verb != CHECKPOINT_REVERT)
+		go_on(vm);
+	job_end(vm, -EIO, "checkpoint %s: %s", vm->checkpoint, error);
+}
+
+static void on_event(struct vm *vm, const char *name, const json_t *data)
+{
+	const char *id = json_string_value(json_object_get(data, "id"));
+	const char *status = json_string_value(json_object_get(data, "status"));
+
+	if (strcmp(name, "JOB_STATUS_CHANGE") != 0 || !id || !status ||
+	    strcmp(id, "checkpoint") != 0 || strcmp(status, "concluded") != 0)
+		return;
+	vm->job.event = NULL;
+	qmp_command(vm->qmp, "query-jobs", NULL, 0, on_jobs, vm);
+}
+
+static void on_begun(void *arg, const struct qmp_answer *answer)
+{
+	struct vm *vm = arg;
+
+	if (!answer->error || !job_goes_on(vm))
+		return;
+	vm->job.event = NULL;
+	go_on(vm);
+	job_end(vm, -EIO, "checkpoint %s: %s", vm->checkpoint, answer->error);
+}
+
+/* ---- verbs ------------------------------------------------------------------------------------ */
+
+/* Nodes of all disks that the guest may write; NULL: one of them is not qcow2, which was told. */
+static json_t *nodes_of(struct vm *vm)
+{
+	json_t *nodes = json_array();
+
+	for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
+		const struct disk_spec *disk = &vm->spec.disks[i];
+
+		if (disk->is_read_only)
+			continue;
+		if (disk->format != DISK_QCOW2) {
+			json_decref(nodes);
+			job_end(vm, -ENOTSUP,
+				"disk %s is %s; checkpoints need qcow2, see \"qemu-img convert\"",
+				disk->name, disk_format_name(disk->format));
+			return NULL;
+		}
+		(void)json_array_append_new(nodes, json_sprintf("disk-%s", disk->name));
+	}
+	if (json_array_size(nodes) > 0)
+		return nodes;
+	json_decref(nodes);
+	job_end(vm, -ENOTSUP, "it has no disk of format qcow2 to keep a checkpoint in");
+	return NULL;
+}
+
+static void command_give(struct vm *vm, json_t *nodes)
+{
+	static const char *const commands[] = { "snapshot-save", "snapshot-load",
+						"snapshot-delete" };
+	json_t *arguments = json_pack("{s:s, s:s, s:O}", "job-id", "checkpoint", "tag",
+				      vm->checkpoint, "devices", nodes);
+
+	if (vm->checkpoint_verb != CHECKPOINT_DELETE)
+		(void)json_object_set(arguments, "vmstate", json_array_get(nodes, 0));
+	json_decref(nodes);
+	vm->job.event = on_event;
+	job_deadline(vm, CHECKPOINT_S, NULL);
+	vm->was_running = vm->state == VM_RUNNING;
+	/* Going back may only be done to one that stands still. */
+	if (vm->checkpoint_verb == CHECKPOINT_REVERT && vm->was_running)
+		qmp_command(vm->qmp, "stop", NULL, 0, NULL, NULL);
+	qmp_command(vm->qmp, commands[vm->checkpoint_verb], arguments, 0, on_begun, vm);
+}
+
+/* False: it was refused. */
+static bool verb_check(struct vm *vm, enum checkpoint_verb verb, const char *name)
+{
+	if (!vm->qmp || (vm->state != VM_RUNNING && vm->state != VM_PAUSED))
+		job_end(vm, -ENOTCONN, "it does not run; start it first, paused or not");
+	else if (!is_word(name))
+		job_end(vm, -EINVAL, "a checkpoint's name is of letters, digits and . _ -");
+	else if (verb == CHECKPOINT_SAVE && is_there(vm, name))
+		job_end(vm, -EEXIST, "there is a checkpoint %s already", name);
+	else if (verb != CHECKPOINT_SAVE && !is_there(vm, name))
+		job_end(vm, -ENOENT, "there is no checkpoint %s", name);
+	else if (verb == CHECKPOINT_SAVE && json_array_size(vm->checkpoints) >= CHECKPOINTS_MAX)
+		job_end(vm, -ENOSPC, "it has %d checkpoints, and no more are possible",
+			CHECKPOINTS_MAX);
+	else
+		return true;
+	return false;
+}
+
+void vm_checkpoint(struct vm *vm, enum checkpoint_verb verb, const char *name, vm_done done,
+		   void *arg)
+{
+	json_t *nodes;
+
+	if (!job_begin(vm, "being checkpointed", done, arg) || !verb_check(vm, verb, name))
+		return;
+	nodes = nodes_of(vm);
+	if (!nodes)
+		return;
+	vm->checkpoint_verb = verb;
+	(void)str_copy(vm->checkpoint, sizeof(vm->checkpoint), name);
+	command_give(vm, nodes);
+}
