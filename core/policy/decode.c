@@ -25,45 +25,58 @@ struct value_chunk {
 	alignas(max_align_t) unsigned char bytes[];
 };
 
+/* A field, and a place in it where it is a list, for each level. */
+enum { STEPS_MAX = 2 * (FIELD_DEPTH_MAX + 2) };
+
 struct decoder {
 	const char *what;
 	struct diags *diags;
 	struct value_chunk *chunks;
 	bool failed;
-	char path[192]; /* "rules[3].proto" */
-	size_t path_len;
+	struct step {
+		const char *name; /* of a field; NULL: a place in a list */
+		size_t place;
+	} steps[STEPS_MAX]; /* the way to what is decoded: written out where it is told of */
+	size_t depth;
+	char path[192];
 };
 
 static int decode_map(struct decoder *d, const struct xvs_table *fields, const struct node *map,
 		      void *structure);
 
-/* Returns the length to go back to. */
-static size_t path_enter(struct decoder *d, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static size_t path_enter(struct decoder *d, const char *format, ...)
+static void enter_field(struct decoder *d, const char *name)
 {
-	size_t before = d->path_len;
-	size_t room = sizeof(d->path) - before;
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(d->path + before, room, format, args);
-	va_end(args);
-	if (len > 0)
-		d->path_len += (size_t)len < room ? (size_t)len : room - 1;
-	return before;
+	assert(d->depth < STEPS_MAX);
+	d->steps[d->depth++] = (struct step){ name, 0 };
 }
 
-static void path_leave(struct decoder *d, size_t before)
+static void enter_place(struct decoder *d, size_t place)
 {
-	d->path_len = before;
-	d->path[before] = '\0';
+	assert(d->depth < STEPS_MAX);
+	d->steps[d->depth++] = (struct step){ NULL, place };
 }
 
-static size_t path_enter_field(struct decoder *d, const char *name)
+static void leave(struct decoder *d)
 {
-	return path_enter(d, "%s%s", d->path_len ? "." : "", name);
+	d->depth--;
+}
+
+/* "rules[3].proto" */
+static const char *path_of(struct decoder *d)
+{
+	size_t len = 0;
+
+	d->path[0] = '\0';
+	for (size_t i = 0; i < d->depth && len < sizeof(d->path); i++) {
+		const struct step *s = &d->steps[i];
+		size_t room = sizeof(d->path) - len;
+		int more =
+			s->name ? snprintf(d->path + len, room, "%s%s", i > 0 ? "." : "", s->name)
+				: snprintf(d->path + len, room, "[%zu]", s->place);
+
+		len += more > 0 ? (size_t)more : 0;
+	}
+	return d->path;
 }
 
 /* One sentence at a place of the document; the caller's text follows "<what>: ". */
@@ -153,7 +166,7 @@ static void refuse_scalar(struct decoder *d, const struct xvs_field *f, const st
 	scalar_expects(f, &expected);
 	if (nearest)
 		strbuf_add(&expected, "; the nearest is %s", nearest);
-	refuse(d, n->line, n->column, "%s is %s, must be %s", d->path, shown(f, n, text),
+	refuse(d, n->line, n->column, "%s is %s, must be %s", path_of(d), shown(f, n, text),
 	       expected.text ? expected.text : "another value");
 	strbuf_finish(&expected);
 }
@@ -163,9 +176,10 @@ static void refuse_key(struct decoder *d, const struct xvs_table *fields, const 
 	const char *names[FIELDS_MAX];
 	struct strbuf known = { 0 };
 	char key[EXCERPT_TEXT];
-	size_t before = path_enter_field(d, excerpt(n->key, key));
+
 	const char *nearest;
 
+	enter_field(d, excerpt(n->key, key));
 	for (uint32_t i = 0; i < fields->count; i++) {
 		names[i] = field_at(fields, i)->name;
 		strbuf_add(&known, "%s%s", i ? ", " : "", names[i]);
@@ -173,12 +187,12 @@ static void refuse_key(struct decoder *d, const struct xvs_table *fields, const 
 	nearest = str_nearest(n->key, names, fields->count);
 	if (nearest)
 		refuse(d, n->key_line, n->key_column, "%s is not known, the nearest key is %s",
-		       d->path, nearest);
+		       path_of(d), nearest);
 	else
-		refuse(d, n->key_line, n->key_column, "%s is not known, the keys are: %s", d->path,
-		       known.text ? known.text : "none");
+		refuse(d, n->key_line, n->key_column, "%s is not known, the keys are: %s",
+		       path_of(d), known.text ? known.text : "none");
 	strbuf_finish(&known);
-	path_leave(d, before);
+	leave(d);
 }
 
 /* {first, last} of a range, which a table cannot say. */
@@ -191,7 +205,7 @@ static void check_range(struct decoder *d, const struct xvs_field *list, const s
 	if (scalar_number(first, field_of(first, element)) >
 	    scalar_number(last, field_of(last, element)))
 		refuse(d, n->line, n->column, "%s ends before it begins, must be first-last",
-		       d->path);
+		       path_of(d));
 }
 
 static void refuse_range(struct decoder *d, const struct xvs_field *list, const struct node *n)
@@ -201,7 +215,7 @@ static void refuse_range(struct decoder *d, const struct xvs_field *list, const 
 	char text[EXCERPT_TEXT];
 
 	scalar_expects(first, &expected);
-	refuse(d, n->line, n->column, "%s is %s, must be within %s, as 10 or 10-20", d->path,
+	refuse(d, n->line, n->column, "%s is %s, must be within %s, as 10 or 10-20", path_of(d),
 	       shown(list, n, text), expected.text ? expected.text : "its bounds");
 	strbuf_finish(&expected);
 }
@@ -254,7 +268,7 @@ static int decode_element(struct decoder *d, const struct xvs_field *list, const
 	else if (shorthand == SHORTHAND_RANGE)
 		refuse_range(d, list, n);
 	else
-		refuse(d, n->line, n->column, "%s is %s, must be a map", d->path,
+		refuse(d, n->line, n->column, "%s is %s, must be a map", path_of(d),
 		       shown(list, n, text));
 	return 0;
 }
@@ -267,7 +281,7 @@ static int decode_list(struct decoder *d, const struct xvs_field *f, const struc
 	int err = 0;
 
 	if (n->count < f->min || n->count > f->max) {
-		refuse(d, n->line, n->column, "%s has %zu entries, must have %u..%u", d->path,
+		refuse(d, n->line, n->column, "%s has %zu entries, must have %u..%u", path_of(d),
 		       n->count, (unsigned)f->min, (unsigned)f->max);
 		return 0;
 	}
@@ -275,10 +289,9 @@ static int decode_list(struct decoder *d, const struct xvs_field *f, const struc
 	if (n->count && !elements)
 		return refuse_memory(d);
 	for (size_t i = 0; err == 0 && i < n->count; i++) {
-		size_t before = path_enter(d, "[%zu]", i);
-
+		enter_place(d, i);
 		err = decode_element(d, f, n->items[i], elements + i * f->element_bytes);
-		path_leave(d, before);
+		leave(d);
 	}
 	table.items = elements;
 	memcpy(field_in(f, structure), &table, sizeof(table));
@@ -296,7 +309,7 @@ static int decode_field(struct decoder *d, const struct xvs_field *f, const stru
 	}
 	if (n->kind == NODE_LIST)
 		return decode_list(d, f, n, structure);
-	refuse(d, n->line, n->column, "%s is %s, must be a list", d->path, shown(f, n, text));
+	refuse(d, n->line, n->column, "%s is %s, must be a list", path_of(d), shown(f, n, text));
 	return 0;
 }
 
@@ -304,7 +317,7 @@ static void default_field(struct decoder *d, const struct xvs_field *f, const st
 			  void *structure)
 {
 	if (f->flags & XVS_FIELD_REQUIRED)
-		refuse(d, map ? map->line : 0, map ? map->column : 0, "%s is missing", d->path);
+		refuse(d, map ? map->line : 0, map ? map->column : 0, "%s is missing", path_of(d));
 	else if (f->type != XVS_LIST)
 		scalar_default(f, field_in(f, structure));
 }
@@ -322,8 +335,8 @@ static void match_keys(struct decoder *d, const struct xvs_table *fields, const 
 		if (idx == fields->count)
 			refuse_key(d, fields, n);
 		else if (given[idx])
-			refuse(d, n->key_line, n->key_column, "%s%s%s is given twice", d->path,
-			       d->path_len ? "." : "", n->key);
+			refuse(d, n->key_line, n->key_column, "%s%s%s is given twice", path_of(d),
+			       d->depth > 0 ? "." : "", n->key);
 		else
 			given[idx] = n;
 	}
@@ -338,13 +351,13 @@ static int decode_map(struct decoder *d, const struct xvs_table *fields, const s
 	match_keys(d, fields, map, given);
 	for (uint32_t i = 0; err == 0 && i < fields->count; i++) {
 		const struct xvs_field *f = field_at(fields, i);
-		size_t before = path_enter_field(d, f->name);
 
+		enter_field(d, f->name);
 		if (given[i])
 			err = decode_field(d, f, given[i], structure);
 		else
 			default_field(d, f, map, structure);
-		path_leave(d, before);
+		leave(d);
 	}
 	return err;
 }
