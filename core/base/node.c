@@ -44,6 +44,10 @@ void node_destroy(struct node *n)
 {
 	if (!n)
 		return;
+	if (n->sharers > 0) {
+		n->sharers--;
+		return;
+	}
 	for (size_t i = 0; i < n->count; i++)
 		node_destroy(n->items[i]);
 	free(n->items);
@@ -179,6 +183,13 @@ static struct node *shallow_copy(const struct node *n)
 	return copy;
 }
 
+/* What is in a list has no key, and stays as it is. */
+static struct node *share(struct node *element)
+{
+	element->sharers++;
+	return element;
+}
+
 struct node *node_copy(const struct node *n)
 {
 	struct node *copy = n ? shallow_copy(n) : NULL;
@@ -186,7 +197,10 @@ struct node *node_copy(const struct node *n)
 	if (!copy)
 		return NULL;
 	for (size_t i = 0; i < n->count; i++) {
-		if (node_append(copy, n->items[i]->key, node_copy(n->items[i]))) {
+		struct node *item =
+			n->kind == NODE_LIST ? share(n->items[i]) : node_copy(n->items[i]);
+
+		if (node_append(copy, n->items[i]->key, item)) {
 			node_destroy(copy);
 			return NULL;
 		}

@@ -24,12 +24,17 @@ struct node {
 	char *text;          /* scalar */
 	struct node **items; /* map and list */
 	size_t count;
+	uint32_t sharers; /* further lists that this element is in; see node_copy() */
 };
 
 struct node *node_create(enum node_kind kind); /* NULL: out of memory */
 struct node *node_scalar(const char *text);
-struct node *node_copy(const struct node *n); /* deep */
-void node_destroy(struct node *n);            /* deep; NULL is fine */
+/*
+ * Deep, but elements of lists, of which there may be 100,000, are shared: nobody changes one that
+ * is in a list.  By one thread at a time.
+ */
+struct node *node_copy(const struct node *n);
+void node_destroy(struct node *n); /* deep; NULL is fine */
 /* Takes 'child', freed on -ENOMEM; NULL is -ENOMEM, so node_scalar() may be passed as it is. */
 int node_append(struct node *parent, const char *key, struct node *child);
 struct node *node_get(const struct node *map, const char *key); /* NULL: not there, no map */

@@ -136,6 +136,27 @@ static void copies_are_deep_and_keep_positions(void **state)
 	node_destroy(copy);
 }
 
+static void copies_of_a_list_share_its_elements(void **state)
+{
+	struct node *list = node_create(NODE_LIST);
+	struct node *rule = node_create(NODE_MAP);
+	struct node *copies[2];
+
+	(void)state;
+	assert_int_equal(node_append(rule, "action", node_scalar("deny")), 0);
+	assert_int_equal(node_append(list, NULL, rule), 0);
+	copies[0] = node_copy(list);
+	copies[1] = node_copy(copies[0]);
+	assert_ptr_equal(copies[1]->items[0], rule);
+	/* each list is one's own */
+	assert_int_equal(node_append(copies[0], NULL, node_scalar("more")), 0);
+	assert_int_equal(copies[1]->count, 1);
+	node_destroy(list);
+	node_destroy(copies[0]);
+	assert_string_equal(node_get(copies[1]->items[0], "action")->text, "deny");
+	node_destroy(copies[1]);
+}
+
 static void equality_ignores_order_of_keys_but_not_of_lists(void **state)
 {
 	struct node *a = sample();
@@ -275,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup(lists_grow_after_removals, setup),
 		cmocka_unit_test_setup(appending_gives_a_moved_node_its_new_key, setup),
 		cmocka_unit_test_setup(copies_are_deep_and_keep_positions, setup),
+		cmocka_unit_test_setup(copies_of_a_list_share_its_elements, setup),
 		cmocka_unit_test_setup(equality_ignores_order_of_keys_but_not_of_lists, setup),
 		cmocka_unit_test_setup(merging_is_deep_for_maps_only, setup),
 		cmocka_unit_test_setup(merging_with_nothing_copies, setup),
