@@ -11,7 +11,7 @@
 #include "acl/tree.h"
 #include "base/error.h"
 
-enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20, LARGE = 512 << 10 };
 
 /* What is known while a classifier is made. */
 struct making {
@@ -234,6 +234,7 @@ static int finish(struct making *m, struct acl *a)
 	memcpy(a->memory + node_words, b->leaves, b->leaf_words * sizeof(*a->memory));
 	for (uint32_t kind = 0; kind < CLASSES; kind++)
 		a->roots[kind] = moved(m->roots[kind], (uint32_t)node_words);
+	a->is_large = bytes > LARGE;
 	a->info = b->info;
 	a->info.rules = m->count;
 	a->info.nodes = b->node_count;

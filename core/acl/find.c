@@ -19,7 +19,8 @@ enum { LINE_WORDS = 16 }; /* of a cache line */
 
 struct pending {
 	uint32_t ref;
-	uint32_t rank; /* of the best rule there */
+	uint32_t rank;  /* of the best rule there */
+	uint32_t ahead; /* how far its way has been scouted */
 };
 
 struct search {
@@ -34,6 +35,15 @@ struct search {
 static inline const uint32_t *at_ref(const struct acl *a, uint32_t ref)
 {
 	return a->memory + (ref & ~REF_LEAF);
+}
+
+/* A node, or all but the end of a long leaf. */
+static inline void prefetch_ref(const struct acl *a, uint32_t ref)
+{
+	const uint32_t *at = at_ref(a, ref);
+
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + LINE_WORDS);
 }
 
 /* The highest bit of 'differences', which has one, and all above it. */
@@ -82,9 +92,9 @@ static inline uint32_t node_step(const struct acl *a, struct search *s, const st
 	__builtin_prefetch(n->child);
 	child = node_child(n, x);
 	s->seen[n->word] |= node_seen(n, child, x);
-	s->pending[s->pending_count] = (struct pending){ n->aside, n->aside_rank };
+	s->pending[s->pending_count] = (struct pending){ n->aside, n->aside_rank, n->aside };
 	s->pending_count += n->aside_rank < s->best;
-	__builtin_prefetch(at_ref(a, n->aside));
+	prefetch_ref(a, n->aside);
 	return n->child[child];
 }
 
@@ -195,11 +205,35 @@ static inline void leaf_search(struct search *s, const uint32_t *rule)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/*
+ * One step ahead into each aside that waits, so that its lines are on their way while the search is
+ * elsewhere.  Nothing is noted: who will not be of interest costs some instructions, and a
+ * memory access for each node in turn would cost more.
+ */
+static inline void scout(const struct acl *a, struct search *s)
+{
+	for (uint32_t i = 0; i < s->pending_count; i++) {
+		uint32_t ref = s->pending[i].ahead;
+		const struct acl_node *n = (const struct acl_node *)at_ref(a, ref);
+
+		if (ref & REF_LEAF)
+			continue;
+		ref = n->child[node_child(n, s->words[n->word])];
+		s->pending[i].ahead = ref;
+		prefetch_ref(a, ref);
+	}
+}
+
 static void search(const struct acl *a, struct search *s, uint32_t ref)
 {
 	for (;;) {
-		while (!(ref & REF_LEAF))
+		while (!(ref & REF_LEAF)) {
 			ref = node_step(a, s, (const struct acl_node *)at_ref(a, ref));
+			if (!a->is_large)
+				continue;
+			prefetch_ref(a, ref);
+			scout(a, s);
+		}
 		leaf_search(s, at_ref(a, ref));
 		do {
 			if (s->pending_count == 0)

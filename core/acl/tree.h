@@ -75,6 +75,7 @@ static inline uint32_t condition_head(uint32_t word, enum condition_kind kind, u
 struct acl {
 	uint32_t *memory; /* nodes, then leaves; at a whole cache line */
 	uint32_t roots[CLASSES];
+	bool is_large; /* more than stays in a cache near the core: look-ups scout ahead */
 	struct acl_info info;
 };
 
