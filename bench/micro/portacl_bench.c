@@ -5,9 +5,12 @@
  * of a flow, without state and, a reply among them, with.
  *
  * Later packets of a flow do not come here at all.  Best of several rounds, as others use the machine.
+ *
+ *	portacl_bench --rules COUNT	the rules, as JSON, for a daemon
  */
 #define XVS_USE_DRAFT
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +48,7 @@ static void no_invalidate(const struct xvs_host *h)
 
 static const void *query(const struct xvs_host *h, const char *id)
 {
+
 	static const struct xvs_conn_host conns = { .size = sizeof(conns),
 						    .invalidate = no_invalidate };
 
@@ -178,6 +182,51 @@ static double first_packet_ns(const struct bench *b)
 	return (double)least / KEYS;
 }
 
+/* ---- rules for a daemon ---------------------------------------------------------------------- */
+
+static void print_address(const char *name, const struct xvs_ip *ip)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (ip->prefix_len > 96 && inet_ntop(AF_INET, ip->addr + 12, text, sizeof(text)))
+		printf(",\"%s\":\"%s/%u\"", name, text, ip->prefix_len - 96);
+}
+
+static void print_rule(const struct extended_rule *r)
+{
+	static const char *const protos[] = { [1] = "icmp", [6] = "tcp", [17] = "udp" };
+
+	printf("{\"direction\":\"in\",\"action\":\"%s\",\"weight\":%u",
+	       r->action == ACTION_DENY ? "deny" : "allow", r->weight);
+	print_address("remote", &r->remote);
+	print_address("local", &r->local);
+	if (r->proto == RULE_PROTO_NUMBER && r->protocol <= 17 && protos[r->protocol])
+		printf(",\"proto\":\"%s\"", protos[r->protocol]);
+	else if (r->proto == RULE_PROTO_NUMBER)
+		printf(",\"proto\":\"number\",\"protocol\":%u", r->protocol);
+	if (r->remote_ports[0])
+		printf(",\"remote_ports\":\"%s\"", r->remote_ports);
+	if (r->local_ports[0])
+		printf(",\"local_ports\":\"%s\"", r->local_ports);
+	if (r->icmp_type != ICMP_ANY)
+		printf(",\"icmp_type\":%u", r->icmp_type);
+	printf("}");
+}
+
+static bool print_rules(struct bench *b)
+{
+	if (b->count == 0 || b->count > MOST || !rulegen_rules(&b->gen, b->rules, b->count))
+		return false;
+	printf("[");
+	for (uint32_t i = 0; i < b->count; i++) {
+		printf(i > 0 ? ",\n" : "");
+		write_rule(&b->rules[i], &b->written[i]);
+		print_rule(&b->written[i]);
+	}
+	printf("]\n");
+	return true;
+}
+
 static bool run(struct bench *b, double first[2])
 {
 	uint64_t state = 77;
@@ -202,14 +251,21 @@ static bool run(struct bench *b, double first[2])
 	return true;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct bench b;
 	double first[2] = { 0 };
 	bool ok = start(&b);
 
-	printf(" rules  ready ms     ns ratio   with state ratio\n");
 	b.gen = (struct rulegen){ RULEGEN_MIX, false, 42 };
+	if (argc > 2 && strcmp(argv[1], "--rules") == 0) {
+		b.count = (uint32_t)strtoul(argv[2], NULL, 10);
+		ok = ok && print_rules(&b);
+		if (b.port)
+			stop(&b);
+		return ok ? 0 : 1;
+	}
+	printf(" rules  ready ms     ns ratio   with state ratio\n");
 	for (b.count = 100; ok && b.count <= MOST; b.count *= 10)
 		ok = run(&b, first);
 	if (b.port)
