@@ -10,10 +10,12 @@
  * by a walk like any other: what is common and what is own say the same.
  *
  * Which packet is to get its own is known to the tracker, and needed when the packet that follows is
- * looked up: in between, it is remembered by its hash, in a few places that may be overwritten.
+ * looked up: in between, it is remembered by its hash, in a place that another may overwrite.  There
+ * are as many as entries, since the packets of all others may come before the next of this one.
  */
 #include <string.h>
 
+#include "base/pages.h"
 #include "path/walk.h"
 #include "xvs/ext/meter.h"
 
@@ -57,6 +59,20 @@ void common_in_vain(struct path_worker *w, uint32_t port)
 	w->never_common[port / 64] |= UINT64_C(1) << port % 64;
 }
 
+bool own_create(struct path_worker *w, uint32_t entries)
+{
+	w->own_places = 1024;
+	while (w->own_places < entries && w->own_places < 1u << 30)
+		w->own_places *= 2;
+	w->own_wanted = pages_map((size_t)w->own_places * sizeof(*w->own_wanted));
+	return w->own_wanted != NULL;
+}
+
+void own_destroy(struct path_worker *w)
+{
+	pages_unmap(w->own_wanted, (size_t)w->own_places * sizeof(*w->own_wanted));
+}
+
 static uint32_t want_of(uint32_t port, const struct packet *p)
 {
 	return (p->x.hash ^ port * 0x9e3779b1) | 1;
@@ -64,14 +80,21 @@ static uint32_t want_of(uint32_t port, const struct packet *p)
 
 static uint32_t *place_of(struct path_worker *w, uint32_t want)
 {
-	return &w->own_wanted[want >> 16 & (OWN_WANTED - 1)];
+	return &w->own_wanted[want >> 1 & (w->own_places - 1)];
 }
 
+/*
+ * Of several that share a place and come in turn, none would ever find its own if each put itself
+ * there: one in four does, so that who is there mostly stays until its next packet, but not for ever.
+ */
 void own_want(struct path_worker *w, uint32_t port, const struct packet *p)
 {
 	uint32_t want = want_of(port, p);
+	uint32_t *place = place_of(w, want);
 
-	*place_of(w, want) = want;
+	w->own_dice = w->own_dice * 1664525 + 1013904223;
+	if (!*place || w->own_dice >> 30 == 0)
+		*place = want;
 }
 
 bool own_is_wanted(struct path_worker *w, uint32_t port, const struct packet *p)

@@ -39,6 +39,7 @@ static void worker_finish(struct path_worker *w)
 	if (!w)
 		return;
 	flow_cache_destroy(w->cache);
+	own_destroy(w);
 	slab_finish(&w->walks);
 	timers_finish(&w->w.timers);
 	pool_destroy(w->pool);
@@ -83,7 +84,7 @@ static struct path_worker *worker_create(struct path *path, uint32_t nr, uint32_
 	w->mirror = calloc(1, sizeof(*w->mirror));
 	random_fill(&w->random, sizeof(w->random));
 	w->random |= 1;
-	if (w->pool && w->cache && w->exits && w->targets && w->mirror &&
+	if (w->pool && w->cache && w->exits && w->targets && w->mirror && own_create(w, flows) &&
 	    timers_init(&w->w.timers) == 0 && slab_init(&w->walks, WALKS, sizeof(struct walk)) &&
 	    worker_open(w))
 		return w;

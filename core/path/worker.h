@@ -22,7 +22,6 @@ enum {
 	TOLD_SENDERS = 64,
 	MIRROR_QUEUE = 256, /* copies for mirror sessions that wait for their originals to leave */
 	NATS_MAX = 32,      /* nat switches */
-	OWN_WANTED = 256,   /* connections that shall have an entry of their own */
 };
 
 /*
@@ -176,11 +175,13 @@ struct path_worker {
 	struct learn_letter learn[LEARN_MAX];
 	uint32_t learn_next;
 	struct told_sender told_senders[TOLD_SENDERS];
-	uint64_t random;                       /* sampling */
-	uint64_t sample_gap;                   /* packets before the next sample: sample.c */
-	uint32_t sample_of;                    /* one in so many; 0: nothing is drawn yet */
-	struct xvs_meter answers;              /* limit of the host's own answers */
-	uint32_t own_wanted[OWN_WANTED];       /* common.c */
+	uint64_t random;          /* sampling */
+	uint64_t sample_gap;      /* packets before the next sample: sample.c */
+	uint32_t sample_of;       /* one in so many; 0: nothing is drawn yet */
+	struct xvs_meter answers; /* limit of the host's own answers */
+	uint32_t *own_wanted;     /* common.c: a place for each entry of the cache */
+	uint32_t own_places;      /* a power of two */
+	uint32_t own_dice;
 	uint64_t never_common[PORTS_MAX / 64]; /* ports where it would be in vain */
 	uint64_t never_common_changes;         /* as far as the world has not changed since */
 	uint64_t sweep_due_ns;
@@ -334,6 +335,9 @@ bool common_is_possible(struct path_worker *w, const struct packet *p, uint32_t 
 /* It turned out to tell connections apart anyhow, as others of this port will. */
 void common_in_vain(struct path_worker *w, uint32_t port);
 bool key_tells_tuples(const struct xvs_flow_key *bits);
+/* [control] Room to remember so many; false: no memory. */
+bool own_create(struct path_worker *w, uint32_t entries);
+void own_destroy(struct path_worker *w);
 /* A packet of a connection that goes on came by a common entry: the next shall have its own. */
 void own_want(struct path_worker *w, uint32_t port, const struct packet *p);
 /* Is it such a next packet?  Once it has been seen to: */

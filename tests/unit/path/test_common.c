@@ -101,6 +101,26 @@ static void one_that_goes_on_gets_its_own(void **state)
 	unguard();
 }
 
+/* As many as may come before the next packet of each: none keeps another from getting its own. */
+static void of_many_in_turn_each_gets_its_own(void **state)
+{
+	enum { MANY = 400, ROUNDS = 40, MOST = MANY * 9 / 10 };
+
+	(void)state;
+	setup();
+	for (uint32_t i = 0; i < MANY * ROUNDS; i++) {
+		struct memory_frame f = datagram((uint16_t)(1000 + i % MANY));
+
+		send_frame(OTHER, &f);
+		if (i % 16 == 15)
+			bench_turn();
+	}
+	bench_turn();
+	assert_int_equal(wall->authorised, MANY);
+	assert_true(stats().entries > MOST);
+	unguard();
+}
+
 /* Within one burst, and among others: what is own and what is common is in order. */
 static void a_burst_of_both_kinds_is_in_order(void **state)
 {
@@ -257,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(many_connections_share_an_entry_and_each_is_authorised),
 		BENCH_TEST(one_that_goes_on_gets_its_own),
+		BENCH_TEST(of_many_in_turn_each_gets_its_own),
 		BENCH_TEST(a_burst_of_both_kinds_is_in_order),
 		BENCH_TEST(tcp_that_opens_and_ends_leaves_no_entry),
 		BENCH_TEST(a_refusal_that_is_repeated_is_in_the_table),
