@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xvs/ext/record.h - DRAFT: numbers in records of "xvs.state/1".  Inline; no host needed.
+ * xvs/ext/record.h - DRAFT: numbers in records of xvs/state.h.  Inline; no host needed.
  *
  * Little-endian, one behind the other, without gaps.  The first error stays in 'code', and nothing is
  * written or read behind it: it is asked once, at the end.  What is read after an error is zero.
