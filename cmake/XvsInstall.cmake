@@ -8,6 +8,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/api/xvs DESTINATION ${CMAKE_INSTALL_INCL
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/api/control DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xvs
 	FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_SOURCE_DIR}/api/control/xvs-rpc.json
+	${PROJECT_SOURCE_DIR}/api/control/xvs-hv-rpc.json
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/xvs)
 
 configure_file(${PROJECT_SOURCE_DIR}/cmake/xvs-extension.pc.in

@@ -57,7 +57,7 @@ static json_t *method_describe(const struct rpc_method *m)
 			 "result", "name", "result", "description", m->result, "schema");
 }
 
-json_t *rpc_describe(const struct rpc_table *table)
+json_t *rpc_describe_as(const struct rpc_table *table, const char *title)
 {
 	json_t *methods = json_array();
 
@@ -68,9 +68,14 @@ json_t *rpc_describe(const struct rpc_table *table)
 		}
 	}
 	return json_pack(
-		"{s:s, s:{s:s, s:s, s:s}, s:o}", "openrpc", "1.3.2", "info", "title",
-		"xvsd control", "version", "1", "description",
+		"{s:s, s:{s:s, s:s, s:s}, s:o}", "openrpc", "1.3.2", "info", "title", title,
+		"version", "1", "description",
 		"JSON-RPC 2.0, one message a line, over a UNIX stream socket. x-role is the "
 		"least role that may call a method: see control/protocol.h",
 		"methods", methods);
+}
+
+json_t *rpc_describe(const struct rpc_table *table)
+{
+	return rpc_describe_as(table, "xvsd control");
 }

@@ -116,6 +116,7 @@ void rpc_at_end(struct rpc_call *call, struct rpc_ending *ending,
 const char *rpc_role_name(enum rpc_role role);
 /* Everything the table says, as api/control/xvs-rpc.json holds it (OpenRPC 1.3).  NULL: out of memory. */
 json_t *rpc_describe(const struct rpc_table *table);
+json_t *rpc_describe_as(const struct rpc_table *table, const char *title);
 /*
  * Are these parameters what the method takes?  Positional ones are given their names: *out is a new
  * object.  False: 'why' says what is wrong.

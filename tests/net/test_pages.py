@@ -47,7 +47,7 @@ def test_the_manual_knows_every_verb():
         assert re.search(rf"\b{first}\b", text) and second in text, (first, second)
 
 
-@pytest.mark.parametrize("program", ["xvsd", "xvsctl"])
+@pytest.mark.parametrize("program", ["xvsd", "xvsctl", "xvs-hv"])
 def test_help_and_version(program):
     for option in ("--help", "--version"):
         done = subprocess.run([str(BUILD / "bin" / program), option], capture_output=True,
