@@ -377,7 +377,9 @@ for s in crowd:
 print("all", flush=True)
 sys.stdin.readline()
 for s in crowd:
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    s.shutdown(socket.SHUT_WR)
+for s in crowd:  # a reset could be lost on the way, this is sent again
+    assert s.recv(1) == b""
     s.close()
 print("closed", flush=True)
 """
