@@ -78,6 +78,8 @@ const char *tls_link_address(const struct tls_link *link);
 /* "host", "host:port", "192.0.2.1:4790", "[2001:db8::1]:4790".  False: none of them. */
 bool tls_address_parse(const char *text, uint16_t default_port, char host[TLS_HOST_TEXT],
 		       uint16_t *port);
+/* Is it an address, in digits? */
+bool tls_is_address(const char *host);
 /* A listening socket, given; -errno.  'host' is an address. */
 int tls_listen(const char *host, uint16_t port, int *out, struct xvs_error *err);
 

@@ -32,8 +32,6 @@ struct tls_found {
 struct tls_lookup *tls_lookup(struct loop *loop, const char *host, uint16_t port,
 			      void (*done)(void *arg, const struct tls_found *found), void *arg);
 void tls_lookup_cancel(struct tls_lookup *l); /* NULL is fine */
-/* Is it an address, in digits? */
-bool tls_is_address(const char *host);
 void tls_address_print(const struct sockaddr *address, socklen_t len, char *out, size_t size);
 
 #endif /* XVS_BASE_TLS_PRIVATE_H */

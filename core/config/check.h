@@ -12,6 +12,9 @@
 void check_config(const struct config_spec *spec, struct diags *d);
 void check_switch(const struct switch_spec *s, struct diags *d);
 
+/* [control] migration_keys.c: the listener's address; peers and their switches. */
+void check_migration(const struct config_spec *spec, struct diags *d);
+
 /* [control] Team and uplinks. */
 void check_team(const struct switch_spec *s, struct diags *d);
 

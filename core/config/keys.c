@@ -632,7 +632,13 @@ static const struct key config_keys[] = {
 		.offset = offsetof(struct config_spec, daemon),
 		.section = &section_daemon,
 	},
-	{ .name = "migration", .help = "Listener for ports that move here", .kind = KEY_LATER },
+	{
+		.name = "migration",
+		.help = "Moves of ports to and from other hosts",
+		.kind = KEY_MAP,
+		.offset = offsetof(struct config_spec, migration),
+		.section = &section_migration,
+	},
 	{
 		.name = "extensions",
 		.help = "Where extensions come from",

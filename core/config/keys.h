@@ -84,6 +84,7 @@ enum { KEYS_MAX = 32 }; /* of one section */
 
 extern const struct section section_config, section_switch;
 extern const struct section section_uplink, section_host, section_guest;
+extern const struct section section_migration; /* migration_keys.c */
 extern const struct section section_nat;      /* nat_keys.c */
 extern const struct section section_mac_pool; /* pool_keys.c */
 extern const struct section section_dhcp;     /* dhcp_keys.c */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/mover.h"
 #include "control/origin.h"
 
 enum { LINES_KEPT = 100, LINE_KEPT = 400 }; /* of a change */
@@ -216,6 +217,8 @@ void control_changed(void *control, const struct change *change)
 		keep(c, change, state, confirm_s);
 	}
 	tell_file(c);
+	if (c->mover)
+		mover_reconfigure(c->mover);
 	if (o && o->is_return)
 		pending_end(c);
 	if (confirm_s && changelog_number(c->log) > before)

@@ -200,6 +200,7 @@ static int take_record(struct changelog *l, const struct journal_record *r)
 	case RECORD_STATE:
 		take_state(l, r);
 		return 0;
+	case RECORD_MOVES:
 	case RECORD_KINDS:
 		break;
 	}

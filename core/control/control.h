@@ -16,13 +16,15 @@ enum { PROBLEM_TEXT = 512 };
 
 /* Things that are wrong with the daemon itself, as sentences; "": all is well. */
 struct problems {
-	char config[PROBLEM_TEXT];  /* the file is broken, the last good one is in force */
-	char state[PROBLEM_TEXT];   /* the journal was damaged or torn when the daemon started */
-	char journal[PROBLEM_TEXT]; /* the journal cannot be written now */
-	char file[PROBLEM_TEXT];    /* the file is not in force, since its change was taken back */
+	char config[PROBLEM_TEXT];    /* the file is broken, the last good one is in force */
+	char state[PROBLEM_TEXT];     /* the journal was damaged or torn when the daemon started */
+	char journal[PROBLEM_TEXT];   /* the journal cannot be written now */
+	char migration[PROBLEM_TEXT]; /* what "migration:" says cannot be used */
+	char file[PROBLEM_TEXT]; /* the file is not in force, since its change was taken back */
 };
 
 struct origin;
+struct mover;
 
 /* A change that goes back by itself unless it is confirmed in time. */
 struct pending {
@@ -39,6 +41,9 @@ struct control {
 	struct path *path;
 	struct counters *counters;
 	struct changelog *log;
+	struct journal *journal;
+	struct mover *mover;     /* NULL: not while it only checks, nor at the end */
+	const char *socket;      /* --socket */
 	const char *config_file; /* --config; NULL: none */
 	const char *state_dir;
 	const char *counters_file;

@@ -33,12 +33,24 @@
 #define CONFIRM { "confirm", RPC_COUNT, false, \
 	"seconds within which config.confirm must come, or the change goes back by itself" }
 #define TERMS VERSION, DRY_RUN, CONFIRM
+#define MOVE_ID { "move", RPC_TEXT, true, "its UUID, or the beginning of it" }
+#define MOVE_TO { "port", RPC_TEXT, true, "\"switch/port\", or its name where that is unique" }, \
+	{ "to", RPC_TEXT, true, "the other host: address or name, and port where it is not 4790" }, \
+	{ "switch", RPC_TEXT, false, "there, where it is called otherwise" }, \
+	{ "backend", RPC_OBJECT, false, "there, as in the configuration" }, \
+	{ "on_missing", RPC_TEXT, false, \
+	  "when nothing there reads some state: fail (default), warn, hold" }, \
+	{ "budget_ms", RPC_COUNT, false, "from the freeze until the other host is ready; 200" }
 #define NOTHING { { NULL, RPC_TEXT, false, NULL } }
 /* clang-format on */
 
 static const char done[] =
 	"{note, number}: a remark, where there is one, as that the journal is full, and the number that "
 	"the configuration has now. The change is in force for every packet";
+
+static const char report[] =
+	"{move, role, port, uuid, peer, epoch, phase, in_doubt, outcome, problem, rounds, records, "
+	"bytes, blackout_us, state, left, converted, findings, target, times_us}";
 
 static const struct rpc_method methods[] = {
 	{ "status", RPC_READ_ONLY, "The daemon, its switches, ports and chains in one answer.",
@@ -266,6 +278,62 @@ static const struct rpc_method methods[] = {
 	  "What the packet threads did since the start, where their cycles went by stage and by "
 	  "extension, and how busy each is now.",
 	  "a list", on_workers, NOTHING },
+
+	{ "migrate.port",
+	  RPC_OPERATOR,
+	  "Moves a port with its policies and run-time state to another host; answered when that is "
+	  "over.",
+	  report,
+	  on_migrate_port,
+	  { MOVE_TO,
+	    { "check", RPC_BOOL, false, "only ask whether the other host would take it" } } },
+	{ "migrate.prepare",
+	  RPC_OPERATOR,
+	  "The same for a coordinator: answered when the port is there, closed, and the first round "
+	  "of its state is over; rounds go on until migrate.freeze.",
+	  report,
+	  on_migrate_prepare,
+	  { MOVE_TO, { "tag", RPC_TEXT, false, "the coordinator's own word, in migrate.list" } } },
+	{ "migrate.freeze",
+	  RPC_OPERATOR,
+	  "Stops the port and sends the rest; answered when the other host is ready.",
+	  report,
+	  on_migrate_freeze,
+	  { MOVE_ID,
+	    { "budget_ms", RPC_COUNT, false,
+	      "the port opens again here unless migrate.commit comes in this time; 0: it waits" } } },
+	{ "migrate.commit",
+	  RPC_OPERATOR,
+	  "Decides that the port moves; answered when it is open there, however long that takes.",
+	  report,
+	  on_migrate_commit,
+	  { MOVE_ID } },
+	{ "migrate.cancel",
+	  RPC_OPERATOR,
+	  "Gives a move up that is not decided; answered when the port is open here.",
+	  report,
+	  on_migrate_cancel,
+	  { MOVE_ID } },
+	{ "migrate.resolve",
+	  RPC_ADMIN,
+	  "Ends a move in doubt whose other host is off for good.",
+	  report,
+	  on_migrate_resolve,
+	  { MOVE_ID,
+	    { "take_over", RPC_BOOL, false,
+	      "the port opens here; without it, it is given up here" } } },
+	{ "migrate.list", RPC_READ_ONLY, "Moves under way, and those that have ended.",
+	  "a list of reports", on_migrate_list, NOTHING },
+	{ "migrate.show", RPC_READ_ONLY, "One move.", report, on_migrate_show, { MOVE_ID } },
+	{ "migrate.expect",
+	  RPC_OPERATOR,
+	  "What a port that will come from another host gets here, for ten minutes.",
+	  "{}",
+	  on_migrate_expect,
+	  { { "uuid", RPC_TEXT, true, "of the port" },
+	    IN_SWITCH,
+	    { "name", RPC_TEXT, false, "its name here, where it is another one" },
+	    { "backend", RPC_OBJECT, false, "its backend here, as in the configuration" } } },
 
 	{ "capture.start",
 	  RPC_OPERATOR,

@@ -62,6 +62,18 @@ void on_mirror_list(struct rpc_call *call);
 void on_drops(struct rpc_call *call);
 void on_accounts(struct rpc_call *call);
 
+/* ---- methods_migrate.c: moves between hosts ----------------------------------------------------- */
+
+void on_migrate_port(struct rpc_call *call);
+void on_migrate_prepare(struct rpc_call *call);
+void on_migrate_freeze(struct rpc_call *call);
+void on_migrate_commit(struct rpc_call *call);
+void on_migrate_cancel(struct rpc_call *call);
+void on_migrate_resolve(struct rpc_call *call);
+void on_migrate_list(struct rpc_call *call);
+void on_migrate_show(struct rpc_call *call);
+void on_migrate_expect(struct rpc_call *call);
+
 /* ---- methods_trace.c ------------------------------------------------------------------------------- */
 
 void on_trace(struct rpc_call *call);

@@ -45,7 +45,8 @@ struct origin *origin_create(struct control *c, const char *by, const char *what
 		return NULL;
 	}
 	o->control = c;
-	o->is_own = strcmp(by, "start") == 0 || strcmp(by, "confirm") == 0;
+	o->is_own = strcmp(by, "start") == 0 || strcmp(by, "confirm") == 0 ||
+		    strcmp(by, "migration") == 0;
 	o->done = done;
 	o->arg = arg;
 	return o;
@@ -139,6 +140,7 @@ const char *who_print(const json_t *who, char *out, size_t size)
 		{ "start", "the start of the daemon" },
 		{ "signal", "a signal to reload" },
 		{ "confirm", "a confirmation that did not come" },
+		{ "migration", "a move between hosts" },
 	};
 	const char *by = json_string_value(json_object_get(who, "by"));
 	const char *role = json_string_value(json_object_get(who, "role"));

@@ -27,7 +27,7 @@ struct origin {
 };
 
 /*
- * 'by' is "rpc", "signal", "start" or "confirm"; 'what' is for people.  NULL: out of memory, which
+ * 'by' is "rpc", "signal", "start", "confirm" or "migration"; 'what' is for people.  NULL: out of memory, which
  * has been answered.
  */
 struct origin *origin_create(struct control *c, const char *by, const char *what, outcome_fn done,

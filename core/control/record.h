@@ -20,7 +20,8 @@ enum record_kind {
 		1,       /* what world_snapshot() gave, and where it belongs: control/changelog.h */
 	RECORD_FILE = 2, /* a configuration file that was applied: {"name", "text"} */
 	RECORD_CHANGE = 3, /* who changed what, of the state that follows */
-	RECORD_KINDS = 4,
+	RECORD_MOVES = 4,  /* ports on their way to and from other hosts: state/moves.h */
+	RECORD_KINDS = 5,
 };
 
 enum { RECORD_HEAD = 64, RECORD_BYTES_MAX = 256 << 20 };

@@ -26,6 +26,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/rcu.h"
+#include "control/mover.h"
 #include "control/origin.h"
 #include "main/background.h"
 #include "main/builtins.h"
@@ -155,6 +156,8 @@ static void stop(struct daemon *d)
 	server_destroy(d->server);
 	d->server = NULL;
 	pending_end(&d->control);
+	mover_destroy(d->control.mover);
+	d->control.mover = NULL;
 	world_destroy(d->world, on_world_gone, d);
 }
 
@@ -275,6 +278,7 @@ static void on_started(struct daemon *d)
 
 	if (d->is_stopping)
 		return;
+	mover_start(d->control.mover);
 	control_table(&d->control, &d->table);
 	if (server_create(d->loop, d->options->socket, &d->table, &d->server, &err)) {
 		log_message(MSG_ENDING, "%s", err.text);
@@ -307,6 +311,8 @@ static void control_fill(struct daemon *d, const struct config_spec *spec)
 {
 	d->control.loop = d->loop;
 	d->control.world = d->world;
+	d->control.journal = d->journal;
+	d->control.socket = d->options->socket;
 	d->control.path = d->path;
 	d->control.counters = d->counters;
 	d->control.state_dir = d->options->state;

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "control/mover.h"
 #include "control/origin.h"
 #include "main/daemon.h"
 
@@ -224,12 +225,26 @@ static void restore(struct daemon *d)
 	}
 }
 
+/* Ports that have left stay away. */
+static void restore_moves(struct daemon *d)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (mover_create(&d->control, &d->control.mover, &err) == 0)
+		return;
+	log_message(MSG_STATE, "%s", err.text);
+	(void)snprintf(d->control.problems.state, sizeof(d->control.problems.state),
+		       "state directory %s: moves of ports could not be restored: %s",
+		       d->options->state, err.text);
+}
+
 void start_apply(struct daemon *d, void (*started)(struct daemon *d),
 		 void (*failed)(struct daemon *d))
 {
 	on_started = started;
 	on_failed = failed;
 	restore(d);
+	restore_moves(d);
 	world_set_tolerant(d->world, true);
 	apply(d);
 }

@@ -167,7 +167,7 @@ void body_text(const json_t *j, const char *key, char *out, size_t size);
 json_t *offer_write(const struct move *v, const char *switch_name, const json_t *backend);
 /* What core/state needs of it.  'offer' is kept.  -EPROTO or -EINVAL with the reason. */
 int offer_read(json_t *offer, struct arrival *a, struct xvs_error *err);
-void arrival_finish(struct arrival *a);
+void offer_finish(struct arrival *a);
 /* Judges the owners by the formats that the content filled: left, or a finding. */
 void offer_judge(struct arrival *a);
 json_t *admitted_write(const struct arrival *a, uint64_t epoch);

@@ -106,7 +106,7 @@ static void move_free(struct move *v)
 	json_drop(&v->converted);
 	json_drop(&v->findings);
 	json_drop(&v->theirs);
-	arrival_finish(&v->t.a);
+	offer_finish(&v->t.a);
 	free(v->t.bytes);
 	free(v);
 }

@@ -202,7 +202,7 @@ int offer_read(json_t *offer, struct arrival *a, struct xvs_error *err)
 	return 0;
 }
 
-void arrival_finish(struct arrival *a)
+void offer_finish(struct arrival *a)
 {
 	json_decref(a->offer);
 	json_decref(a->left);

@@ -37,7 +37,7 @@ static void refuse(struct move *v, const char *why)
 
 static void arrival_drop(struct move *v)
 {
-	arrival_finish(&v->t.a);
+	offer_finish(&v->t.a);
 	free(v->t.bytes);
 	v->t.bytes = NULL;
 	v->t.len = 0;
@@ -162,7 +162,7 @@ static void on_admit(struct move *v, const uint8_t *body, size_t len)
 	json_t *offer = body_json(body, len, &err);
 	int code = offer ? 0 : err.code;
 
-	arrival_finish(a);
+	offer_finish(a);
 	memcpy(a->uuid, v->port, WIRE_ID);
 	memcpy(a->peer, v->peer, sizeof(a->peer));
 	if (code == 0)

@@ -130,6 +130,36 @@ int bundle_admit(struct world *w, const char *target, struct bundle_owner *owner
 	return code == 0 ? make_arrival(p, err) : code;
 }
 
+static const struct member *member_of(const struct vswitch *sw, const char *owner)
+{
+	size_t len = strcspn(owner, "/");
+
+	for (size_t i = 0; sw && i < sw->member_count; i++)
+		if (strncmp(sw->members[i]->extension, owner, len) == 0 &&
+		    sw->members[i]->extension[len] == '\0' &&
+		    sw->members[i]->state == MEMBER_RUNNING)
+			return sw->members[i];
+	return NULL;
+}
+
+void bundle_formats(struct world *w, const char *switch_name, struct bundle_owner *owners,
+		    size_t count)
+{
+	const struct vswitch *sw = world_switch(w, switch_name);
+
+	for (size_t i = 0; i < count; i++) {
+		struct bundle_owner *o = &owners[i];
+		const struct member *m = member_of(sw, o->id);
+		uint32_t known = host_format(o->id);
+		struct xvs_error ignored = ERROR_INIT;
+
+		o->format = known >= o->format_min && known <= o->format_max ? known : 0;
+		if (m && m->instance->has_state)
+			o->format =
+				state_agree(m->instance, o->format_min, o->format_max, &ignored);
+	}
+}
+
 /* ---- what comes ---------------------------------------------------------------------------- */
 
 static int restore_host(struct port *p, const struct bundle_record *r, struct xvs_error *err)
@@ -198,6 +228,13 @@ int bundle_open_port(struct world *w, const char *target, struct xvs_error *err)
 		arrival_learn(p);
 	arrival_finish(p);
 	return 0;
+}
+
+bool bundle_is_held(struct world *w, const char *target)
+{
+	const struct port *p = world_port(w, target);
+
+	return p && p->is_held;
 }
 
 void bundle_discard(struct world *w, const char *target)

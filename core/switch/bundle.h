@@ -112,9 +112,18 @@ void bundle_close(struct bundle *b, bool moved);
 int bundle_admit(struct world *w, const char *target, struct bundle_owner *owners, size_t count,
 		 struct xvs_error *err);
 
+/*
+ * The same as far as the switch alone can tell, before there is a port: fills 'format'; 0: nothing
+ * there reads it.
+ */
+void bundle_formats(struct world *w, const char *switch_name, struct bundle_owner *owners,
+		    size_t count);
+
 /* Into a port that is held. */
 int bundle_restore(struct world *w, const char *target, const struct bundle_record *r,
 		   struct xvs_error *err);
+
+bool bundle_is_held(struct world *w, const char *target);
 
 /* The port is held no more: it opens, unless something else stands against that. */
 int bundle_open_port(struct world *w, const char *target, struct xvs_error *err);

@@ -203,7 +203,8 @@ struct config_spec *world_export(struct world *w)
 	struct config_spec *spec = calloc(1, sizeof(*spec));
 
 	if (!spec || copy_daemon(&file->daemon, &spec->daemon) < 0 ||
-	    copy_extensions(&file->extensions, &spec->extensions) < 0)
+	    copy_extensions(&file->extensions, &spec->extensions) < 0 ||
+	    migration_spec_copy(&file->migration, &spec->migration) < 0)
 		goto err_destroy;
 	for (size_t i = 0; i < file->switch_count; i++) {
 		struct switch_spec *place = ARRAY_ADD(&spec->switches, &spec->switch_count);

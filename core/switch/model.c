@@ -222,7 +222,7 @@ static bool is_removed(const struct model *m, const char *switch_name, const cha
 	char target[TARGET_MAX];
 
 	target_print(target, switch_name, port);
-	return model_marked(m, MARK_REMOVED, target);
+	return model_marked(m, MARK_REMOVED, target) || model_marked(m, MARK_GONE, target);
 }
 
 const struct port_spec *model_port_at(const struct model *m, const struct switch_spec *sw,
@@ -343,7 +343,7 @@ bool model_drop_value(struct model *m, const char *target, const char *feature)
 /* Is the object of a mark the file's? */
 static bool mark_is_overlay(const struct model *m, const struct mark *mark)
 {
-	if (mark->kind == MARK_HELD)
+	if (mark->kind == MARK_HELD || mark->kind == MARK_GONE)
 		return false;
 	for (size_t i = 0; i < m->extra_count; i++) {
 		char target[TARGET_MAX];

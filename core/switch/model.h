@@ -41,7 +41,14 @@ struct override_value {
 };
 
 /* MARK_HELD is nobody's wish: the port moves between hosts (switch/bundle.h). */
-enum mark_kind { MARK_BLOCKED = 1, MARK_DISABLED = 2, MARK_REMOVED = 3, MARK_HELD = 4 };
+/* MARK_GONE: the file's port has moved to another host; it stays away until the file forgets it. */
+enum mark_kind {
+	MARK_BLOCKED = 1,
+	MARK_DISABLED = 2,
+	MARK_REMOVED = 3,
+	MARK_HELD = 4,
+	MARK_GONE = 5,
+};
 
 struct mark {
 	enum mark_kind kind;

@@ -131,7 +131,8 @@ static json_t *overlay(const struct override_value *value)
 
 json_t *query_overlays(const struct world *w)
 {
-	static const char *const kinds[] = { "", "blocked", "disabled", "removed" };
+	static const char *const kinds[] = { "",        "blocked", "disabled",
+					     "removed", "held",    "moved away" };
 	const struct model *m = w->model;
 	json_t *list = json_array();
 
@@ -149,6 +150,11 @@ json_t *query_overlays(const struct world *w)
 uint32_t world_confirm_host(const struct world *w)
 {
 	return w->model->file->spec->daemon.confirm_host;
+}
+
+const struct migration_spec *world_migration(const struct world *w)
+{
+	return &w->model->file->spec->migration;
 }
 
 json_t *world_status(struct world *w)

@@ -267,7 +267,7 @@ static bool restore_mark(struct model *m, const json_t *j, struct diags *d)
 
 	(void)d;
 	return get_text(j, "target", target, sizeof(target)) && target[0] &&
-	       get_number(j, "kind", MARK_HELD, &kind) && kind >= MARK_BLOCKED &&
+	       get_number(j, "kind", MARK_GONE, &kind) && kind >= MARK_BLOCKED &&
 	       model_mark(m, (enum mark_kind)kind, target, true) == 0;
 }
 

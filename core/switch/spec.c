@@ -206,6 +206,7 @@ void config_spec_destroy(struct config_spec *s)
 		return;
 	free(s->daemon.cores);
 	extensions_spec_finish(&s->extensions);
+	migration_spec_finish(&s->migration);
 	for (size_t i = 0; i < s->switch_count; i++)
 		switch_spec_finish(&s->switches[i]);
 	free(s->switches);

@@ -11,6 +11,7 @@
 
 #include "base/node.h"
 #include "switch/spec_dhcp.h"
+#include "switch/spec_migration.h"
 #include "switch/spec_nat.h"
 
 enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
@@ -164,6 +165,7 @@ struct extensions_spec {
 struct config_spec {
 	struct daemon_spec daemon;
 	struct extensions_spec extensions;
+	struct migration_spec migration;
 	struct switch_spec *switches;
 	size_t switch_count;
 };

@@ -118,6 +118,11 @@ void world_port_add(struct world *w, const char *switch_name, struct port_spec *
 		    enum owner owner, const struct wish *wish);
 void world_port_remove(struct world *w, const char *target, enum owner owner, bool override,
 		       const struct wish *wish);
+/*
+ * It has moved to another host, whoever owned it; the file's does not come back by applying the file.
+ * One that is not there is fine.
+ */
+void world_port_leave(struct world *w, const char *target, const struct wish *wish);
 void world_port_block(struct world *w, const char *target, bool blocked, const struct wish *wish);
 
 /*
@@ -190,6 +195,8 @@ json_t *world_accounts(
 
 /* daemon.confirm_host of the file that is in force. */
 uint32_t world_confirm_host(const struct world *w);
+/* migration: of the file that is in force, until the next change. */
+const struct migration_spec *world_migration(const struct world *w);
 
 /* Port id of a target; 0: no such port. */
 uint32_t world_port_id(struct world *w, const char *target);

@@ -167,6 +167,33 @@ void world_port_remove(struct world *w, const char *target, enum owner owner, bo
 	ask(w, verb_create(target, owner, override), remove_port, wish);
 }
 
+/* What was set over its policies goes with it. */
+static int leave_port(struct world *w, struct model *m, void *args, struct diags *d)
+{
+	const struct verb *v = args;
+	const struct port *p = world_port(w, v->target);
+	int result = 0;
+
+	(void)d;
+	if (!p)
+		return 0;
+	for (size_t i = m->value_count; i-- > 0;)
+		if (strcmp(m->values[i].target, p->full_name) == 0)
+			(void)model_drop_value(m, m->values[i].target, m->values[i].feature);
+	(void)model_mark(m, MARK_HELD, p->full_name, false);
+	if (p->owner == OWNER_FILE)
+		result = model_mark(m, MARK_GONE, p->full_name, true);
+	else
+		(void)model_remove_port(m, p->sw->name, p->spec.name);
+	model_prune(m);
+	return result;
+}
+
+void world_port_leave(struct world *w, const char *target, const struct wish *wish)
+{
+	ask(w, verb_create(target, OWNER_API, true), leave_port, wish);
+}
+
 static int block_port(struct world *w, struct model *m, void *args, struct diags *d)
 {
 	const struct verb *v = args;

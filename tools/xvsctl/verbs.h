@@ -33,6 +33,10 @@ enum option_flag {
 	OPTION_FOLLOW = 1u << 20,
 	OPTION_SINCE = 1u << 21,
 	OPTION_SERIAL = 1u << 22,
+	OPTION_TO = 1u << 23,
+	OPTION_CHECK = 1u << 24,
+	OPTION_MISSING = 1u << 25,
+	OPTION_TAKE_OVER = 1u << 26,
 };
 
 struct option_def {
@@ -122,6 +126,9 @@ void print_workers(struct strbuf *out, const json_t *result);
 void print_events(struct strbuf *out, const json_t *result); /* events.c */
 void print_trace(struct strbuf *out, const json_t *result);  /* trace.c */
 void print_teams(struct strbuf *out, const json_t *result);
+void print_moves(struct strbuf *out, const json_t *result); /* migrate.c */
+void print_move(struct strbuf *out, const json_t *result);
+int run_migrate_port(const struct verb *v, const struct args *a);
 
 /* ---- changes.c: the configuration and its changes ------------------------------------------------- */
 
