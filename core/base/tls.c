@@ -139,6 +139,9 @@ static void close_ssl(struct tls_link *l, int what)
 	const char *otherwise = "the other side closed the connection";
 	long verdict = SSL_get_verify_result(l->ssl);
 
+	/* what OpenSSL calls an end without farewell */
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		ERR_clear_error();
 	if (what == SSL_ERROR_SYSCALL && errno != 0 && ERR_peek_error() == 0)
 		otherwise = strerror(errno);
 	if (l->stage == STAGE_HANDSHAKE && verdict != X509_V_OK) {

@@ -67,8 +67,7 @@ static void leaves_out_what_is_not_offered(void **state)
 	const json_t *sw = AT(schema, "properties", "switches", "items", "properties");
 
 	(void)state;
-	assert_null(json_object_get(AT(schema, "properties", "extensions", "properties"),
-				    "trusted_keys"));
+	assert_non_null(json_object_get(AT(schema, "properties"), "migration"));
 	assert_non_null(json_object_get(sw, "team"));
 	assert_int_equal(json_array_size(AT(sw, "type", "enum")), 4);
 	json_decref(schema);
