@@ -29,7 +29,7 @@ static inline uint64_t flow_where(uint32_t segment, uint32_t place)
 	return segment | (uint64_t)place << 32;
 }
 
-static inline uint64_t nh_word(uint64_t word, unsigned i)
+static inline uint64_t nh_word(uint64_t word, size_t i)
 {
 	uint32_t low = (uint32_t)word + hash_stream[2 * i];
 	uint32_t high = (uint32_t)(word >> 32) + hash_stream[2 * i + 1];
