@@ -203,8 +203,8 @@ static bool call_connect(struct switch_client *c, struct call *call)
 	return false;
 }
 
-void switch_call(struct switch_client *c, const char *method, json_t *params, switch_fn done,
-		 void *arg)
+void switch_call_within(struct switch_client *c, uint32_t seconds, const char *method,
+			json_t *params, switch_fn done, void *arg)
 {
 	static const struct switch_answer no_memory = { .error = "switch: out of memory" };
 	struct call *call = call_create(c, done, arg);
@@ -219,9 +219,15 @@ void switch_call(struct switch_client *c, const char *method, json_t *params, sw
 		loop_timer_arm(call->timer, 0);
 		return;
 	}
-	loop_timer_arm(call->timer, DEADLINE_S * NS_PER_S);
+	loop_timer_arm(call->timer, seconds * NS_PER_S);
 	if (!request_send(call, method, params)) {
 		(void)str_copy(call->why, sizeof(call->why), "out of memory");
 		loop_timer_arm(call->timer, 0);
 	}
+}
+
+void switch_call(struct switch_client *c, const char *method, json_t *params, switch_fn done,
+		 void *arg)
+{
+	switch_call_within(c, DEADLINE_S, method, params, done, arg);
 }

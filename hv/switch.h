@@ -25,5 +25,8 @@ typedef void (*switch_fn)(void *arg, const struct switch_answer *answer);
 /* 'params' are taken.  done() once; before this returns only where memory is out. */
 void switch_call(struct switch_client *c, const char *method, json_t *params, switch_fn done,
 		 void *arg);
+/* The same for what takes its time: xvsd has so long to answer. */
+void switch_call_within(struct switch_client *c, uint32_t seconds, const char *method,
+			json_t *params, switch_fn done, void *arg);
 
 #endif /* XVS_HV_SWITCH_H */
