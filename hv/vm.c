@@ -32,6 +32,8 @@ static void on_restart(void *arg)
 {
 	struct vm *vm = arg;
 
+	if (!vm->restart_ns || !vm->is_wanted)
+		return; /* started or stopped since */
 	vm->restart_ns = 0;
 	vm_start(vm, NULL, NULL);
 }
@@ -41,8 +43,10 @@ static void on_reconnect(void *arg)
 	struct vm *vm = arg;
 	struct xvs_error err = ERROR_INIT;
 
-	if (vm->process.pid && !vm->qmp && run_connect(vm, &err))
-		vm_problem(vm, "QEMU cannot be spoken to: %s", err.text);
+	if (!vm->process.pid || vm->qmp || run_connect(vm, &err) == 0)
+		return;
+	vm_problem(vm, "QEMU cannot be spoken to: %s", err.text);
+	loop_timer_arm(vm->reconnect, 10 * NS_PER_S);
 }
 
 struct vm *vm_create(struct hv *hv, const struct vm_spec *spec)

@@ -166,7 +166,7 @@ static void on_ports(struct vm *vm, int code, const char *text)
 
 	/* Killed meanwhile. */
 	if (vm->job.why[0] || code) {
-		job_fail(vm, "%s", code ? text : vm->job.why);
+		job_fail(vm, "%s", code ? text : "it was killed");
 		return;
 	}
 	job_deadline(vm, START_S, on_late);
@@ -213,6 +213,10 @@ static void on_adopted_status(void *arg, const struct qmp_answer *answer)
 		return;
 	}
 	vm->state = strcmp(status, "running") == 0 ? VM_RUNNING : VM_PAUSED;
+	if (vm->state == VM_RUNNING && vm->has_saved_state) {
+		save_consumed(vm);
+		vm_keep(vm);
+	}
 	/* We may have been killed just before. */
 	run_set_taps(vm, true);
 	log_message(MSG_VM, "vm %s: it is %s still, as process %d", vm->spec.name, status,

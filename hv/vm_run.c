@@ -140,7 +140,7 @@ static int variables_make(struct vm *vm, const char *path, struct xvs_error *err
 		return code;
 	code = file_replace(path, bytes, len, err);
 	free(bytes);
-	if (code == 0 && !hv->user.is_us && chown(path, hv->user.uid, hv->user.gid))
+	if (code == 0 && !hv->user.is_us && lchown(path, hv->user.uid, hv->user.gid))
 		code = error_set(err, -errno, "", "%s: %s", path, strerror(errno));
 	return code;
 }
@@ -228,7 +228,7 @@ static int plan_make(struct vm *vm, struct plan *p, char variables[PATH_MAX], ch
 {
 	struct launch *l = &vm->launch;
 
-	(void)snprintf(variables, PATH_MAX, "%s/variables.fd", vm->disks);
+	(void)snprintf(variables, PATH_MAX, "%s/variables.fd", vm->folder);
 	(void)snprintf(sockets, 128, "%s/qemu", vm->run);
 	if (spec_firmware(&vm->spec) == FIRMWARE_UEFI && variables_make(vm, variables, err))
 		return err->code;
@@ -304,6 +304,11 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 {
 	struct vm *vm = arg;
 
+	/* what was saved is the past from here on, whoever let it run */
+	if (strcmp(name, "RESUME") == 0 && vm->has_saved_state) {
+		save_consumed(vm);
+		vm_keep(vm);
+	}
 	if (strcmp(name, "SHUTDOWN") == 0)
 		take_shutdown(vm, data);
 	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)

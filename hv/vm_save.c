@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 #include "base/str.h"
 #include "vm.h"
 
-enum { SAVE_S = 3600 };
+enum { SAVE_S = 3600, QUIT_S = 10 };
 
 static void state_path(const struct vm *vm, bool is_whole, char out[PATH_MAX])
 {
@@ -64,9 +65,9 @@ static void save_fail(struct vm *vm, const char *why)
 	state_path(vm, false, path);
 	(void)unlink(path);
 	vm->job.event = NULL;
-	if (vm->qmp)
+	if (vm->qmp && vm->was_running)
 		qmp_command(vm->qmp, "cont", NULL, 0, NULL, NULL);
-	job_end(vm, -EIO, "it cannot be saved: %s; it goes on", why);
+	job_end(vm, -EIO, "it cannot be saved: %s; it is as it was", why);
 }
 
 static void on_why(void *arg, const struct qmp_answer *answer)
@@ -94,6 +95,13 @@ static int file_finish(const struct vm *vm)
 	return code == 0 && rename(from, to) ? -errno : code;
 }
 
+/* All of it is in the file, so QEMU must not go on. */
+static void on_quit_late(struct vm *vm)
+{
+	if (vm->process.pid)
+		process_kill(&vm->process, SIGKILL);
+}
+
 static void on_save_event(struct vm *vm, const char *name, const json_t *data)
 {
 	const char *outcome = outcome_of(name, data);
@@ -115,6 +123,7 @@ static void on_save_event(struct vm *vm, const char *name, const json_t *data)
 	vm->is_wanted = false;
 	vm->job.ends_with_qemu = true;
 	vm_keep(vm);
+	job_deadline(vm, QUIT_S, on_quit_late);
 	qmp_command(vm->qmp, "quit", NULL, 0, NULL, NULL);
 }
 
@@ -128,7 +137,8 @@ static void on_migrate(void *arg, const struct qmp_answer *answer)
 
 static void on_save_late(struct vm *vm)
 {
-	qmp_command(vm->qmp, "migrate_cancel", NULL, 0, NULL, NULL);
+	if (vm->qmp)
+		qmp_command(vm->qmp, "migrate_cancel", NULL, 0, NULL, NULL);
 	save_fail(vm, "it took too long");
 }
 
@@ -144,6 +154,7 @@ void vm_save(struct vm *vm, vm_done done, void *arg)
 		job_end(vm, -errno, "its state cannot be written: %s", strerror(errno));
 		return;
 	}
+	vm->was_running = vm->state == VM_RUNNING;
 	vm->job.event = on_save_event;
 	job_deadline(vm, SAVE_S, on_save_late);
 	qmp_command(vm->qmp, "stop", NULL, 0, NULL, NULL);

@@ -58,10 +58,12 @@ static void on_powerdown(void *arg, const struct qmp_answer *answer)
 
 void vm_stop(struct vm *vm, vm_done done, void *arg)
 {
+	struct xvs_error err = ERROR_INIT;
+
 	if (!down_begin(vm, "stopping", done, arg))
 		return;
 	job_deadline(vm, vm->spec.shutdown_s, on_guest_late);
-	if (!vm->qmp) {
+	if (!vm->qmp && run_connect(vm, &err)) {
 		on_guest_late(vm);
 		return;
 	}

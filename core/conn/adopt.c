@@ -113,6 +113,10 @@ static bool renew(struct conn_table *t, struct conn *c, const struct entry_open 
 
 	if (!conn_lock(c))
 		return false;
+	if (atomic_load_explicit(&c->word, memory_order_relaxed) & WORD_FLUSHED) {
+		conn_end(t, NULL, c, 0, NULL);
+		return false;
+	}
 	old = conn_state(c);
 	fill(t, c, e, a);
 	recount(conn_port(t, c), state_is_half_open(old), state_is_half_open(e->state));

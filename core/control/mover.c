@@ -360,7 +360,11 @@ int mover_expect(struct mover *m, struct expectation *e, struct xvs_error *err)
 	for (size_t i = 0; i < EXPECTATIONS; i++) {
 		struct expected *x = &m->expected[i];
 
-		if (x->until_ns < clock_ns() || memcmp(x->e.uuid, e->uuid, WIRE_ID) == 0)
+		if (memcmp(x->e.uuid, e->uuid, WIRE_ID) == 0) {
+			free_one = x;
+			break;
+		}
+		if (x->until_ns < clock_ns())
 			free_one = x;
 	}
 	if (!free_one) {

@@ -207,16 +207,23 @@ static void prepare(void *host, struct arrival *a, content_done done, void *arg)
 {
 	struct mover *m = host;
 	struct port_spec *spec = arrival_spec(m, a);
-	struct errand *e = spec ? errand_create(m, done, arg) : NULL;
+	struct errand *e;
 	char what[CONTENT_TARGET + 300];
 	struct xvs_error err = ERROR_INIT;
 	struct wish wish;
 
+	/* the world may be another one than when it was admitted */
+	if (spec && json_array_size(a->findings) > 0) {
+		port_spec_finish(spec);
+		free(spec);
+		spec = NULL;
+	}
 	if (!spec) {
 		(void)error_set(&err, -EINVAL, "", "port %s cannot be made any more", a->target);
 		done(arg, -EINVAL, &err);
 		return;
 	}
+	e = errand_create(m, done, arg);
 	if (e) {
 		e->arrival = a;
 		e->then = weigh;
@@ -274,10 +281,18 @@ static int settle(void *host, const char *target, struct xvs_error *err)
 
 static void discard(void *host, const char *target, content_done done, void *arg)
 {
-	struct errand *e = errand_create(host, done, arg);
+	struct mover *m = host;
+	struct xvs_error err = ERROR_INIT;
 	char what[CONTENT_TARGET + 64];
 	struct wish wish;
+	struct errand *e;
 
+	/* Never made, or another port has the name: that one is not ours to remove. */
+	if (!bundle_is_held(m->control->world, target)) {
+		done(arg, 0, &err);
+		return;
+	}
+	e = errand_create(host, done, arg);
 	if (!e)
 		return;
 	bundle_discard(e->m->control->world, target);

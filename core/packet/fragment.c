@@ -138,7 +138,7 @@ static void finish_ipv4(const struct fragments *f, struct packet *out, uint32_t 
 	if (nr > 0)
 		clear_options(ip, header);
 	put_be16(ip + 2, (uint16_t)(out->x.len - f->p->x.l3_off));
-	if (get_be16(ip + 4) == 0)
+	if (get_be16(ip + 4) == 0 && !f->first && !f->has_more)
 		put_be16(ip + 4, (uint16_t)f->id);
 	put_be16(ip + 6, (uint16_t)((f->first + nr * f->size / UNIT) | more));
 	put_be16(ip + 10, 0);

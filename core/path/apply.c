@@ -168,7 +168,7 @@ static void apply_rewrite(struct burst *b, uint32_t place, uint32_t i)
 }
 
 /* A denied connection is remembered for longer than who denied it may be there. */
-static void count_drop(struct path_worker *w, uint32_t nr)
+void count_drop(struct path_worker *w, uint32_t nr)
 {
 	struct instance *inst = nr ? rcu_read(&w->path->instances[nr]) : NULL;
 

@@ -418,7 +418,8 @@ bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place)
 	struct conn_result r = { .reason = 0 };
 	enum conn_answer answer;
 
-	if (is_common(k))
+	/* who was not asked yet on the way is asked first */
+	if (is_common(k) || k->entry->is_common)
 		return walk_conn_common(k, leg, place);
 	/* consulting a connection makes the mask exact in the 5-tuple (architecture 16.1e) */
 	walk_examine(k, &whole_tuple);

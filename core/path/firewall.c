@@ -66,7 +66,8 @@ static enum conn_answer ask_inside(struct burst *b, uint32_t i, const struct con
 {
 	struct path_worker *w = b->worker;
 	const struct flow_entry *e = b->entries[i];
-	struct firewall_context ctx = { w, b->conf, b->stage, !e->is_common };
+	bool is_charged = !e->is_common || b->fresh >> i & 1; /* its flow was judged just now */
+	struct firewall_context ctx = { w, b->conf, b->stage, is_charged };
 	enum conn_answer answer;
 
 	if (!ahead || w->trace)
@@ -122,6 +123,7 @@ static void conn_inside(struct burst *b, uint32_t place, uint32_t i, const struc
 	case CONN_DENIED:
 		if (r.decision.action == XVS_CONN_REJECT)
 			reject_answer(b, i);
+		count_drop(b->worker, r.decision.instance);
 		burst_lose(b, i, place, r.decision.instance, r.decision.reason);
 		return;
 	default:

@@ -152,7 +152,8 @@ static void ring_add(struct link_run *r, struct link_class *c)
 	struct link_class *turn = part->turn ? part->turn : c;
 
 	c->weight = weight_of(r, number_of(r, c));
-	c->deficit = 0;
+	if (c->deficit > 0) /* what it sent too much stays a debt */
+		c->deficit = 0;
 	c->next = turn;
 	c->prev = part->turn ? turn->prev : c;
 	c->prev->next = c;

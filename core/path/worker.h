@@ -490,6 +490,8 @@ void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason)
 void burst_drop_at(struct burst *b, uint32_t i, uint32_t stage, uint32_t instance, uint32_t reason);
 /* The same at a place of its leg that 'first' is the first not to see it. */
 void burst_lose(struct burst *b, uint32_t i, uint32_t first, uint32_t instance, uint32_t reason);
+/* apply.c: a drop of an instance's, in its own statistics. */
+void count_drop(struct path_worker *w, uint32_t nr);
 void packet_uncharge(struct path_worker *w, struct packet *p);
 
 /* ---- tap.c: copies for captures; each is called where a tap wants that point ---- */

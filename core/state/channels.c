@@ -24,7 +24,7 @@
 #define GREETING_NS (5 * NS_PER_S)
 #define TICK_NS (5 * NS_PER_S)
 #define SILENCE_NS (15 * NS_PER_S)
-enum { ACCEPTED_A_TURN = 16 };
+enum { ACCEPTED_A_TURN = 16, UNREAD_MAX = 128 << 20 };
 
 struct channel {
 	struct channel *next;
@@ -173,6 +173,10 @@ static bool on_frame(void *arg, const struct wire_head *h, const uint8_t *body)
 
 	if (!ch->is_greeted)
 		return on_hello(ch, h, body);
+	if (tls_link_queued(ch->link) > UNREAD_MAX) {
+		channel_lost(ch, "it does not read what it is sent");
+		return false;
+	}
 	if (h->type == WIRE_PING) {
 		send_bare(ch, WIRE_PONG, NULL, 0);
 		return true;

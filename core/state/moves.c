@@ -315,6 +315,16 @@ static void answer_stranger(struct conn *c, const struct wire_head *h, struct mo
 }
 
 /* The move that this first message is about; NULL: it has been answered. */
+/* Those that wait for a word outlive their connections: one host must not fill the table. */
+static bool has_too_many(const struct conn *c)
+{
+	uint32_t count = 0;
+
+	for (const struct move *v = c->m->first; v; v = v->next)
+		count += !v->is_source && v->phase != PHASE_ENDED && strcmp(v->peer, c->peer) == 0;
+	return count >= MOVES_MAX / 2;
+}
+
 static struct move *meet(struct conn *c, const struct wire_head *h)
 {
 	struct move *v = move_find(c->m, h->move);
@@ -330,7 +340,7 @@ static struct move *meet(struct conn *c, const struct wire_head *h)
 		answer_stranger(c, h, is_same ? v : NULL);
 		return NULL;
 	}
-	v = move_create(c->m, h->move, false);
+	v = has_too_many(c) ? NULL : move_create(c->m, h->move, false);
 	if (!v) {
 		answer_stranger(c, h, NULL);
 		return NULL;
@@ -414,15 +424,19 @@ static const char *decision_name(enum decision d)
 	return NULL;
 }
 
-/* NULL: there is nothing to remember of it. */
+/* Is there something to remember of it? */
+static bool is_kept(const struct move *v)
+{
+	return decision_name(v->decision) || v->outcome;
+}
+
+/* NULL: out of memory. */
 static json_t *kept_json(const struct move *v)
 {
 	const char *decision = decision_name(v->decision);
 	char id[UUID_TEXT];
 	char port[UUID_TEXT];
 
-	if (!decision && !v->outcome)
-		return NULL;
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s*, s:s*}", "move",
 			 uuid_print(v->id, id), "uuid", uuid_print(v->port, port), "port",
 			 v->target, "peer", v->peer, "tag", v->tag, "to", v->s.to, "source",
@@ -449,10 +463,13 @@ int moves_keep(struct moves *m, struct xvs_error *err)
 	int code;
 
 	for (const struct move *v = m->first; list && v; v = v->next) {
-		json_t *j = v->is_forgotten ? NULL : kept_json(v);
-
-		if (j)
-			(void)json_array_insert_new(list, 0, j);
+		if (v->is_forgotten || !is_kept(v) ||
+		    json_array_insert_new(list, 0, kept_json(v)) == 0)
+			continue;
+		/* what was left out would not be decided, whatever we say then */
+		json_decref(list);
+		list = NULL;
+		break;
 	}
 	all = json_pack("{s:i, s:o, s:o}", "version", KEPT_VERSION, "moves", list, "epochs",
 			epochs_json(m));
@@ -547,13 +564,23 @@ int moves_restore(struct moves *m, const char *text, struct xvs_error *err)
 	return code;
 }
 
+/* It went and is on its way back: what is held is the port that comes. */
+static bool is_coming(const struct move *v)
+{
+	for (const struct move *o = v->m->first; o; o = o->next)
+		if (!o->is_source && o->decision == DECISION_PREPARED &&
+		    strcmp(o->target, v->target) == 0)
+			return true;
+	return false;
+}
+
 void moves_start(struct moves *m)
 {
 	struct xvs_error err = ERROR_INIT;
 
 	m->is_started = true;
 	for (struct move *v = m->first; v; v = v->next) {
-		if (v->phase == PHASE_GIVING_UP)
+		if (v->phase == PHASE_GIVING_UP && !is_coming(v))
 			(void)m->ops->source->release(m->host, v->target, &err);
 		if (v->phase == PHASE_GIVING_UP || v->phase == PHASE_COMMITTED)
 			source_dial(v);
@@ -627,11 +654,13 @@ int moves_begin(struct moves *m, const struct move_wish *wish, uint8_t id[WIRE_I
 	v->s.is_check = wish->is_check;
 	v->s.has_coordinator = wish->has_coordinator;
 	v->s.budget_ns = wish->budget_ns;
-	(void)str_copy(v->tag, sizeof(v->tag), wish->tag ? wish->tag : "");
-	code = str_copy(v->s.to, sizeof(v->s.to), wish->to)
-		       ? open_content(v, wish, err)
-		       : error_set(err, -EINVAL, "", "target \"%.64s\": the name is too long",
-				   wish->to);
+	if (!str_copy(v->tag, sizeof(v->tag), wish->tag ? wish->tag : ""))
+		code = error_set(err, -EINVAL, "", "tag: it is longer than %d bytes", TAG_TEXT - 1);
+	else if (!str_copy(v->s.to, sizeof(v->s.to), wish->to))
+		code = error_set(err, -EINVAL, "", "target \"%.64s\": the name is too long",
+				 wish->to);
+	else
+		code = open_content(v, wish, err);
 	if (code) {
 		v->is_forgotten = true;
 		move_end(v, outcome_failed);

@@ -588,11 +588,11 @@ void source_message(struct move *v, const struct wire_head *h, const uint8_t *bo
 
 void source_connected(struct move *v)
 {
-	v->s.attempts = 0;
 	if (v->decision == DECISION_COMMITTED || v->decision == DECISION_ABORTED) {
 		tell_decision(v);
 		return;
 	}
+	v->s.attempts = 0;
 	move_arm(v, ADMIT_NS);
 	(void)move_send_json(v, WIRE_ADMIT, json_incref(v->s.offer));
 	move_phase(v, PHASE_ADMITTING);

@@ -106,7 +106,7 @@ static void fail_hard(struct move *v, const char *why)
 {
 	refuse(v, why);
 	move_hang_up(v);
-	if (v->phase != PHASE_READY)
+	if (v->phase != PHASE_READY && v->phase != PHASE_OPENED)
 		drop(v, outcome_failed);
 }
 
@@ -138,6 +138,7 @@ static void on_judged(void *arg, int code, const struct xvs_error *err)
 		return;
 	}
 	offer_judge(a);
+	memcpy(v->target, a->target, sizeof(v->target)); /* it may have another name here */
 	if (code)
 		(void)finding_add(a->findings, "port", "%s", err->text);
 	move_arm(v, ADMITTED_NS);
@@ -204,12 +205,25 @@ static void on_made(void *arg, int code, const struct xvs_error *err)
 	}
 }
 
+/* What fails is discarded by its name: two of one name would discard each other. */
+static bool is_name_coming(const struct move *v)
+{
+	for (const struct move *o = v->m->first; o; o = o->next)
+		if (o != v && o->decision == DECISION_PREPARED && strcmp(o->target, v->target) == 0)
+			return true;
+	return false;
+}
+
 static void on_prepare(struct move *v, uint64_t epoch)
 {
 	struct xvs_error err = ERROR_INIT;
 
-	if (v->t.a.is_check || epoch <= moves_epoch(v->m, v->port)) {
+	if (v->t.a.is_check || epoch <= moves_epoch(v->m, v->port) || epoch > INT64_MAX / 2) {
 		fail_hard(v, "an epoch that is not new");
+		return;
+	}
+	if (is_name_coming(v)) {
+		fail(v, "a port of this name is on its way here already");
 		return;
 	}
 	v->epoch = epoch;
@@ -435,7 +449,7 @@ static bool is_expected(const struct move *v, uint16_t type)
 	case WIRE_ADMIT:
 		return (v->phase == PHASE_ARRIVED || v->phase == PHASE_ADMITTED) && !v->t.is_busy;
 	case WIRE_PREPARE:
-		return v->phase == PHASE_ADMITTED;
+		return v->phase == PHASE_ADMITTED && !v->t.is_busy;
 	case WIRE_STATE:
 	case WIRE_ROUND:
 		return v->phase == PHASE_TAKING;

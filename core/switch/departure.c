@@ -200,6 +200,8 @@ static void drop_unknown(struct reading *r, const struct xvs_feature *f, const j
 	}
 }
 
+enum { NAMES_MAX = 1024 };
+
 /* 0, or -ENOMEM. */
 static int value_in(struct reading *r, const char *id, const json_t *value, struct node *out)
 {
@@ -216,6 +218,12 @@ static int value_in(struct reading *r, const char *id, const json_t *value, stru
 	if (!n || n->kind != NODE_MAP) {
 		node_destroy(n);
 		r->finding(r->arg, id, d.count ? d.items[0].text : "it is no map of fields");
+		return 0;
+	}
+	if (n->count > NAMES_MAX ||
+	    json_array_size(json_object_get(value, "defaults")) > NAMES_MAX) {
+		node_destroy(n);
+		r->finding(r->arg, id, "it has more fields than any policy");
 		return 0;
 	}
 	drop_unknown(r, f, json_object_get(value, "defaults"), n);

@@ -288,7 +288,8 @@ def test_flows_are_spread_and_each_link_sees_addresses_of_its_own(xvsd, guests, 
         wire.receive()
     used = {data[6:12] for data in wire.seen if data[23:24] == b"\x11"}
     assert len(used) == 2 and mac_bytes(VM1) in used, "the guest's address and a member's"
-    assert sent(daemon, "up0") > 10 and sent(daemon, "up1") > 10
+    least = 10 if mode == "address" else 0  # by load, those that paused go where there is room
+    assert sent(daemon, "up0") > least and sent(daemon, "up1") > least
     assert port_of(phys, VM1) == home, "no switch sees it move"
 
 
