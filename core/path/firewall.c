@@ -110,6 +110,9 @@ static void conn_inside(struct burst *b, uint32_t place, uint32_t i, const struc
 	p->epoch = b->conf->serial;
 	switch (ask_inside(b, i, ahead, &r)) {
 	case CONN_PASS:
+		/* the packet that the entry was made for may have been refused, and told of nobody */
+		b->teaching |= (uint64_t)r.is_new << i;
+		return;
 	case CONN_LOOSE:
 	case CONN_INSIDE:
 		return;

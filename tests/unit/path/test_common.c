@@ -2,7 +2,7 @@
 /* Entries that stand for many connections, and when a connection gets one of its own. */
 #include "bench.h"
 
-enum { GUARDED = 1, OTHER = 2, A_FEW = 3, REASON_OF_WALL = 2 };
+enum { GUARDED = 1, OTHER = 2, BEHIND = 50, A_FEW = 3, REASON_OF_WALL = 2 };
 
 static uint16_t action;
 static struct probe *wall;
@@ -272,6 +272,39 @@ static void a_flushed_connection_with_its_own_entry_is_met_anew(void **state)
 	unguard();
 }
 
+static struct memory_frame from_a_host_behind(uint16_t port)
+{
+	struct memory_frame f = { .len = 0 };
+
+	f.len = frame_udp(f.bytes, at(BEHIND, port), at(OTHER, 53), 20);
+	return f;
+}
+
+/* The refused one teaches nothing, and the entry that it leaves is there for the next. */
+static void who_was_refused_once_is_learned_by_what_passes(void **state)
+{
+	const uint8_t mac[6] = { 0x52, 0x54, 0, 0, 0, BEHIND };
+	struct memory_frame f = from_a_host_behind(1000);
+
+	(void)state;
+	setup();
+	bench.ports[GUARDED].conf.learns = true;
+	bench.ports[GUARDED].conf.learn_limit = 4;
+	bench_publish(GUARDED);
+	action = XVS_CONN_DENY;
+	pass(GUARDED, &f);
+	bench_turns(2);
+	assert_null(l2_lookup(&bench.sw->l2, 0, mac));
+	action = XVS_CONN_ALLOW;
+	f = from_a_host_behind(1001);
+	pass(GUARDED, &f);
+	bench_turns(2);
+	assert_int_equal(got(OTHER), 1);
+	assert_int_equal(wall->authorised, 2);
+	assert_ptr_equal(l2_lookup(&bench.sw->l2, 0, mac), bench.ports[GUARDED].port);
+	unguard();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +317,7 @@ int main(void)
 		BENCH_TEST(where_ports_are_examined_nothing_is_common),
 		BENCH_TEST(what_is_new_is_budgeted_though_its_entry_is_there),
 		BENCH_TEST(a_flushed_connection_with_its_own_entry_is_met_anew),
+		BENCH_TEST(who_was_refused_once_is_learned_by_what_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
