@@ -139,6 +139,23 @@ int hv_restore(struct hv *hv, struct xvs_error *err)
 	return code;
 }
 
+/* ---- other hosts ------------------------------------------------------------------------------ */
+
+void hv_open_to_hosts(struct hv *hv)
+{
+	const struct migration_settings *m = &hv->settings.migration;
+	const struct tls_files files = { m->certificate, m->key, m->ca };
+	struct xvs_error err = ERROR_INIT;
+
+	if (!hv->settings.has_migration) {
+		(void)str_copy(hv->move_problem, sizeof(hv->move_problem),
+			       "this host has no \"migration:\" in its settings");
+	} else if (tls_context_create(&files, &hv->tls, &err)) {
+		(void)str_copy(hv->move_problem, sizeof(hv->move_problem), err.text);
+		log_message(MSG_CERTIFICATES, "%s; no machine can move", err.text);
+	}
+}
+
 void hv_finish(struct hv *hv)
 {
 	/* Calls to xvsd end first: their answers would go to machines that are gone. */
@@ -146,5 +163,6 @@ void hv_finish(struct hv *hv)
 	while (hv->vms)
 		vm_destroy(hv->vms);
 	facts_finish(&hv->facts);
+	tls_context_destroy(hv->tls);
 	store_close(hv->store);
 }

@@ -7,6 +7,7 @@
 
 #include "facts.h"
 #include "process.h"
+#include "settings.h"
 #include "store.h"
 #include "switch.h"
 
@@ -19,6 +20,9 @@ struct hv {
 	struct store *store;
 	struct switch_client *sw;
 	struct facts facts;
+	struct host_settings settings;
+	struct tls_context *tls; /* for other hosts; NULL: 'move_problem' says why not */
+	char move_problem[SPEC_PATH + 200];
 	struct user user;     /* as which QEMU runs */
 	char run[RUN_FOLDER]; /* folder of sockets, one below for each machine */
 	struct vm *vms;
@@ -34,6 +38,12 @@ const struct vm *hv_rival(const struct hv *hv, const struct vm_spec *s, char *wh
  * started.  What is wrong with single ones is logged.
  */
 int hv_restore(struct hv *hv, struct xvs_error *err);
+
+/*
+ * What other hosts need of us: certificates, as the settings say.  Without them machines run, but
+ * move nowhere.
+ */
+void hv_open_to_hosts(struct hv *hv);
 
 /* Forgets all machines, whose QEMUs go on. */
 void hv_finish(struct hv *hv);

@@ -87,7 +87,39 @@ static bool name_take(struct reading *r, const struct key *k, const struct node 
 	return false;
 }
 
-static void names_read(struct reading *r, const struct key *k, const struct node *n, void *out)
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static bool text_take(struct reading *r, const struct key *k, const struct node *n, char *out)
+{
+	const char *text = scalar(r, k, n);
+
+	if (!text)
+		return false;
+	if (has_control(text))
+		refuse(r, n, k, "control characters are not allowed");
+	else if (k->kind != KEY_TEXT && text[0] != '/')
+		refuse(r, n, k, "an absolute path is expected");
+	else if (!str_copy(out, k->size, text))
+		refuse(r, n, k, "at most %u characters are possible", k->size - 1);
+	else
+		return true;
+	return false;
+}
+
+static void text_read(struct reading *r, const struct key *k, const struct node *n, void *out)
+{
+	(void)text_take(r, k, n, in(out, k->offset));
+}
+
+/* Of names or paths. */
+static void texts_read(struct reading *r, const struct key *k, const struct node *n, void *out)
 {
 	uint32_t *count = in(out, k->aux);
 
@@ -99,32 +131,12 @@ static void names_read(struct reading *r, const struct key *k, const struct node
 		refuse(r, n, k, "at most %u are possible", k->max);
 		return;
 	}
-	for (size_t i = 0; i < n->count; i++)
-		*count += name_take(r, k, n->items[i],
-				    (char *)in(out, k->offset) + (size_t)*count * k->size);
-}
+	for (size_t i = 0; i < n->count; i++) {
+		char *text = (char *)in(out, k->offset) + (size_t)*count * k->size;
 
-static bool has_control(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return true;
+		*count += k->kind == KEY_NAMES ? name_take(r, k, n->items[i], text)
+					       : text_take(r, k, n->items[i], text);
 	}
-	return false;
-}
-
-static void text_read(struct reading *r, const struct key *k, const struct node *n, void *out)
-{
-	const char *text = scalar(r, k, n);
-
-	if (!text)
-		return;
-	if (has_control(text))
-		refuse(r, n, k, "control characters are not allowed");
-	else if (k->kind == KEY_PATH && text[0] != '/')
-		refuse(r, n, k, "an absolute path is expected");
-	else if (!str_copy(in(out, k->offset), k->size, text))
-		refuse(r, n, k, "at most %u characters are possible", k->size - 1);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------- */
@@ -327,14 +339,24 @@ static void list_read(struct reading *r, const struct key *k, const struct node 
 	}
 }
 
+static void section_take(struct reading *r, const struct key *k, const struct node *n, void *out)
+{
+	struct reading inner = { .diags = r->diags };
+
+	(void)snprintf(inner.where, sizeof(inner.where), "%s: ", k->name);
+	*(bool *)in(out, k->aux) = true;
+	(void)map_read(&inner, k->section, n, in(out, k->offset));
+}
+
 static void value_read(struct reading *r, const struct key *k, const struct node *n, void *out)
 {
 	static void (*const readers[])(struct reading *, const struct key *, const struct node *,
 				       void *) = {
-		[KEY_NAMES] = names_read,       [KEY_TEXT] = text_read,   [KEY_PATH] = text_read,
-		[KEY_SIZE] = size_read,         [KEY_COUNT] = count_read, [KEY_BOOL] = bool_read,
-		[KEY_WORD] = word_read,         [KEY_MAC] = address_read, [KEY_UUID] = address_read,
-		[KEY_POLICIES] = policies_read, [KEY_LIST] = list_read,
+		[KEY_NAMES] = texts_read, [KEY_PATHS] = texts_read,  [KEY_MAP] = section_take,
+		[KEY_TEXT] = text_read,   [KEY_PATH] = text_read,    [KEY_SIZE] = size_read,
+		[KEY_COUNT] = count_read, [KEY_BOOL] = bool_read,    [KEY_WORD] = word_read,
+		[KEY_MAC] = address_read, [KEY_UUID] = address_read, [KEY_POLICIES] = policies_read,
+		[KEY_LIST] = list_read,
 	};
 
 	if (k->kind == KEY_NAME)
@@ -484,6 +506,7 @@ static json_t *value_print(const struct key *k, const void *structure)
 	case KEY_PATH:
 		return text_print(value, k->dflt_text);
 	case KEY_NAMES:
+	case KEY_PATHS:
 		return names_print(k, structure);
 	case KEY_SIZE:
 		return size_print(k, *(const uint64_t *)value);
@@ -501,6 +524,9 @@ static json_t *value_print(const struct key *k, const void *structure)
 		return json_incref(*(json_t *const *)value);
 	case KEY_LIST:
 		return list_print(k, structure);
+	case KEY_MAP:
+		return *(const bool *)of(structure, k->aux) ? section_print(k->section, value)
+							    : NULL;
 	}
 	return NULL;
 }

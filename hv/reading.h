@@ -16,6 +16,7 @@ enum key_kind {
 	KEY_NAMES,    /* char[max][size] of them; count at 'aux' */
 	KEY_TEXT,     /* char[size] without control characters */
 	KEY_PATH,     /* char[size]: absolute */
+	KEY_PATHS,    /* char[max][size] of them; count at 'aux' */
 	KEY_SIZE,     /* uint64_t bytes within [min, max] MiB: "512M", "10G" */
 	KEY_COUNT,    /* uint32_t within [min, max] */
 	KEY_BOOL,     /* bool */
@@ -24,6 +25,7 @@ enum key_kind {
 	KEY_UUID,     /* uint8_t[16]; flag at 'aux' */
 	KEY_POLICIES, /* json_t *: a map of maps */
 	KEY_LIST,     /* structures of 'section', at most 'max'; count at 'aux' */
+	KEY_MAP,      /* one structure of 'section'; flag at 'aux' */
 };
 
 struct section;

@@ -22,10 +22,14 @@
 #include "rpc/listen.h"
 #include "rpc/server.h"
 
+#define CONFIG_DEFAULT "/etc/xvs/xvs-hv.yaml"
+
 enum { EXIT_USAGE = 2, SIGNALS = 2 };
 
 struct options {
 	const char *socket, *state, *switch_socket, *user, *qemu;
+	const char *config; /* NULL: the usual one, if it is there */
+	bool is_check;
 };
 
 struct program {
@@ -36,20 +40,24 @@ struct program {
 };
 
 static const char usage[] =
-	"usage: xvs-hv [--socket PATH] [--state DIR] [--switch PATH] [--user NAME] [--qemu PROGRAM]\n"
-	"              [--probe]\n"
+	"usage: xvs-hv [--config FILE] [--socket PATH] [--state DIR] [--switch PATH] [--user NAME]\n"
+	"              [--qemu PROGRAM] [--check] [--probe]\n"
 	"\n"
+	"  --config FILE    settings (" CONFIG_DEFAULT ", if it is there)\n"
 	"  --socket PATH    where \"xvsctl vm\" finds it (" XVS_HV_SOCKET_DEFAULT ")\n"
 	"  --state DIR      machines and their disks; one xvs-hv each (/var/lib/xvs-hv)\n"
 	"  --switch PATH    the control socket of xvsd (" XVS_SOCKET_DEFAULT ")\n"
 	"  --user NAME      as whom QEMU runs (xvs-vm; ourselves where we are not root)\n"
 	"  --qemu PROGRAM   (qemu-system-x86_64)\n"
+	"  --check          read the settings and leave: 0 they are right, 1 with every error\n"
 	"  --probe          say whether KVM runs guests here, and leave: 0 it does, 1 it does not\n"
 	"  --version, --help\n"
 	"\n"
 	"SIGTERM ends it; machines go on. See xvs-hv(8).\n";
 
 static const struct option known[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "check", no_argument, NULL, 'k' },
 	{ "socket", required_argument, NULL, 's' },
 	{ "state", required_argument, NULL, 'd' },
 	{ "switch", required_argument, NULL, 'w' },
@@ -96,6 +104,12 @@ static int option_take(int option, struct options *o)
 	case 'q':
 		o->qemu = optarg;
 		return -1;
+	case 'c':
+		o->config = optarg;
+		return -1;
+	case 'k':
+		o->is_check = true;
+		return -1;
 	case 'p':
 		return probe();
 	case 'v':
@@ -123,6 +137,24 @@ static int options_read(int argc, char **argv, struct options *o)
 		leave = EXIT_USAGE;
 	}
 	return leave;
+}
+
+/* ---- settings ---------------------------------------------------------------------------------- */
+
+/* False: every error was told. */
+static bool settings_load(const struct options *o, struct host_settings *out)
+{
+	const char *path = o->config ? o->config : CONFIG_DEFAULT;
+	struct diags d = { .count = 0 };
+	char text[700];
+
+	if (!o->config && access(path, F_OK))
+		return true;
+	if (settings_read_file(path, out, &d))
+		return true;
+	for (size_t i = 0; i < d.count && i < DIAG_MAX; i++)
+		(void)fprintf(stderr, "%s\n", diag_print(&d, i, text, sizeof(text)));
+	return false;
 }
 
 /* ---- parts ------------------------------------------------------------------------------------ */
@@ -204,6 +236,7 @@ static int parts_start(struct program *p, const struct options *o, struct xvs_er
 		return code;
 	facts_read(&hv->facts, o->qemu, &hv->user, hv->loop);
 	accel_tell(&hv->facts);
+	hv_open_to_hosts(hv);
 	code = hv_restore(hv, err);
 	if (code)
 		return code;
@@ -229,11 +262,15 @@ int main(int argc, char **argv)
 			     .state = "/var/lib/xvs-hv",
 			     .switch_socket = XVS_SOCKET_DEFAULT,
 			     .qemu = "qemu-system-x86_64" };
-	struct program p = { .server = NULL };
+	static struct program p; /* settings take some room */
 	struct xvs_error err = ERROR_INIT;
 	int leave = options_read(argc, argv, &o);
 	int code;
 
+	if (leave < 0 && !settings_load(&o, &p.hv.settings))
+		leave = EXIT_FAILURE;
+	else if (leave < 0 && o.is_check)
+		leave = EXIT_SUCCESS;
 	if (leave >= 0)
 		return leave;
 	log_open(getenv("XVS_DEBUG") ? XVS_LOG_DEBUG : XVS_LOG_INFO,
