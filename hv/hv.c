@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "definition.h"
+#include "stone.h"
 #include "vm.h"
 
 struct vm *hv_find(const struct hv *hv, const char *name)
@@ -99,6 +100,19 @@ static void log_diags(const char *name, const struct diags *d)
 		log_message(MSG_VM_STATE, "vm %s: %s", name, diag_print(d, i, text, sizeof(text)));
 }
 
+/* It moved to another host, and we ended before all of it was cleared away. */
+static bool has_left(const struct hv *hv, const char *name)
+{
+	struct xvs_error err = ERROR_INIT;
+	char text[STONE_TEXT];
+
+	if (!stone_read(hv->store, name, text))
+		return false;
+	if (stone_lay(hv->store, name, "", &err))
+		log_message(MSG_VM_STATE, "vm %s: %s", name, err.text);
+	return true;
+}
+
 /* JSON is YAML: what was kept is read as what people write. */
 static void on_found(void *arg, const char *name)
 {
@@ -110,6 +124,8 @@ static void on_found(void *arg, const char *name)
 	struct vm *vm;
 	size_t len;
 
+	if (has_left(hv, name))
+		return;
 	store_folder(hv->store, name, path, sizeof(path));
 	len = strlen(path);
 	(void)snprintf(path + len, sizeof(path) - len, "/definition.json");

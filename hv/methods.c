@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "definition.h"
+#include "reading.h"
+#include "stone.h"
 #include "vm.h"
 
 static struct hv *hv_of(const struct rpc_call *call)
@@ -22,13 +24,22 @@ static struct hv *hv_of(const struct rpc_call *call)
 	return rpc_context(call);
 }
 
+/* It moved to another host, 'text' says where; its name is taken until that is forgotten. */
+static bool has_left(const struct hv *hv, const char *name, char text[STONE_TEXT])
+{
+	return strlen(name) < SPEC_NAME && name_is_one(name) && stone_read(hv->store, name, text);
+}
+
 /* NULL: there is none, which was answered. */
 static struct vm *vm_of(struct rpc_call *call)
 {
 	const char *name = rpc_text(call, "name");
 	struct vm *vm = hv_find(hv_of(call), name);
+	char text[STONE_TEXT];
 
-	if (!vm)
+	if (!vm && has_left(hv_of(call), name, text))
+		rpc_refuse(call, RPC_NOT_FOUND, "vm %s: %s", name, text);
+	else if (!vm)
 		rpc_refuse(call, RPC_NOT_FOUND, "vm %s: there is none", name);
 	return vm;
 }
@@ -182,12 +193,16 @@ static bool spec_check(struct rpc_call *call, const struct vm_spec *s)
 	const struct hv *hv = hv_of(call);
 	struct xvs_error err = ERROR_INIT;
 	char what[SPEC_PATH + 64];
+	char left[STONE_TEXT];
 	const struct vm *rival = hv_rival(hv, s, what, sizeof(what));
 	bool is_kvm;
 
 	if (rival)
 		rpc_refuse(call, RPC_REFUSED, "vm %s: %s: vm %s has it", s->name, what,
 			   rival->spec.name);
+	else if (!hv_find(hv, s->name) && has_left(hv, s->name, left))
+		rpc_refuse(call, RPC_REFUSED, "vm %s: %s; \"xvsctl vm undefine %s\" forgets that",
+			   s->name, left, s->name);
 	else if (!is_model_known(&hv->facts, s->cpu))
 		rpc_refuse(call, RPC_REFUSED,
 			   "vm %s: cpu: QEMU knows no model %s; see \"xvsctl vm host\"", s->name,
@@ -243,9 +258,20 @@ static void verb(struct rpc_call *call, void (*fn)(struct vm *vm, vm_done done, 
 		fn(vm, on_done, call);
 }
 
+/* Of one that has moved away, that is forgotten. */
 static void on_undefine(struct rpc_call *call)
 {
-	verb(call, vm_undefine);
+	const struct hv *hv = hv_of(call);
+	const char *name = rpc_text(call, "name");
+	struct xvs_error err = ERROR_INIT;
+	char left[STONE_TEXT];
+
+	if (hv_find(hv, name) || !has_left(hv, name, left))
+		verb(call, vm_undefine);
+	else if (store_remove(hv->store, name, &err))
+		rpc_refuse(call, RPC_REFUSED, "vm %s: %s", name, err.text);
+	else
+		rpc_answer(call, json_object());
 }
 
 static void on_start(struct rpc_call *call)

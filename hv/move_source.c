@@ -21,10 +21,12 @@ struct group {
 	uint32_t steps;
 };
 
-enum { GROUP_COMMIT = 9, GROUP_UNDO = 15, GROUPS = 20 };
+enum { GROUP_CHECKED = 1, GROUP_COMMIT = 10, GROUP_UNDO = 16, GROUPS = 21 };
 
 static const struct group groups[GROUPS + 1] = {
-	{ MOVE_ADMIT, BIT(STEP_ASK_TARGET) | BIT(STEP_CHECK_PORTS) },
+	/* the target's switch knows what ports get once the target was asked */
+	{ MOVE_ADMIT, BIT(STEP_ASK_TARGET) },
+	[GROUP_CHECKED] = { MOVE_ADMIT, BIT(STEP_CHECK_PORTS) },
 	{ MOVE_PREPARE, BIT(STEP_WRITE_MOVING) },
 	{ MOVE_PREPARE, BIT(STEP_PREPARE_TARGET) },
 	{ MOVE_PREPARE, BIT(STEP_PREPARE_PORTS) },
@@ -169,7 +171,7 @@ static void group_begin(struct move *v, uint32_t group)
 
 	v->group = group;
 	v->retry_ms = 0;
-	if (group == 1)
+	if (group == GROUP_CHECKED + 1)
 		v->has_begun = true;
 	if (group == GROUP_COMMIT)
 		v->world->arm(v->arg, 0); /* the budget was kept */
@@ -186,7 +188,7 @@ static uint32_t group_after(const struct move *v)
 {
 	if (v->is_broken)
 		return v->has_begun ? GROUP_UNDO : GROUPS;
-	if (v->group == 0 && v->options.is_check)
+	if (v->group == GROUP_CHECKED && v->options.is_check)
 		return GROUPS;
 	return v->group + 1;
 }

@@ -61,7 +61,7 @@ static const char *scalar(struct reading *r, const struct key *k, const struct n
 
 /* ---- text ------------------------------------------------------------------------------------- */
 
-static bool is_name(const char *text)
+bool name_is_one(const char *text)
 {
 	static const char letters[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -77,7 +77,7 @@ static bool name_take(struct reading *r, const struct key *k, const struct node 
 
 	if (!text)
 		return false;
-	if (!is_name(text))
+	if (!name_is_one(text))
 		refuse(r, n, k, "\"%s\" is no name: letters, digits, and . _ - behind the first",
 		       excerpt(text, shown));
 	else if (!str_copy(out, k->size, text))

@@ -53,6 +53,9 @@ struct section {
 /* [any] Into zeroed memory of s->bytes.  False: errors are in 'd'; what was read is there. */
 bool section_read(const struct section *s, const struct node *map, void *out, struct diags *d);
 
+/* [any] Are these the letters of a name? */
+bool name_is_one(const char *text);
+
 /* [any] A new object with all that differs from the defaults; NULL: out of memory. */
 json_t *section_print(const struct section *s, const void *structure);
 

@@ -252,3 +252,16 @@ int store_write(const struct store *s, const char *name, const char *file, const
 	free(text);
 	return code;
 }
+
+int store_remove_file(const struct store *s, const char *name, const char *file,
+		      struct xvs_error *err)
+{
+	char path[PATH_MAX];
+
+	file_path(s, name, file, path, sizeof(path));
+	if (unlink(path) && errno != ENOENT)
+		return error_set(err, -errno, "", "%s: it cannot be removed: %s", path,
+				 strerror(errno));
+	folder_sync(path);
+	return 0;
+}

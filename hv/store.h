@@ -5,6 +5,9 @@
  *   lock                        held while an xvs-hv runs
  *   vms/NAME/definition.json    what the machine is; with it the folder is a machine
  *   vms/NAME/state.json         what was going on
+ *   vms/NAME/departure.json     it moves to another host
+ *   vms/NAME/stone.json         it has moved there: what is left of it here (stone.h)
+ *   vms/NAME/epoch.json         how often it has moved
  *   vms/NAME/disks/             belongs to the user that QEMU runs as
  *
  * A file is whole, of before or of after, whenever the host crashes.
@@ -35,6 +38,10 @@ json_t *store_read(const struct store *s, const char *name, const char *file,
 		   struct xvs_error *err);
 int store_write(const struct store *s, const char *name, const char *file, const json_t *value,
 		struct xvs_error *err);
+
+/* Fine where there is none. */
+int store_remove_file(const struct store *s, const char *name, const char *file,
+		      struct xvs_error *err);
 
 /* Calls found() for every machine; NULL names end it. */
 int store_each(const struct store *s, void (*found)(void *arg, const char *name), void *arg,

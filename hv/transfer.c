@@ -141,15 +141,10 @@ bool transfer_interrupt(struct transfer *t, const char *why)
 
 /* ---- asking ------------------------------------------------------------------------------------ */
 
-static void on_answer(void *arg, const struct qmp_answer *answer)
+static void answer_take(struct transfer *t, const struct qmp_answer *answer, bool is_of_before)
 {
-	struct transfer *t = arg;
-	bool is_of_before = t->is_abandoned;
 	enum outcome outcome = ACT_DONE;
 
-	t->is_asking = t->is_abandoned = false;
-	if (!t->act)
-		return;
 	if (is_of_before) {
 		script_run(t);
 		return;
@@ -163,6 +158,20 @@ static void on_answer(void *arg, const struct qmp_answer *answer)
 		t->outcome = outcome;
 	else if (act_end(t, outcome) && t->act)
 		script_run(t);
+}
+
+static void on_answer(void *arg, const struct qmp_answer *answer)
+{
+	struct transfer *t = arg;
+	bool is_of_before = t->is_abandoned;
+
+	t->is_asking = t->is_abandoned = false;
+	if (t->is_destroyed)
+		transfer_destroy(t);
+	else if (!t->act)
+		return;
+	else
+		answer_take(t, answer, is_of_before);
 }
 
 /* Answers may come before qmp_command() returns. */
@@ -284,7 +293,17 @@ void transfer_destroy(struct transfer *t)
 	if (!t)
 		return;
 	loop_timer_destroy(t->tick);
-	free(t);
+	t->tick = NULL;
+	t->act = NULL;
+	t->is_destroyed = true;
+	if (!t->is_asking)
+		free(t);
+}
+
+void transfer_qmp_gone(struct transfer *t)
+{
+	if (t)
+		t->is_asking = false;
 }
 
 json_t *transfer_progress(const struct transfer *t)

@@ -31,8 +31,11 @@ typedef void (*transfer_done)(void *arg, const char *why);
 /* 'options', 'spec' and 'qmp' are borrowed.  NULL: out of memory. */
 struct transfer *transfer_create(struct loop *loop, struct qmp *qmp, const struct vm_spec *spec,
 				 const struct transfer_options *options);
-void transfer_destroy(struct transfer *t); /* a work that runs is not answered; NULL is fine */
-void transfer_event(struct transfer *t);   /* QEMU has said something */
+/* A work that runs is not answered; memory goes with QEMU's last answer.  NULL is fine. */
+void transfer_destroy(struct transfer *t);
+/* The conversation was closed, so that no answer comes any more; to be destroyed.  NULL is fine. */
+void transfer_qmp_gone(struct transfer *t);
+void transfer_event(struct transfer *t); /* QEMU has said something */
 /* A work that waits ends with this.  False: there is none. */
 bool transfer_interrupt(struct transfer *t, const char *why);
 

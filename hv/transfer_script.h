@@ -40,6 +40,7 @@ struct transfer {
 	uint32_t disk;
 	bool is_asking, is_running;
 	bool is_abandoned;    /* what was asked is no longer of interest */
+	bool is_destroyed;    /* and goes when QEMU has answered */
 	enum outcome outcome; /* of an answer that came at once */
 	transfer_done done;
 	void *arg;

@@ -37,6 +37,10 @@ struct vm_job {
 	/* Events of QEMU while it lasts; NULL: it does not listen. */
 	void (*event)(struct vm *vm, const char *name, const json_t *data);
 	void (*late)(struct vm *vm); /* its deadline has come */
+	/* The conversation with QEMU has ended and is taken up again later; NULL: nobody asks. */
+	void (*silent)(struct vm *vm);
+	/* QEMU has ended, 'tail' is what it wrote last; the job ends itself.  NULL: it ends by that. */
+	void (*gone)(struct vm *vm, const char *tail);
 	struct loop_timer *deadline;
 };
 

@@ -330,6 +330,8 @@ static void on_qmp_ended(void *arg, const char *why)
 	qmp_close(vm->qmp);
 	vm->qmp = NULL;
 	loop_timer_arm(vm->reconnect, RECONNECT_S * NS_PER_S);
+	if (vm->job.silent)
+		vm->job.silent(vm);
 }
 
 int run_connect(struct vm *vm, struct xvs_error *err)
@@ -370,7 +372,9 @@ static void end_tell(struct vm *vm, const char *tail)
 {
 	const char *said = tail[0] ? ": " : "";
 
-	if (vm->job.what && vm->job.ends_with_qemu)
+	if (vm->job.gone)
+		vm->job.gone(vm, tail);
+	else if (vm->job.what && vm->job.ends_with_qemu)
 		job_end(vm, 0, "done");
 	else if (vm->job.what && vm->job.why[0])
 		job_end(vm, -EIO, "%s%s%s", vm->job.why, said, tail);

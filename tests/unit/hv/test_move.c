@@ -26,6 +26,7 @@ static struct {
 	enum place port;
 	enum guest guest;
 	enum incoming there;
+	bool is_expected; /* the port, by the target's switch */
 	/* host cores */
 	struct move *source;
 	struct arrival *target;
@@ -89,6 +90,9 @@ static void check_world(void)
 static const char *effect_there(enum arrival_step step)
 {
 	switch (step) {
+	case ARRIVAL_ADMIT:
+		w.is_expected = true;
+		return NULL;
 	case ARRIVAL_WRITE_PREPARED:
 		w.record_there = ARRIVAL_PREPARED;
 		return NULL;
@@ -180,6 +184,9 @@ static const struct arrival_world there = { there_begin, there_interrupt, there_
 static const char *effect_here(enum move_step step)
 {
 	switch (step) {
+	case STEP_CHECK_PORTS:
+		check(w.is_expected, "ports are checked before their switch knows what they get");
+		return NULL;
 	case STEP_WRITE_MOVING:
 		w.record = MOVE_MOVING;
 		return NULL;
