@@ -333,7 +333,11 @@ static const struct rpc_method methods[] = {
 	  { { "uuid", RPC_TEXT, true, "of the port" },
 	    IN_SWITCH,
 	    { "name", RPC_TEXT, false, "its name here, where it is another one" },
-	    { "backend", RPC_OBJECT, false, "its backend here, as in the configuration" } } },
+	    { "backend", RPC_OBJECT, false, "its backend here, as in the configuration" },
+	    { "from", RPC_TEXT, false,
+	      "the host that it comes from, by its name in migration.peers" },
+	    OWNER,
+	    { "forget", RPC_BOOL, false, "it is not expected any more" } } },
 
 	{ "capture.start",
 	  RPC_OPERATOR,

@@ -27,6 +27,8 @@ void on_port_list(struct rpc_call *call);
 void on_port_show(struct rpc_call *call);
 void on_port_stats(struct rpc_call *call);
 void on_team_show(struct rpc_call *call);
+/* In whose name the caller speaks; false: it may not, which has been answered. */
+bool owner_read(struct rpc_call *call, enum owner *out);
 void on_port_add(struct rpc_call *call);
 void on_port_remove(struct rpc_call *call);
 void on_port_block(struct rpc_call *call);

@@ -175,13 +175,22 @@ void on_migrate_expect(struct rpc_call *call)
 	struct expectation e = { .backend = NULL };
 	const char *switch_name = rpc_text(call, "switch");
 	const char *name = rpc_text(call, "name");
+	const char *peer = rpc_text(call, "from");
 	struct xvs_error err = ERROR_INIT;
 
+	if (!owner_read(call, &e.owner))
+		return;
 	if (!uuid_parse(rpc_text(call, "uuid"), e.uuid) ||
 	    !str_copy(e.switch_name, sizeof(e.switch_name), switch_name ? switch_name : "") ||
-	    !str_copy(e.name, sizeof(e.name), name ? name : "")) {
+	    !str_copy(e.name, sizeof(e.name), name ? name : "") ||
+	    !str_copy(e.peer, sizeof(e.peer), peer ? peer : "")) {
 		rpc_refuse(call, RPC_BAD_PARAMS, "uuid \"%.64s\" is none, or a name is too long",
 			   rpc_text(call, "uuid"));
+		return;
+	}
+	if (rpc_bool(call, "forget")) {
+		mover_unexpect(mover_of(call), e.uuid);
+		rpc_answer(call, json_object());
 		return;
 	}
 	if (rpc_object(call, "backend"))

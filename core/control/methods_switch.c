@@ -61,8 +61,7 @@ static struct port_spec *port_read(const struct rpc_call *call, struct diags *d)
 	return spec;
 }
 
-/* In whose name the caller speaks; false: it may not, which has been answered. */
-static bool owner_read(struct rpc_call *call, enum owner *out)
+bool owner_read(struct rpc_call *call, enum owner *out)
 {
 	const char *owner = rpc_text(call, "owner");
 

@@ -377,6 +377,18 @@ int mover_expect(struct mover *m, struct expectation *e, struct xvs_error *err)
 	return 0;
 }
 
+void mover_unexpect(struct mover *m, const uint8_t uuid[WIRE_ID])
+{
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		struct expected *x = &m->expected[i];
+
+		if (memcmp(x->e.uuid, uuid, WIRE_ID) != 0)
+			continue;
+		json_decref(x->e.backend);
+		memset(x, 0, sizeof(*x));
+	}
+}
+
 struct moves *mover_moves(struct mover *m)
 {
 	return m->moves;

@@ -28,10 +28,14 @@ struct expectation {
 	uint8_t uuid[WIRE_ID];
 	char switch_name[64]; /* "": any */
 	char name[64];        /* "": as it was called */
+	char peer[64];        /* from this host alone; "": from any that may place ports there */
 	json_t *backend;      /* NULL: as the source says */
+	enum owner owner;     /* whose it is here */
 };
 /* Takes what it holds.  -ENOSPC, -ENOMEM. */
 int mover_expect(struct mover *m, struct expectation *e, struct xvs_error *err);
+/* It does not come any more, or has come; one that is not expected is fine. */
+void mover_unexpect(struct mover *m, const uint8_t uuid[WIRE_ID]);
 
 /* When a call is answered. */
 enum wait { WAIT_ADMITTED, WAIT_PREPARED, WAIT_FROZEN, WAIT_OPENED, WAIT_OVER, WAIT_OPEN_HERE };

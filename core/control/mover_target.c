@@ -24,10 +24,18 @@ static const struct expectation *expected_for(const struct mover *m, const struc
 		const struct expected *x = &m->expected[i];
 
 		if (x->until_ns >= clock_ns() && memcmp(x->e.uuid, a->uuid, WIRE_ID) == 0 &&
+		    (x->e.peer[0] == '\0' || strcmp(x->e.peer, a->peer) == 0) &&
 		    (x->e.switch_name[0] == '\0' || strcmp(x->e.switch_name, a->switch_name) == 0))
 			return &x->e;
 	}
 	return NULL;
+}
+
+static enum owner owner_of(const struct mover *m, const struct arrival *a)
+{
+	const struct expectation *e = expected_for(m, a);
+
+	return e ? e->owner : OWNER_API;
 }
 
 /* Beside the control socket, where sockets of this daemon are anyway. */
@@ -172,7 +180,8 @@ static void admit(void *host, struct arrival *a, content_done done, void *arg)
 		spec->is_held = true;
 		(void)snprintf(what, sizeof(what), "may port %s come from %s", a->target, a->peer);
 		if (errand_wish(e, what, &wish, true)) {
-			world_port_add(m->control->world, a->switch_name, spec, OWNER_API, &wish);
+			world_port_add(m->control->world, a->switch_name, spec, owner_of(m, a),
+				       &wish);
 			return;
 		}
 	}
@@ -230,7 +239,8 @@ static void prepare(void *host, struct arrival *a, content_done done, void *arg)
 		spec->is_held = true;
 		(void)snprintf(what, sizeof(what), "port %s comes from %s", a->target, a->peer);
 		if (errand_wish(e, what, &wish, false)) {
-			world_port_add(m->control->world, a->switch_name, spec, OWNER_API, &wish);
+			world_port_add(m->control->world, a->switch_name, spec, owner_of(m, a),
+				       &wish);
 			return;
 		}
 	}

@@ -8,7 +8,7 @@ import pytest
 
 from support.certificates import Authority
 from support.daemon import Refused
-from support.movers import MAC, PORTS_OF_A, Movers, is_stopped, stopping_at
+from support.movers import MAC, PORTS_OF_A, UUID, Movers, is_stopped, stopping_at
 from support.patience import wait_for
 
 
@@ -130,6 +130,25 @@ def test_a_peer_names_no_devices_of_the_host(movers):
         with pytest.raises(Refused, match="migrate.expect"):
             a.rpc("migrate.port", port="vm1", to="10.9.0.2", backend=backend)
     assert movers.open_on() == ["a"]
+
+
+def test_what_is_expected_is_of_one_host_and_owner(movers):
+    a, b = movers["a"], movers["b"]
+    wish = {"uuid": UUID, "owner": "hv", "backend": {"kind": "tap", "device": "eth1", "netns": "vm1"}}
+    b.rpc("migrate.expect", **wish, **{"from": "hostc"})
+    with pytest.raises(Refused, match="migrate.expect"):
+        a.rpc("migrate.port", port="vm1", to="10.9.0.2", backend={"kind": "tap", "device": "mg0"})
+    b.rpc("migrate.expect", **wish, **{"from": "hosta"})
+    b.rpc("migrate.expect", uuid=UUID, forget=True)
+    with pytest.raises(Refused, match="migrate.expect"):
+        a.rpc("migrate.port", port="vm1", to="10.9.0.2", backend={"kind": "tap", "device": "mg0"})
+    b.rpc("migrate.expect", **wish, **{"from": "hosta"})
+    with movers.plugging("eth1"):
+        a.rpc("migrate.port", port="vm1", to="10.9.0.2")
+    assert b.port("lab/vm1")["owner"] == "hv"
+    with pytest.raises(Refused, match="hv"):
+        b.rpc("port.remove", target="lab/vm1")
+    b.rpc("port.remove", target="lab/vm1", owner="hv")
 
 
 def test_strangers_are_not_let_in(movers, tmp_path):
