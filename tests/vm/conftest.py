@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "net"))
 
 from machine.image import Image  # noqa: E402
 from machine.machine import Machine  # noqa: E402
+from machine.two_hosts import TwoHosts  # noqa: E402
 from support.fixtures import hosts, require_namespaces, xvsd  # noqa: E402, F401
 from support.host import remove_link, run  # noqa: E402
 
@@ -46,6 +47,16 @@ def machines(image, tmp_path):
             if path.exists():
                 print(f"---- {path}\n{path.read_text(encoding='utf-8', errors='replace')}")
 
+
+@pytest.fixture
+def two_hosts():
+    """Two hosts with xvsd and xvs-hv that run, and a peer between them: machine/two_hosts.py."""
+    made = TwoHosts()
+    try:
+        yield made.start()
+    finally:
+        print(made.said())
+        made.remove()
 
 
 @pytest.fixture

@@ -18,9 +18,11 @@ USER = "nobody"  # as whom QEMU runs
 class Hv:
     """One xvs-hv beside a daemon; 'home' is a folder with a short name that others may enter."""
 
-    def __init__(self, home, daemon):
+    def __init__(self, home, daemon, wrap=(), options=()):
         self.home = home
         self.daemon = daemon
+        self.wrap = wrap
+        self.options = options
         self.socket = home / "hv.sock"
         self.state = home / "state"
         self.log = home / "xvs-hv.log"
@@ -29,11 +31,18 @@ class Hv:
     def start(self):
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
-                [str(BUILD / "bin" / "xvs-hv"), "--socket", str(self.socket),
+                [*self.wrap, str(BUILD / "bin" / "xvs-hv"), "--socket", str(self.socket),
                  "--state", str(self.state), "--switch", str(self.daemon.socket),
-                 "--user", USER], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for("xvs-hv to answer", lambda: self.ctl("list").returncode == 0)
+                 "--user", USER, *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for("xvs-hv to answer", self._answers)
         return self
+
+    def _answers(self):
+        assert self.is_running(), f"xvs-hv ended early:\n{self.said()}"
+        return self.ctl("list").returncode == 0
+
+    def is_running(self):
+        return self.child is not None and self.child.poll() is None
 
     def kill(self):
         self.child.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a guest boots: a kernel of this host, and an initramfs of busybox, modules and iperf3.
+"""What a guest boots: a kernel of this host; an initramfs of busybox, modules, iperf3 and talk.
 
 The first process of the guest is the agent: it takes a shell command a line from the second
 serial port, and answers with the output, an end mark and the exit code.  A server beside it
@@ -16,6 +16,8 @@ import textwrap
 
 import pytest
 
+from machine import talk
+
 BOOT = pathlib.Path("/boot")
 MODULES = pathlib.Path("/lib/modules")
 DIGEST_PORT = 7000
@@ -26,7 +28,7 @@ MAKE_PARTS = "for i in $(seq {count}); do echo part $i; cat /seed; done"
 WANTED = ("drivers/virtio/virtio_ring", "drivers/virtio/virtio",
           "drivers/virtio/virtio_pci_modern_dev", "drivers/virtio/virtio_pci_legacy_dev",
           "drivers/virtio/virtio_pci", "net/core/failover", "drivers/net/net_failover",
-          "drivers/net/virtio_net")
+          "drivers/net/virtio_net", "drivers/block/virtio_blk")
 
 INIT = r"""
     #!/bin/busybox sh
@@ -91,7 +93,7 @@ def put(root, path):
     shutil.copy(path, target)
 
 
-def fill(root, modules):
+def fill(root, modules, talk):
     for name in ("bin", "modules", "proc", "sys", "dev", "tmp"):
         (root / name).mkdir()
     shutil.copy(shutil.which("busybox"), root / "bin" / "busybox")
@@ -101,6 +103,7 @@ def fill(root, modules):
     shutil.copy(iperf3, root / "bin" / "iperf3")
     for path in libraries(iperf3):
         put(root, path)
+    shutil.copy(talk, root / "bin" / "talk")
     (root / "seed").write_bytes(SEED)
     init = root / "init"
     names = " ".join(pathlib.PurePath(name).name for name in WANTED)
@@ -115,9 +118,10 @@ class Image:
     def __init__(self, home):
         self.kernel, modules = newest_kernel()
         self.initramfs = home / "initramfs"
+        self.talk = talk.build(home)
         root = home / "root"
         root.mkdir()
-        fill(root, modules)
+        fill(root, modules, self.talk)
         names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
         with open(self.initramfs, "wb") as out:
             subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=root,
