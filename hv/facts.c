@@ -96,6 +96,20 @@ static void take_machine(const char *text, const char *alias, char out[SPEC_TEXT
 	}
 }
 
+/* Lines of a name and what it is, behind a heading. */
+static void take_types(struct facts *f, const char *text)
+{
+	const char *line = strchr(text, '\n');
+
+	f->machine_types = json_array();
+	for (; line && line[1]; line = strchr(line + 1, '\n')) {
+		char name[SPEC_TEXT];
+
+		if (sscanf(line + 1, "%63s", name) == 1)
+			(void)json_array_append_new(f->machine_types, json_string(name));
+	}
+}
+
 /* "x86 Skylake-Server-v5" lines, then "Recognized CPUID flags:" */
 static void take_models(struct facts *f, const char *text)
 {
@@ -123,6 +137,7 @@ static void qemu_read(struct facts *f, const struct user *user, struct loop *loo
 		take_version(f, version);
 		take_machine(machines, "pc", f->machines[0]);
 		take_machine(machines, "q35", f->machines[1]);
+		take_types(f, machines);
 		take_models(f, models);
 	}
 	free(version);
@@ -149,6 +164,20 @@ static void firmware_find(struct facts *f)
 	}
 }
 
+/* "model name : AMD EPYC 7B13"; one without a name has none. */
+static void processor_read(struct facts *f)
+{
+	FILE *info = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	while (info && !f->processor[0] && fgets(line, sizeof(line), info)) {
+		if (sscanf(line, "model name : %127[^\n]", f->processor) != 1)
+			f->processor[0] = '\0';
+	}
+	if (info)
+		(void)fclose(info);
+}
+
 void facts_read(struct facts *f, const char *qemu, const struct user *user, struct loop *loop)
 {
 	*f = (struct facts){ .version = "" };
@@ -156,12 +185,53 @@ void facts_read(struct facts *f, const char *qemu, const struct user *user, stru
 	accel_probe(ACCEL_DEVICE, ACCEL_DEADLINE_MS, &f->accel);
 	qemu_read(f, user, loop);
 	firmware_find(f);
+	processor_read(f);
 }
 
 void facts_finish(struct facts *f)
 {
+	json_decref(f->machine_types);
+	f->machine_types = NULL;
 	json_decref(f->cpu_models);
 	f->cpu_models = NULL;
+}
+
+static bool has_name(const json_t *names, const char *name)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(names, i, item)
+	{
+		if (strcmp(json_string_value(item), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool facts_has_machine(const struct facts *f, const char *type)
+{
+	return has_name(f->machine_types, type);
+}
+
+bool facts_has_cpu(const struct facts *f, const char *model)
+{
+	return strcmp(model, "max") == 0 || strcmp(model, "host") == 0 ||
+	       has_name(f->cpu_models, model);
+}
+
+uint64_t facts_free_memory(bool has_hugepages)
+{
+	const char *format = has_hugepages ? "HugePages_Free: %llu" : "MemAvailable: %llu";
+	FILE *info = fopen("/proc/meminfo", "re");
+	unsigned long long found = 0;
+	char line[128];
+
+	while (info && found == 0 && fgets(line, sizeof(line), info))
+		(void)sscanf(line, format, &found);
+	if (info)
+		(void)fclose(info);
+	return (uint64_t)found * (has_hugepages ? UINT64_C(2) << 20 : UINT64_C(1) << 10);
 }
 
 bool facts_is_kvm(const struct facts *f, enum accel_choice wanted, bool *is_kvm,

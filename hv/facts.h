@@ -16,7 +16,9 @@ struct facts {
 	char version[SPEC_TEXT]; /* "7.2.22"; "": QEMU cannot be run, see 'problem' */
 	char problem[400];
 	char machines[2][SPEC_TEXT]; /* the newest of generation 1 and 2 */
+	json_t *machine_types;       /* names of all; owned */
 	json_t *cpu_models;          /* names; owned */
+	char processor[128];         /* of the host, as its kernel names it; "": it does not */
 	struct accel_verdict accel;
 	char firmware[SPEC_PATH], variables[SPEC_PATH]; /* of UEFI; "": not installed */
 };
@@ -31,6 +33,12 @@ void facts_finish(struct facts *f);
 /* [control] Does a definition get KVM here?  False with 'err': it insists on what there is not. */
 bool facts_is_kvm(const struct facts *f, enum accel_choice wanted, bool *is_kvm,
 		  struct xvs_error *err);
+
+/* [control] Does QEMU know this machine type, or this model of a processor? */
+bool facts_has_machine(const struct facts *f, const char *type);
+bool facts_has_cpu(const struct facts *f, const char *model);
+/* [any] Bytes that programs can still have; of huge pages of 2 MiB, those that are free. */
+uint64_t facts_free_memory(bool has_hugepages);
 
 /* [control] All of it for people and programs, with what changes (huge pages); new. */
 json_t *facts_print(const struct facts *f);

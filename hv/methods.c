@@ -172,21 +172,6 @@ static bool spec_read(struct rpc_call *call, struct vm_spec *out)
 	return false;
 }
 
-static bool is_model_known(const struct facts *f, const char *model)
-{
-	size_t i;
-	json_t *item;
-
-	if (strcmp(model, "auto") == 0 || strcmp(model, "max") == 0 || strcmp(model, "host") == 0)
-		return true;
-	json_array_foreach(f->cpu_models, i, item)
-	{
-		if (strcmp(json_string_value(item), model) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What only this host can say of a definition.  False: it was answered. */
 static bool spec_check(struct rpc_call *call, const struct vm_spec *s)
 {
@@ -203,7 +188,7 @@ static bool spec_check(struct rpc_call *call, const struct vm_spec *s)
 	else if (!hv_find(hv, s->name) && has_left(hv, s->name, left))
 		rpc_refuse(call, RPC_REFUSED, "vm %s: %s; \"xvsctl vm undefine %s\" forgets that",
 			   s->name, left, s->name);
-	else if (!is_model_known(&hv->facts, s->cpu))
+	else if (strcmp(s->cpu, "auto") != 0 && !facts_has_cpu(&hv->facts, s->cpu))
 		rpc_refuse(call, RPC_REFUSED,
 			   "vm %s: cpu: QEMU knows no model %s; see \"xvsctl vm host\"", s->name,
 			   s->cpu);
