@@ -142,6 +142,7 @@ static void on_found(void *arg, const char *name)
 		spec_finish(&spec);
 		return;
 	}
+	vm_user_recall(vm);
 	vm->next = hv->vms;
 	hv->vms = vm;
 }

@@ -23,7 +23,8 @@ struct hv {
 	struct host_settings settings;
 	struct tls_context *tls; /* for other hosts; NULL: 'move_problem' says why not */
 	char move_problem[SPEC_PATH + 200];
-	struct user user;     /* as which QEMU runs */
+	struct user user;     /* as which QEMU runs, or whose groups it has */
+	uid_t users[2];       /* first and last of those of machines; 0: all have that one */
 	char run[RUN_FOLDER]; /* folder of sockets, one below for each machine */
 	struct vm *vms;
 };

@@ -73,7 +73,7 @@ int move_key_write(const struct vm *vm, const char *key, char folder[MOVE_KEY_FO
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	if (fd < 0)
 		return error_set(err, -errno, "", "%s: %s", path, strerror(errno));
-	code = line_write(fd, key, &vm->hv->user);
+	code = line_write(fd, key, &vm->user);
 	(void)close(fd);
 	if (code == 0)
 		return 0;

@@ -2,7 +2,8 @@
 /*
  * hv/process.c - fork, become somebody else, exec; and finding such programs again.
  *
- * Between fork and exec the child reports what goes wrong through a pipe that exec closes.
+ * Between fork and exec the child waits until it is known to us, and reports what goes wrong through
+ * a pipe that exec closes.
  */
 #include "process.h"
 
@@ -204,11 +205,26 @@ static void signals_reset(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void child(const struct plan *p, int pipe_end) __attribute__((noreturn));
-static void child(const struct plan *p, int pipe_end)
+/* Until we say so; when we end before, so does it. */
+static void child_wait(int gate)
+{
+	char byte;
+	ssize_t got;
+
+	do {
+		got = read(gate, &byte, 1);
+	} while (got < 0 && errno == EINTR);
+	if (got != 1)
+		_exit(127);
+}
+
+static void child(const struct plan *p, int pipe_end, const int gate[2]) __attribute__((noreturn));
+static void child(const struct plan *p, int pipe_end, const int gate[2])
 {
 	char *words[PLAN_WORDS_MAX + 1];
 
+	(void)close(gate[1]);
+	child_wait(gate[0]);
 	(void)setsid();
 	signals_reset();
 	(void)umask(p->is_open_to_group ? 0007 : 0077);
@@ -264,6 +280,13 @@ static int process_note(pid_t pid, struct process *out, struct xvs_error *err)
 	return 0;
 }
 
+void process_close(struct process *p)
+{
+	if (p->pidfd >= 0 && p->pid)
+		(void)close(p->pidfd);
+	*p = (struct process){ .pidfd = -1 };
+}
+
 /* What the child has to say, until exec closes the pipe. */
 static int child_hear(pid_t pid, int fd, struct xvs_error *err)
 {
@@ -280,10 +303,47 @@ static int child_hear(pid_t pid, int fd, struct xvs_error *err)
 	return error_set(err, -ECHILD, "", "%s", text);
 }
 
+/* It waits at the gate: whoever keeps it learns of it, then it may go on. */
+static int child_release(const struct plan *p, pid_t pid, int gate, struct process *out,
+			 struct xvs_error *err)
+{
+	int code = process_note(pid, out, err);
+
+	if (code)
+		return code;
+	out->has_cgroup = p->cgroup && cgroup_enter(p->cgroup, pid);
+	if (p->known)
+		code = p->known(p->known_arg, out, err);
+	if (code == 0 && write(gate, "", 1) != 1)
+		code = error_set(err, -errno, "", "a process: %s", strerror(errno));
+	if (code)
+		process_close(out);
+	return code;
+}
+
+static int child_start(const struct plan *p, int report_end, const int gate[2], struct process *out,
+		       struct xvs_error *err)
+{
+	pid_t pid = fork();
+	int code;
+
+	if (pid == 0)
+		child(p, report_end, gate);
+	if (pid < 0)
+		return error_set(err, -errno, "", "a process: %s", strerror(errno));
+	code = child_release(p, pid, gate[1], out, err);
+	if (code) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	return code;
+}
+
 int process_start(const struct plan *p, struct process *out, struct xvs_error *err)
 {
+	struct process started = { .pidfd = -1 };
+	int gate[2];
 	int ends[2];
-	pid_t pid;
 	int code;
 
 	if (p->has_failed)
@@ -291,20 +351,25 @@ int process_start(const struct plan *p, struct process *out, struct xvs_error *e
 				 p->count ? p->words[0] : "a program");
 	if (pipe2(ends, O_CLOEXEC))
 		return error_set(err, -errno, "", "a pipe: %s", strerror(errno));
-	pid = fork();
-	if (pid == 0)
-		child(p, ends[1]);
-	(void)close(ends[1]);
-	if (pid < 0) {
-		(void)close(ends[0]);
-		return error_set(err, -errno, "", "a process: %s", strerror(errno));
+	if (pipe2(gate, O_CLOEXEC)) {
+		code = error_set(err, -errno, "", "a pipe: %s", strerror(errno));
+		goto close_ends;
 	}
-	code = child_hear(pid, ends[0], err);
+	code = child_start(p, ends[1], gate, &started, err);
+	(void)close(gate[0]);
+	(void)close(gate[1]);
+close_ends:
+	(void)close(ends[1]);
+	if (code == 0)
+		code = child_hear(started.pid, ends[0], err);
 	(void)close(ends[0]);
-	if (code == 0)
-		code = process_note(pid, out, err);
-	if (code == 0)
-		out->has_cgroup = p->cgroup && cgroup_enter(p->cgroup, pid);
+	if (code == 0) {
+		*out = started;
+		return 0;
+	}
+	process_close(&started);
+	if (p->cgroup)
+		cgroup_remove(p->cgroup);
 	return code;
 }
 
@@ -319,13 +384,6 @@ int process_find(pid_t pid, uint64_t start_time, struct process *out, struct xvs
 		return 0;
 	process_close(out);
 	return error_set(err, -ESRCH, "", "process %d: it is another one", (int)pid);
-}
-
-void process_close(struct process *p)
-{
-	if (p->pidfd >= 0 && p->pid)
-		(void)close(p->pidfd);
-	*p = (struct process){ .pidfd = -1 };
 }
 
 void process_kill(const struct process *p, int number)

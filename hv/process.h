@@ -28,6 +28,13 @@ struct user {
 /* 'name' NULL: ourselves. */
 int user_find(const char *name, struct user *out, struct xvs_error *err);
 
+struct process {
+	pid_t pid;
+	int pidfd;           /* readable when it has ended */
+	uint64_t start_time; /* in ticks since boot */
+	bool has_cgroup;
+};
+
 /* What is to be started. */
 struct plan {
 	char *words[PLAN_WORDS_MAX + 1]; /* owned; the program first */
@@ -43,6 +50,12 @@ struct plan {
 	const char *needs[32]; /* borrowed */
 	int need_modes[32];    /* of access() */
 	size_t need_count;
+	/*
+	 * Called between fork and exec, NULL: not at all.  Nothing has run yet, and nothing will where
+	 * it returns an error, or where we end within it: so there is no program that no record knows.
+	 */
+	int (*known)(void *arg, const struct process *process, struct xvs_error *err);
+	void *known_arg;
 };
 void plan_init(struct plan *p, const struct user *user);
 void plan_finish(struct plan *p);
@@ -51,13 +64,6 @@ void plan_option(struct plan *p, const char *option, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 int plan_fd(struct plan *p, int fd); /* takes 'fd'; its number in the program */
 void plan_needs(struct plan *p, const char *path, int mode);
-
-struct process {
-	pid_t pid;
-	int pidfd;           /* readable when it has ended */
-	uint64_t start_time; /* in ticks since boot */
-	bool has_cgroup;
-};
 
 /* 0: it runs what was asked for.  Else the error says why not. */
 int process_start(const struct plan *p, struct process *out, struct xvs_error *err);

@@ -93,6 +93,21 @@ int store_make(const struct store *s, const char *name, uid_t uid, gid_t gid, st
 	return code;
 }
 
+void store_unmake(const struct store *s, const char *name)
+{
+	char path[PATH_MAX];
+	size_t len;
+
+	store_folder(s, name, path, sizeof(path));
+	len = strlen(path);
+	(void)snprintf(path + len, sizeof(path) - len, "/state.json");
+	(void)unlink(path);
+	(void)snprintf(path + len, sizeof(path) - len, "/disks");
+	(void)rmdir(path);
+	path[len] = '\0';
+	(void)rmdir(path);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): 'depth' bounds it. */
 static int folder_remove(int parent, const char *name, int depth)
 {
@@ -197,22 +212,24 @@ static int bytes_write(int fd, const char *bytes, size_t len)
 	return fsync(fd) ? -errno : 0;
 }
 
-static void folder_sync(const char *path)
+static int folder_sync(const char *path)
 {
 	char folder[PATH_MAX];
 	char *slash;
+	int code;
 	int fd;
 
 	(void)str_copy(folder, sizeof(folder), path);
 	slash = strrchr(folder, '/');
 	if (!slash)
-		return;
+		return 0;
 	*slash = '\0';
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return;
-	(void)fsync(fd);
+		return -errno;
+	code = fsync(fd) ? -errno : 0;
 	(void)close(fd);
+	return code;
 }
 
 int file_replace(const char *path, const void *bytes, size_t len, struct xvs_error *err)
@@ -234,8 +251,8 @@ int file_replace(const char *path, const void *bytes, size_t len, struct xvs_err
 		return error_set(err, code, "", "%s: it cannot be written: %s", path,
 				 strerror(-code));
 	}
-	folder_sync(path);
-	return 0;
+	code = folder_sync(path);
+	return code ? error_set(err, code, "", "%s: its folder: %s", path, strerror(-code)) : 0;
 }
 
 int store_write(const struct store *s, const char *name, const char *file, const json_t *value,

@@ -30,6 +30,8 @@ void store_close(struct store *s); /* NULL is fine */
 void store_folder(const struct store *s, const char *name, char *out, size_t size);
 int store_make(const struct store *s, const char *name, uid_t uid, gid_t gid,
 	       struct xvs_error *err);
+/* What store_make() made, where nothing was put into it but its state. */
+void store_unmake(const struct store *s, const char *name);
 /* With all that is in it, two levels deep. */
 int store_remove(const struct store *s, const char *name, struct xvs_error *err);
 

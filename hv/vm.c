@@ -18,6 +18,8 @@
 #include "definition.h"
 #include "tool.h"
 
+enum { KEEP_S = 10 };
+
 /* ---- the object ------------------------------------------------------------------------------- */
 
 static void on_deadline(void *arg)
@@ -49,6 +51,11 @@ static void on_reconnect(void *arg)
 	loop_timer_arm(vm->reconnect, 10 * NS_PER_S);
 }
 
+static void on_keep(void *arg)
+{
+	vm_keep(arg);
+}
+
 struct vm *vm_create(struct hv *hv, const struct vm_spec *spec)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
@@ -57,6 +64,7 @@ struct vm *vm_create(struct hv *hv, const struct vm_spec *spec)
 		return NULL;
 	vm->hv = hv;
 	vm->spec = *spec;
+	vm->user = hv->user;
 	vm->process.pidfd = -1;
 	launch_init(&vm->launch);
 	store_folder(hv->store, spec->name, vm->folder, sizeof(vm->folder));
@@ -65,9 +73,11 @@ struct vm *vm_create(struct hv *hv, const struct vm_spec *spec)
 	vm->job.deadline = loop_timer_create(hv->loop, on_deadline, vm);
 	vm->restart = loop_timer_create(hv->loop, on_restart, vm);
 	vm->reconnect = loop_timer_create(hv->loop, on_reconnect, vm);
+	vm->keep = loop_timer_create(hv->loop, on_keep, vm);
 	vm->ports = json_object();
 	vm->checkpoints = json_array();
-	if (vm->job.deadline && vm->restart && vm->reconnect && vm->ports && vm->checkpoints)
+	if (vm->job.deadline && vm->restart && vm->reconnect && vm->keep && vm->ports &&
+	    vm->checkpoints)
 		return vm;
 	vm->spec = (struct vm_spec){ .name = "" };
 	vm_destroy(vm);
@@ -88,6 +98,7 @@ void vm_destroy(struct vm *vm)
 	loop_timer_destroy(vm->job.deadline);
 	loop_timer_destroy(vm->restart);
 	loop_timer_destroy(vm->reconnect);
+	loop_timer_destroy(vm->keep);
 	json_decref(vm->ports);
 	json_decref(vm->checkpoints);
 	spec_finish(&vm->spec);
@@ -183,7 +194,7 @@ json_t *vm_print_whole(const struct vm *vm)
 
 	if (vm->process.pid) {
 		(void)json_object_set_new(j, "cgroup", json_boolean(vm->process.has_cgroup));
-		(void)json_object_set_new(j, "user", json_string(vm->hv->user.name));
+		(void)json_object_set_new(j, "user", json_string(vm->user.name));
 		(void)json_object_set_new(j, "adopted", json_boolean(vm->is_adopted));
 		vm_socket(vm, "console", "", path, sizeof(path));
 		(void)json_object_set_new(j, "console", json_string(path));
@@ -215,21 +226,39 @@ static void boot_id(char out[UUID_TEXT])
 		(void)fclose(f);
 }
 
+int vm_record(struct vm *vm, struct xvs_error *err)
+{
+	char boot[UUID_TEXT];
+	json_t *state;
+	int code;
+
+	boot_id(boot);
+	state = json_pack("{s:I, s:I, s:s, s:b, s:b, s:b, s:I, s:O, s:O}", "pid",
+			  (json_int_t)vm->process.pid, "start_time",
+			  (json_int_t)vm->process.start_time, "boot", boot, "wanted", vm->is_wanted,
+			  "kvm", vm->is_kvm, "saved", vm->has_saved_state, "uid",
+			  (json_int_t)(vm->has_user ? vm->user.uid : 0), "ports", vm->ports,
+			  "checkpoints", vm->checkpoints);
+	code = store_write(vm->hv->store, vm->spec.name, "state.json", state, err);
+	json_decref(state);
+	if (code == 0)
+		vm->is_unkept = false;
+	return code;
+}
+
 void vm_keep(struct vm *vm)
 {
 	struct xvs_error err = ERROR_INIT;
-	char boot[UUID_TEXT];
-	json_t *state;
 
-	boot_id(boot);
-	state = json_pack("{s:I, s:I, s:s, s:b, s:b, s:b, s:O, s:O}", "pid",
-			  (json_int_t)vm->process.pid, "start_time",
-			  (json_int_t)vm->process.start_time, "boot", boot, "wanted", vm->is_wanted,
-			  "kvm", vm->is_kvm, "saved", vm->has_saved_state, "ports", vm->ports,
-			  "checkpoints", vm->checkpoints);
-	if (store_write(vm->hv->store, vm->spec.name, "state.json", state, &err))
-		log_message(MSG_VM_STATE, "vm %s: %s", vm->spec.name, err.text);
-	json_decref(state);
+	if (vm_record(vm, &err) == 0)
+		return;
+	if (!vm->is_unkept)
+		vm_problem(vm,
+			   "what it does cannot be written down, and a restart of xvs-hv would not "
+			   "know it: %s; it is tried again every %d s",
+			   err.text, KEEP_S);
+	vm->is_unkept = true;
+	loop_timer_arm(vm->keep, KEEP_S * NS_PER_S);
 }
 
 static bool flag_of(const json_t *state, const char *key)
@@ -254,7 +283,8 @@ void vm_recall(struct vm *vm, pid_t *pid, uint64_t *start_time, bool *is_same_bo
 	*start_time = (uint64_t)json_integer_value(json_object_get(state, "start_time"));
 	vm->is_wanted = flag_of(state, "wanted");
 	vm->is_kvm = flag_of(state, "kvm");
-	vm->has_saved_state = flag_of(state, "saved");
+	/* Its file goes first: after a crash in between there is none to start from. */
+	vm->has_saved_state = flag_of(state, "saved") && save_is_there(vm);
 	if (json_is_object(ports))
 		(void)json_object_update(vm->ports, ports);
 	if (json_is_array(checkpoints))

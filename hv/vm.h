@@ -33,6 +33,7 @@ struct vm_job {
 	vm_done done;
 	void *arg;
 	bool ends_with_qemu;          /* that QEMU ends is its success */
+	bool is_syncing;              /* a tool's end is waited for */
 	char why[QMP_TEXT_MAX + 200]; /* of a failure that waits for the end of QEMU */
 	/* Events of QEMU while it lasts; NULL: it does not listen. */
 	void (*event)(struct vm *vm, const char *name, const json_t *data);
@@ -57,6 +58,10 @@ struct vm {
 	struct event *exited;
 	struct qmp *qmp;
 	struct loop_timer *reconnect;
+	struct loop_timer *keep; /* what could not be written down is tried again */
+	bool is_unkept;
+	struct user user; /* as which its QEMU runs */
+	bool has_user;    /* that was chosen; else it is what --user says */
 	bool is_kvm;
 	bool is_wanted;  /* it is to run, after a crash and after our own restart, too */
 	bool is_orderly; /* QEMU said that it ends as it should */
@@ -69,9 +74,10 @@ struct vm {
 	char problem[QMP_TEXT_MAX + 200]; /* what went wrong last; "": nothing */
 
 	struct vm_job job;
-	struct vm_spec coming;                /* while it is redefined */
+	struct vm_spec coming;                /* while it is redefined; what it was, afterwards */
+	uint32_t disks_made;                  /* by this job: bits */
 	struct launch launch;                 /* while starting */
-	json_t *ports;                        /* by name: what xvsd was told, as text */
+	json_t *ports;                        /* by "switch/port": what xvsd was told, as text */
 	json_t *checkpoints;                  /* a list */
 	enum checkpoint_verb checkpoint_verb; /* what is being done with which */
 	char checkpoint[SPEC_NAME];
@@ -92,7 +98,9 @@ json_t *vm_print(const struct vm *vm);       /* one line of a list; new */
 json_t *vm_print_whole(const struct vm *vm); /* all of it; new */
 void vm_socket(const struct vm *vm, const char *kind, const char *name, char *out, size_t size);
 
-/* Keeps what is to survive us; a failure is logged. */
+/* Writes down what is to survive us.  An error: what was written before stands. */
+int vm_record(struct vm *vm, struct xvs_error *err);
+/* The same for what has happened already: a failure is its problem, and tried again. */
 void vm_keep(struct vm *vm);
 /* Reads what was kept: the pid and start time of its QEMU. */
 void vm_recall(struct vm *vm, pid_t *pid, uint64_t *start_time, bool *is_same_boot);
@@ -136,6 +144,15 @@ void tap_name(const struct adapter_spec *a, char out[16]);
 
 /* Makes disks that have a size and are not there; vm->walked. */
 void disks_ensure(struct vm *vm, void (*walked)(struct vm *vm, int code, const char *text));
+/* Removes those that it made for this job. */
+void disks_undo(struct vm *vm);
+
+/* ---- vm_user.c --------------------------------------------------------------------------------- */
+
+/* Reads which user it was given, so that no other machine is given that one. */
+void vm_user_recall(struct vm *vm);
+/* Chooses where none was, and gives it the machine's own files.  Not while QEMU runs. */
+int vm_user_settle(struct vm *vm, struct xvs_error *err);
 
 /* ---- vm_save.c --------------------------------------------------------------------------------- */
 
@@ -143,6 +160,7 @@ void vm_save(struct vm *vm, vm_done done, void *arg);
 void vm_discard(struct vm *vm, vm_done done, void *arg); /* what was saved */
 /* Parts of a start: the state of before is read, and vm_go_on(); it is not needed any more. */
 void save_load(struct vm *vm);
+bool save_is_there(const struct vm *vm);
 void save_consumed(struct vm *vm);
 
 /* ---- vm_checkpoint.c --------------------------------------------------------------------------- */

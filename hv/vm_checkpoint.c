@@ -32,9 +32,10 @@ static size_t find(const struct vm *vm, const char *name)
 	return i;
 }
 
-static bool is_there(const struct vm *vm, const char *name)
+/* NULL: there is none. */
+static json_t *entry(const struct vm *vm, const char *name)
 {
-	return find(vm, name) < json_array_size(vm->checkpoints);
+	return json_array_get(vm->checkpoints, find(vm, name));
 }
 
 static void list_add(struct vm *vm)
@@ -46,7 +47,8 @@ static void list_add(struct vm *vm)
 	(void)gmtime_r(&now, &utc);
 	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	(void)json_array_append_new(vm->checkpoints,
-				    json_pack("{s:s, s:s}", "name", vm->checkpoint, "time", text));
+				    json_pack("{s:s, s:s, s:b}", "name", vm->checkpoint, "time",
+					      text, "unfinished", 1));
 }
 
 static bool is_word(const char *name)
@@ -78,14 +80,46 @@ static void on_continued(void *arg, const struct qmp_answer *answer)
 		job_end(vm, 0, "done");
 }
 
-static void finish(struct vm *vm)
+/* One that is gone may be forgotten again, where that could not be written down. */
+static bool list_remove(struct vm *vm, struct xvs_error *err)
+{
+	size_t at = find(vm, vm->checkpoint);
+	json_t *one = json_incref(json_array_get(vm->checkpoints, at));
+	bool is_kept;
+
+	(void)json_array_remove(vm->checkpoints, at);
+	is_kept = vm_record(vm, err) == 0;
+	if (!is_kept)
+		(void)json_array_insert(vm->checkpoints, at, one);
+	json_decref(one);
+	return is_kept;
+}
+
+/* It is not there, whatever the list said before. */
+static void give_up(struct vm *vm)
 {
 	vm->job.event = NULL;
-	if (vm->checkpoint_verb == CHECKPOINT_SAVE)
-		list_add(vm);
-	else if (vm->checkpoint_verb == CHECKPOINT_DELETE)
-		(void)json_array_remove(vm->checkpoints, find(vm, vm->checkpoint));
+	if (vm->checkpoint_verb != CHECKPOINT_SAVE)
+		return;
+	(void)json_array_remove(vm->checkpoints, find(vm, vm->checkpoint));
 	vm_keep(vm);
+}
+
+static void finish(struct vm *vm)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	vm->job.event = NULL;
+	if (vm->checkpoint_verb == CHECKPOINT_DELETE && !list_remove(vm, &err)) {
+		go_on(vm);
+		job_end(vm, err.code, "checkpoint %s: it is gone, but stays in the list: %s",
+			vm->checkpoint, err.text);
+		return;
+	}
+	if (vm->checkpoint_verb == CHECKPOINT_SAVE) {
+		(void)json_object_del(entry(vm, vm->checkpoint), "unfinished");
+		vm_keep(vm);
+	}
 	if (vm->was_running)
 		qmp_command(vm->qmp, "cont", NULL, 0, on_continued, vm);
 	else
@@ -117,7 +151,7 @@ static void on_jobs(void *arg, const struct qmp_answer *answer)
 		finish(vm);
 		return;
 	}
-	vm->job.event = NULL;
+	give_up(vm);
 	/* Going back that failed may have left anything: it is not let run. */
 	if (vm->checkpoint_verb != CHECKPOINT_REVERT)
 		go_on(vm);
@@ -142,7 +176,7 @@ static void on_begun(void *arg, const struct qmp_answer *answer)
 
 	if (!answer->error || !job_goes_on(vm))
 		return;
-	vm->job.event = NULL;
+	give_up(vm);
 	go_on(vm);
 	job_end(vm, -EIO, "checkpoint %s: %s", vm->checkpoint, answer->error);
 }
@@ -194,6 +228,21 @@ static void command_give(struct vm *vm, json_t *nodes)
 	qmp_command(vm->qmp, commands[vm->checkpoint_verb], arguments, 0, on_begun, vm);
 }
 
+/* Before it is made: one that nobody knows of would fill the disk for ever. */
+static bool list_write(struct vm *vm)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (vm->checkpoint_verb != CHECKPOINT_SAVE)
+		return true;
+	list_add(vm);
+	if (vm_record(vm, &err) == 0)
+		return true;
+	(void)json_array_remove(vm->checkpoints, find(vm, vm->checkpoint));
+	job_end(vm, err.code, "checkpoint %s: %s", vm->checkpoint, err.text);
+	return false;
+}
+
 /* False: it was refused. */
 static bool verb_check(struct vm *vm, enum checkpoint_verb verb, const char *name)
 {
@@ -201,10 +250,13 @@ static bool verb_check(struct vm *vm, enum checkpoint_verb verb, const char *nam
 		job_end(vm, -ENOTCONN, "it does not run; start it first, paused or not");
 	else if (!is_word(name))
 		job_end(vm, -EINVAL, "a checkpoint's name is of letters, digits and . _ -");
-	else if (verb == CHECKPOINT_SAVE && is_there(vm, name))
+	else if (verb == CHECKPOINT_SAVE && entry(vm, name))
 		job_end(vm, -EEXIST, "there is a checkpoint %s already", name);
-	else if (verb != CHECKPOINT_SAVE && !is_there(vm, name))
+	else if (verb != CHECKPOINT_SAVE && !entry(vm, name))
 		job_end(vm, -ENOENT, "there is no checkpoint %s", name);
+	else if (verb == CHECKPOINT_REVERT && json_object_get(entry(vm, name), "unfinished"))
+		job_end(vm, -ENOENT, "checkpoint %s was never finished; \"vm forget\" removes it",
+			name);
 	else if (verb == CHECKPOINT_SAVE && json_array_size(vm->checkpoints) >= CHECKPOINTS_MAX)
 		job_end(vm, -ENOSPC, "it has %d checkpoints, and no more are possible",
 			CHECKPOINTS_MAX);
@@ -225,5 +277,8 @@ void vm_checkpoint(struct vm *vm, enum checkpoint_verb verb, const char *name, v
 		return;
 	vm->checkpoint_verb = verb;
 	(void)str_copy(vm->checkpoint, sizeof(vm->checkpoint), name);
-	command_give(vm, nodes);
+	if (list_write(vm))
+		command_give(vm, nodes);
+	else
+		json_decref(nodes);
 }

@@ -65,7 +65,7 @@ static int disk_make(struct vm *vm, const char *path, struct xvs_error *err)
 	struct plan p;
 	int code;
 
-	plan_init(&p, &vm->hv->user);
+	plan_init(&p, &vm->user);
 	plan_word(&p, "qemu-img");
 	plan_word(&p, "create");
 	plan_word(&p, "-q");
@@ -77,6 +77,8 @@ static int disk_make(struct vm *vm, const char *path, struct xvs_error *err)
 	code = tool_start(vm->hv->loop, &p, &(struct tool_end){ TOOL_DEADLINE_S, on_made, vm },
 			  &vm->tool, err);
 	plan_finish(&p);
+	/* Also of what it began and could not end. */
+	vm->disks_made |= code ? 0 : 1U << vm->walk;
 	return code;
 }
 
@@ -104,6 +106,20 @@ static void ensure_next(struct vm *vm)
 void disks_ensure(struct vm *vm, void (*walked)(struct vm *vm, int code, const char *text))
 {
 	vm->walk = 0;
+	vm->disks_made = 0;
 	vm->walked = walked;
 	ensure_next(vm);
+}
+
+void disks_undo(struct vm *vm)
+{
+	char path[SPEC_PATH];
+
+	for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
+		if (!(vm->disks_made & 1U << i))
+			continue;
+		disk_path(&vm->spec.disks[i], vm->disks, path);
+		(void)unlink(path);
+	}
+	vm->disks_made = 0;
 }

@@ -19,55 +19,103 @@ enum { START_S = 60 };
 
 /* ---- defining --------------------------------------------------------------------------------- */
 
-static void on_defined(struct vm *vm, int code, const char *text)
-{
-	struct xvs_error err = ERROR_INIT;
-	json_t *definition;
-
-	if (code) {
-		job_end(vm, code, "%s", text);
-		return;
-	}
-	definition = definition_print(&vm->spec);
-	if (store_write(vm->hv->store, vm->spec.name, "definition.json", definition, &err))
-		job_end(vm, err.code, "%s", err.text);
-	else
-		job_end(vm, 0, "defined");
-	json_decref(definition);
-}
-
-void vm_define(struct vm *vm, vm_done done, void *arg)
-{
-	const struct user *u = &vm->hv->user;
-	struct xvs_error err = ERROR_INIT;
-
-	if (!job_begin(vm, "being defined", done, arg))
-		return;
-	if (store_make(vm->hv->store, vm->spec.name, u->uid, u->gid, &err))
-		job_end(vm, err.code, "%s", err.text);
-	else
-		disks_ensure(vm, on_defined);
-}
-
-/* Ports of before have gone: what differs is made anew at the next start. */
-static void on_ports_gone(struct vm *vm, int code, const char *text)
+/* The definition that comes and the one that is change places. */
+static void spec_swap(struct vm *vm)
 {
 	struct vm_spec was = vm->spec;
 
 	vm->spec = vm->coming;
-	vm->coming = (struct vm_spec){ .name = "" };
-	if (code) {
-		spec_finish(&vm->spec);
-		vm->spec = was;
-		job_end(vm, code, "%s", text);
+	vm->coming = was;
+}
+
+/* A refused machine leaves nothing: one that is new goes, one that was is what it was. */
+static void define_undo(struct vm *vm, int code, const char *why)
+{
+	vm_done done = vm->job.done;
+	void *arg = vm->job.arg;
+	char text[sizeof(vm->problem)];
+
+	disks_undo(vm);
+	if (vm->coming.name[0]) {
+		spec_swap(vm);
+		spec_finish(&vm->coming);
+		vm->coming = (struct vm_spec){ .name = "" };
+		job_end(vm, code, "%s", why);
 		return;
 	}
-	spec_finish(&was);
-	disks_ensure(vm, on_defined);
+	(void)snprintf(text, sizeof(text), "vm %s: %s", vm->spec.name, why);
+	store_unmake(vm->hv->store, vm->spec.name);
+	vm_destroy(vm);
+	if (done)
+		done(arg, code, text);
+}
+
+/* Its state first: with its definition it is a machine. */
+static void define_keep(struct vm *vm)
+{
+	struct xvs_error err = ERROR_INIT;
+	json_t *definition = definition_print(&vm->spec);
+	int code = vm_record(vm, &err);
+
+	if (code == 0)
+		code = store_write(vm->hv->store, vm->spec.name, "definition.json", definition,
+				   &err);
+	json_decref(definition);
+	if (code) {
+		define_undo(vm, code, err.text);
+		return;
+	}
+	spec_finish(&vm->coming);
+	vm->coming = (struct vm_spec){ .name = "" };
+	job_end(vm, 0, "defined");
+}
+
+static void on_disks_made(struct vm *vm, int code, const char *text)
+{
+	if (code)
+		define_undo(vm, code, text);
+	else
+		define_keep(vm);
+}
+
+void vm_define(struct vm *vm, vm_done done, void *arg)
+{
+	struct xvs_error err = ERROR_INIT;
+	int code;
+
+	if (!job_begin(vm, "being defined", done, arg))
+		return;
+	code = vm_user_settle(vm, &err);
+	if (code == 0)
+		code = store_make(vm->hv->store, vm->spec.name, vm->user.uid, vm->user.gid, &err);
+	if (code)
+		define_undo(vm, code, err.text);
+	else
+		disks_ensure(vm, on_disks_made);
+}
+
+/* What differs is made anew at the next start. */
+static void on_ports_gone(struct vm *vm, int code, const char *text)
+{
+	spec_swap(vm);
+	on_disks_made(vm, code, text);
+}
+
+/* Its ports are those of the definition that was. */
+static void on_disks_remade(struct vm *vm, int code, const char *text)
+{
+	if (code) {
+		define_undo(vm, code, text);
+		return;
+	}
+	spec_swap(vm);
+	ports_remove(vm, on_ports_gone);
 }
 
 void vm_redefine(struct vm *vm, struct vm_spec *spec, vm_done done, void *arg)
 {
+	struct xvs_error err = ERROR_INIT;
+
 	if (!job_begin(vm, "being defined", done, arg)) {
 		spec_finish(spec);
 		return;
@@ -78,8 +126,14 @@ void vm_redefine(struct vm *vm, struct vm_spec *spec, vm_done done, void *arg)
 			vm_state_name(vm));
 		return;
 	}
-	vm->coming = *spec;
-	ports_remove(vm, on_ports_gone);
+	if (vm_user_settle(vm, &err)) {
+		spec_finish(spec);
+		job_end(vm, err.code, "%s", err.text);
+		return;
+	}
+	vm->coming = vm->spec;
+	vm->spec = *spec;
+	disks_ensure(vm, on_disks_remade);
 }
 
 static void on_undefined(struct vm *vm, int code, const char *text)

@@ -108,6 +108,7 @@ static void on_added(void *arg, const struct switch_answer *answer)
 	const struct adapter_spec *a = current(vm);
 	json_t *port = port_make(vm, a);
 	char *text = json_dumps(port, JSON_COMPACT | JSON_SORT_KEYS);
+	char target[2 * SPEC_TEXT];
 	char why[512];
 
 	json_decref(port);
@@ -115,7 +116,8 @@ static void on_added(void *arg, const struct switch_answer *answer)
 		(void)snprintf(why, sizeof(why), "adapter %s: %s", a->name, answer->error);
 		walk_end(vm, -EIO, why);
 	} else {
-		(void)json_object_set_new(vm->ports, a->port, json_string(text ? text : ""));
+		target_of(a, target, sizeof(target));
+		(void)json_object_set_new(vm->ports, target, json_string(text ? text : ""));
 		if (vm->is_port_blocked) {
 			port_block(vm);
 		} else {
@@ -147,11 +149,20 @@ static void on_removed(void *arg, const struct switch_answer *answer)
 		walk_end(vm, -EIO, answer->error);
 }
 
+/* What xvsd was told of it; NULL: it has not heard of it from us. */
+static const char *told(const struct vm *vm, const struct adapter_spec *a)
+{
+	char target[2 * SPEC_TEXT];
+
+	target_of(a, target, sizeof(target));
+	return json_string_value(json_object_get(vm->ports, target));
+}
+
 static bool is_as_it_was(const struct vm *vm, const struct adapter_spec *a)
 {
 	json_t *port = port_make(vm, a);
 	char *text = json_dumps(port, JSON_COMPACT | JSON_SORT_KEYS);
-	const char *was = json_string_value(json_object_get(vm->ports, a->port));
+	const char *was = told(vm, a);
 	bool is_same = text && was && strcmp(text, was) == 0;
 
 	free(text);
@@ -232,13 +243,15 @@ static void remove_next(struct vm *vm);
 static void on_gone(void *arg, const struct switch_answer *answer)
 {
 	struct vm *vm = arg;
+	char target[2 * SPEC_TEXT];
 	char device[16];
 
 	if (!answer->result && answer->code == 0) {
 		walk_end(vm, -EIO, answer->error);
 		return;
 	}
-	(void)json_object_del(vm->ports, current(vm)->port);
+	target_of(current(vm), target, sizeof(target));
+	(void)json_object_del(vm->ports, target);
 	if (current(vm)->link == LINK_TAP) {
 		tap_name(current(vm), device);
 		tap_remove(device);
@@ -251,7 +264,7 @@ static void remove_next(struct vm *vm)
 {
 	char target[2 * SPEC_TEXT];
 
-	while (vm->walk < vm->spec.adapter_count && !json_object_get(vm->ports, current(vm)->port))
+	while (vm->walk < vm->spec.adapter_count && !told(vm, current(vm)))
 		vm->walk++;
 	if (vm->walk == vm->spec.adapter_count) {
 		walk_end(vm, 0, "");

@@ -26,6 +26,7 @@ enum {
 	SETTLED_S = 60, /* after that long, a crash is the first in a row again */
 	RECONNECT_S = 1,
 	LOG_TAIL = 400,
+	VARIABLES_MAX = 64 << 20,
 };
 
 /* ---- sockets ---------------------------------------------------------------------------------- */
@@ -125,6 +126,8 @@ static int file_read(const char *path, char **out, size_t *len, struct xvs_error
 static int variables_make(struct vm *vm, const char *path, struct xvs_error *err)
 {
 	const struct hv *hv = vm->hv;
+	struct stat st;
+	char before[SPEC_PATH + 16];
 	size_t len = 0;
 	char *bytes = NULL;
 	int code;
@@ -135,12 +138,17 @@ static int variables_make(struct vm *vm, const char *path, struct xvs_error *err
 				 "ovmf, or say generation: 1");
 	if (access(path, F_OK) == 0)
 		return 0;
-	code = file_read(hv->facts.variables, &bytes, &len, err);
+	/* Among the disks they were once. */
+	(void)snprintf(before, sizeof(before), "%s/variables.fd", vm->disks);
+	if (lstat(before, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= VARIABLES_MAX)
+		code = file_read(before, &bytes, &len, err);
+	else
+		code = file_read(hv->facts.variables, &bytes, &len, err);
 	if (code)
 		return code;
 	code = file_replace(path, bytes, len, err);
 	free(bytes);
-	if (code == 0 && !hv->user.is_us && lchown(path, hv->user.uid, hv->user.gid))
+	if (code == 0 && !vm->user.is_us && lchown(path, vm->user.uid, vm->user.gid))
 		code = error_set(err, -errno, "", "%s: %s", path, strerror(errno));
 	return code;
 }
@@ -186,7 +194,7 @@ static void log_tail(const struct vm *vm, char out[LOG_TAIL])
  */
 static int folder_prepare(const struct vm *vm, struct xvs_error *err)
 {
-	const struct user *u = &vm->hv->user;
+	const struct user *u = &vm->user;
 	char path[sizeof(vm->run) + 8];
 	mode_t before = umask(0);
 	bool is_made;
@@ -208,7 +216,9 @@ int run_prepare(struct vm *vm, struct xvs_error *err)
 	launch_init(l);
 	if (!facts_is_kvm(&vm->hv->facts, vm->spec.accel, &l->is_kvm, err))
 		return -ENOTSUP;
-	code = folder_prepare(vm, err);
+	code = vm_user_settle(vm, err);
+	if (code == 0)
+		code = folder_prepare(vm, err);
 	if (code == 0)
 		code = listen_as(vm, "qmp", "", &l->qmp, err);
 	if (code == 0)
@@ -241,6 +251,19 @@ static int plan_make(struct vm *vm, struct plan *p, char variables[PATH_MAX], ch
 	return 0;
 }
 
+/* Before it runs: the next xvs-hv is to find this QEMU rather than start a second one. */
+static int on_known(void *arg, const struct process *process, struct xvs_error *err)
+{
+	struct vm *vm = arg;
+	int code;
+
+	vm->process = *process;
+	code = vm_record(vm, err);
+	if (code)
+		vm->process = (struct process){ .pidfd = -1 };
+	return code;
+}
+
 int run_launch(struct vm *vm, struct xvs_error *err)
 {
 	char cgroup[SPEC_NAME + 8];
@@ -250,7 +273,7 @@ int run_launch(struct vm *vm, struct xvs_error *err)
 	int log = -1;
 	int code;
 
-	plan_init(&p, &vm->hv->user);
+	plan_init(&p, &vm->user);
 	vm->is_kvm = vm->launch.is_kvm;
 	code = plan_make(vm, &p, variables, sockets, err);
 	if (code == 0) {
@@ -259,17 +282,20 @@ int run_launch(struct vm *vm, struct xvs_error *err)
 		p.output = log;
 		p.is_open_to_group = true;
 		p.cgroup = cgroup;
+		p.known = on_known;
+		p.known_arg = vm;
 		code = process_start(&p, &vm->process, err);
 	}
 	if (log >= 0)
 		(void)close(log);
 	plan_finish(&p);
-	if (code)
+	if (code) {
+		vm->process = (struct process){ .pidfd = -1 };
 		return code;
+	}
 	vm->is_orderly = false;
 	vm->is_adopted = false;
 	vm->started_ns = clock_ns();
-	vm_keep(vm);
 	return run_watch(vm, err);
 }
 

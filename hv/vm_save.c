@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/str.h"
+#include "tool.h"
 #include "vm.h"
 
 enum { SAVE_S = 3600, QUIT_S = 10 };
@@ -79,20 +79,25 @@ static void on_why(void *arg, const struct qmp_answer *answer)
 		save_fail(vm, why ? why : "QEMU does not say why");
 }
 
-static int file_finish(const struct vm *vm)
+/* The file is whole, by its name; what is written down next makes the name last, too. */
+static int save_keep(struct vm *vm, struct xvs_error *err)
 {
+	bool was_wanted = vm->is_wanted;
 	char from[PATH_MAX];
 	char to[PATH_MAX];
-	int fd;
-	int code;
 
 	state_path(vm, false, from);
 	state_path(vm, true, to);
-	fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	code = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
-	if (fd >= 0)
-		(void)close(fd);
-	return code == 0 && rename(from, to) ? -errno : code;
+	if (rename(from, to))
+		return error_set(err, -errno, "", "%s", strerror(errno));
+	vm->has_saved_state = true;
+	vm->is_wanted = false;
+	if (vm_record(vm, err) == 0)
+		return 0;
+	(void)unlink(to);
+	vm->has_saved_state = false;
+	vm->is_wanted = was_wanted;
+	return err->code;
 }
 
 /* All of it is in the file, so QEMU must not go on. */
@@ -102,10 +107,57 @@ static void on_quit_late(struct vm *vm)
 		process_kill(&vm->process, SIGKILL);
 }
 
+static void save_end(struct vm *vm)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (save_keep(vm, &err)) {
+		save_fail(vm, err.text);
+		return;
+	}
+	vm->job.ends_with_qemu = true;
+	job_deadline(vm, QUIT_S, on_quit_late);
+	qmp_command(vm->qmp, "quit", NULL, 0, NULL, NULL);
+}
+
+/* The job may have ended meanwhile, and another one begun. */
+static void on_synced(void *arg, int status, const char *output)
+{
+	struct vm *vm = arg;
+
+	vm->tool = NULL;
+	if (!vm->job.is_syncing)
+		return;
+	vm->job.is_syncing = false;
+	if (status)
+		save_fail(vm, output);
+	else
+		save_end(vm);
+}
+
+/* Gigabytes may have to go to the disk: somebody else waits for that. */
+static int sync_begin(struct vm *vm, struct xvs_error *err)
+{
+	static const struct user ourselves = { .is_us = true };
+	char path[PATH_MAX];
+	struct plan p;
+	int code;
+
+	state_path(vm, false, path);
+	plan_init(&p, &ourselves);
+	plan_word(&p, "sync");
+	plan_word(&p, "%s", path);
+	code = tool_start(vm->hv->loop, &p, &(struct tool_end){ SAVE_S, on_synced, vm }, &vm->tool,
+			  err);
+	plan_finish(&p);
+	vm->job.is_syncing = code == 0;
+	return code;
+}
+
 static void on_save_event(struct vm *vm, const char *name, const json_t *data)
 {
 	const char *outcome = outcome_of(name, data);
-	int code;
+	struct xvs_error err = ERROR_INIT;
 
 	if (!outcome)
 		return;
@@ -114,17 +166,8 @@ static void on_save_event(struct vm *vm, const char *name, const json_t *data)
 		qmp_command(vm->qmp, "query-migrate", NULL, 0, on_why, vm);
 		return;
 	}
-	code = file_finish(vm);
-	if (code) {
-		save_fail(vm, strerror(-code));
-		return;
-	}
-	vm->has_saved_state = true;
-	vm->is_wanted = false;
-	vm->job.ends_with_qemu = true;
-	vm_keep(vm);
-	job_deadline(vm, QUIT_S, on_quit_late);
-	qmp_command(vm->qmp, "quit", NULL, 0, NULL, NULL);
+	if (sync_begin(vm, &err))
+		save_fail(vm, err.text);
 }
 
 static void on_migrate(void *arg, const struct qmp_answer *answer)
@@ -148,6 +191,10 @@ void vm_save(struct vm *vm, vm_done done, void *arg)
 		return;
 	if (!vm->qmp || (vm->state != VM_RUNNING && vm->state != VM_PAUSED)) {
 		job_end(vm, -ENOTCONN, "it does not run");
+		return;
+	}
+	if (vm->tool) {
+		job_end(vm, -EBUSY, "the file of a save before is being written still");
 		return;
 	}
 	if (!file_pass(vm, false, O_WRONLY | O_CREAT | O_TRUNC)) {
@@ -200,6 +247,14 @@ void save_load(struct vm *vm)
 		    on_incoming, vm);
 }
 
+bool save_is_there(const struct vm *vm)
+{
+	char path[PATH_MAX];
+
+	state_path(vm, true, path);
+	return access(path, F_OK) == 0;
+}
+
 void save_consumed(struct vm *vm)
 {
 	char path[PATH_MAX];
@@ -211,13 +266,20 @@ void save_consumed(struct vm *vm)
 
 void vm_discard(struct vm *vm, vm_done done, void *arg)
 {
+	struct xvs_error err = ERROR_INIT;
+
 	if (!job_begin(vm, "being discarded", done, arg))
 		return;
 	if (vm->state != VM_STOPPED || !vm->has_saved_state) {
 		job_end(vm, -ENOENT, "it has no saved state");
 		return;
 	}
+	vm->has_saved_state = false;
+	if (vm_record(vm, &err)) {
+		vm->has_saved_state = true;
+		job_end(vm, err.code, "%s", err.text);
+		return;
+	}
 	save_consumed(vm);
-	vm_keep(vm);
 	job_end(vm, 0, "done");
 }

@@ -35,15 +35,22 @@ static void on_guest_late(struct vm *vm)
 /* False: it was answered. */
 static bool down_begin(struct vm *vm, const char *what, vm_done done, void *arg)
 {
+	struct xvs_error err = ERROR_INIT;
+
 	if (!job_begin(vm, what, done, arg))
 		return false;
 	vm->is_wanted = false;
 	vm->restart_ns = 0;
 	if (vm->state == VM_STOPPED) {
-		vm_keep(vm);
-		job_end(vm, 0, "is stopped");
+		if (vm_record(vm, &err))
+			job_end(vm, err.code, "it is stopped, which cannot be written down: %s",
+				err.text);
+		else
+			job_end(vm, 0, "is stopped");
 		return false;
 	}
+	/* Before its QEMU ends, so that nobody who finds it gone starts it again. */
+	vm_keep(vm);
 	vm->job.ends_with_qemu = true;
 	return true;
 }

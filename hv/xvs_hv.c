@@ -26,8 +26,11 @@
 
 enum { EXIT_USAGE = 2, SIGNALS = 2 };
 
+/* Of numbers that neither distributions nor containers give to anybody (systemd's UIDS-GIDS). */
+#define USERS_DEFAULT "2000000000-2000065535"
+
 struct options {
-	const char *socket, *state, *switch_socket, *user, *qemu;
+	const char *socket, *state, *switch_socket, *user, *users, *qemu;
 	const char *config; /* NULL: the usual one, if it is there */
 	bool is_check;
 };
@@ -41,13 +44,16 @@ struct program {
 
 static const char usage[] =
 	"usage: xvs-hv [--config FILE] [--socket PATH] [--state DIR] [--switch PATH] [--user NAME]\n"
-	"              [--qemu PROGRAM] [--check] [--probe]\n"
+	"              [--users FIRST-LAST] [--qemu PROGRAM] [--check] [--probe]\n"
 	"\n"
 	"  --config FILE    settings (" CONFIG_DEFAULT ", if it is there)\n"
 	"  --socket PATH    where \"xvsctl vm\" finds it (" XVS_HV_SOCKET_DEFAULT ")\n"
 	"  --state DIR      machines and their disks; one xvs-hv each (/var/lib/xvs-hv)\n"
 	"  --switch PATH    the control socket of xvsd (" XVS_SOCKET_DEFAULT ")\n"
 	"  --user NAME      as whom QEMU runs (xvs-vm; ourselves where we are not root)\n"
+	"  --users FIRST-LAST\n"
+	"                   each machine's QEMU is a user of its own, of this range, with the groups\n"
+	"                   of --user (2000000000-2000065535, where we are root and --user is not given)\n"
 	"  --qemu PROGRAM   (qemu-system-x86_64)\n"
 	"  --check          read the settings and leave: 0 they are right, 1 with every error\n"
 	"  --probe          say whether KVM runs guests here, and leave: 0 it does, 1 it does not\n"
@@ -56,17 +62,12 @@ static const char usage[] =
 	"SIGTERM ends it; machines go on. See xvs-hv(8).\n";
 
 static const struct option known[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "check", no_argument, NULL, 'k' },
-	{ "socket", required_argument, NULL, 's' },
-	{ "state", required_argument, NULL, 'd' },
-	{ "switch", required_argument, NULL, 'w' },
-	{ "user", required_argument, NULL, 'u' },
-	{ "qemu", required_argument, NULL, 'q' },
-	{ "probe", no_argument, NULL, 'p' },
-	{ "version", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
+	{ "socket", required_argument, NULL, 's' }, { "state", required_argument, NULL, 'd' },
+	{ "switch", required_argument, NULL, 'w' }, { "user", required_argument, NULL, 'u' },
+	{ "users", required_argument, NULL, 'r' },  { "qemu", required_argument, NULL, 'q' },
+	{ "probe", no_argument, NULL, 'p' },        { "version", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 };
 
 /* ---- the command line ------------------------------------------------------------------------- */
@@ -100,6 +101,9 @@ static int option_take(int option, struct options *o)
 		return -1;
 	case 'u':
 		o->user = optarg;
+		return -1;
+	case 'r':
+		o->users = optarg;
 		return -1;
 	case 'q':
 		o->qemu = optarg;
@@ -211,12 +215,48 @@ static void accel_tell(const struct facts *f)
 		log_message(MSG_VM_PROBLEM, "QEMU cannot be run: %s", f->problem);
 }
 
+static bool number_read(const char **at, char end, uid_t *out)
+{
+	char *behind;
+	unsigned long long number;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	errno = 0;
+	number = strtoull(*at, &behind, 10);
+	if (errno || number == 0 || number >= UINT32_MAX || *behind != end)
+		return false;
+	*at = behind + 1;
+	*out = (uid_t)number;
+	return true;
+}
+
+/* "2000000000-2000065535" */
+static int users_read(const char *text, uid_t out[2], struct xvs_error *err)
+{
+	const char *at = text;
+
+	if (!text)
+		return 0;
+	if (!number_read(&at, '-', &out[0]) || !number_read(&at, '\0', &out[1]) || out[1] < out[0])
+		return error_set(err, -EINVAL, "",
+				 "--users %s: two numbers of users are expected, as %s", text,
+				 USERS_DEFAULT);
+	if (geteuid() != 0)
+		return error_set(err, -EPERM, "",
+				 "--users %s: only root can run programs as somebody else", text);
+	return 0;
+}
+
 static int parts_start(struct program *p, const struct options *o, struct xvs_error *err)
 {
 	struct hv *hv = &p->hv;
 	const char *user = o->user ? o->user : geteuid() == 0 ? "xvs-vm" : NULL;
+	const char *users = o->users || o->user || geteuid() != 0 ? o->users : USERS_DEFAULT;
 	int code = user_find(user, &hv->user, err);
 
+	if (code == 0)
+		code = users_read(users, hv->users, err);
 	if (code == 0)
 		code = store_open(o->state, &hv->store, err);
 	if (code == 0)

@@ -12,7 +12,8 @@ from machine.machine import Machine
 from support.daemon import BUILD, REPORTS
 from support.patience import PATIENCE_S, wait_for
 
-USER = "nobody"  # as whom QEMU runs
+GROUPS_OF = "nobody"
+USERS = range(2000000000, 2000000100)  # as whom QEMUs run, each as one of them
 
 
 class Hv:
@@ -33,7 +34,8 @@ class Hv:
             self.child = subprocess.Popen(
                 [*self.wrap, str(BUILD / "bin" / "xvs-hv"), "--socket", str(self.socket),
                  "--state", str(self.state), "--switch", str(self.daemon.socket),
-                 "--user", USER, *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 "--user", GROUPS_OF, "--users", f"{USERS[0]}-{USERS[-1]}", *self.options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for("xvs-hv to answer", self._answers)
         return self
 
