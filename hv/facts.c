@@ -222,16 +222,18 @@ bool facts_has_cpu(const struct facts *f, const char *model)
 
 uint64_t facts_free_memory(bool has_hugepages)
 {
-	const char *format = has_hugepages ? "HugePages_Free: %llu" : "MemAvailable: %llu";
+	const char *key = has_hugepages ? "HugePages_Free:" : "MemAvailable:";
 	FILE *info = fopen("/proc/meminfo", "re");
-	unsigned long long found = 0;
+	uint64_t found = 0;
 	char line[128];
 
-	while (info && found == 0 && fgets(line, sizeof(line), info))
-		(void)sscanf(line, format, &found);
+	while (info && found == 0 && fgets(line, sizeof(line), info)) {
+		if (strncmp(line, key, strlen(key)) == 0)
+			found = strtoull(line + strlen(key), NULL, 10);
+	}
 	if (info)
 		(void)fclose(info);
-	return (uint64_t)found * (has_hugepages ? UINT64_C(2) << 20 : UINT64_C(1) << 10);
+	return found * (has_hugepages ? UINT64_C(2) << 20 : UINT64_C(1) << 10);
 }
 
 bool facts_is_kvm(const struct facts *f, enum accel_choice wanted, bool *is_kvm,
