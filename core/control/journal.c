@@ -529,8 +529,7 @@ static int journal_load(struct journal *j, char *warning, size_t size, struct xv
 	return 0;
 }
 
-int journal_open(const char *dir, struct journal **out, char *warning, size_t size,
-		 struct xvs_error *err)
+int journal_lock(const char *dir, struct journal **out, struct xvs_error *err)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	int code;
@@ -540,15 +539,30 @@ int journal_open(const char *dir, struct journal **out, char *warning, size_t si
 	j->dir_fd = -1;
 	j->lock_fd = -1;
 	j->fd = -1;
-	warning[0] = '\0';
 	if (str_copy(j->dir, sizeof(j->dir), dir))
 		code = dir_open(j, err);
 	else
 		code = error_set(err, -ENAMETOOLONG, "", "state directory: its name is too long");
 	if (code == 0)
 		code = lock_take(j, err);
-	if (code == 0)
-		code = journal_load(j, warning, size, err);
+	if (code) {
+		journal_close(j);
+		return code;
+	}
+	*out = j;
+	return 0;
+}
+
+int journal_open(const char *dir, struct journal **out, char *warning, size_t size,
+		 struct xvs_error *err)
+{
+	struct journal *j;
+	int code = journal_lock(dir, &j, err);
+
+	warning[0] = '\0';
+	if (code)
+		return code;
+	code = journal_load(j, warning, size, err);
 	if (code) {
 		journal_close(j);
 		return code;

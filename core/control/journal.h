@@ -20,9 +20,11 @@
 struct journal;
 
 /*
- * Makes the directory (its last level) if it is missing.  -EBUSY: another daemon has it, its pid is
- * in the message.  'warning' is set to a sentence if the journal was torn or damaged, else to "".
+ * The directory alone: no daemon begins there until journal_close().  Makes its last level if it is
+ * missing.  -EBUSY: another daemon has it, its pid is in the message.
  */
+int journal_lock(const char *dir, struct journal **out, struct xvs_error *err);
+/* ... and what is kept.  'warning' is set to a sentence if the journal was torn or damaged, else to "". */
 int journal_open(const char *dir, struct journal **out, char *warning, size_t size,
 		 struct xvs_error *err);
 void journal_close(struct journal *j); /* NULL is fine */

@@ -57,6 +57,8 @@ void parts_stop(struct daemon *d);
 
 /* --check: prints every error; the exit code. */
 int check_run(const struct options *options);
+/* addresses.c */
+int addresses_return(const struct options *options);
 
 /* ---- start.c: which configuration, and into force -------------------------------------------------- */
 

@@ -12,24 +12,31 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: xvsd [--config FILE] [--socket PATH] [--state DIR] [--extensions DIR]\n"
-	"            [--check] [--foreground]\n"
+	"            [--check] [--return-addresses] [--foreground]\n"
 	"\n"
 	"  --config FILE      what is wanted (/etc/xvs/xvs.yaml)\n"
 	"  --socket PATH      where xvsctl finds the daemon (" XVS_SOCKET_DEFAULT ")\n"
 	"  --state DIR        what survives a restart; one daemon each (/var/lib/xvs)\n"
 	"  --extensions DIR   looked through before those that the file names\n"
 	"  --check            check the file, print every error and leave: 0 it is fine, 1 it is not\n"
+	"  --return-addresses give the uplinks what a killed daemon's host ports had of them, and leave\n"
 	"  --foreground       stay; without it the command returns when all is in force\n"
 	"  --version, --help\n"
 	"\n"
 	"SIGHUP reads the file again, SIGTERM ends the daemon. See xvsd(8).\n";
 
 static const struct option known[] = {
-	{ "config", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' },
-	{ "state", required_argument, NULL, 'd' },  { "extensions", required_argument, NULL, 'e' },
-	{ "check", no_argument, NULL, 'k' },        { "foreground", no_argument, NULL, 'f' },
-	{ "audit", no_argument, NULL, 'a' },        { "version", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "socket", required_argument, NULL, 's' },
+	{ "state", required_argument, NULL, 'd' },
+	{ "extensions", required_argument, NULL, 'e' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "audit", no_argument, NULL, 'a' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "return-addresses", no_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* -1: go on; else leave with this. */
@@ -50,6 +57,9 @@ static int option_take(int option, struct options *o)
 		return -1;
 	case 'k':
 		o->is_check = true;
+		return -1;
+	case 'r':
+		o->is_return = true;
 		return -1;
 	case 'f':
 		o->is_foreground = true;

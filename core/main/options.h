@@ -11,6 +11,7 @@ struct options {
 	const char *state;
 	const char *extensions; /* NULL: not given */
 	bool is_check;
+	bool is_return; /* of addresses, and nothing else */
 	bool is_foreground;
 };
 

@@ -14,5 +14,7 @@ int main(int argc, char **argv)
 		return exit_code;
 	log_open(getenv("XVS_DEBUG") ? XVS_LOG_DEBUG : XVS_LOG_INFO,
 		 getenv("JOURNAL_STREAM") != NULL);
+	if (options.is_return)
+		return addresses_return(&options);
 	return options.is_check ? check_run(&options) : daemon_run(&options);
 }

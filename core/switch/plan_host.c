@@ -62,11 +62,28 @@ static bool takes_way(const struct plan_switch *ps)
 	return plan_takes_addresses(ps) && !(ps->sw && ps->sw->taken);
 }
 
+static bool leaves_ways(struct plan *p, const struct plan_switch *ps)
+{
+	const char *device = plan_takes_addresses(ps) ? plan_leaves_taken(ps) : NULL;
+
+	if (!device)
+		return true;
+	diag_add(
+		p->d, NULL,
+		"switch %s: the addresses that host port %s has of device %s go back to it, since "
+		"it is no uplink any more, and you may be here by them; ask with --confirm SECONDS, "
+		"and the change goes back by itself unless you confirm it",
+		ps->spec->name, takeover_port(ps->spec)->name, device);
+	return false;
+}
+
 static bool plan_leaves_addresses(struct plan *p)
 {
 	for (size_t i = 0; i < p->switch_count; i++) {
 		const struct plan_switch *ps = &p->switches[i];
 
+		if (!leaves_ways(p, ps))
+			return false;
 		if (!takes_way(ps))
 			continue;
 		diag_add(

@@ -97,6 +97,12 @@ struct earlier {
 /* Back to it, whoever owns what. */
 void world_return(struct world *w, const struct earlier *e, const struct wish *wish);
 
+/*
+ * What host ports of a daemon that has gone had of the uplinks, by its state directory, is back at them;
+ * nobody else has that directory.  Each is logged; -errno: why some are not back.
+ */
+int world_recover_addresses(const char *state_dir);
+
 /* Checks as far as possible without changing anything: schemas, extensions found, policy_check on probe ports where
  * an instance runs already.  Errors go to 'd'.  Synchronous; 0 or -EINVAL. */
 int world_check(struct world *w, const struct config_spec *spec, struct diags *d);

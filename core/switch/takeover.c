@@ -7,7 +7,8 @@
  *           ports come up; uplinks may carry addresses meanwhile
  *           take     reads, keeps on disk, moves
  *   commit  ports open
- *   clear   after    tells the neighbours; or gives back, while the host port is still there
+ *   clear   after    tells the neighbours; or gives back, while the host port is still there: all, or
+ *                    what the uplinks had that leave
  */
 #include "switch/takeover.h"
 
@@ -79,8 +80,36 @@ void plan_takeover(struct plan *p, const struct plan_switch *ps)
 	}
 }
 
+/* Its device is none of this switch any more, and there. */
+static bool is_left(const struct plan_switch *ps, const struct taken_device *d)
+{
+	return !uplink_of(ps, d->device) && takeover_finds(d->device);
+}
+
+const char *plan_leaves_taken(const struct plan_switch *ps)
+{
+	const struct takeover *t = ps->sw ? ps->sw->taken : NULL;
+
+	for (size_t i = 0; t && i < t->count; i++) {
+		const struct taken_device *d = &t->from[i];
+
+		if (!d->is_owed && d->set.count && is_left(ps, d))
+			return d->device;
+	}
+	return NULL;
+}
+
 /* ---- back ------------------------------------------------------------------------------------------- */
 
+static void keep(const struct vswitch *sw)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (takeover_keep(sw->w->state_dir, sw->name, sw->taken, &err))
+		log_message(MSG_ADDRESSES_LOST, "switch %s: %s", sw->name, err.text);
+}
+
+/* What stays is on disk for the next daemon, and here for the next change. */
 static void give_back(struct vswitch *sw)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -88,7 +117,8 @@ static void give_back(struct vswitch *sw)
 	if (takeover_return(sw->taken, &err)) {
 		log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", sw->name,
 			    err.text);
-		return; /* on disk for the next daemon, and here for the next change */
+		keep(sw);
+		return;
 	}
 	takeover_forget(sw->w->state_dir, sw->name);
 	log_message(MSG_ADDRESSES, "switch %s: the uplinks have their addresses again", sw->name);
@@ -96,31 +126,78 @@ static void give_back(struct vswitch *sw)
 	sw->taken = NULL;
 }
 
+/* Of those alone that the switch has no more, and of those to which something is owed. */
+static void give_back_left(struct vswitch *sw, const struct plan_switch *ps)
+{
+	struct takeover left = { .count = 0 };
+	struct xvs_error err = ERROR_INIT;
+	size_t had;
+
+	memcpy(left.device, sw->taken->device, sizeof(left.device));
+	for (size_t i = sw->taken->count; i-- > 0;) {
+		struct taken_device *d = &sw->taken->from[i];
+
+		if (!is_left(ps, d))
+			continue;
+		left.from[left.count++] = *d;
+		d->set = (struct address_set){ .items = NULL };
+		takeover_remove(sw->taken, d);
+	}
+	had = left.count;
+	if (had && takeover_return(&left, &err))
+		log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", sw->name,
+			    err.text);
+	for (size_t i = 0; i < left.count; i++)
+		sw->taken->from[sw->taken->count++] = left.from[i];
+	if (left.count != had)
+		keep(sw);
+}
+
 /* ---- before ----------------------------------------------------------------------------------------- */
 
 static int before(struct step *s, struct xvs_error *err)
 {
-	(void)err;
-	s->is_changed = s->sw->taken != NULL;
+	s->prepared = s->sw->taken ? takeover_less(s->sw->taken, NULL) : NULL;
+	if (s->sw->taken && !s->prepared)
+		return error_set(err, -ENOMEM, "", "out of memory");
 	if (plan_takes_addresses(s->plan_switch))
 		s->sw->may_carry = true;
 	return 0;
 }
 
-/* A host port that was swapped for another one is back, with nothing on it. */
+/* What came on top goes back where it was; what was taken before is at the host port of before. */
 static int before_undo(struct step *s)
 {
+	struct takeover *was = s->prepared;
 	struct xvs_error err = ERROR_INIT;
+	struct vswitch *sw = s->sw;
+	struct takeover *more;
 
-	s->sw->may_carry = s->is_changed;
-	if (s->sw->taken && !s->is_changed)
-		give_back(s->sw);
-	else if (s->sw->taken && takeover_put(s->sw->taken, &err))
-		transaction_note(s->t, "switch %s: addresses: %.120s", s->sw->name, err.text);
+	sw->may_carry = was != NULL;
+	if (!was) {
+		if (sw->taken)
+			give_back(sw);
+		return 0;
+	}
+	s->prepared = NULL;
+	more = sw->taken ? takeover_less(sw->taken, was) : NULL;
+	if (more && takeover_return(more, &err))
+		transaction_note(s->t, "switch %s: addresses: %.120s", sw->name, err.text);
+	takeover_destroy(more);
+	takeover_destroy(sw->taken);
+	sw->taken = was;
+	keep(sw);
+	if (takeover_put(was, &err))
+		transaction_note(s->t, "switch %s: addresses: %.120s", sw->name, err.text);
 	return 0;
 }
 
-const struct step_ops step_takeover_before = { before, before_undo, NULL };
+static void before_free(struct step *s)
+{
+	takeover_destroy(s->prepared);
+}
+
+const struct step_ops step_takeover_before = { before, before_undo, before_free };
 
 /* ---- when -------------------------------------------------------------------------------------------- */
 
@@ -172,6 +249,9 @@ static int take_all(struct vswitch *sw, const struct port *host, struct xvs_erro
 {
 	int code;
 
+	/* what an earlier daemon could not give back is still known */
+	if (!sw->taken)
+		sw->taken = takeover_load(sw->w->state_dir, sw->name);
 	if (!sw->taken)
 		sw->taken = calloc(1, sizeof(*sw->taken));
 	if (!sw->taken)
@@ -225,9 +305,12 @@ static int after(struct step *s, struct xvs_error *err)
 	s->sw->may_carry = plan_takes_addresses(s->plan_switch);
 	if (!s->sw->taken)
 		return 0;
-	if (!s->sw->may_carry)
+	if (!s->sw->may_carry) {
 		give_back(s->sw);
-	else if (is_concerned(s))
+		return 0;
+	}
+	give_back_left(s->sw, s->plan_switch);
+	if (is_concerned(s))
 		takeover_announce(s->sw->taken);
 	return 0;
 }

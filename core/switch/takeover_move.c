@@ -17,13 +17,6 @@
 #define NO_ARP "8" /* for no address at all */
 #define NO_IPV6 "1"
 
-void takeover_destroy(struct takeover *t)
-{
-	for (size_t i = 0; t && i < t->count; i++)
-		address_set_finish(&t->from[i].set);
-	free(t);
-}
-
 /* ---- settings of the kernel, for one device ------------------------------------------------------ */
 
 static int sysctl_open(const char *kind, const char *device, const char *name, int flags)
@@ -129,10 +122,26 @@ int takeover_put(const struct takeover *t, struct xvs_error *err)
 	if (!e.has_host)
 		code = error_set(err, -ENODEV, "", "device %s, which takes addresses, is not there",
 				 t->device);
-	for (size_t i = 0; i < t->count && code == 0; i++)
-		code = take_from(&e, &t->from[i], err);
+	for (size_t i = 0; i < t->count && code == 0; i++) {
+		if (!t->from[i].is_owed)
+			code = take_from(&e, &t->from[i], err);
+	}
 	netlink_close(&e.nl);
 	return code;
+}
+
+bool takeover_finds(const char *device)
+{
+	struct xvs_error none = ERROR_INIT;
+	struct link_facts facts;
+	struct netlink nl;
+	bool is_there;
+
+	if (netlink_open(&nl, &none))
+		return false;
+	is_there = link_by_name(&nl, device, &facts, &none) == 0;
+	netlink_close(&nl);
+	return is_there;
 }
 
 static int return_to(struct ends *e, const struct taken_device *from, struct xvs_error *err)
@@ -157,7 +166,7 @@ static int return_to(struct ends *e, const struct taken_device *from, struct xvs
 	return code;
 }
 
-int takeover_return(const struct takeover *t, struct xvs_error *err)
+int takeover_return(struct takeover *t, struct xvs_error *err)
 {
 	struct ends e = { .has_host = false };
 	int code = ends_open(&e, t->device, err);
@@ -166,9 +175,11 @@ int takeover_return(const struct takeover *t, struct xvs_error *err)
 	if (code)
 		return code;
 	/* One that is not there is no reason to leave others without. */
-	for (size_t i = 0; i < t->count; i++) {
+	for (size_t i = t->count; i-- > 0;) {
 		code = return_to(&e, &t->from[i], err);
 		worst = code ? code : worst;
+		if (code == 0)
+			takeover_remove(t, &t->from[i]);
 	}
 	netlink_close(&e.nl);
 	return worst;
@@ -181,8 +192,10 @@ void takeover_announce(const struct takeover *t)
 
 	if (ends_open(&e, t->device, &err))
 		return;
-	for (size_t i = 0; e.has_host && i < t->count; i++)
-		address_set_announce(&t->from[i].set, &e.host);
+	for (size_t i = 0; e.has_host && i < t->count; i++) {
+		if (!t->from[i].is_owed)
+			address_set_announce(&t->from[i].set, &e.host);
+	}
 	netlink_close(&e.nl);
 }
 
@@ -190,16 +203,15 @@ void takeover_announce(const struct takeover *t)
 
 static struct taken_device *device_of(struct takeover *t, const char *name)
 {
-	struct taken_device *d;
+	struct taken_device *d = takeover_find(t, name);
 
-	for (size_t i = 0; i < t->count; i++) {
-		if (strcmp(t->from[i].device, name) == 0)
-			return &t->from[i];
+	if (d) {
+		d->is_owed = false;
+		return d;
 	}
-	if (t->count == TAKEN_DEVICES)
+	d = takeover_add(t, name);
+	if (!d)
 		return NULL;
-	d = &t->from[t->count++];
-	(void)str_copy(d->device, sizeof(d->device), name);
 	sysctl_read("ipv4", name, "arp_ignore", d->arp_ignore);
 	sysctl_read("ipv6", name, "disable_ipv6", d->no_ipv6);
 	return d;

@@ -2,11 +2,14 @@
 /*
  * switch/takeover_record.c - what was taken, on disk: STATE/taken/SWITCH, JSON.
  *
- *   {"device": "host0", "from": [{"device": "eth1", "arp_ignore": "0", "disable_ipv6": "0",
- *                                 "items": ["20,0a18...", ...]}]}
+ *   {"boot": "8ab4...", "device": "host0",
+ *    "from": [{"device": "eth1", "arp_ignore": "0", "disable_ipv6": "0", "items": ["20,0a18...", ...]}]}
  *
  * An item is the number of its kind of message and its bytes.  The folder is the daemon's own, and all
  * the same whatever is read is checked before the kernel is asked to do it.
+ *
+ * "boot" is the kernel's: after the machine has started anew its uplinks have what its own configuration
+ * gives them, and nothing is owed to them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +23,8 @@
 #include "switch/takeover.h"
 
 #define FOLDER "taken"
+
+enum { BOOT_TEXT = 64 };
 
 /* ---- as text ------------------------------------------------------------------------------------- */
 
@@ -43,13 +48,27 @@ static json_t *device_json(const struct taken_device *d)
 			 "disable_ipv6", d->no_ipv6, "items", items);
 }
 
+/* "": unknown. */
+static void boot_read(char out[BOOT_TEXT])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read(fd, out, BOOT_TEXT - 1) : 0;
+
+	out[len > 0 ? len : 0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 static json_t *record_json(const struct takeover *t)
 {
 	json_t *from = json_array();
+	char boot[BOOT_TEXT];
 
 	for (size_t i = 0; i < t->count; i++)
 		(void)json_array_append_new(from, device_json(&t->from[i]));
-	return json_pack("{s:s, s:o}", "device", t->device, "from", from);
+	boot_read(boot);
+	return json_pack("{s:s, s:s, s:o}", "boot", boot, "device", t->device, "from", from);
 }
 
 static int nibble(char c)
@@ -185,49 +204,122 @@ void takeover_forget(const char *state_dir, const char *name)
 	(void)close(folder);
 }
 
-static void recover(const char *state_dir, const char *name)
+enum found { FOUND_NOTHING, FOUND_OLD, FOUND_BROKEN, FOUND_GOOD };
+
+/* FOUND_OLD: of another start of the machine. */
+static enum found record_find(const char *state_dir, const char *name, struct takeover **out)
 {
 	char path[PATH_MAX];
+	char boot[BOOT_TEXT];
+	char now[BOOT_TEXT];
+	json_error_t why;
 	json_t *j;
-	struct takeover *t;
-	struct xvs_error err = ERROR_INIT;
+	bool has_boot;
 
 	(void)snprintf(path, sizeof(path), "%s/" FOLDER "/%s", state_dir, name);
-	j = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-	t = j ? record_read(j) : NULL;
+	j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	if (!j)
+		return json_error_code(&why) == json_error_cannot_open_file ? FOUND_NOTHING
+									    : FOUND_BROKEN;
+	boot_read(now);
+	has_boot = word_read(j, "boot", boot, sizeof(boot));
+	*out = has_boot ? record_read(j) : NULL;
 	json_decref(j);
-	if (!t) {
-		log_message(MSG_ADDRESSES_LOST,
-			    "%s: what a host port of switch %s took cannot be read, so look after "
-			    "the addresses of its uplinks yourself",
-			    path, name);
+	if (!*out)
+		return FOUND_BROKEN;
+	if (strcmp(boot, now) == 0)
+		return FOUND_GOOD;
+	takeover_destroy(*out);
+	*out = NULL;
+	return FOUND_OLD;
+}
+
+struct takeover *takeover_load(const char *state_dir, const char *name)
+{
+	struct takeover *t = NULL;
+
+	if (record_find(state_dir, name, &t) != FOUND_GOOD)
+		return NULL;
+	for (size_t i = 0; i < t->count; i++)
+		t->from[i].is_owed = true;
+	return t;
+}
+
+/* Out of the way of the next record: somebody may still want to read it. */
+static void set_aside(const char *state_dir, const char *name)
+{
+	int folder = folder_open(state_dir);
+	char aside[NAME_MAX + 1];
+
+	(void)snprintf(aside, sizeof(aside), ".damaged-%.*s", NAME_MAX - 16, name);
+	if (folder < 0)
 		return;
-	}
-	if (takeover_return(t, &err) == 0) {
+	(void)renameat(folder, name, folder, aside);
+	(void)close(folder);
+	log_message(MSG_ADDRESSES_LOST,
+		    "%s/" FOLDER "/%s: what a host port of switch %s took cannot be read, so look "
+		    "after the addresses of its uplinks yourself",
+		    state_dir, aside, name);
+}
+
+static int give_back(const char *state_dir, const char *name, struct takeover *t)
+{
+	struct xvs_error err = ERROR_INIT;
+	struct xvs_error unkept = ERROR_INIT;
+	size_t had = t->count;
+	int code = takeover_return(t, &err);
+
+	if (code == 0) {
 		log_message(MSG_ADDRESSES,
 			    "switch %s: addresses that a host port had are back at "
 			    "the uplinks, after a daemon that was killed",
 			    name);
 		takeover_forget(state_dir, name);
-	} else {
-		log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", name,
-			    err.text);
+		return 0;
 	}
-	takeover_destroy(t);
+	log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", name, err.text);
+	if (t->count != had && takeover_keep(state_dir, name, t, &unkept))
+		log_message(MSG_ADDRESSES_LOST, "switch %s: %s", name, unkept.text);
+	return code;
 }
 
-void takeover_recover(const char *state_dir)
+static int recover(const char *state_dir, const char *name)
+{
+	struct takeover *t = NULL;
+	int code = 0;
+
+	switch (record_find(state_dir, name, &t)) {
+	case FOUND_GOOD:
+		code = give_back(state_dir, name, t);
+		break;
+	case FOUND_BROKEN:
+		set_aside(state_dir, name);
+		return -EINVAL;
+	case FOUND_OLD:
+		takeover_forget(state_dir, name);
+		break;
+	case FOUND_NOTHING:
+		break;
+	}
+	takeover_destroy(t);
+	return code;
+}
+
+int world_recover_addresses(const char *state_dir)
 {
 	int folder = folder_open(state_dir);
 	DIR *all = folder >= 0 ? fdopendir(folder) : NULL;
 	const struct dirent *one;
+	int worst = 0;
 
 	while (all && (one = readdir(all)) != NULL) {
-		if (one->d_name[0] != '.')
-			recover(state_dir, one->d_name);
+		int code = one->d_name[0] == '.' ? 0 : recover(state_dir, one->d_name);
+
+		worst = code ? code : worst;
 	}
 	if (all)
 		(void)closedir(all);
 	else if (folder >= 0)
 		(void)close(folder);
+	return worst;
 }

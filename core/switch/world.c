@@ -56,7 +56,7 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	if (w->dhcp_dir)
 		dhcp_clean(w->dhcp_dir);
 	if (w->state_dir)
-		takeover_recover(w->state_dir);
+		(void)world_recover_addresses(w->state_dir);
 	*out = w;
 	return 0;
 

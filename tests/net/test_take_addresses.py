@@ -10,15 +10,17 @@ import contextlib
 import json
 import pathlib
 import socket
+import subprocess
 import threading
 
 import pytest
 
-from support.host import run
+from support.host import remove_link, run, veth
 from support.patience import PATIENCE_S, wait_for
 
 HERE, THERE = "198.51.100.10", "198.51.100.1"
 HERE6, THERE6 = "fd00:51::10", "fd00:51::1"
+OTHER = "203.0.113.10"
 PORT = 2222
 LONG = 3600
 
@@ -205,6 +207,106 @@ def test_what_was_done_to_a_taken_address_stays(xvsd, host, session):
     run("ip", "addr", "del", "198.51.100.11/24", "dev", "host0")
     daemon.do("port", "add", "lab", "vm1", "backend.kind=null")
     assert "198.51.100.11" not in run("ip", "-4", "addr", "show") and session.lives()
+
+
+@pytest.fixture
+def second(host, hosts):
+    """up1, with an address of its own, beside up0."""
+    other, = hosts("second")
+    veth("up1", "out1", other)
+    run("ip", "addr", "add", OTHER + "/24", "dev", "up1")
+    yield other
+    remove_link("up1")
+
+
+def two_uplinks(more=""):
+    return config(more=more).replace(
+        "    host_ports", "      - {name: up1, device: up1, backend: af_packet}\n    host_ports")
+
+
+def test_what_an_added_uplink_has_goes_back_with_it(xvsd, second, session):
+    nothing = ([], [])
+    before, other = has("up0"), has("up1")
+    both = (sorted(before[0] + other[0]), sorted(before[1] + other[1]))
+    daemon = xvsd(config())
+    apply(daemon, two_uplinks(), "--confirm", LONG)
+    assert has("host0") == both and has("up1") == nothing
+    daemon.do("config", "rollback")
+    assert has("host0") == before and has("up1") == other and session.lives()
+    apply(daemon, two_uplinks() + "# again\n", "--confirm", LONG)
+    daemon.do("config", "confirm")
+    daemon.write(config() + "# without up1\n")
+    assert "that host port host0 has of device up1 go back to it" in daemon.refuses(
+        "config", "apply")
+    assert has("host0") == both
+    daemon.do("config", "apply", "--confirm", LONG)
+    assert has("host0") == before and has("up1") == other and session.lives()
+    daemon.stop()
+    assert has("up0") == before and has("up1") == other
+
+
+def test_an_added_uplink_of_a_refused_change_has_its_addresses_again(xvsd, second, session):
+    before, other = has("up0"), has("up1")
+    daemon = xvsd(config())
+    absent = "    ports: [{name: vm9, backend: {kind: tap, device: eth0, netns: nowhere}}]\n"
+    daemon.write(two_uplinks(more=", mtu: 1400") + absent)
+    assert "nowhere" in daemon.refuses("config", "apply", "--confirm", LONG)
+    assert has("host0") == before and has("up1") == other and session.lives()
+    record = (daemon.home / "state" / "taken" / "lab").read_text(encoding="utf-8")
+    assert '"host0"' in record and '"up1"' not in record
+    daemon.kill()
+    daemon.write(config())
+    daemon.start()
+    assert has("host0") == before and has("up1") == other and session.lives()
+
+
+def test_what_could_not_be_given_back_is_not_forgotten(xvsd, second, session):
+    """Its device was away while a daemon began: the next one that takes adds to what is owed."""
+    other = has("up1")
+    daemon = xvsd(two_uplinks())
+    daemon.kill()
+    run("ip", "link", "set", "up1", "down")
+    run("ip", "link", "set", "up1", "name", "away1")
+    daemon.write(config())
+    daemon.start()
+    assert has("away1") == ([], []) and session.lives()
+    assert "addresses are not back: device up1" in daemon.said()
+    daemon.kill()
+    run("ip", "link", "set", "away1", "name", "up1")
+    run("ip", "link", "set", "up1", "up")
+    daemon.start()
+    assert has("up1") == other and session.lives()
+
+
+def test_the_host_has_its_addresses_where_no_daemon_begins_again(xvsd, host, session):
+    before = has("up0")
+    daemon = xvsd(config())
+    command = [*daemon.command(), "--return-addresses"]
+    daemon_runs = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert daemon_runs.returncode == 1 and "uses it" in daemon_runs.stderr
+    assert has("up0") == ([], []) and session.lives()
+    daemon.kill()
+    assert has("up0") == ([], [])
+    for _ in range(2):
+        subprocess.run(command, check=True)
+        assert has("up0") == before and session.lives()
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_record_that_is_of_no_use_moves_nothing(xvsd, host, is_broken):
+    """Of before a reboot, after which up0 has what the host's own configuration gives it; or broken."""
+    before = has("up0")
+    daemon = xvsd(config())
+    taken = daemon.home / "state" / "taken"
+    there = json.loads((taken / "lab").read_text(encoding="utf-8"))
+    daemon.kill()
+    record = "{" if is_broken else json.dumps({**there, "boot": "of another day"})
+    (taken / "lab").write_text(record, encoding="utf-8")
+    daemon.write(NOTHING)
+    daemon.start()
+    assert has("up0") == ([], []) != before
+    assert [path.name for path in taken.iterdir()] == ([".damaged-lab"] if is_broken else [])
+    assert ("cannot be read" in daemon.said()) == is_broken
 
 
 @pytest.mark.parametrize("text, why", [
