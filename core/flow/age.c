@@ -122,3 +122,15 @@ void flow_each(struct flow_cache *c, void (*fn)(void *arg, struct flow_entry *e)
 			fn(arg, &c->entries[i]);
 	}
 }
+
+bool flow_each_since(struct flow_cache *c, uint32_t at, uint64_t since_ns,
+		     void (*fn)(void *arg, struct flow_entry *e), void *arg)
+{
+	uint32_t end = at + FLOW_EACH_STEP < c->fresh ? at + FLOW_EACH_STEP : c->fresh;
+
+	/* the line with the time first: of most entries no other is touched */
+	for (uint32_t i = at ? at : 1; i < end; i++)
+		if (c->entries[i].last_ns >= since_ns && is_live(&c->entries[i]))
+			fn(arg, &c->entries[i]);
+	return end < c->fresh;
+}

@@ -93,6 +93,13 @@ bool flow_sweep(struct flow_cache *c, uint32_t count, uint64_t now_ns,
 
 /* [worker] Each entry in use. */
 void flow_each(struct flow_cache *c, void (*fn)(void *arg, struct flow_entry *e), void *arg);
+/*
+ * [worker] The same for FLOW_EACH_STEP places from 'at' on, and only those that were hit at this time or later.
+ * True: there are places behind them.
+ */
+enum { FLOW_EACH_STEP = 32768 };
+bool flow_each_since(struct flow_cache *c, uint32_t at, uint64_t since_ns,
+		     void (*fn)(void *arg, struct flow_entry *e), void *arg);
 
 /* [worker] Parts of an entry; NULL: none left (the entry is then made without caching). */
 struct flow_step *flow_step_new(struct flow_cache *c);

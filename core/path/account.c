@@ -76,6 +76,27 @@ void account_entry(struct path_worker *w, struct flow_entry *e, struct instance 
 		account_leg(w, e, flow_out(e, i), only, ended);
 }
 
+static bool has_news(const struct flow_entry *e, const struct flow_step *s)
+{
+	return e->packets - s->missed_packets != s->accounted_packets;
+}
+
+static void account_leg_news(struct path_worker *w, struct flow_entry *e, struct flow_leg *leg)
+{
+	for (struct flow_step *s = leg->steps; s; s = s->next)
+		if (wants_account(s, NULL) && has_news(e, s))
+			account_step(w, e, s, false);
+}
+
+void account_port(struct path_worker *w, struct flow_entry *e, uint32_t port)
+{
+	if (e->leg.port == port)
+		account_leg_news(w, e, &e->leg);
+	for (uint32_t i = 0; i < e->out_count; i++)
+		if (flow_out(e, i)->port == port)
+			account_leg_news(w, e, flow_out(e, i));
+}
+
 void account_retire(void *arg, struct flow_entry *e)
 {
 	/* cookies that went on to the entry's successor were taken out: see ask.c */
@@ -87,7 +108,7 @@ static void account_leg_due(struct path_worker *w, struct flow_entry *e, struct 
 	for (struct flow_step *s = leg->steps; s; s = s->next) {
 		if (s->account_ms && wants_account(s, NULL) &&
 		    w->w.now_ns - s->accounted_ns >= (uint64_t)s->account_ms * NS_PER_MS &&
-		    e->packets - s->missed_packets != s->accounted_packets)
+		    has_news(e, s))
 			account_step(w, e, s, false);
 	}
 }

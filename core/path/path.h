@@ -241,6 +241,16 @@ void path_drain(struct path *path, struct instance *i, void *port_state,
 		void (*done)(void *arg, uint32_t left), void *arg);
 
 /*
+ * [control] What flows have counted is credited to the extensions in a port's chains, so that what these
+ * say of it is whole: done(arg) behind it (NULL: nobody waits), and never after path_credit_close().  A pass
+ * costs little where another one was shortly before.  One waits at a time.  NULL of open: no memory.
+ */
+struct port_credit;
+struct port_credit *path_credit_open(const struct path_port *port);
+void path_credit(struct port_credit *c, void (*done)(void *arg), void *arg);
+void path_credit_close(struct port_credit *c); /* NULL is fine */
+
+/*
  * [control] After the instance with this number was destroyed: packets that it never gave back are
  * dropped (stale), then done(arg).
  */

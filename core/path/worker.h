@@ -526,6 +526,8 @@ void mirror_let_go(struct path_worker *w, struct packet *p);
 void account_retire(void *arg, struct flow_entry *e);
 void account_due(void *arg, struct flow_entry *e);
 void account_entry(struct path_worker *w, struct flow_entry *e, struct instance *only, bool ended);
+/* To those in the chains of this port alone. */
+void account_port(struct path_worker *w, struct flow_entry *e, uint32_t port);
 /* Packet i leaves its leg: extensions at 'first' and behind it do not see it, nor does any exit. */
 void account_missed(struct burst *b, uint32_t i, uint32_t first);
 void account_missed_exits(struct burst *b, uint32_t i);

@@ -87,10 +87,31 @@ static void add_parts(struct bundle *b, const struct port *p)
 		add_extension(b, p, &p->attached[i]);
 }
 
+static bool counts_by_flow(const struct port *p)
+{
+	for (size_t i = 0; i < p->attached_count; i++)
+		if (p->attached[i].member->state == MEMBER_RUNNING &&
+		    p->attached[i].member->instance->flow.account)
+			return true;
+	return false;
+}
+
+/* What is noted from now on: changes of connections, and what flows count. */
+static int open_notes(struct bundle *b, const struct port *p, struct xvs_error *err)
+{
+	if (counts_by_flow(p)) {
+		b->credit = path_credit_open(p->path_port);
+		if (!b->credit)
+			return error_set(err, -ENOMEM, "", "port %s: out of memory", p->full_name);
+	}
+	return p->is_guarded ? part_open_conns(b, p, err) : 0;
+}
+
 int bundle_open(struct world *w, const char *target, struct bundle **out, struct xvs_error *err)
 {
 	struct port *p = world_port(w, target);
 	struct bundle *b;
+	int code;
 
 	if (!p || !p->path_port)
 		return error_set(err, -ENOENT, "", "port %s %s", target,
@@ -107,13 +128,11 @@ int bundle_open(struct world *w, const char *target, struct bundle **out, struct
 	b->port_id = p->id;
 	memcpy(b->uuid, p->uuid, sizeof(b->uuid));
 	(void)str_copy(b->full_name, sizeof(b->full_name), p->full_name);
-	if (p->is_guarded) {
-		int code = part_open_conns(b, p, err);
-
-		if (code < 0) {
-			free(b);
-			return code;
-		}
+	code = open_notes(b, p, err);
+	if (code < 0) {
+		path_credit_close(b->credit);
+		free(b);
+		return code;
 	}
 	add_parts(b, p);
 	p->bundle = b;
@@ -250,6 +269,9 @@ static void begin_pass(struct bundle *b, enum bundle_what what)
 	b->at = 0;
 	for (size_t i = 0; i < b->count; i++)
 		b->parts[i].is_begun = false;
+	/* so that little is left of it when the port is frozen */
+	if (b->credit && what != BUNDLE_FINAL)
+		path_credit(b->credit, NULL, NULL);
 }
 
 int bundle_save(struct bundle *b, enum bundle_what what, bundle_sink sink, void *ctx,
@@ -322,7 +344,11 @@ void bundle_close(struct bundle *b, bool moved)
 	}
 	conn_watch_close(b->watch);
 	b->watch = NULL;
+	path_credit_close(b->credit);
+	b->credit = NULL;
 	b->is_closed = true;
+	if (b->is_crediting) /* that answer does not come any more */
+		b->is_freezing = false;
 	if (!b->is_freezing)
 		bundle_free(b);
 }

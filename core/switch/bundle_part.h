@@ -32,8 +32,10 @@ struct bundle {
 	char full_name[TARGET_MAX];
 	struct part parts[BUNDLE_OWNERS_MAX];
 	size_t count;
-	struct conn_watch *watch; /* NULL: its connections are not tracked */
+	struct conn_watch *watch;   /* NULL: its connections are not tracked */
+	struct port_credit *credit; /* NULL: nobody in its chain counts by flow */
 	bool is_agreed, is_frozen, is_freezing, is_closed;
+	bool is_crediting;     /* of the freeze: what flows have counted is being told */
 	enum bundle_what what; /* the pass under way; 0: none */
 	size_t at;             /* its part */
 	void (*frozen)(void *arg, int code);

@@ -2,7 +2,8 @@
 /*
  * switch/freeze.c - a port falls silent before the last of its state is read, and may speak again.
  *
- *   closed -> no packet is under way -> who holds packets of it gives them back -> FROZEN is told
+ *   closed -> no packet is under way -> what flows have counted is told -> who holds packets of it gives
+ *   them back -> FROZEN is told
  *
  * What is given back meets a closed port.  The order of steps is that of a change (transaction.h), but
  * it is no change: nothing is planned, and nobody's wish waits for it.  A change at the same time does
@@ -83,6 +84,14 @@ static void drain_next(struct bundle *b)
 	end_freeze(b, 0);
 }
 
+static void credited(void *arg)
+{
+	struct bundle *b = arg;
+
+	b->is_crediting = false;
+	drain_next(b);
+}
+
 static void settled(void *arg, int slow, struct instance *who)
 {
 	struct bundle *b = arg;
@@ -90,7 +99,12 @@ static void settled(void *arg, int slow, struct instance *who)
 	(void)slow;
 	(void)who;
 	b->drained = 0;
-	drain_next(b);
+	if (!b->credit) { /* or it was closed meanwhile */
+		drain_next(b);
+		return;
+	}
+	b->is_crediting = true;
+	path_credit(b->credit, credited, b);
 }
 
 void bundle_freeze(struct bundle *b, void (*done)(void *arg, int code), void *arg)

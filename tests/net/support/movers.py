@@ -24,6 +24,7 @@ DEVICES = {"a": "eth0", "b": "eth1"}  # of the guest that moves
 UUID = "6a1f3c52-94b1-4d0e-8f5a-0c2b7e6d1a90"
 
 CONFIG = """
+{top}
 migration:
   listen: "{address}:4790"
   certificate: {certificate}
@@ -38,6 +39,7 @@ switches:
     chain:
       - {{instance: fw, extension: org.xvs.secgroup, required: true}}
       - {{instance: guard, extension: org.xvs.guard}}
+{chain}
     ports: {ports}
 """
 
@@ -56,14 +58,16 @@ class Movers:
 
     ADDRESSES = {"a": "10.9.0.1", "b": "10.9.0.2"}
 
-    def __init__(self, folder):
+    def __init__(self, folder, ports=PORTS_OF_A, chain="", top=""):
+        """'chain' and 'top' are lines of both hosts' files."""
+        self.chain, self.top = chain, top
         self.hosts = {"a": Host("ha"), "b": Host("hb")}
         self.vm1, self.vm2 = Host("vm1", device="br0"), Host("vm2")
         self.authority = Authority(folder / "pki")
         self.folder = folder
         self.daemons = {}
         self._wires()
-        self.daemons = {"a": self._daemon("a", "b", PORTS_OF_A), "b": self._daemon("b", "a", "[]")}
+        self.daemons = {"a": self._daemon("a", "b", ports), "b": self._daemon("b", "a", "[]")}
 
     def _wires(self):
         for device in ("up0", "mg0"):
@@ -81,7 +85,8 @@ class Movers:
     def config(self, name, peer, ports, certificate=None):
         certificate, key = certificate or self.authority.host(f"host{name}")
         return CONFIG.format(address=self.ADDRESSES[name], certificate=certificate, key=key,
-                             ca=self.authority.certificate, peer=f"host{peer}", ports=ports)
+                             ca=self.authority.certificate, peer=f"host{peer}", ports=ports,
+                             chain=self.chain, top=self.top)
 
     def _daemon(self, name, peer, ports):
         return Daemon(self.folder / name, self.config(name, peer, ports),

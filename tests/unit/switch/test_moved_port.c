@@ -295,6 +295,26 @@ static void what_the_guard_has_learned_goes_along(void **state)
 	       "status|org.xvs.guard.addresses/1|learned", "1");
 }
 
+/* Counted by the flow's entry, which nobody has asked when the port is frozen. */
+static void what_the_guard_dropped_by_flow_goes_along(void **state)
+{
+	struct scene *s = *state;
+	struct frame_end asker = { 1, false, 3333 };
+	struct frame_end resolver = { 2, false, 53 };
+	uint8_t f[FRAME_BYTES];
+	uint32_t len = frame_udp(f, asker, resolver, 30);
+
+	f[11] = 0x66; /* the source's last byte */
+	assert_false(goes(s, s->vm1, s->peer, f, len));
+	(void)parcel_pass(&parcel, s->b, BUNDLE_FULL);
+	deliver(s);
+	assert_false(goes(s, s->vm1, s->peer, f, len));
+	assert_false(goes(s, s->vm1, s->peer, f, len));
+	move(s);
+	EXPECT(world_port_show(s->f->world, "there/vm1"),
+	       "status|org.xvs.guard.drops/1|spoofed_mac", "3");
+}
+
 static void a_move_that_fails_leaves_all_as_it_was(void **state)
 {
 	struct scene *s = *state;
@@ -337,6 +357,7 @@ int main(void)
 		T(connections_go_on_and_refusals_stand),
 		T(counts_go_on),
 		T(what_the_guard_has_learned_goes_along),
+		T(what_the_guard_dropped_by_flow_goes_along),
 		T(a_move_that_fails_leaves_all_as_it_was),
 		T(a_policy_that_denies_there_is_not_outwitted),
 	};
