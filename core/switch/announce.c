@@ -41,6 +41,13 @@ static void arp_write(struct frame *f, uint16_t ethertype, uint16_t operation, c
 	f->len = ARP_FRAME_BYTES;
 }
 
+void announce_rarp(struct frame *f, const uint8_t mac[6])
+{
+	static const uint8_t no_ip[4];
+
+	arp_write(f, ETHERTYPE_RARP, RARP_REQUEST, mac, no_ip);
+}
+
 /* ---- who has moved ----------------------------------------------------------------------------- */
 
 struct listing {
@@ -108,7 +115,6 @@ static void ask_listeners(struct listing *l, const struct port *p, uint32_t segm
 
 static void add_address(void *arg, const struct l2_info *info)
 {
-	static const uint8_t no_ip[4];
 	struct listing *l = arg;
 	struct team *t = l->t;
 	const struct port *p = t->w->by_id[info->port->id];
@@ -124,7 +130,7 @@ static void add_address(void *arg, const struct l2_info *info)
 		segment = port_segment(p);
 	f = add_out(l, segment, home);
 	if (f)
-		arp_write(f, ETHERTYPE_RARP, RARP_REQUEST, info->mac, no_ip);
+		announce_rarp(f, info->mac);
 	f = has_ipv4(p, ip) ? add_out(l, segment, home) : NULL;
 	if (f)
 		arp_write(f, ETHERTYPE_ARP, ARP_REQUEST, info->mac, ip);

@@ -226,6 +226,7 @@ int bundle_open_port(struct world *w, const char *target, struct xvs_error *err)
 		conn_port_adopted(path_conns(w->path), p->id);
 	if (p->arrival)
 		arrival_learn(p);
+	arrival_announce(p);
 	arrival_finish(p);
 	return 0;
 }

@@ -97,6 +97,10 @@ int part_admit_conns(const struct port *p, uint64_t objects, struct xvs_error *e
 int part_save_extension(struct outlet *o, struct xvs_error *err);
 int part_restore_extension(struct port *p, const struct bundle_record *r, struct xvs_error *err);
 
+/* arrival_announce.c: the network is told where it is now, until told otherwise. */
+void arrival_announce(struct port *p);
+void arrival_announce_end(struct port *p);
+
 /* arrival.c: frees what waits. */
 void arrival_finish(struct port *p);
 

@@ -51,6 +51,7 @@ void port_destroy(struct port *p)
 		return;
 	settings_finish(&p->settings);
 	port_spec_finish(&p->spec);
+	arrival_announce_end(p);
 	arrival_finish(p);
 	free(p->attached);
 	free(p->reasons);

@@ -95,6 +95,8 @@ bool probe_target_of(const struct team *t, struct probe_target *out);
 void probe_tick(struct team *t, uint64_t now_ns);
 
 /* ---- announce.c ---- */
+/* What tells switches that this address is behind the link by which it comes. */
+void announce_rarp(struct frame *f, const uint8_t mac[6]);
 /* Addresses whose packets leave elsewhere than by 'old' are told of there. */
 void announce_begin(struct team *t, const struct team_table *old);
 void announce_tick(struct team *t, uint64_t now_ns);

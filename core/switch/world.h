@@ -94,6 +94,8 @@ struct port {
 	bool is_told_open;             /* the last message on it said so */
 	struct bundle *bundle;         /* that reads it; NULL: none */
 	struct arrival *arrival;       /* what came for it and waits until it opens; NULL */
+	struct arrival_announcement
+		*announcement; /* that it has come; NULL: was told, or never came */
 };
 
 struct vswitch {

@@ -10,6 +10,9 @@ from support.certificates import Authority
 from support.daemon import Refused
 from support.movers import MAC, PORTS_OF_A, UUID, Movers, is_stopped, stopping_at
 from support.patience import wait_for
+from support.wire import mac_bytes
+
+RARP = b"\x80\x35"
 
 
 @pytest.fixture
@@ -74,6 +77,15 @@ def test_policies_move_and_a_connection_goes_on(movers):
     talk.close()
     assert "moved" in movers["a"].do("migrate", "list")
     assert "microseconds" in movers["b"].do("migrate", "show", report["move"][:8])
+
+
+def test_the_network_is_told_where_the_address_is_now(movers):
+    wire = movers.hosts["a"].wire("up0")
+    movers.move()
+    told = [wire.wait(lambda data: data[12:14] == RARP) for _ in range(3)]
+    assert {data[:6] for data in told} == {b"\xff" * 6}
+    assert {data[6:12] for data in told} == {mac_bytes(MAC)}
+    wire.close()
 
 
 def test_a_port_that_left_stays_away(movers):
