@@ -5,12 +5,14 @@
  * What passes here is a contract with the decoder: each field lies within its structure, is
  * aligned for its type, overlaps no other, and its limits and default agree.
  */
+#define XVS_USE_DRAFT /* XVS_FIELD_SESSION */
 #include "ext/feature.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "ext/names.h"
+#include "xvs/ext/mirror.h"
 
 /* What ABI 1.0 had; these never change. */
 enum { FEATURE_1_0 = 48, FIELD_1_0 = 88 };
@@ -223,7 +225,7 @@ static int type_copy(struct xvs_field *f, const struct described *in, struct xvs
 
 static int field_check(struct xvs_field *f, const struct described *in, struct xvs_error *err)
 {
-	const unsigned known = XVS_FIELD_REQUIRED | XVS_FIELD_SECRET;
+	const unsigned known = XVS_FIELD_REQUIRED | XVS_FIELD_SECRET | XVS_FIELD_SESSION;
 	int code;
 
 	if (f->type < XVS_BOOL || f->type > XVS_LIST)

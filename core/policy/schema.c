@@ -4,6 +4,7 @@
  * documented without another question: every field lies inside its structure, alone and aligned,
  * its default is a value that an operator could write, and every loop over it ends.
  */
+#define XVS_USE_DRAFT /* XVS_FIELD_SESSION */
 #include "policy/schema.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "policy/field.h"
 #include "policy/scalar.h"
+#include "xvs/ext/mirror.h"
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as a field table, which is bounded. */
 
@@ -275,7 +277,7 @@ static int check_place(const struct xvs_field *f, uint32_t bytes, struct xvs_err
 static int check_field(const struct xvs_field *f, uint32_t stride, uint32_t bytes,
 		       struct xvs_error *err)
 {
-	enum { KNOWN = XVS_FIELD_REQUIRED | XVS_FIELD_SECRET };
+	enum { KNOWN = XVS_FIELD_REQUIRED | XVS_FIELD_SECRET | XVS_FIELD_SESSION };
 	int code;
 
 	if (!f->name || !field_name_valid(f->name))
@@ -292,6 +294,9 @@ static int check_field(const struct xvs_field *f, uint32_t stride, uint32_t byte
 		return error_set(err, -EINVAL, f->name,
 				 "has flags 0x%x, which this host does not know",
 				 f->flags & ~KNOWN);
+	if (f->flags & XVS_FIELD_SESSION && f->type != XVS_TEXT)
+		return error_set(err, -EINVAL, f->name,
+				 "names a mirror session, so it must be a text");
 	if (f->reserved != 0)
 		return error_set(err, -EINVAL, f->name, "has reserved set, must be 0");
 	code = check_type(f, err);

@@ -260,6 +260,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	    plan_private(p, ps) < 0)
 		return -ENOMEM;
 	plan_mirrors(p, ps);
+	plan_sessions(p, ps);
 	plan_qos(p, ps);
 	plan_team(p, ps);
 	plan_nat(p, ps);

@@ -45,6 +45,7 @@ struct plan_shared {
 	const struct xvs_feature *feature;
 	const struct group_spec *group;
 	struct value *value; /* one reference */
+	bool is_seen;        /* plan_session.c has looked at it */
 };
 
 struct plan_switch {
@@ -129,6 +130,8 @@ void plan_qos(struct plan *p, struct plan_switch *ps);
 
 /* plan_mirror.c: mirror sessions, by all ports and groups. */
 void plan_mirrors(struct plan *p, struct plan_switch *ps);
+/* plan_session.c: mirror sessions that policies of extensions name. */
+void plan_sessions(struct plan *p, struct plan_switch *ps);
 
 /* Adds an error unless one at the same place of the document is there already. */
 void plan_error(struct plan *p, struct position at, const char *format, ...)

@@ -302,7 +302,7 @@ static int share_value(struct plan_switch *ps, struct plan_port *pp, const struc
 	place = ARRAY_ADD(&ps->shared, &ps->shared_count);
 	if (!place)
 		return -ENOMEM;
-	*place = (struct plan_shared){ f, group, value_ref(last->value) };
+	*place = (struct plan_shared){ f, group, value_ref(last->value), false };
 	return 0;
 }
 

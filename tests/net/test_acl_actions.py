@@ -159,9 +159,42 @@ def test_a_rule_mirrors_its_packets_and_no_others(lab):
     daemon.wait_for_balance()
 
 
-def test_a_session_that_is_not_there_is_told_of(lab):
+def with_rule(session):
+    """vm2's second rule copies to it."""
+    name = '- {name: vm2, mac: "52:54:00:00:00:02", '
+    return CONFIG.replace(name + "backend: {kind: tap, device: eth0, netns: vm2},\n"
+                          "         policies: {",
+                          name + "backend: {kind: tap, device: eth0, netns: vm2},\n"
+                          "         policies: {xvs.acl-extended/1: {rules: [{weight: 2, action: deny, proto: tcp},\n"
+                          f"           {{action: allow, mirror: {session}}}]}}, ")
+
+
+def test_a_rule_that_names_a_session_that_is_not_there_is_refused_with_its_place(lab, check):
+    daemon, _, _, _, _ = lab
+    told = check(with_rule("nobody"))
+    line = next(n for n, text in enumerate(with_rule("nobody").split("\n"), 1) if "nobody" in text)
+    assert told.returncode == 1
+    assert f":{line}:36: port vm2: policy {RULES}, rules[1].mirror: switch lab has no mirror " \
+        "session nobody; name one of xvs.mirror/1" in told.stderr
+    assert check(with_rule("probe")).returncode == 0
+    with pytest.raises(Refused, match="no mirror session nobody"):
+        daemon.set_policy("lab/vm2", RULES, rules=[rule(mirror="nobody")])
+    daemon.set_policy("lab/vm2", RULES, rules=[rule(mirror="probe")])
+    assert "no mirror session probe" in daemon.refuses(
+        "policy", "unset", "lab", "xvs.mirror/1", "--override")
+
+
+def test_a_session_that_is_not_there_at_the_start_closes_no_port(lab):
     daemon, vm1, vm2, _, _ = lab
-    daemon.set_policy("lab/vm2", RULES, rules=[rule(mirror="nobody")])
+    daemon.stop()
+    daemon.write(with_rule("nobody"))
+    daemon.start()
+    vm1.up(f"{IP1}/24")
+    vm2.up(f"{IP2}/24")
+    assert daemon.is_open("lab/vm2")
+    assert "no mirror session nobody" in daemon.said()
+    daemon.do("port", "block", "lab/vm1")
+    daemon.do("port", "unblock", "lab/vm1")
     made = udp(VM2, VM1, 9)
     vm1.wire().send(made)
     vm2.wire()

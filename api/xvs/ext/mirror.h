@@ -21,6 +21,13 @@ extern "C" {
 
 #define XVS_MIRROR "xvs.mirror/1"
 
+/*
+ * In 'flags' of a text of a policy of yours: it names a session.  One that the switch does not have is
+ * refused, with its place, before you see the policy; empty names none.  All the same copy() may not find
+ * it: what is wrong when the switch starts closes no port.
+ */
+enum { XVS_FIELD_SESSION = 1u << 8 };
+
 struct xvs_mirror_host {
 	uint32_t size;
 	uint32_t reserved;

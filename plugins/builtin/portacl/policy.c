@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "xvs/ext/mirror.h"
+
 static const char *const directions[] = { "in", "out", "both" };
 static const char *const basic_actions[] = { "allow", "deny", "meter" };
 static const char *const extended_actions[] = { "allow", "deny" };
@@ -179,6 +181,7 @@ static const struct xvs_field extended_rule_fields[] = {
 	{ .name = "mirror",
 	  .help = "Session of xvs.mirror/1 that gets copies of the packets",
 	  .type = XVS_TEXT,
+	  .flags = XVS_FIELD_SESSION,
 	  .max = MIRROR_BYTES,
 	  EXTENDED(mirror) },
 	{ .name = "log",

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
+#define XVS_USE_DRAFT /* XVS_FIELD_SESSION */
 #include "base/error.h"
 #include "sample.h"
+#include "xvs/ext/mirror.h"
 
 /* A feature whose one field the caller spoils. */
 static struct xvs_feature spoiled(const struct xvs_field *field)
@@ -132,6 +134,8 @@ static void refuses_a_bad_field(void **state)
 	field = good_field();
 	field.dflt = 10;
 	field_refused(&field, -EINVAL, "field burst has default 10, must be 0..9");
+	field.flags = XVS_FIELD_SESSION;
+	field_refused(&field, -EINVAL, "field burst names a mirror session, so it must be a text");
 	field.flags = XVS_FIELD_REQUIRED;
 	{
 		struct xvs_feature f = spoiled(&field);
