@@ -38,9 +38,13 @@ struct follow {
 	enum stage stage;  /* that all ports have reached */
 	enum stage going;  /* to which they are under way, while calls > 0 */
 	enum stage wanted; /* as QEMU has it */
+	uint32_t host;     /* of o->to, where the ports go */
 	uint32_t calls;
 	json_t *report;
-	bool is_over; /* of the answers of this migration, only the reports are awaited */
+	bool is_over;       /* of the answers of this migration, only the reports are awaited */
+	bool is_retreating; /* what this host has taken is cancelled, the next one is asked */
+	bool is_arriving; /* QEMU waits for its machine, or we do not know yet: what it says of migration
+			     is about that */
 	bool has_qemu;
 };
 
@@ -60,27 +64,42 @@ static void go_on(struct follow *f);
 
 /* ---- the end of one migration ------------------------------------------------------------------ */
 
-static void reset(struct follow *f)
+static void ports_reset(struct follow *f)
 {
 	for (uint32_t i = 0; i < f->o->port_count; i++) {
 		f->ports[i].move[0] = '\0';
 		f->ports[i].is_out = false;
 	}
+}
+
+static void reset(struct follow *f)
+{
+	ports_reset(f);
+	f->host = 0;
 	f->stage = f->wanted = NOTHING;
 	f->is_over = false;
 }
 
-static void migration_end(struct follow *f)
+static bool is_any_out(const struct follow *f)
 {
-	bool has_moved = f->stage == COMMITTED;
-	json_t *report = f->report;
+	bool is_any = false;
 
 	for (uint32_t i = 0; i < f->o->port_count; i++)
-		has_moved = has_moved && !f->ports[i].is_out;
+		is_any = is_any || f->ports[i].is_out;
+	return is_any;
+}
+
+static void migration_end(struct follow *f)
+{
+	bool has_moved = f->stage == COMMITTED && !is_any_out(f);
+	json_t *report = f->report;
+
 	f->report = NULL;
 	reset(f);
 	f->ops->ended(f->arg, has_moved, report);
 	json_decref(report);
+	if (!f->has_qemu && f->o->is_forever)
+		f->ops->lost(f->arg, "it ended");
 }
 
 static void on_report(void *arg, const struct switch_answer *answer)
@@ -113,12 +132,41 @@ static void reports_ask(struct follow *f)
 
 /* ---- calls ------------------------------------------------------------------------------------- */
 
+static void all_call(struct follow *f, enum stage to);
+
+static bool has_next_host(const struct follow *f)
+{
+	return f->host + 1 < f->o->to_count;
+}
+
+/* All ports go to one host, or to another. */
+static void retreat(struct follow *f)
+{
+	f->is_retreating = true;
+	all_call(f, CANCELLED);
+}
+
+static void retreat_end(struct follow *f)
+{
+	f->is_retreating = false;
+	ports_reset(f);
+	f->host++;
+	go_on(f);
+}
+
 static void stage_reached(struct follow *f)
 {
 	if (--f->calls > 0)
 		return;
-	f->stage = f->going;
-	go_on(f);
+	if (f->is_retreating) {
+		retreat_end(f);
+	} else if (f->going == PREPARED && f->wanted != CANCELLED && is_any_out(f) &&
+		   has_next_host(f)) {
+		retreat(f);
+	} else {
+		f->stage = f->going;
+		go_on(f);
+	}
 }
 
 static void on_cancelled(void *arg, const struct qmp_answer *answer)
@@ -134,7 +182,7 @@ static void port_refused(struct follow_port *p, const char *why)
 
 	p->is_out = true;
 	tell(f, "port %s: %s", p->target, why);
-	if (f->going != PREPARED || f->wanted == CANCELLED || f->o->is_lenient)
+	if (f->going != PREPARED || f->wanted == CANCELLED || f->o->is_lenient || has_next_host(f))
 		return;
 	f->wanted = CANCELLED;
 	tell(f, "QEMU's migration is cancelled: the machine would run there without its policies");
@@ -156,8 +204,8 @@ static void on_answer(void *arg, const struct switch_answer *answer)
 
 static json_t *prepare_params(const struct follow *f, const struct follow_port *p)
 {
-	json_t *params = json_pack("{s:s, s:s, s:s}", "port", p->target, "to", f->o->to, "tag",
-				   "xvs-migrate");
+	json_t *params = json_pack("{s:s, s:s, s:s}", "port", p->target, "to", f->o->to[f->host],
+				   "tag", "xvs-migrate");
 
 	if (f->o->to_switch)
 		(void)json_object_set_new(params, "switch", json_string(f->o->to_switch));
@@ -233,7 +281,7 @@ static void on_status(struct follow *f, const char *status)
 		want(f, PREPARED, "the machine is being moved: its ports are prepared there");
 	else if (strcmp(status, "pre-switchover") == 0 || strcmp(status, "device") == 0)
 		want(f, FROZEN, "the machine stands: its ports are frozen");
-	else if (strcmp(status, "completed") == 0)
+	else if (strcmp(status, "completed") == 0 && f->wanted != NOTHING)
 		want(f, COMMITTED, "the machine is there: its ports open there");
 	else if (strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0)
 		want(f, CANCELLED, "the machine stays: so do its ports");
@@ -244,7 +292,9 @@ static void on_event(void *arg, const char *name, const json_t *data)
 	struct follow *f = arg;
 	const char *status = json_string_value(json_object_get(data, "status"));
 
-	if (strcmp(name, "MIGRATION") == 0 && status)
+	if (f->is_arriving)
+		f->is_arriving = strcmp(name, "RESUME") != 0;
+	else if (strcmp(name, "MIGRATION") == 0 && status)
 		on_status(f, status);
 	else if (strcmp(name, "STOP") == 0 && f->wanted == PREPARED)
 		want(f, FROZEN, "the machine stands: its ports are frozen");
@@ -272,6 +322,16 @@ static void on_migration(void *arg, const struct qmp_answer *answer)
 		on_status(f, status);
 }
 
+static void on_state(void *arg, const struct qmp_answer *answer)
+{
+	struct follow *f = arg;
+	const char *status = json_string_value(json_object_get(answer->value, "status"));
+
+	f->is_arriving = status && strcmp(status, "inmigrate") == 0;
+	if (!f->is_arriving)
+		qmp_command(f->qmp, "query-migrate", NULL, 0, on_migration, f);
+}
+
 static void on_ready(void *arg, const uint32_t version[3])
 {
 	struct follow *f = arg;
@@ -281,7 +341,7 @@ static void on_ready(void *arg, const uint32_t version[3])
 	/* refused while a migration runs, whose owner has most likely set it */
 	qmp_command(f->qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list), 0,
 		    NULL, NULL);
-	qmp_command(f->qmp, "query-migrate", NULL, 0, on_migration, f);
+	qmp_command(f->qmp, "query-status", NULL, 0, on_state, f);
 }
 
 int follow_create(struct loop *loop, struct switch_client *sw, const struct follow_options *o,
@@ -305,7 +365,7 @@ int follow_create(struct loop *loop, struct switch_client *sw, const struct foll
 		free(f);
 		return code;
 	}
-	f->has_qemu = true;
+	f->has_qemu = f->is_arriving = true;
 	*out = f;
 	return 0;
 }

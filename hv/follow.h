@@ -10,7 +10,7 @@
  *      failed, cancelled      cancel      and it goes on here
  *
  * Without pre-switchover nobody waits for the freeze: what the last round could not bring in time is
- * left, and the report says so.  A target that refuses a port ends QEMU's migration, too, since the
+ * left, and the report says so.  Targets that all refuse a port end QEMU's migration, too, since the
  * machine would run there without its policies.
  */
 #ifndef XVS_HV_FOLLOW_H
@@ -19,14 +19,16 @@
 #include "qmp.h"
 #include "switch.h"
 
-enum { FOLLOW_PORTS = 16 };
+enum { FOLLOW_PORTS = 16, FOLLOW_HOSTS = 64 };
 
 struct follow_options {
 	const char *qmp;       /* socket */
-	const char *to;        /* HOST[:PORT] of the other xvsd */
 	const char *to_switch; /* NULL: the same */
 	const char *ports[FOLLOW_PORTS];
 	uint32_t port_count;
+	/* HOST[:PORT] of other xvsd; where we are not told whose turn it is, they are asked in order. */
+	const char *to[FOLLOW_HOSTS];
+	uint32_t to_count;
 	bool is_lenient; /* QEMU's migration goes on without ports that were refused */
 	bool is_forever; /* then the next migration is waited for */
 };

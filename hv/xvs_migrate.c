@@ -23,8 +23,8 @@ enum { STEP_S = 600 };
 static const char usage[] =
 	"usage: xvs-migrate [--socket PATH] [--json] VERB ...\n"
 	"\n"
-	"  follow --qmp PATH --port SWITCH/PORT... --to HOST[:PORT] [--to-switch NAME]\n"
-	"         [--lenient] [--forever]\n"
+	"  follow --qmp PATH --port SWITCH/PORT... --to HOST[:PORT]...\n"
+	"         [--to-switch NAME] [--lenient] [--forever]\n"
 	"                          ports go where the machine of this QEMU is moved to\n"
 	"  prepare SWITCH/PORT --to HOST[:PORT] [--to-switch NAME] [--tag WORD]\n"
 	"                          prints the id of the move\n"
@@ -36,7 +36,7 @@ static const char usage[] =
 	"See xvs-migrate(8).\n";
 
 struct program {
-	const char *socket, *qmp, *to, *to_switch, *tag, *backend, *name, *verb, *object;
+	const char *socket, *tag, *backend, *name, *verb, *object;
 	uint32_t budget_ms;
 	bool is_json;
 	struct follow_options following;
@@ -97,6 +97,14 @@ static int port_take(struct follow_options *f, const char *port)
 	return -1;
 }
 
+static int host_take(struct follow_options *f, const char *host)
+{
+	if (f->to_count == FOLLOW_HOSTS)
+		return misused("more than 64 hosts");
+	f->to[f->to_count++] = host;
+	return -1;
+}
+
 static int budget_take(struct program *p, const char *text)
 {
 	char *end;
@@ -115,8 +123,6 @@ static const char **text_of(struct program *p, int option)
 		return &p->socket;
 	case OPTION_QMP:
 		return &p->following.qmp;
-	case OPTION_TO:
-		return &p->following.to;
 	case OPTION_TO_SWITCH:
 		return &p->following.to_switch;
 	case OPTION_TAG:
@@ -151,6 +157,8 @@ static int option_take(struct program *p, int option)
 		return -1;
 	case OPTION_PORT:
 		return port_take(&p->following, optarg);
+	case OPTION_TO:
+		return host_take(&p->following, optarg);
 	case OPTION_BUDGET:
 		return budget_take(p, optarg);
 	case OPTION_VERSION:
@@ -253,7 +261,7 @@ static int follow_begin(struct program *p)
 
 	if (p->object)
 		return misused("follow takes ports by --port");
-	if (!p->following.qmp || !p->following.to || p->following.port_count == 0)
+	if (!p->following.qmp || p->following.to_count == 0 || p->following.port_count == 0)
 		return misused("follow needs --qmp, --to and a --port at least");
 	if (follow_create(p->loop, p->sw, &p->following, &ops, p, &p->follow, &err) == 0)
 		return -1;
@@ -299,7 +307,7 @@ static json_t *step_params(const struct program *p)
 	if (is_prepare || is_expect)
 		put_text(params, "switch", p->following.to_switch);
 	if (is_prepare) {
-		put_text(params, "to", p->following.to);
+		put_text(params, "to", p->following.to[0]);
 		put_text(params, "tag", p->tag);
 	}
 	if (is_expect) {
@@ -328,8 +336,8 @@ static int step_begin(struct program *p)
 		return misused("there is no such verb");
 	if (!p->object)
 		return misused("the verb needs an object");
-	if (strcmp(p->verb, "prepare") == 0 && !p->following.to)
-		return misused("prepare needs --to");
+	if (strcmp(p->verb, "prepare") == 0 && p->following.to_count != 1)
+		return misused("prepare needs one --to");
 	params = step_params(p);
 	if (p->backend && !json_object_get(params, "backend")) {
 		json_decref(params);

@@ -98,9 +98,9 @@ def following(daemon, *options):
         child.stdout.close()
 
 
-def follow(daemon, source):
-    return following(daemon, "follow", "--qmp", source.path, "--port", "lab/vm1",
-                     "--to", "10.9.0.2")
+def follow(daemon, source, *hosts, options=()):
+    words = [word for host in hosts or ["10.9.0.2"] for word in ("--to", host)] + [*options]
+    return following(daemon, "follow", "--qmp", source.path, "--port", "lab/vm1", *words)
 
 
 def heard(child, text):
@@ -155,6 +155,75 @@ def test_the_port_goes_with_the_machine(movers, machine):
     says(server, client, b"and back")
     client.close()
     server.close()
+
+
+FROZEN = ("the machine is being moved: its ports are prepared there\n"
+          "the machine stands: its ports are frozen\n")
+
+
+def arrive(movers, source, address):
+    """The machine, its port and all, on host b."""
+    with movers.plugging(movers.expect("b")), follow(movers["a"], source) as child:
+        begin(source, address)
+        heard(child, "frozen")
+        source.do("migrate-continue", state="pre-switchover")
+        heard(child, "lab/vm1: moved")
+
+
+def test_waiting_forever_ends_with_qemu(movers, machine):
+    source, _, address = machine
+    with movers.plugging(movers.expect("b")), follow(movers["a"], source,
+                                                     options=["--forever"]) as child:
+        begin(source, address)
+        heard(child, "frozen")
+        source.do("migrate-continue", state="pre-switchover")
+        source.wait("completed")
+        source.kill()
+        heard(child, "lab/vm1: moved")
+        assert child.wait(PATIENCE_S) == 0
+
+
+def leave(movers, middle, last, child):
+    """And back again; what was said until the machine stood."""
+    last.do("migrate-incoming", uri="tcp:127.0.0.1:0")
+    place, = last.do("query-migrate")["socket-address"]
+    assert child.poll() is None and movers.open_on() == ["b"]
+    with movers.plugging(movers.expect("a")):
+        begin(middle, f"tcp:127.0.0.1:{place['port']}")
+        said = heard(child, "frozen")
+        middle.do("migrate-continue", state="pre-switchover")
+        heard(child, "lab/vm1: moved")
+    assert movers.open_on() == ["a"]
+    return said
+
+
+def test_what_takes_a_machine_away_concerns_its_port_and_not_what_brought_it(movers, machine, tmp_path):
+    source, middle, address = machine
+    client, server = talk(movers)
+    last = Qemu(tmp_path, "last", "-incoming", "defer")
+    try:
+        with follow(movers["b"], middle, "10.9.0.1") as child:
+            arrive(movers, source, address)
+            says(client, server, b"there")
+            assert leave(movers, middle, last, child) == FROZEN
+    finally:
+        last.kill()
+    says(server, client, b"and back")
+    client.close()
+    server.close()
+
+
+def test_hosts_are_asked_one_after_another(movers, machine, tmp_path):
+    source, middle, address = machine
+    last = Qemu(tmp_path, "last", "-incoming", "defer")
+    try:
+        arrive(movers, source, address)
+        with follow(movers["b"], middle, "127.0.0.1:9", "10.9.0.1") as child:
+            said = leave(movers, middle, last, child)
+    finally:
+        last.kill()
+    first, refusal, last_line = said.splitlines()
+    assert [first, last_line] == FROZEN.splitlines() and "Connection refused" in refusal
 
 
 def test_the_port_stays_with_a_machine_that_stays(movers, machine):

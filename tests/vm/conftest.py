@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "net"))
 from machine.image import Image  # noqa: E402
 from machine.machine import Machine  # noqa: E402
 from machine.two_hosts import TwoHosts  # noqa: E402
-from support.fixtures import hosts, require_namespaces, xvsd  # noqa: E402, F401
+from support.fixtures import hosts, require_namespaces, tool, xvsd  # noqa: E402, F401
 from support.host import remove_link, run  # noqa: E402
 
 

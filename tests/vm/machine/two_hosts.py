@@ -47,6 +47,7 @@ switches:
       - {{instance: fw, extension: org.xvs.secgroup, required: true}}
       - {{instance: guard, extension: org.xvs.guard}}
       - {{instance: quota, extension: com.acme.quota}}
+    ports: {ports}
 """
 
 HV = """
@@ -147,7 +148,7 @@ class TwoHosts:
         offer(vendors, "quota")
         return {"address": ADDRESSES[site.name], "certificate": certificate, "key": key,
                 "ca": self.authority.certificate, "peer": self.sites[other].title,
-                "peer_address": ADDRESSES[other], "shared": self.shared, "vendors": vendors}
+                "peer_address": ADDRESSES[other], "shared": self.shared, "vendors": vendors, "ports": "[]"}
 
     def switch_config(self, site, **words):
         return SWITCH.format(**(self.words(site) | words))
@@ -155,10 +156,11 @@ class TwoHosts:
     def hv_config(self, site, **words):
         return HV.format(**(self.words(site) | words))
 
-    def start(self):
+    def start(self, hv=True):
         for site in self.sites.values():
             site.daemon.start()
-            site.hv.start()
+            if hv:
+                site.hv.start()
         return self
 
     def __getitem__(self, name):
