@@ -197,7 +197,8 @@ def leave(movers, middle, last, child):
     return said
 
 
-def test_what_takes_a_machine_away_concerns_its_port_and_not_what_brought_it(movers, machine, tmp_path):
+def test_what_takes_a_machine_away_concerns_its_port(movers, machine, tmp_path):
+    """And what brought it here does not."""
     source, middle, address = machine
     client, server = talk(movers)
     last = Qemu(tmp_path, "last", "-incoming", "defer")

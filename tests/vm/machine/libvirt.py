@@ -94,7 +94,8 @@ class Libvirt:
             folder.mkdir(parents=True)
         self.etc.joinpath("qemu.conf").write_text(QEMU_CONF, encoding="ascii")
         uuid = f"{UUID[:-1]}{'ab'.index(site.name) + 1}"
-        self.etc.joinpath("libvirtd.conf").write_text(LIBVIRTD_CONF.format(uuid=uuid), encoding="ascii")
+        self.etc.joinpath("libvirtd.conf").write_text(LIBVIRTD_CONF.format(uuid=uuid),
+                                                      encoding="ascii")
         shutil.copy(HOOK, self.etc / "hooks" / "qemu")
         self.etc.joinpath("xvs.conf").write_text(XVS_CONF.format(
             hosts=", ".join(hosts), program=BUILD / "bin" / "xvs-migrate",

@@ -66,7 +66,8 @@ class Talk:
                     and said["asking"]["answered"] > first["asking"]["answered"]
                     and said["closed"]["probes"] > first["closed"]["probes"]
                     and ("bulk" not in self.words
-                         or all(said[way]["bytes"] > first[way]["bytes"] for way in ("up", "down"))))
+                         or all(said[way]["bytes"] > first[way]["bytes"]
+                                for way in ("up", "down"))))
         wait_for(f"the talk to go on after {first}", all_moved)
         return self.check()
 

@@ -79,7 +79,12 @@ serials: [agent]
 shutdown: 1
 disks: {disks}
 adapters:
-  - {{name: eth0, switch: lab, link: {link}, mac: "{mac}", requires: {requires}, policies: {policies}}}
+  - name: eth0
+    switch: lab
+    link: {link}
+    mac: "{mac}"
+    requires: {requires}
+    policies: {policies}
 """
 
 
@@ -138,7 +143,8 @@ class TwoHosts:
         site.daemon = Daemon(site.folder, self.switch_config(site), wrap=wrap)
         settings = site.folder / "xvs-hv.yaml"
         settings.write_text(self.hv_config(site), encoding="utf-8")
-        site.hv = Hv(site.folder / "hv", site.daemon, wrap=wrap, options=("--config", str(settings)))
+        site.hv = Hv(site.folder / "hv", site.daemon, wrap=wrap,
+                     options=("--config", str(settings)))
 
     def words(self, site, certificate=None):
         """What the settings of a host are made of."""
@@ -148,7 +154,8 @@ class TwoHosts:
         offer(vendors, "quota")
         return {"address": ADDRESSES[site.name], "certificate": certificate, "key": key,
                 "ca": self.authority.certificate, "peer": self.sites[other].title,
-                "peer_address": ADDRESSES[other], "shared": self.shared, "vendors": vendors, "ports": "[]"}
+                "peer_address": ADDRESSES[other], "shared": self.shared, "vendors": vendors,
+                "ports": "[]"}
 
     def switch_config(self, site, **words):
         return SWITCH.format(**(self.words(site) | words))
