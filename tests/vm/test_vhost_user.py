@@ -69,8 +69,8 @@ def test_guests_exchange_files_with_all_offloads(lab, traits):
             assert guest.has_feature(bit), bit
         assert guest.has_feature(RING_PACKED) == (traits == PACKED)
     assert vm1.pings("10.77.0.2", count=3, size=8000)
-    for source, address in ((vm1, "10.77.0.2"), (vm2, "10.77.0.1")):
-        made = source.make_file()
+    for source, address, size in ((vm1, "10.77.0.2", 100), (vm2, "10.77.0.1", 40)):
+        made = source.make_file(megabytes=size)
         assert source.send_file(address) == made
     for port in ("lab/vm1", "lab/vm2"):
         assert passed_whole(daemon, port), daemon.stats(port)
@@ -129,7 +129,7 @@ def wait_for_bytes(daemon, port, count):
 def test_a_transfer_outlives_the_daemon(lab, ring, listens):
     """Stopped in order once, killed twice, while the file is on its way."""
     daemon, vm1, _, host = lab(ring, listens=listens)
-    made = vm1.make_file()
+    made = vm1.make_file(megabytes=64)
     vm1.begin_file("10.77.0.2")
     for end in (daemon.stop, daemon.kill, daemon.kill):
         wait_for_bytes(daemon, "lab/vm1", 8 << 20)

@@ -6,6 +6,7 @@ Sockets are opened by entering the namespace for a moment: a socket stays where 
 
 import contextlib
 import ctypes
+import json
 import pathlib
 import socket
 import subprocess
@@ -78,7 +79,13 @@ class Host:
             nodad = ("nodad",) if ":" in address else ()
             run("ip", "-n", self.name, "addr", "add", address, "dev", self.device, *nodad)
         run("ip", "-n", self.name, "link", "set", self.device, "up")
+        wait_for(f"the queues of {self.device} in {self.name}", self.has_queues)
         return self
+
+    def has_queues(self):
+        """A device whose carrier came takes frames a little later, and loses them until then."""
+        link, = json.loads(run("ip", "-j", "-n", self.name, "link", "show", "dev", self.device))
+        return "LOWER_UP" not in link["flags"] or link["qdisc"] != "noop"
 
     def run(self, *command, **options):
         return run("ip", "netns", "exec", self.name, *command, **options)
