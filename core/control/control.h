@@ -25,6 +25,7 @@ struct problems {
 
 struct origin;
 struct mover;
+struct saver;
 
 /* A change that goes back by itself unless it is confirmed in time. */
 struct pending {
@@ -43,6 +44,7 @@ struct control {
 	struct changelog *log;
 	struct journal *journal;
 	struct mover *mover;     /* NULL: not while it only checks, nor at the end */
+	struct saver *savers;    /* ports that are being saved or restored */
 	const char *socket;      /* --socket */
 	const char *config_file; /* --config; NULL: none */
 	const char *state_dir;

@@ -112,6 +112,22 @@ static const struct rpc_method methods[] = {
 	  done,
 	  on_port_unblock,
 	  { TARGET_PORT, TERMS } },
+	{ "port.save",
+	  RPC_ADMIN,
+	  "Writes what a port is, its policies and its run-time state into a new file of this host. The "
+	  "port is silent for a moment.",
+	  "{port, records, bytes}",
+	  on_port_save,
+	  { TARGET_PORT, { "file", RPC_TEXT, true, "an absolute path where nothing is yet" } } },
+	{ "port.restore",
+	  RPC_ADMIN,
+	  "Puts the run-time state of such a file into a port; its policies stay those of now. A port that "
+	  "cannot take all of it stays closed until it is made anew.",
+	  "{port, records, bytes, left: [{what, why}], policies_differ: [feature]}",
+	  on_port_restore,
+	  { TARGET_PORT,
+	    { "file", RPC_TEXT, true, "its absolute path" },
+	    { "uuid", RPC_TEXT, false, "of the port in the file, where it is another one" } } },
 
 	{ "policy.list",
 	  RPC_READ_ONLY,

@@ -31,6 +31,8 @@ void on_team_show(struct rpc_call *call);
 bool owner_read(struct rpc_call *call, enum owner *out);
 void on_port_add(struct rpc_call *call);
 void on_port_remove(struct rpc_call *call);
+void on_port_save(struct rpc_call *call);
+void on_port_restore(struct rpc_call *call);
 void on_port_block(struct rpc_call *call);
 void on_port_unblock(struct rpc_call *call);
 void on_ext_list(struct rpc_call *call);

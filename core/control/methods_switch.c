@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "config/document.h"
 #include "control/methods.h"
 #include "control/origin.h"
+#include "control/saver.h"
 
 void on_switch_list(struct rpc_call *call)
 {
@@ -114,6 +116,23 @@ void on_port_remove(struct rpc_call *call)
 	wish = origin_wish(o);
 	world_port_remove(world_of(call), rpc_text(call, "target"), owner,
 			  rpc_bool(call, "override"), &wish);
+}
+
+void on_port_save(struct rpc_call *call)
+{
+	saver_save(call, rpc_text(call, "target"), rpc_text(call, "file"));
+}
+
+void on_port_restore(struct rpc_call *call)
+{
+	const char *text = rpc_text(call, "uuid");
+	uint8_t uuid[16];
+
+	if (text && !uuid_parse(text, uuid))
+		rpc_refuse(call, RPC_BAD_PARAMS, "uuid: \"%.40s\" is no UUID", text);
+	else
+		saver_restore(call, rpc_text(call, "target"), rpc_text(call, "file"),
+			      text ? uuid : NULL);
 }
 
 static void block(struct rpc_call *call, bool blocked)

@@ -3,6 +3,7 @@
  * control/mover.c - moves get links, time and memory of this daemon; calls wait for them.
  */
 #include "control/mover_part.h"
+#include "control/saver.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -456,6 +457,7 @@ void mover_destroy(struct mover *m)
 {
 	if (!m)
 		return;
+	savers_end(m->control);
 	for (struct errand *e = m->errands; e; e = e->next)
 		e->m = NULL;
 	while (m->waiters) {

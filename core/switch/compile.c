@@ -178,7 +178,7 @@ static void find_reasons(const struct port *p, const struct port_conf *conf, str
 	if (p->is_held)
 		reasons_add(r, REASON_HELD);
 	if (p->is_frozen)
-		reasons_add(r, "its machine is on the way to another host");
+		reasons_add(r, "its state is being read: its machine is saved, or on the way to another host");
 	if (p->problem[0])
 		reasons_add(r, "%s", p->problem);
 	if (p->mac_problem[0])

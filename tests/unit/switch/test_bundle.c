@@ -259,7 +259,7 @@ static void a_thawed_port_forwards_again(void **state)
 
 	parcel_freeze(f, b);
 	EXPECT(world_port_show(f->world, "here/vm1"), "reasons|0",
-	       "its machine is on the way to another host");
+	       "its state is being read: its machine is saved, or on the way to another host");
 	bundle_thaw(b);
 	EXPECT(world_port_show(f->world, "here/vm1"), "state", "open");
 	parcel_freeze(f, b);
