@@ -5,6 +5,9 @@
  * A driver knows a prefix once.  Where several instances name it, one entry is the driver's, with a
  * slot of its counters; the others wait, and one of them takes its place when it ends.
  *
+ * A team has no driver: what is named at its port is an entry that no driver has, and one each for
+ * its members whose drivers can, also for those that come later.
+ *
  * Drivers count by slot, for ever.  What a slot has grown by since it was read last goes to a
  * worker, which alone writes its shard: received there, and dropped for the instance's reason.
  */
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "path/team.h"
 #include "path/worker.h"
 #define XVS_USE_DRAFT
 #include "xvs/ext/shed.h"
@@ -24,7 +28,9 @@ enum { PERIOD_MS = 100, GROW = 64, SLOT_WORDS = BACKEND_SHED_MAX / 64 };
 struct entry {
 	struct backend_source source;
 	const struct instance *instance;
-	uint32_t port;
+	uint32_t named; /* port at which it was named: of its chain, and of its drops */
+	uint32_t port;  /* whose driver is to drop; another one for a member of a team */
+	uint32_t asked[TEAM_MEMBERS]; /* of a team: members' ports; 0: none */
 	uint16_t reason;
 	bool is_driven; /* the driver counts it in 'slot' */
 	uint32_t slot;
@@ -77,7 +83,7 @@ static void count(struct shed *s, struct entry *e)
 	*l = (struct count_letter){
 		.worker = s->path->worker_list[0],
 		.port = e->port,
-		.key = drop_key(e->port, XVS_STAGE_INGRESS, e->instance->nr, e->reason),
+		.key = drop_key(e->named, XVS_STAGE_INGRESS, e->instance->nr, e->reason),
 		.packets = packets - e->packets,
 		.bytes = bytes - e->bytes,
 	};
@@ -156,7 +162,7 @@ static struct entry *find(const struct shed *s, const struct entry *wanted)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
 		if (s->entries[i].instance == wanted->instance &&
-		    is_same_source(&s->entries[i], wanted))
+		    s->entries[i].named == wanted->named && is_same_source(&s->entries[i], wanted))
 			return &s->entries[i];
 	}
 	return NULL;
@@ -193,7 +199,7 @@ static uint32_t count_of(const struct shed *s, const struct instance *i)
 	uint32_t n = 0;
 
 	for (uint32_t k = 0; k < s->count; k++)
-		n += s->entries[k].instance == i;
+		n += s->entries[k].instance == i && s->entries[k].port == s->entries[k].named;
 	return n;
 }
 
@@ -209,6 +215,40 @@ static bool is_in_chain(const struct path *path, const struct instance *i, uint3
 	return false;
 }
 
+/* ---- teams ----------------------------------------------------------------------------------- */
+
+/* Where members are to drop what is named at this port; NULL: it is no team's. [any] */
+static const struct team_table *team_at(const struct path_port *port)
+{
+	const struct path_team *team = port ? rcu_read(&port->conf)->team : NULL;
+
+	return team && rcu_read(&team->port) == port ? rcu_read(&team->table) : NULL;
+}
+
+static bool can_shed(const struct path_port *port)
+{
+	return port && port->backend && port->backend->ops->shed;
+}
+
+static int insert(struct shed *s, struct entry *e);
+
+/* By the drivers of members that were not asked yet; one without room leaves it to the verdict. */
+static void share_out(struct shed *s, uint32_t idx)
+{
+	const struct entry e = s->entries[idx];
+	const struct team_table *t = team_at(path_port_of(s->path, e.port));
+
+	for (uint32_t m = 0; t && m < TEAM_MEMBERS; m++) {
+		struct entry own = e;
+
+		if (!can_shed(t->ports[m]) || e.asked[m] == t->ports[m]->id)
+			continue;
+		own.port = t->ports[m]->id;
+		s->entries[idx].asked[m] = own.port;
+		(void)insert(s, &own);
+	}
+}
+
 /* ---- looking after them ---------------------------------------------------------------------- */
 
 void shed_look(struct shed *s, uint64_t now_ns)
@@ -216,11 +256,13 @@ void shed_look(struct shed *s, uint64_t now_ns)
 	for (uint32_t i = s->count; i-- > 0;) {
 		struct entry *e = &s->entries[i];
 
-		if (e->source.until_ns <= now_ns || !is_in_chain(s->path, e->instance, e->port))
+		if (e->source.until_ns <= now_ns || !is_in_chain(s->path, e->instance, e->named))
 			end_entry(s, e);
 		else
 			count(s, e);
 	}
+	for (uint32_t i = 0; i < s->count; i++)
+		share_out(s, i);
 }
 
 static void on_time(void *arg)
@@ -237,11 +279,14 @@ static int insert(struct shed *s, struct entry *e)
 {
 	int code = 0;
 
-	if (count_of(s, e->instance) >= XVS_SHED_MAX)
+	bool is_member = e->port != e->named;
+	bool has_driver = can_shed(s->path->ports[e->port]);
+
+	if (!is_member && count_of(s, e->instance) >= XVS_SHED_MAX)
 		return -ENOSPC;
 	if (!has_room(s))
 		return -ENOMEM;
-	if (!driven_twin(s, e))
+	if (has_driver && !driven_twin(s, e))
 		code = drive(s, e);
 	if (code)
 		return code;
@@ -264,6 +309,45 @@ static struct shed *shed_of(const struct instance_env *env)
 	return path_of_env(env)->shed;
 }
 
+/* It, and what members have of it; the last takes the place of one that ends. */
+static void end_all(struct shed *s, const struct entry *wanted)
+{
+	for (uint32_t n = s->count; n-- > 0;) {
+		struct entry *e = &s->entries[n];
+
+		if (e->instance == wanted->instance && e->named == wanted->named &&
+		    memcmp(&e->source.prefix, &wanted->source.prefix, sizeof(e->source.prefix)) ==
+			    0)
+			end_entry(s, e);
+	}
+}
+
+/* Named again. */
+static int renew(struct shed *s, struct entry *e, const struct entry *wanted)
+{
+	count(s, e); /* for the reason until now */
+	e->reason = wanted->reason;
+	e->source.until_ns = wanted->source.until_ns;
+	return e->is_driven ? drive(s, e) : 0;
+}
+
+static int renew_all(struct shed *s, const struct entry *wanted)
+{
+	int worst = 0;
+
+	for (uint32_t n = 0; n < s->count; n++) {
+		struct entry *e = &s->entries[n];
+		int code = 0;
+
+		if (e->instance == wanted->instance && e->named == wanted->named &&
+		    memcmp(&e->source.prefix, &wanted->source.prefix, sizeof(e->source.prefix)) ==
+			    0)
+			code = renew(s, e, wanted);
+		worst = code ? code : worst;
+	}
+	return worst;
+}
+
 static int add(struct instance *i, const struct xvs_shed_source *from)
 {
 	struct shed *s = shed_of(i->env);
@@ -271,34 +355,34 @@ static int add(struct instance *i, const struct xvs_shed_source *from)
 		.source = { .prefix = from->prefix,
 			    .until_ns = clock_ns() + (uint64_t)from->ms * NS_PER_MS },
 		.instance = i,
+		.named = from->port,
 		.port = from->port,
 		.reason = from->reason,
 	};
-	struct entry *e;
+	int code;
 
 	if (!is_in_chain(s->path, i, from->port))
 		return -ENOENT;
 	prefix_trim(&wanted.source.prefix);
-	e = find(s, &wanted);
-	if (!e)
-		return insert(s, &wanted);
-	count(s, e); /* for the reason until now */
-	e->reason = wanted.reason;
-	e->source.until_ns = wanted.source.until_ns;
-	return e->is_driven ? drive(s, e) : 0;
+	if (find(s, &wanted))
+		return renew_all(s, &wanted);
+	code = insert(s, &wanted);
+	if (code == 0)
+		share_out(s, s->count - 1);
+	return code;
 }
 
 static int take_back(struct instance *i, uint32_t port, const struct xvs_ip *prefix)
 {
 	struct shed *s = shed_of(i->env);
-	struct entry wanted = { .source.prefix = *prefix, .instance = i, .port = port };
-	struct entry *e;
+	struct entry wanted = {
+		.source.prefix = *prefix, .instance = i, .named = port, .port = port
+	};
 
 	prefix_trim(&wanted.source.prefix);
-	e = find(s, &wanted);
-	if (!e)
+	if (!find(s, &wanted))
 		return -ENOENT;
-	end_entry(s, e);
+	end_all(s, &wanted);
 	return 0;
 }
 
@@ -312,10 +396,20 @@ static void forget(struct instance *i)
 	}
 }
 
+static void forget_asked(struct entry *e, uint32_t port)
+{
+	for (uint32_t m = 0; m < TEAM_MEMBERS; m++) {
+		if (e->asked[m] == port)
+			e->asked[m] = 0;
+	}
+}
+
 void shed_forget_port(struct shed *s, uint32_t port)
 {
+	for (uint32_t n = 0; n < s->count; n++)
+		forget_asked(&s->entries[n], port);
 	for (uint32_t n = s->count; n-- > 0;) {
-		if (s->entries[n].port == port)
+		if (s->entries[n].port == port || s->entries[n].named == port)
 			end_entry(s, &s->entries[n]);
 	}
 }
@@ -324,8 +418,12 @@ void shed_forget_port(struct shed *s, uint32_t port)
 static bool can(const struct instance_env *env, uint32_t id)
 {
 	const struct path_port *port = path_port_of(path_of_env(env), id);
+	const struct team_table *t = can_shed(port) ? NULL : team_at(port);
+	bool any = can_shed(port);
 
-	return port && port->backend && port->backend->ops->shed;
+	for (uint32_t m = 0; t && m < TEAM_MEMBERS; m++)
+		any |= can_shed(t->ports[m]);
+	return any;
 }
 
 void shed_fill(struct instance_env *env)

@@ -24,6 +24,7 @@ extensions: {{path: [{path}]}}
 switches:
   - name: lab
     type: external
+    {more}
     chain:
       - instance: scrubber
         extension: com.acme.scrubber
@@ -41,9 +42,9 @@ def lab(hosts, outside, xvsd, tmp_path):
     """lab(backend, ms): (daemon, vm1), which reaches the outside."""
     vm1, _ = hosts("vm1", "vm2")
 
-    def make(backend="af_xdp", ms=HOUR_MS):
+    def make(backend="af_xdp", ms=HOUR_MS, more=""):
         path = offer(tmp_path / "vendors", "scrubber")
-        daemon = xvsd(CONFIG.format(path=path, limit=LIMIT, ms=ms, backend=backend))
+        daemon = xvsd(CONFIG.format(path=path, limit=LIMIT, ms=ms, backend=backend, more=more))
         outside.up("10.77.0.254/24")
         vm1.up("10.77.0.1/24")
         vm1.reaches("10.77.0.254")
@@ -135,6 +136,17 @@ def test_a_backend_that_cannot_leaves_it_to_the_verdict(lab, outside):
     daemon.wait_for_drop("flood", "lab/up0", LIMIT)
     assert counters(daemon, "scrubber") == {"shed": 0, "unable": 1}
     vm1.reaches("10.77.0.254")
+
+
+def test_members_of_a_team_drop_what_is_named_at_it(lab, outside):
+    daemon, vm1 = lab(more="team: {}")
+    ban(daemon, outside)
+    before, dropped = worked(daemon), daemon.drops("flood", "lab/team")
+    flood(outside)
+    daemon.wait_for_drop("flood", "lab/team", dropped + FLOOD)
+    assert worked(daemon) - before < FLOOD // 10
+    vm1.reaches("10.77.0.254")
+    assert daemon.balance() == 0
 
 
 def test_it_ends_with_the_instance(lab, outside):
