@@ -25,19 +25,26 @@ static uint32_t segment_of(const struct question *q)
 	return vlan ? vlan : atomic_load_explicit(&q->port->segment, memory_order_relaxed);
 }
 
-static uint32_t find(const struct question *q, const struct tally *t, enum table table)
+/* The rule and what it is (ANSWER_*). */
+struct hit {
+	uint32_t nr; /* NO_RULE: none, which does nothing */
+	uint32_t is;
+};
+
+static struct hit find(const struct question *q, const struct tally *t, enum table table)
 {
+	static const struct hit none = { NO_RULE, 0 };
 	const struct acl *a = q->acl;
 
-	if (!t)
-		return NO_RULE;
-	return a->classify->find(a->host, t->set->tables[q->direction][table], q->key,
-				 segment_of(q), q->mask);
-}
+	uint32_t answer;
 
-static bool denies(const struct tally *t, uint32_t nr)
-{
-	return nr != NO_RULE && t->set->facts[nr].action == ACTION_DENY;
+	if (!t)
+		return none;
+	answer = a->classify->find(a->host, t->set->tables[q->direction][table], q->key,
+				   segment_of(q), q->mask);
+	if (answer == NO_RULE)
+		return none;
+	return (struct hit){ answer & ANSWER_RULE, answer & ~(uint32_t)ANSWER_RULE };
 }
 
 /* ---- replies --------------------------------------------------------------------------------- */
@@ -94,19 +101,22 @@ static void mask_add(struct xvs_flow_key *mask, const struct xvs_flow_key *seen)
 		to[i] |= from[i];
 }
 
-/* The rule that lets the packets pass that this one answers; NO_RULE: no stateful one. */
-static uint32_t find_stateful(const struct question *q, const struct tally *t)
+/*
+ * The rule that lets the packets pass that this one answers, if it is stateful.  One that denies, or
+ * lets pass without state, is none.
+ */
+static bool find_stateful(const struct question *q, const struct tally *t, struct hit *out)
 {
 	struct xvs_flow_key key = *q->key;
 	struct xvs_flow_key mask = { 0 };
 	struct question other = *q;
-	uint32_t nr;
+	struct hit hit;
 
 	if (is_icmp(&key)) {
 		uint16_t type = icmp_question(&key);
 
 		if (type == ICMP_NONE)
-			return NO_RULE;
+			return false;
 		/* type and code have no ends that could be turned round */
 		swap(&key.l4_src, &key.l4_dst, sizeof(key.l4_src));
 		key.l4_dst = xvs_ntoh16(type);
@@ -115,25 +125,27 @@ static uint32_t find_stateful(const struct question *q, const struct tally *t)
 	other.key = &key;
 	other.mask = &mask;
 	other.direction = q->direction == DIRECTION_IN ? DIRECTION_OUT : DIRECTION_IN;
-	nr = find(&other, t, TABLE_ACCESS);
+	hit = find(&other, t, TABLE_ACCESS);
 	turn_round(&mask);
 	mask_add(q->mask, &mask);
-	return nr != NO_RULE && t->set->facts[nr].flags & FACT_STATEFUL ? nr : NO_RULE;
+	if (!(hit.is & ANSWER_STATEFUL))
+		return false;
+	*out = hit;
+	return true;
 }
 
 /*
- * Does it pass though rule 'nr' denies packets of its direction?  What the tracker does not let in
+ * Does it pass though this rule denies packets of its direction?  What the tracker does not let in
  * without its connection needs no second rule: later fragments, which follow their first, and errors
  * about a connection, but where the rule names ICMP.
  */
-static bool is_reply(const struct question *q, const struct tally *t, uint32_t *nr)
+static bool is_reply(const struct question *q, const struct tally *t, struct hit *hit)
 {
 	static const struct xvs_flow_key seen = { .ethertype = UINT16_MAX,
 						  .ip_proto = UINT8_MAX,
 						  .l4_src = UINT16_MAX,
 						  .bits = XVS_KEY_LATER };
 	uint16_t ethertype = xvs_ntoh16(q->key->ethertype);
-	uint32_t stateful;
 
 	if (!q->is_of_connection || !t->set->is_stateful)
 		return false;
@@ -144,12 +156,8 @@ static bool is_reply(const struct question *q, const struct tally *t, uint32_t *
 	if (q->key->bits & XVS_KEY_LATER)
 		return true;
 	if (is_icmp(q->key) && is_icmp_error(q->key))
-		return !(t->set->facts[*nr].flags & FACT_ICMP);
-	stateful = find_stateful(q, t);
-	if (stateful == NO_RULE)
-		return false;
-	*nr = stateful;
-	return true;
+		return !(hit->is & ANSWER_ICMP);
+	return find_stateful(q, t, hit);
 }
 
 /* ---- deciding -------------------------------------------------------------------------------- */
@@ -157,10 +165,11 @@ static bool is_reply(const struct question *q, const struct tally *t, uint32_t *
 static void decide_basic(const struct question *q, struct answer *out)
 {
 	const struct tally *t = port_tally(q->port, FEATURE_BASIC);
+	const struct hit hit = find(q, t, TABLE_ACCESS);
 
 	out->basic_tally = t;
-	out->access = find(q, t, TABLE_ACCESS);
-	if (!denies(t, out->access))
+	out->access = hit.nr;
+	if (!(hit.is & ANSWER_DENIES))
 		return;
 	out->is_denied = true;
 	out->reason = ACL_BASIC_DENY;
@@ -169,17 +178,19 @@ static void decide_basic(const struct question *q, struct answer *out)
 static void decide_extended(const struct question *q, struct answer *out)
 {
 	const struct tally *t = port_tally(q->port, FEATURE_EXTENDED);
+	struct hit hit = find(q, t, TABLE_ACCESS);
 
-	out->extended_tally = t;
-	out->extended = find(q, t, TABLE_ACCESS);
-	if (denies(t, out->extended))
-		out->is_reply = is_reply(q, t, &out->extended);
-	if (denies(t, out->extended) && !out->is_reply) {
+	if (hit.is & ANSWER_DENIES)
+		out->is_reply = is_reply(q, t, &hit);
+	if (hit.is & ANSWER_DENIES && !out->is_reply) {
 		out->is_denied = true;
 		out->reason = ACL_EXTENDED_DENY;
-	} else if (out->extended != NO_RULE) {
-		out->idle_ms = t->set->facts[out->extended].idle_ms;
+	} else if (hit.is & ANSWER_MORE) {
+		out->idle_ms = t->set->facts[hit.nr].idle_ms;
 	}
+	out->extended_tally = t;
+	out->extended = hit.nr;
+	out->has_more = (hit.is & ANSWER_MORE) != 0;
 }
 
 void decide(const struct question *q, struct answer *out)
@@ -190,5 +201,5 @@ void decide(const struct question *q, struct answer *out)
 		decide_extended(q, out);
 	/* what is denied is no use of the line that somebody could be billed for */
 	if (!out->is_denied)
-		out->meter = find(q, out->basic_tally, TABLE_METER);
+		out->meter = find(q, out->basic_tally, TABLE_METER).nr;
 }

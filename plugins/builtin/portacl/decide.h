@@ -20,6 +20,7 @@ struct question {
 struct answer {
 	bool is_denied;
 	bool is_reply;    /* the extended rule is that of what it answers */
+	bool has_more;    /* the extended rule has facts that its answer does not tell */
 	uint16_t reason;  /* enum acl_reason */
 	uint32_t idle_ms; /* of the connection that it may open; 0: as its protocol has it */
 	/* the rules that decided, or NO_RULE */

@@ -36,7 +36,7 @@ const struct effect *effect_of(const struct answer *a)
 {
 	const struct ruleset *set;
 
-	if (a->extended == NO_RULE || a->is_reply)
+	if (!a->has_more || a->is_reply)
 		return NULL;
 	set = a->extended_tally->set;
 	return set->facts[a->extended].effect ? &set->effects[set->facts[a->extended].effect - 1]

@@ -141,6 +141,14 @@ static void lists_finish(struct lists *l)
 		free(l->rules[i / TABLE_COUNT][i % TABLE_COUNT]);
 }
 
+static uint32_t answer_of(uint32_t nr, const struct rule_fact *fact)
+{
+	return nr | (fact->action == ACTION_DENY ? ANSWER_DENIES : 0) |
+	       (fact->flags & FACT_STATEFUL ? ANSWER_STATEFUL : 0) |
+	       (fact->flags & FACT_ICMP ? ANSWER_ICMP : 0) |
+	       (fact->idle_ms || fact->effect ? ANSWER_MORE : 0);
+}
+
 /* Room doubles at powers of two. */
 static int effect_add(struct ruleset *set, const struct draft *d, uint32_t nr)
 {
@@ -168,8 +176,7 @@ static int read_rules(struct ruleset *set, const struct xvs_table *rules, struct
 {
 	for (uint32_t nr = 0; nr < set->count; nr++) {
 		const void *rule = rule_at(rules, nr);
-		struct draft d = { .rule = { .answer = nr },
-				   .effect = { .priority = XVS_MARK_LEAVE,
+		struct draft d = { .effect = { .priority = XVS_MARK_LEAVE,
 					       .dscp = XVS_MARK_LEAVE } };
 		int code = set->feature == FEATURE_BASIC ? basic_draft(rule, nr, &d, err)
 							 : extended_draft(rule, nr, &d, err);
@@ -179,6 +186,7 @@ static int read_rules(struct ruleset *set, const struct xvs_table *rules, struct
 		set->facts[nr] = d.fact;
 		if (effect_add(set, &d, nr) != 0)
 			return xvs_refuse(err, -ENOMEM, "", "out of memory");
+		d.rule.answer = answer_of(nr, &set->facts[nr]);
 		memcpy(set->names[nr], d.name, NAME_BYTES);
 		set->is_stateful |= (d.fact.flags & FACT_STATEFUL) != 0;
 		if (d.direction != DIRECTION_OUT)

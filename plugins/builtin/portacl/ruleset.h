@@ -18,6 +18,21 @@ enum table { TABLE_ACCESS, TABLE_METER, TABLE_COUNT };
 
 enum { FACT_STATEFUL = 1u << 0, FACT_ICMP = 1u << 1 };
 
+/*
+ * What a classifier answers: the number of the rule, and above it what a verdict needs of most rules.
+ * So their facts, of 100,000 rules in no cache near the core, are read of the few that have more.
+ */
+enum {
+	ANSWER_DENIES = 1u << 27,
+	ANSWER_STATEFUL = 1u << 28,
+	ANSWER_ICMP = 1u << 29,
+	ANSWER_MORE = 1u << 30, /* an idle time, or an effect */
+	ANSWER_RULE = ANSWER_DENIES - 1,
+};
+_Static_assert((uint32_t)EXTENDED_RULES_MAX <= (uint32_t)ANSWER_RULE &&
+		       (uint32_t)BASIC_RULES_MAX <= (uint32_t)ANSWER_RULE,
+	       "the number of a rule");
+
 /* What is to be known of a rule that matched. */
 struct rule_fact {
 	uint16_t action; /* enum rule_action */
