@@ -5,8 +5,10 @@
  *
  * A hand goes round over all entries and looks at a few for each that must go.  First of all go
  * entries of ports that have more than an equal share: so a guest that floods the table with
- * flows of one packet throws out its own, and never what other guests use.  Among equals, an entry
- * that was never hit again goes before one that was; then the one that was idle longest.
+ * flows of one packet throws out its own, and never what other guests use.  Where there are so many
+ * ports that the hand finds none of those, the newest of the port that has most are asked.  Among
+ * equals, an entry that was never hit again goes before one that was; then the one that was idle
+ * longest.
  */
 #include "flow/table.h"
 
@@ -39,16 +41,20 @@ static struct flow_entry *at_hand(const struct flow_cache *c, uint32_t n)
 	return &c->entries[1 + (uint32_t)((uint64_t)turn * (c->fresh - 1) >> 32)];
 }
 
+static bool is_crowd(const struct flow_cache *c, const struct flow_group *g)
+{
+	return g->entries > c->used / (c->group_count ? c->group_count : 1);
+}
+
 /* The higher, the sooner it goes; 0: not in the index. */
 static uint32_t rank_of(const struct flow_cache *c, const struct flow_entry *e)
 {
-	uint32_t share = c->used / (c->group_count ? c->group_count : 1);
 	const struct flow_group *g;
 
 	if (!is_live(e))
 		return 0;
 	g = flow_group_of(c, e->key.k.port, e->key.place);
-	return 1 + (e->packets <= 1 ? 1u : 0u) + (g->entries > share ? RANK_CROWD - 1u : 0u);
+	return 1 + (e->packets <= 1 ? 1u : 0u) + (is_crowd(c, g) ? RANK_CROWD - 1u : 0u);
 }
 
 /* The one of the two that goes first. */
@@ -61,6 +67,18 @@ static struct flow_entry *worse(const struct flow_cache *c, struct flow_entry *a
 	if (rank_a != rank_b)
 		return rank_a > rank_b ? a : b;
 	return a && a->last_ns <= b->last_ns ? a : b;
+}
+
+/* The worst of the newest of the largest group, and of 'other'. */
+static struct flow_entry *worst_of_largest(const struct flow_cache *c, struct flow_entry *other)
+{
+	const struct flow_group *g = c->largest;
+
+	if (!g || !is_crowd(c, g))
+		return other;
+	for (uint32_t i = 0; i < GROUP_NEWEST; i++)
+		other = worse(c, other, &c->entries[g->newest[i]]);
+	return other;
 }
 
 void flow_evict(struct flow_cache *c)
@@ -76,6 +94,8 @@ void flow_evict(struct flow_cache *c)
 		victim = worse(c, victim, at_hand(c, n));
 	}
 	c->evict_hand += LOOK_AT * stride;
+	if (c->group_count > 1 && rank_of(c, victim) < RANK_CROWD)
+		victim = worst_of_largest(c, victim);
 	if (!victim || !is_live(victim))
 		return;
 	flow_count(&c->evictions, 1);

@@ -240,6 +240,22 @@ struct flow_entry *flow_new(struct flow_cache *c)
 	return e;
 }
 
+/* Of a full bucket, one that has a place in its other one goes there. */
+static bool make_place(struct flow_cache *c, uint64_t bucket)
+{
+	struct flow_bucket *b = &c->index[bucket];
+
+	for (unsigned i = 0; i < PLACES; i++) {
+		uint64_t other = flow_other_bucket(c, bucket, b->signature[i]);
+
+		if (!put_in_bucket(c, other, b->signature[i], b->number[i]))
+			continue;
+		b->number[i] = 0;
+		return true;
+	}
+	return false;
+}
+
 static void index_add(struct flow_cache *c, struct flow_entry *e, uint64_t hash)
 {
 	uint32_t number = (uint32_t)(e - c->entries);
@@ -249,8 +265,10 @@ static void index_add(struct flow_cache *c, struct flow_entry *e, uint64_t hash)
 	if (put_in_bucket(c, bucket, signature, number) ||
 	    put_in_bucket(c, flow_other_bucket(c, bucket, signature), signature, number))
 		return;
-	flow_count(&c->evictions, 1);
-	flow_retire(c, flow_worst_in_bucket(c, &c->index[bucket]));
+	if (!make_place(c, bucket)) {
+		flow_count(&c->evictions, 1);
+		flow_retire(c, flow_worst_in_bucket(c, &c->index[bucket]));
+	}
 	(void)put_in_bucket(c, bucket, signature, number);
 }
 
@@ -266,7 +284,7 @@ bool flow_insert(struct flow_cache *c, struct flow_entry *e, const struct flow_k
 	m->entries++;
 	e->mask_nr = (uint8_t)(m - c->masks);
 	g->commons += e->is_common;
-	flow_group_join(c, g, e->mask_nr);
+	flow_group_join(c, g, e);
 	same = flow_index_find(c, m, key);
 	if (same)
 		flow_retire(c, same);

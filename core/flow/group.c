@@ -39,10 +39,15 @@ static void unite(const struct flow_cache *c, struct flow_group *g)
 	g->probes = 0;
 }
 
-void flow_group_join(struct flow_cache *c, struct flow_group *g, uint8_t mask_nr)
+void flow_group_join(struct flow_cache *c, struct flow_group *g, const struct flow_entry *e)
 {
+	uint8_t mask_nr = e->mask_nr;
+
+	g->newest[g->joins++ % GROUP_NEWEST] = (uint32_t)(e - c->entries);
 	if (g->entries++ == 0)
 		c->group_count++;
+	if (!c->largest || g->entries > c->largest->entries)
+		c->largest = g;
 	if (g->uses[mask_nr].entries++ > 0)
 		return;
 	g->uses[mask_nr].hits = 0;

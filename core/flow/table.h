@@ -31,7 +31,7 @@
 #include "flow/hash.h"
 #include "flow/slab.h"
 
-enum { PLACES = 8 };
+enum { PLACES = 8, GROUP_NEWEST = 8 };
 
 struct flow_bucket {
 	uint32_t signature[PLACES];
@@ -53,7 +53,9 @@ struct flow_use {
 };
 
 struct flow_group {
-	struct xvs_flow_key bits; /* union of the masks */
+	struct xvs_flow_key bits;      /* union of the masks */
+	uint32_t newest[GROUP_NEWEST]; /* entries that came last, in turn; some have left since */
+	uint32_t joins;
 	uint32_t entries;
 	uint32_t commons; /* of them */
 	uint32_t mask_count;
@@ -81,8 +83,9 @@ struct flow_cache {
 	uint32_t fresh; /* entries never used yet start here */
 	uint32_t used;
 	uint32_t mask_count;
-	uint32_t group_count; /* with entries */
-	uint32_t hand;        /* of the sweep */
+	uint32_t group_count;       /* with entries */
+	struct flow_group *largest; /* or was, when an entry last joined one that is larger */
+	uint32_t hand;              /* of the sweep */
 	uint32_t evict_hand;
 	uint64_t idle_least_ns;                     /* no entry had a shorter time */
 	uint8_t replace;                            /* next exact place to overwrite */
@@ -244,8 +247,8 @@ void flow_evict(struct flow_cache *c);
 /* age.c: of a full bucket the one that goes. */
 struct flow_entry *flow_worst_in_bucket(const struct flow_cache *c, const struct flow_bucket *b);
 
-/* group.c: an entry of this mask came to the group, or left it. */
-void flow_group_join(struct flow_cache *c, struct flow_group *g, uint8_t mask_nr);
+/* group.c: an entry, which has its mask, came to the group; one of this mask left it. */
+void flow_group_join(struct flow_cache *c, struct flow_group *g, const struct flow_entry *e);
 void flow_group_leave(struct flow_cache *c, struct flow_group *g, uint8_t mask_nr);
 /* group.c: at the end of a period: masks by hits; is the exact cache worth its price here? */
 void flow_group_weigh(struct flow_group *g);

@@ -96,6 +96,21 @@ static void a_flood_at_one_port_throws_out_its_own(void **state)
 	assert_int_equal(alive(VICTIM, BUSY), BUSY);
 }
 
+/* They are so many that a look here and there hardly ever meets the flood. */
+static void nor_where_each_of_many_ports_has_little(void **state)
+{
+	enum { PORTS = 350, EACH = 10 };
+
+	(void)state;
+	for (uint32_t port = 10; port < 10 + PORTS; port++) {
+		for (uint32_t n = 0; n < EACH; n++)
+			insert(port, n, 5, 1);
+	}
+	flood(FLOODER, 5);
+	for (uint32_t port = 10; port < 10 + PORTS; port++)
+		assert_int_equal(alive(port, EACH), EACH);
+}
+
 static void equals_go_by_age(void **state)
 {
 	struct flow_cache_stats s;
@@ -119,6 +134,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(flows_of_one_packet_do_not_throw_out_busy_ones),
 		TEST(a_flood_at_one_port_throws_out_its_own),
+		TEST(nor_where_each_of_many_ports_has_little),
 		TEST(equals_go_by_age),
 	};
 
