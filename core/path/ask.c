@@ -430,7 +430,7 @@ bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place)
 		return true; /* asked when the packet gets there */
 	}
 	leg->conn_kind = FLOW_CONN_NONE;
-	answer = firewall_ask(k->worker, k->conf, k->stage, k->packet, &r);
+	answer = walk_ask_conn(k, &r);
 	switch (answer) {
 	case CONN_PASS:
 		leg->conn_kind = FLOW_CONN_TRACK;

@@ -109,11 +109,11 @@ void own_forget(struct path_worker *w, uint32_t port, const struct packet *p)
 	*place_of(w, want_of(port, p)) = 0;
 }
 
-bool budget_admits(struct path_worker *w, const struct port_conf *conf)
+bool budget_admits(struct path_worker *w, const struct port_conf *conf, struct xvs_meter *spent)
 {
 	struct xvs_meter_rate rate = { conf->new_flow_rate, conf->new_flow_burst };
 
 	if (conf->role == ROLE_UPLINK || !rate.per_second)
 		return true;
-	return xvs_meter_take(&conf->port->new_flows, &rate, w->w.now_ns, 1, 0) == 0;
+	return xvs_meter_take(spent, &rate, w->w.now_ns, 1, 0) == 0;
 }

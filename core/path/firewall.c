@@ -14,7 +14,7 @@ struct firewall_context {
 	struct path_worker *worker;
 	const struct port_conf *conf; /* NULL in sweeps: found by the connection's port */
 	uint32_t stage;
-	bool is_charged; /* to the budget of who sent it: its flow was judged */
+	bool is_charged; /* to the budget of who sent it, as its flow is new */
 };
 
 enum flow_conn firewall_kind(const struct packet *p)
@@ -45,12 +45,12 @@ static void note_connection(const struct firewall_context *ctx, enum conn_answer
 	(void)trace_add(ctx->worker, &e);
 }
 
-enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
-			      struct packet *p, struct conn_result *r)
+enum conn_answer walk_ask_conn(struct walk *k, struct conn_result *r)
 {
-	struct firewall_context ctx = { w, conf, stage, true };
-	enum conn_answer answer = conn_judge(w->path->conns, &w->w, conf->port->id,
-					     stage == XVS_STAGE_EGRESS, p, &ctx, r);
+	struct path_worker *w = k->worker;
+	struct firewall_context ctx = { w, k->conf, k->stage, k->is_charged };
+	enum conn_answer answer = conn_judge(w->path->conns, &w->w, k->conf->port->id,
+					     k->stage == XVS_STAGE_EGRESS, k->packet, &ctx, r);
 
 	if (w->trace)
 		note_connection(&ctx, answer, r);
@@ -94,7 +94,7 @@ static bool firewall_may_open(void *arg, const struct packet *p)
 	in = conf_of_entry(in);
 	if (ctx->stage == XVS_STAGE_EGRESS && in->ingress.conn_place < CHAIN_MAX)
 		return true;
-	return budget_admits(ctx->worker, in);
+	return budget_admits(ctx->worker, in, &in->port->new_flows);
 }
 
 /* ---- packets ------------------------------------------------------------------------------------ */

@@ -361,6 +361,7 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 
 	if (k) {
 		k->is_partial = kind == WALK_PARTLY;
+		k->is_charged = kind != WALK_OWN && !old;
 		k->may_be_common = may_be_common(b, i, old, kind);
 		walk_init(k, b, i, place, key, old);
 	}

@@ -48,7 +48,8 @@ static inline void entry_credit(struct flow_entry *e, const struct packet *p, ui
 /* Only a guest's own packets cost its budget; judging a stale entry again is not charged. */
 static bool budget_take(const struct burst *b)
 {
-	return b->stage != XVS_STAGE_INGRESS || budget_admits(b->worker, b->conf);
+	return b->stage != XVS_STAGE_INGRESS ||
+	       budget_admits(b->worker, b->conf, &b->conf->port->new_flows);
 }
 
 static inline void packet_follow(struct burst *b, uint32_t i, struct flow_entry *e)
@@ -75,15 +76,27 @@ static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struc
 	return e != NULL;
 }
 
-/* It came by a common entry so far; the connection has its own one meanwhile, or gets it now. */
+/* Of those, how many a second get an entry of their own: as many as may be new. */
+static bool own_budget_take(const struct burst *b)
+{
+	return b->stage != XVS_STAGE_INGRESS ||
+	       budget_admits(b->worker, b->conf, &b->conf->port->own_flows);
+}
+
+/*
+ * It came by a common entry so far; the connection has its own one meanwhile, or gets it now.  False:
+ * it goes on as it came.
+ */
 static bool packet_find_own(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key)
 {
 	struct flow_entry *e = flow_find_own(b->worker->cache, key);
 
 	own_forget(b->worker, key->k.port, b->pkts[i]);
 	if (!e || entry_staleness(b, e) != STALE_NO) {
-		if (!packet_walk(b, i, place, key, e, WALK_OWN))
+		if (!own_budget_take(b))
 			return false;
+		if (!packet_walk(b, i, place, key, e, WALK_OWN))
+			return true;
 		e = b->entries[i];
 	} else {
 		packet_use(b, i, e, key->k.tcp_flags);
@@ -102,8 +115,9 @@ static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struc
 	if (!e && !w->trace)
 		e = flow_find(w->cache, key);
 	stale = e ? entry_staleness(b, e) : STALE_NO;
-	if (e && e->is_common && own_is_wanted(w, key->k.port, b->pkts[i]))
-		return packet_find_own(b, i, place, key);
+	if (e && e->is_common && own_is_wanted(w, key->k.port, b->pkts[i]) &&
+	    packet_find_own(b, i, place, key))
+		return b->live >> i & 1;
 	if (e && stale == STALE_NO) {
 		packet_use(b, i, e, key->k.tcp_flags);
 		return true;

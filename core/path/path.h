@@ -183,6 +183,7 @@ struct path_port {
 	struct port_conf *conf; /* published by the control thread */
 	_Atomic uint64_t hard;  /* epoch: entries older are judged again; control thread writes */
 	struct xvs_meter new_flows; /* budget of judgements, any worker */
+	struct xvs_meter own_flows; /* as much for entries of their own that known connections get */
 	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
 	_Atomic uint32_t sources; /* addresses that l2 learned here, and those on their way there */
 	bool is_leaving;          /* path_port_remove() was called; control thread */

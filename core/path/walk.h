@@ -19,6 +19,7 @@ struct walk {
 	bool dest_is_called; /* the forwarder chooses for each packet */
 	bool is_behind_conn; /* at the first place: connections have seen the packet */
 	bool is_cacheable;
+	bool is_charged;    /* its sender's budget of what is new has paid for it */
 	bool may_be_common; /* an entry for many connections, as far as the packet goes: common.c */
 	bool has_diverged;  /* partial: what follows sees another packet than before */
 	struct flow_key key;           /* as it is now */
@@ -53,6 +54,8 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 	      const struct chain_place *at, uint32_t place);
 /* The connection of the guarded port.  False: the flow ends here. */
 bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place);
+/* firewall.c: what the tracker says of it.  A connection that is new is charged, if the flow was not. */
+enum conn_answer walk_ask_conn(struct walk *k, struct conn_result *r);
 /* Steps by which later changes find this entry. */
 void walk_note_firewall(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
 			uint32_t place);

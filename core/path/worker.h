@@ -343,8 +343,8 @@ void own_want(struct path_worker *w, uint32_t port, const struct packet *p);
 /* Is it such a next packet?  Once it has been seen to: */
 bool own_is_wanted(struct path_worker *w, uint32_t port, const struct packet *p);
 void own_forget(struct path_worker *w, uint32_t port, const struct packet *p);
-/* May something new come from this port? */
-bool budget_admits(struct path_worker *w, const struct port_conf *conf);
+/* May something new come from this port?  'spent' is one of its budgets. */
+bool budget_admits(struct path_worker *w, const struct port_conf *conf, struct xvs_meter *spent);
 
 /* ---- stale.c: is an entry still true ---- */
 enum staleness { STALE_NO = 0, STALE_PARTLY = 1, STALE_WHOLLY = 2 };
@@ -538,8 +538,6 @@ void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t f
  * looks inside. */
 void burst_conn(struct burst *b, uint32_t place, struct conn_run *r, uint64_t tracked,
 		uint64_t inside);
-enum conn_answer firewall_ask(struct path_worker *w, const struct port_conf *conf, uint32_t stage,
-			      struct packet *p, struct conn_result *r);
 void firewall_env(struct conn_env *env);
 void firewall_sweep(struct path_worker *w);
 /* How a packet is tracked, from its facts alone. */

@@ -256,6 +256,65 @@ static void what_is_new_is_budgeted_though_its_entry_is_there(void **state)
 	unguard();
 }
 
+static void budget(uint32_t port, uint64_t per_second, uint64_t burst)
+{
+	bench.ports[port].conf.new_flow_rate = per_second;
+	bench.ports[port].conf.new_flow_burst = burst;
+	bench_publish(port);
+}
+
+/* Its entry is its own and there, so no flow is new: but what it opens again and again is. */
+static void a_connection_that_is_opened_again_is_budgeted(void **state)
+{
+	enum { BURST = 5, TIMES = 20 };
+	struct memory_frame syn = segment(1000, F_SYN, 100, 0);
+	struct memory_frame rst = segment(1000, F_RST, 101, 0);
+	struct memory_frame syn_ack =
+		tcp(GUARDED, 80, OTHER, 1000,
+		    (struct frame_tcp){
+			    .flags = F_SYN | F_ACK, .seq = 500, .ack = 101, .window = 1000 });
+
+	(void)state;
+	setup();
+	budget(OTHER, 1, BURST);
+	for (int i = 0; i < TIMES; i++) {
+		struct memory_frame ack = segment(1000, F_ACK, 101, 501);
+
+		pass(OTHER, &syn);
+		pass(GUARDED, &syn_ack);
+		for (int n = 0; n < A_FEW; n++)
+			pass(OTHER, &ack);
+		pass(OTHER, &rst);
+	}
+	assert_in_range(wall->authorised, BURST - 1, BURST + 1);
+	unguard();
+}
+
+static void send_in_turn(uint32_t count, uint32_t rounds)
+{
+	for (uint32_t i = 0; i < count * rounds; i++) {
+		struct memory_frame f = datagram((uint16_t)(1000 + i % count));
+
+		pass(OTHER, &f);
+	}
+}
+
+/* Who may not have an entry of its own goes on by the common one. */
+static void entries_of_their_own_are_budgeted_and_nothing_is_lost(void **state)
+{
+	enum { BURST = 5, MANY = 20, ROUNDS = 20 };
+
+	(void)state;
+	setup();
+	send_in_turn(MANY, 1);
+	budget(OTHER, 1, BURST);
+	send_in_turn(MANY, ROUNDS);
+	assert_int_equal(got(GUARDED), MANY * (1 + ROUNDS));
+	assert_int_equal(wall->authorised, MANY);
+	assert_in_range(stats().entries, 1 + BURST, 2 + BURST);
+	unguard();
+}
+
 static void a_flushed_connection_with_its_own_entry_is_met_anew(void **state)
 {
 	struct memory_frame f = datagram(1000);
@@ -316,6 +375,8 @@ int main(void)
 		BENCH_TEST(a_refusal_that_is_repeated_is_in_the_table),
 		BENCH_TEST(where_ports_are_examined_nothing_is_common),
 		BENCH_TEST(what_is_new_is_budgeted_though_its_entry_is_there),
+		BENCH_TEST(a_connection_that_is_opened_again_is_budgeted),
+		BENCH_TEST(entries_of_their_own_are_budgeted_and_nothing_is_lost),
 		BENCH_TEST(a_flushed_connection_with_its_own_entry_is_met_anew),
 		BENCH_TEST(who_was_refused_once_is_learned_by_what_passes),
 	};
