@@ -177,8 +177,10 @@ void hv_finish(struct hv *hv)
 {
 	/* Calls to xvsd end first: their answers would go to machines that are gone. */
 	switch_destroy(hv->sw);
+	hv->sw = NULL;
 	while (hv->vms)
 		vm_destroy(hv->vms);
+	json_decref(hv->departed);
 	facts_finish(&hv->facts);
 	tls_context_destroy(hv->tls);
 	store_close(hv->store);

@@ -8,4 +8,10 @@
 
 void methods_table(struct hv *hv, struct rpc_table *out);
 
+/* methods_move.c */
+void on_vm_migrate(struct rpc_call *call);
+void on_vm_move_show(struct rpc_call *call);
+void on_vm_move_cancel(struct rpc_call *call);
+void on_vm_resolve(struct rpc_call *call);
+
 #endif /* XVS_HV_METHODS_H */

@@ -138,7 +138,7 @@ const char *move_problem(const struct move *v)
 
 bool move_is_decided(const struct move *v)
 {
-	return v->group > GROUP_COMMIT;
+	return v->group > GROUP_COMMIT && v->group < GROUP_UNDO;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------- */

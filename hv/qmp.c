@@ -385,7 +385,8 @@ void qmp_drain(struct qmp *q)
 		strbuf_put(&text, bytes, (size_t)got);
 	q->searched = 0;
 	enter(q);
-	lines_take(q, text.text, text.len);
+	if (text.len > 0)
+		lines_take(q, text.text, text.len);
 	(void)leave(q);
 	strbuf_finish(&text);
 }

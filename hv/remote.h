@@ -65,6 +65,8 @@ void remote_close(struct remote_link *p);
 void remote_ask(struct remote_link *p, const char *method, json_t *params, remote_answer_fn done,
 		void *arg);
 bool remote_is_named(const struct remote_link *p, const char *name);
+/* "192.0.2.1:4791" of the other side. */
+const char *remote_address(const struct remote_link *p);
 
 /* ---- the answering side --------------------------------------------------------------------------- */
 

@@ -218,6 +218,11 @@ bool remote_is_named(const struct remote_link *p, const char *name)
 	return p->tls && tls_link_is_named(p->tls, name);
 }
 
+const char *remote_address(const struct remote_link *p)
+{
+	return p->tls ? tls_link_address(p->tls) : "";
+}
+
 /* False: out of memory, or of room. */
 static bool call_send(struct remote_link *p, uint64_t id, const char *method, json_t *params)
 {

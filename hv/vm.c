@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "definition.h"
+#include "departing.h"
 #include "tool.h"
 
 enum { KEEP_S = 10 };
@@ -93,6 +94,7 @@ void vm_destroy(struct vm *vm)
 		}
 	}
 	run_forget(vm);
+	departing_destroy(vm->departing);
 	tool_cancel(vm->tool);
 	launch_finish(&vm->launch);
 	loop_timer_destroy(vm->job.deadline);

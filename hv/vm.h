@@ -45,6 +45,8 @@ struct vm_job {
 	struct loop_timer *deadline;
 };
 
+struct departing;
+
 struct vm {
 	struct vm *next;
 	struct hv *hv;
@@ -85,7 +87,8 @@ struct vm {
 	bool is_port_blocked; /* the port that is made anew was */
 	uint32_t walk;        /* the adapter or disk that is worked on */
 	void (*walked)(struct vm *vm, int code, const char *text);
-	struct tool *tool; /* that runs for it */
+	struct tool *tool;           /* that runs for it */
+	struct departing *departing; /* it moves to another host; NULL: it does not */
 };
 
 /* Takes what 'spec' holds.  NULL: out of memory.  Not in the list yet. */

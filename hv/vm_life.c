@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "definition.h"
+#include "departing.h"
 #include "vm.h"
 
 enum { START_S = 60 };
@@ -162,6 +163,12 @@ void vm_undefine(struct vm *vm, vm_done done, void *arg)
 		job_end(vm, -EBUSY, "it is %s; stop it first", vm_state_name(vm));
 		return;
 	}
+	if (vm->departing) {
+		job_end(vm, -EBUSY,
+			"another host must be told first that it stays here; see "
+			"\"xvsctl vm move show\"");
+		return;
+	}
 	vm->is_wanted = false;
 	vm->restart_ns = 0;
 	ports_remove(vm, on_undefined);
@@ -283,6 +290,7 @@ static void on_adopted_uuid(void *arg, const struct qmp_answer *answer)
 	struct vm *vm = arg;
 	const char *uuid = json_string_value(json_object_get(answer->value, "UUID"));
 	char ours[UUID_TEXT];
+	pid_t pid;
 
 	if (!job_goes_on(vm))
 		return;
@@ -291,13 +299,25 @@ static void on_adopted_uuid(void *arg, const struct qmp_answer *answer)
 		return;
 	}
 	if (!uuid || strcmp(uuid, uuid_print(vm->spec.uuid, ours)) != 0) {
-		job_end(vm, -ESTALE, "process %d is another machine by its UUID; it is left alone",
-			(int)vm->process.pid);
+		pid = vm->process.pid;
 		run_forget(vm);
 		vm->state = VM_STOPPED;
+		job_end(vm, -ESTALE, "process %d is another machine by its UUID; it is left alone",
+			(int)pid);
 		return;
 	}
 	qmp_command(vm->qmp, "query-status", NULL, 0, on_adopted_status, vm);
+}
+
+/* As well as it could be; a move that was under way goes on from there. */
+static void on_adopted(void *arg, int code, const char *text)
+{
+	struct vm *vm = arg;
+
+	(void)code;
+	(void)text;
+	if (vm->departing)
+		departing_go_on(vm);
 }
 
 /* False: it does not run any more. */
@@ -309,7 +329,7 @@ static bool process_adopt(struct vm *vm, pid_t pid, uint64_t start_time)
 		return false;
 	vm->state = VM_PAUSED;
 	vm->is_adopted = true;
-	(void)job_begin(vm, "being adopted", NULL, NULL);
+	(void)job_begin(vm, "being adopted", on_adopted, vm);
 	if (run_watch(vm, &err))
 		job_end(vm, err.code, "QEMU runs, but cannot be spoken to: %s", err.text);
 	else
@@ -324,6 +344,7 @@ void vm_adopt(struct vm *vm)
 	pid_t pid;
 
 	vm_recall(vm, &pid, &start_time, &is_same_boot);
+	departing_recall(vm);
 	if (is_same_boot && process_adopt(vm, pid, start_time))
 		return;
 	run_set_taps(vm, false);
@@ -333,6 +354,8 @@ void vm_adopt(struct vm *vm)
 		vm->is_wanted = vm->spec.is_autostart;
 	else if (vm->spec.restart == RESTART_NEVER)
 		vm->is_wanted = false;
-	if (vm->is_wanted)
+	if (vm->departing)
+		departing_go_on(vm);
+	else if (vm->is_wanted)
 		vm_start(vm, NULL, NULL);
 }

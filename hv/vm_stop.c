@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "departing.h"
 #include "vm.h"
 
 enum { QUIT_S = 5 }; /* for QEMU to write back what it holds and end */
@@ -80,9 +81,28 @@ void vm_stop(struct vm *vm, vm_done done, void *arg)
 	qmp_command(vm->qmp, "system_powerdown", NULL, 0, on_powerdown, vm);
 }
 
+/* A move that is not decided ends by it; one that is has left nothing here to kill. */
+static void moving_kill(struct vm *vm, vm_done done, void *arg)
+{
+	struct xvs_error err = ERROR_INIT;
+	int code = departing_cancel(vm, &err);
+
+	if (code == 0) {
+		vm->is_wanted = false;
+		if (vm->process.pid)
+			process_kill(&vm->process, SIGKILL);
+	}
+	if (done)
+		done(arg, code, err.text);
+}
+
 /* What was being done ends with it, and says so to whoever asked for it. */
 void vm_kill(struct vm *vm, vm_done done, void *arg)
 {
+	if (departing_holds(vm)) {
+		moving_kill(vm, done, arg);
+		return;
+	}
 	if (vm->state == VM_STARTING && !vm->process.pid) {
 		(void)str_copy(vm->job.why, sizeof(vm->job.why), "it was killed");
 		vm->is_wanted = false;

@@ -43,6 +43,7 @@ enum message_id {
 	MSG_VM_PROBLEM = 81, /* Something is wrong with a virtual machine */
 	MSG_VM_STATE = 82, /* The state directory of xvs-hv */
 	MSG_ACCEL = 83, /* Guests are emulated */
+	MSG_VM_MOVE = 84, /* A virtual machine moves between hosts */
 	MSG_CERTIFICATES = 90, /* Certificates for other hosts */
 	MSG_MOVE = 100, /* A port moves between hosts */
 	MSG_MOVE_LINK = 101, /* A connection between hosts */
@@ -86,6 +87,7 @@ enum message_id {
 	X(MSG_VM_PROBLEM, XVS_LOG_WARN) \
 	X(MSG_VM_STATE, XVS_LOG_ERROR) \
 	X(MSG_ACCEL, XVS_LOG_WARN) \
+	X(MSG_VM_MOVE, XVS_LOG_INFO) \
 	X(MSG_CERTIFICATES, XVS_LOG_WARN) \
 	X(MSG_MOVE, XVS_LOG_INFO) \
 	X(MSG_MOVE_LINK, XVS_LOG_WARN)

@@ -37,6 +37,8 @@ enum option_flag {
 	OPTION_CHECK = 1u << 24,
 	OPTION_MISSING = 1u << 25,
 	OPTION_TAKE_OVER = 1u << 26,
+	OPTION_SHARED_STORAGE = 1u << 27,
+	OPTION_WITH_STORAGE = 1u << 28,
 };
 
 struct option_def {
@@ -161,12 +163,15 @@ json_t *assignments(const char *const *words, size_t count);
 /* All of a file, with a NUL behind; NULL: it cannot be read, which has been said. */
 char *text_load(const char *path);
 
-/* ---- vm.c, console.c: machines, which are xvs-hv's -------------------------------------------------- */
+/* ---- vm.c, vm_move.c, console.c: machines, which are xvs-hv's -------------------------------------------------- */
 
 void print_vms(struct strbuf *out, const json_t *result);
 void print_vm(struct strbuf *out, const json_t *result);
 void print_vm_host(struct strbuf *out, const json_t *result);
 int run_vm_define(const struct verb *v, const struct args *a);
+void print_vm_move(struct strbuf *out, const json_t *result); /* vm_move.c */
+int run_vm_migrate(const struct verb *v, const struct args *a);
+int run_vm_move(const struct verb *v, const struct args *a);
 int run_vm_console(const struct verb *v, const struct args *a);
 
 /* ---- describe.c ------------------------------------------------------------------------------------- */
