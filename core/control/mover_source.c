@@ -144,17 +144,38 @@ static void close_content(struct content *c, bool is_moved)
 	free(c);
 }
 
-static void remove_port(void *host, const char *target, content_done done, void *arg)
+static void departed(void *host, const uint8_t uuid[WIRE_ID], bool has_departed)
 {
-	struct errand *e = errand_create(host, done, arg);
+	struct mover *m = host;
+
+	departure_note(m->control->world, uuid, has_departed);
+}
+
+static void remove_port(void *host, const uint8_t uuid[WIRE_ID], const char *target,
+			content_done done, void *arg)
+{
+	struct mover *m = host;
+	struct world *w = m->control->world;
+	struct xvs_error err = ERROR_INIT;
 	char what[CONTENT_TARGET + 64];
+	char name[CONTENT_TARGET];
+	struct errand *e;
 	struct wish wish;
 
+	/* Another port has its name: that one is not ours to remove. */
+	if (!departure_find(w, uuid, name)) {
+		if (world_port_id(w, target) != 0) {
+			done(arg, 0, &err);
+			return;
+		}
+		(void)str_copy(name, sizeof(name), target);
+	}
+	e = errand_create(m, done, arg);
 	if (!e)
 		return;
-	(void)snprintf(what, sizeof(what), "port %s has moved to another host", target);
+	(void)snprintf(what, sizeof(what), "port %s has moved to another host", name);
 	if (errand_wish(e, what, &wish, false))
-		world_port_leave(e->m->control->world, target, &wish);
+		world_port_leave(w, name, &wish);
 }
 
 static int hold(void *host, const char *target)
@@ -180,6 +201,7 @@ const struct content_source_ops mover_source = {
 	.pending = pending,
 	.freeze = freeze,
 	.close = close_content,
+	.departed = departed,
 	.remove = remove_port,
 	.hold = hold,
 	.release = release,

@@ -58,8 +58,17 @@ struct content_source_ops {
 	void (*freeze)(struct content *c, void (*done)(void *arg, int code), void *arg);
 	/* The end.  Not moved: it forwards again.  Moved: it does not, until it is removed. */
 	void (*close)(struct content *c, bool is_moved);
-	/* It is gone for good, whoever owns it; a port that is not there is fine. */
-	void (*remove)(void *host, const char *target, content_done done, void *arg);
+	/*
+	 * It is decided that it moves: until that has ended, a port with this UUID that is made here
+	 * anew, under whatever name, is closed as this one is.
+	 */
+	void (*departed)(void *host, const uint8_t uuid[WIRE_ID], bool has_departed);
+	/*
+	 * The port with this UUID is gone for good, whoever owns it and however it is called now; one
+	 * that is not there is fine.
+	 */
+	void (*remove)(void *host, const uint8_t uuid[WIRE_ID], const char *target,
+		       content_done done, void *arg);
 	/* Kept closed, before the configuration is applied. */
 	int (*hold)(void *host, const char *target);
 	/* Held no more. */

@@ -537,7 +537,10 @@ static int restore_one(struct moves *m, const json_t *j, struct xvs_error *err)
 		return error_set(err, -EINVAL, "", "moves: a record that makes no sense");
 	}
 	read_decision(j, v);
-	if (v->decision == DECISION_COMMITTED && m->ops->source->hold(m->host, v->target))
+	if (v->decision != DECISION_COMMITTED)
+		return 0;
+	m->ops->source->departed(m->host, v->port, true);
+	if (m->ops->source->hold(m->host, v->target))
 		return error_set(err, -ENOMEM, "", "moves: out of memory");
 	return 0;
 }

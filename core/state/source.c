@@ -310,6 +310,7 @@ int source_freeze(struct move *v, struct xvs_error *err)
 
 static void commit(struct move *v)
 {
+	content_ops(v)->departed(v->m->host, v->port, true);
 	v->s.attempts = 0;
 	move_phase(v, PHASE_COMMITTED);
 	tell_decision(v);
@@ -344,6 +345,8 @@ static void forget(struct move *v, const char *outcome)
 {
 	struct xvs_error err = ERROR_INIT;
 
+	if (v->decision == DECISION_COMMITTED)
+		content_ops(v)->departed(v->m->host, v->port, false);
 	v->decision = DECISION_NONE;
 	move_end(v, outcome);
 	/* Where it cannot be written, the decision is told once more after a restart, which is fine. */
@@ -371,7 +374,7 @@ static void remove_port(struct move *v, const char *outcome)
 	move_hang_up(v);
 	move_arm(v, 0);
 	move_phase(v, PHASE_REMOVING);
-	content_ops(v)->remove(v->m->host, v->target, on_removed, v);
+	content_ops(v)->remove(v->m->host, v->port, v->target, on_removed, v);
 }
 
 static void on_opened(struct move *v, json_t *theirs)
@@ -619,7 +622,7 @@ void source_lost(struct move *v, const char *why)
 static void on_decided_timer(struct move *v)
 {
 	if (v->phase == PHASE_REMOVING) {
-		content_ops(v)->remove(v->m->host, v->target, on_removed, v);
+		content_ops(v)->remove(v->m->host, v->port, v->target, on_removed, v);
 	} else if (v->conn) {
 		move_hang_up(v);
 		source_lost(v, "the target does not answer");
@@ -666,6 +669,8 @@ int source_cancel(struct move *v, const char *why, struct xvs_error *err)
 /* On disk before it is open: else a restart would close it again. */
 static int take_over(struct move *v, struct xvs_error *err)
 {
+	struct xvs_error ignored = ERROR_INIT;
+	bool is_frozen;
 	int code;
 
 	v->decision = DECISION_ABORTED;
@@ -675,14 +680,15 @@ static int take_over(struct move *v, struct xvs_error *err)
 		return code;
 	}
 	v->outcome = outcome_taken_over;
-	if (v->s.content)
-		close_content(v, false);
-	else
-		code = content_ops(v)->release(v->m->host, v->target, err);
+	content_ops(v)->departed(v->m->host, v->port, false);
+	/* it is held since a restart, or because it was removed and made anew meanwhile */
+	is_frozen = v->s.content != NULL;
+	close_content(v, false);
+	code = content_ops(v)->release(v->m->host, v->target, is_frozen ? &ignored : err);
 	move_hang_up(v);
 	retry_later(v);
 	move_phase(v, PHASE_GIVING_UP);
-	return code;
+	return is_frozen ? 0 : code;
 }
 
 int source_resolve(struct move *v, bool is_taken_over, struct xvs_error *err)

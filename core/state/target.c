@@ -282,6 +282,8 @@ static int collect(struct move *v, const uint8_t *body, size_t len, struct xvs_e
 {
 	struct target_side *t = &v->t;
 
+	if (len == 0)
+		return 0;
 	if (t->len + len > WIRE_RECORD)
 		return error_set(err, -EMSGSIZE, "", "a record of more than %d bytes", WIRE_RECORD);
 	if (t->len + len > t->room) {

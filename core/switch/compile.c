@@ -176,7 +176,9 @@ static void find_absent_members(const struct port *p, struct reasons *r)
 static void find_reasons(const struct port *p, const struct port_conf *conf, struct reasons *r)
 {
 	if (p->is_held)
-		reasons_add(r, REASON_HELD);
+		reasons_add(r, "%s",
+			    world_has_departed(p->w, p->uuid) ? "it has moved to another host"
+							      : REASON_HELD);
 	if (p->is_frozen)
 		reasons_add(r, "its state is being read: its machine is saved, or on the way to another host");
 	if (p->problem[0])

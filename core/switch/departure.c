@@ -40,6 +40,41 @@ int departure_spec(struct world *w, const char *target, struct port_spec *out, c
 	return 0;
 }
 
+bool departure_find(struct world *w, const uint8_t uuid[16], char name[132])
+{
+	for (size_t i = 0; i < w->switch_count; i++) {
+		const struct vswitch *sw = w->switches[i];
+
+		for (size_t n = 0; n < sw->port_count; n++) {
+			if (memcmp(sw->ports[n]->uuid, uuid, 16) != 0)
+				continue;
+			(void)snprintf(name, 132, "%s", sw->ports[n]->full_name);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool world_has_departed(const struct world *w, const uint8_t uuid[16])
+{
+	for (size_t i = 0; i < w->departed_count; i++)
+		if (memcmp(w->departed[i], uuid, 16) == 0)
+			return true;
+	return false;
+}
+
+void departure_note(struct world *w, const uint8_t uuid[16], bool has_departed)
+{
+	size_t i = 0;
+
+	while (i < w->departed_count && memcmp(w->departed[i], uuid, 16) != 0)
+		i++;
+	if (has_departed && i == w->departed_count && i < DEPARTED_MAX)
+		memcpy(w->departed[w->departed_count++], uuid, 16);
+	else if (!has_departed && i < w->departed_count)
+		memmove(w->departed[i], w->departed[--w->departed_count], 16);
+}
+
 /* ---- out --------------------------------------------------------------------------------------------- */
 
 static bool is_zero(const void *bytes, size_t len)

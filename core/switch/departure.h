@@ -28,4 +28,14 @@ struct node *departure_read(struct world *w, const json_t *policies,
 			    void (*finding)(void *arg, const char *what, const char *why),
 			    void *arg);
 
+/* The port with this identity, by its name of now; false: there is none. */
+bool departure_find(struct world *w, const uint8_t uuid[16], char name[132]);
+
+/*
+ * It is decided that this port is another host's, and it has not been removed yet: one that is made with its
+ * UUID is closed.  At most DEPARTED_MAX at a time; has_departed false: not any more.
+ */
+enum { DEPARTED_MAX = 64 };
+void departure_note(struct world *w, const uint8_t uuid[16], bool has_departed);
+
 #endif /* XVS_SWITCH_DEPARTURE_H */

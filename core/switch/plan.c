@@ -204,7 +204,8 @@ static int add_ports(struct plan *p, struct plan_switch *ps)
 			return -ENOMEM;
 		plan_kept_mac(p, pp);
 		pp->is_blocked = model_marked(p->model, MARK_BLOCKED, target);
-		pp->is_held = model_marked(p->model, MARK_HELD, target);
+		pp->is_held = model_marked(p->model, MARK_HELD, target) ||
+			      world_has_departed(p->w, pp->uuid);
 		pp->is_tolerated =
 			p->w->is_tolerant || (!p->is_strict && port && port->problem[0] != '\0');
 		check_role(p, ps, spec);

@@ -167,7 +167,21 @@ void world_port_remove(struct world *w, const char *target, enum owner owner, bo
 	ask(w, verb_create(target, owner, override), remove_port, wish);
 }
 
-/* What was set over its policies goes with it. */
+static bool file_names(const struct model *m, const char *target)
+{
+	const char *slash = strchr(target, '/');
+	const struct switch_spec *sw;
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%.*s", slash ? (int)(slash - target) : 0, target);
+	sw = model_switch(m, name);
+	for (size_t i = 0; sw && i < sw->port_count; i++)
+		if (strcmp(sw->ports[i].name, slash + 1) == 0)
+			return true;
+	return false;
+}
+
+/* What was set over its policies goes with it.  Removed by somebody before, it does not come back either. */
 static int leave_port(struct world *w, struct model *m, void *args, struct diags *d)
 {
 	const struct verb *v = args;
@@ -176,7 +190,7 @@ static int leave_port(struct world *w, struct model *m, void *args, struct diags
 
 	(void)d;
 	if (!p)
-		return 0;
+		return file_names(m, v->target) ? model_mark(m, MARK_GONE, v->target, true) : 0;
 	for (size_t i = m->value_count; i-- > 0;)
 		if (strcmp(m->values[i].target, p->full_name) == 0)
 			(void)model_drop_value(m, m->values[i].target, m->values[i].feature);

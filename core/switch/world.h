@@ -126,6 +126,8 @@ struct world {
 	struct counters *counters;
 	const char *run_dir;
 	uint64_t host_id;
+	uint8_t departed[64][16]; /* UUIDs of ports that are other hosts' already: departure.h */
+	size_t departed_count;
 	const char *dhcp_dir, *state_dir; /* NULL: no DHCP server is started */
 	struct catalogue catalogue;
 	int (*admit)(void *arg, void *origin, struct diags *d);
@@ -266,6 +268,8 @@ void port_tell_down(struct port *p, struct attachment *a);
 void port_compile(const struct port *p, struct port_conf *conf, struct reasons *reasons);
 void compile_rate(const struct port *p, struct port_conf *conf);
 void compile_qos(const struct port *p, struct port_conf *conf);
+/* departure.c: is the port with this UUID another host's? */
+bool world_has_departed(const struct world *w, const uint8_t uuid[16]);
 /* Fills a zeroed 'conf' for packets that enter nowhere in particular. */
 void vswitch_compile_nowhere(const struct vswitch *sw, struct port_conf *conf);
 void reasons_add(struct reasons *r, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -282,6 +282,31 @@ def test_a_cut_after_the_decision_ends_with_the_link(movers, cut):
     assert movers.vm2.reaches("10.77.0.1")
 
 
+def test_a_port_made_anew_in_doubt_stays_closed(movers):
+    a = movers["a"]
+    device = movers.expect("b")
+    move = a.rpc("migrate.prepare", port="vm1", to="10.9.0.2")["move"]
+    movers.plug(device)
+    a.rpc("migrate.freeze", move=move)
+    movers.cut("a")
+    thread = threading.Thread(target=lambda: a.rpc("migrate.commit", move=move))
+    thread.start()
+    wait_for("the source to be in doubt", lambda: a.rpc("migrate.show", move=move)["in_doubt"])
+    a.rpc("port.remove", target="lab/vm1", override=True)
+    a.rpc("port.add", switch="lab", port={"name": "vm9", "uuid": UUID, "mac": MAC, "backend": "null"})
+    assert a.port("lab/vm9")["reasons"] == ["it has moved to another host"]
+    a.rpc("port.remove", target="lab/vm9")
+    a.do("config", "apply", "--no-overrides", a.config)
+    assert a.port("lab/vm1")["reasons"] == ["it has moved to another host"]
+    movers.cut("a", up=True)
+    wait_for("the port on the target", lambda: movers.open_on() == ["b"])
+    thread.join()
+    wait_for("both to agree", movers.is_decided)
+    assert [port["name"] for port in a.rpc("port.list")] == ["vm2", "up0"]
+    a.do("config", "apply", "--no-overrides", a.config)
+    assert movers.open_on() == ["b"] and movers.vm2.reaches("10.77.0.1")
+
+
 def test_a_person_decides_when_the_other_host_is_off(movers):
     a, b = movers["a"], movers["b"]
     movers.expect("b")

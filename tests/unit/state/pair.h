@@ -52,6 +52,7 @@ static void host_start(struct host *h)
 	struct xvs_error err = ERROR_INIT;
 
 	h->life++;
+	h->has_departed = false;
 	h->m = moves_create(&fake_ops, h);
 	h->is_held = h->held;
 	if (h->kept)

@@ -140,10 +140,20 @@ static void on_removed_now(struct host *h)
 	h->is_open = false;
 }
 
-static void fake_remove(void *host, const char *target, content_done done, void *arg)
+static void fake_departed(void *host, const uint8_t uuid[WIRE_ID], bool has_departed)
+{
+	struct host *h = host;
+
+	assert_int_equal(uuid[0], 0x77);
+	h->has_departed = has_departed;
+}
+
+static void fake_remove(void *host, const uint8_t uuid[WIRE_ID], const char *target,
+			content_done done, void *arg)
 {
 	struct call call = { .done = done, .arg = arg, .effect = on_removed_now };
 
+	assert_int_equal(uuid[0], 0x77);
 	assert_string_equal(target, "lab/vm1");
 	call_later(host, &call);
 }
@@ -177,6 +187,7 @@ static const struct content_source_ops fake_source = {
 	.pending = fake_pending,
 	.freeze = fake_freeze,
 	.close = fake_close,
+	.departed = fake_departed,
 	.remove = fake_remove,
 	.hold = fake_hold,
 	.release = fake_release,

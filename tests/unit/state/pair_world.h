@@ -31,6 +31,7 @@ struct host {
 	bool exists, held; /* on disk */
 	bool is_open;      /* now */
 	bool is_held;
+	bool has_departed; /* made anew, it would be closed */
 	uint8_t restored[STATE_BYTES * 8];
 	size_t restored_len;
 	/* ---- as a source ---- */

@@ -26,6 +26,7 @@ static void moves_a_port_with_its_state(void **state)
 	assert_false(p.hosts[0].exists);
 	assert_true(p.hosts[1].is_open);
 	assert_false(p.hosts[1].held);
+	assert_false(p.hosts[0].has_departed);
 	/* everything, then what changed, then the rest: in this order */
 	assert_int_equal(p.hosts[1].restored[0], CONTENT_FULL);
 	assert_int_equal(p.hosts[1].restored[p.hosts[1].restored_len - 1], CONTENT_FINAL);
@@ -416,6 +417,7 @@ static void cut_after_the_decision(struct pair *p, uint8_t id[WIRE_ID])
 	for (int i = 0; i < 50; i++)
 		(void)pair_turn(p);
 	assert_false(p->hosts[0].is_open || p->hosts[1].is_open);
+	assert_true(p->hosts[0].has_departed);
 	assert_int_equal(moves_in_doubt(p->hosts[0].m), 1);
 	assert_int_equal(moves_in_doubt(p->hosts[1].m), 1);
 }
@@ -452,9 +454,11 @@ static void is_taken_over_by_a_person(void **state)
 				host_crash(&p.hosts[who]);
 				host_start(&p.hosts[who]);
 				assert_false(p.hosts[who].is_open);
+				assert_int_equal(p.hosts[who].has_departed, who == 0);
 			}
 			assert_int_equal(moves_resolve(p.hosts[who].m, id, true, &err), 0);
 			assert_true(p.hosts[who].is_open);
+			assert_false(p.hosts[who].has_departed);
 			host_crash(&p.hosts[who]);
 			host_start(&p.hosts[who]);
 			assert_true(p.hosts[who].is_open);
@@ -481,6 +485,7 @@ static void is_given_up_by_a_person(void **state)
 		for (int i = 0; i < 20; i++)
 			(void)pair_turn(&p);
 		assert_false(p.hosts[who].exists);
+		assert_false(p.hosts[who].has_departed);
 		assert_string_equal(report_of(&p.hosts[who], id, "phase"), "ended");
 		assert_int_equal(moves_resolve(p.hosts[who].m, id, true, &err), -EALREADY);
 		pair_finish(&p);
