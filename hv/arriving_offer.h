@@ -14,13 +14,12 @@ enum { OFFER_PROCESSOR = 128, OFFER_CHECKPOINTS = 256 };
 struct offer {
 	struct vm_spec spec;
 	bool is_kvm;
-	bool is_wanted; /* it is to run, after a crash, too */
+	bool is_wanted;      /* it is to run, after a crash, too */
 	char cpu[SPEC_TEXT]; /* as QEMU was told */
 	char qemu[SPEC_TEXT];
 	char processor[OFFER_PROCESSOR];
 	uint64_t sizes[SPEC_DISKS]; /* that a guest sees, in bytes */
 	uint64_t allocated[SPEC_DISKS];
-	json_t *definition;  /* as it came; owned */
 	json_t *checkpoints; /* a list of objects; owned */
 };
 
@@ -38,7 +37,7 @@ bool findings_have_refusal(const json_t *findings);
 /* Who wants to bring it, and how. */
 struct offer_terms {
 	const struct host_peer *peer;
-	bool has_disks;	/* they come along */
+	bool has_disks;    /* they come along */
 	uint64_t promised; /* bytes of memory for others that come */
 };
 

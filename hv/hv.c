@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arriving.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/yaml.h"
@@ -124,7 +125,8 @@ static void on_found(void *arg, const char *name)
 	struct vm *vm;
 	size_t len;
 
-	if (has_left(hv, name))
+	/* One that was coming when we ended is in the list, and no other one before it has come. */
+	if (hv_find(hv, name) || has_left(hv, name))
 		return;
 	store_folder(hv->store, name, path, sizeof(path));
 	len = strlen(path);
@@ -149,10 +151,13 @@ static void on_found(void *arg, const char *name)
 
 int hv_restore(struct hv *hv, struct xvs_error *err)
 {
-	int code = store_each(hv->store, on_found, hv, err);
+	int code;
+
+	arrivals_recall(hv->arrivals);
+	code = store_each(hv->store, "definition.json", on_found, hv, err);
 
 	for (struct vm *vm = hv->vms; vm; vm = vm->next)
-		vm_adopt(vm);
+		(vm->arriving ? arriving_adopt : vm_adopt)(vm);
 	return code;
 }
 
@@ -178,6 +183,7 @@ void hv_finish(struct hv *hv)
 	/* Calls to xvsd end first: their answers would go to machines that are gone. */
 	switch_destroy(hv->sw);
 	hv->sw = NULL;
+	arrivals_destroy(hv->arrivals);
 	while (hv->vms)
 		vm_destroy(hv->vms);
 	json_decref(hv->departed);

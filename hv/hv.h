@@ -12,6 +12,7 @@
 #include "switch.h"
 
 struct vm;
+struct arrivals;
 
 enum { RUN_FOLDER = 64 };
 
@@ -28,6 +29,7 @@ struct hv {
 	char run[RUN_FOLDER]; /* folder of sockets, one below for each machine */
 	struct vm *vms;
 	json_t *departed; /* reports of moves from here that have ended; NULL: none */
+	struct arrivals *arrivals; /* machines that come from other hosts */
 };
 
 struct vm *hv_find(const struct hv *hv, const char *name); /* NULL: there is none */

@@ -156,7 +156,8 @@ void arrival_destroy(struct arrival *a); /* NULL is fine */
  */
 void arrival_ask(struct arrival *a, enum arrival_call call, uint64_t epoch);
 void arrival_step_ended(struct arrival *a, enum arrival_step step, const char *why);
-bool arrival_is_ours(const struct arrival *a);  /* opened: the machine is this host's */
-bool arrival_is_empty(const struct arrival *a); /* nothing is kept for it */
+const char *arrival_phase(const struct arrival *a); /* "prepared" */
+bool arrival_is_ours(const struct arrival *a);      /* opened: the machine is this host's */
+bool arrival_is_empty(const struct arrival *a);     /* nothing is kept for it */
 
 #endif /* XVS_HV_MOVE_H */

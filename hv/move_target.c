@@ -52,6 +52,14 @@ void arrival_destroy(struct arrival *a)
 	free(a);
 }
 
+const char *arrival_phase(const struct arrival *a)
+{
+	static const char *const names[] = { "unknown",  "admitted", "prepared", "receiving",
+					     "released", "loaded",   "opened",   "running" };
+
+	return names[a->progress];
+}
+
 bool arrival_is_ours(const struct arrival *a)
 {
 	return a->progress >= OPENED;

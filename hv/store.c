@@ -142,8 +142,8 @@ int store_remove(const struct store *s, const char *name, struct xvs_error *err)
 	return code ? error_set(err, code, "", "folder %s: %s", path, strerror(-code)) : 0;
 }
 
-int store_each(const struct store *s, void (*found)(void *arg, const char *name), void *arg,
-	       struct xvs_error *err)
+int store_each(const struct store *s, const char *file, void (*found)(void *arg, const char *name),
+	       void *arg, struct xvs_error *err)
 {
 	char path[PATH_MAX];
 	const struct dirent *e;
@@ -157,7 +157,7 @@ int store_each(const struct store *s, void (*found)(void *arg, const char *name)
 	while ((e = readdir(dir))) {
 		if (e->d_name[0] == '.')
 			continue;
-		(void)snprintf(path, sizeof(path), "%s/vms/%s/definition.json", s->dir, e->d_name);
+		(void)snprintf(path, sizeof(path), "%s/vms/%s/%s", s->dir, e->d_name, file);
 		if (stat(path, &st) == 0)
 			found(arg, e->d_name);
 	}

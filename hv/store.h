@@ -6,6 +6,7 @@
  *   vms/NAME/definition.json    what the machine is; with it the folder is a machine
  *   vms/NAME/state.json         what was going on
  *   vms/NAME/departure.json     it moves to another host
+ *   vms/NAME/arrival.json       it comes from another host, or has come
  *   vms/NAME/stone.json         it has moved there: what is left of it here (stone.h)
  *   vms/NAME/epoch.json         how often it has moved
  *   vms/NAME/disks/             belongs to the user that QEMU runs as
@@ -45,9 +46,9 @@ int store_write(const struct store *s, const char *name, const char *file, const
 int store_remove_file(const struct store *s, const char *name, const char *file,
 		      struct xvs_error *err);
 
-/* Calls found() for every machine; NULL names end it. */
-int store_each(const struct store *s, void (*found)(void *arg, const char *name), void *arg,
-	       struct xvs_error *err);
+/* Calls found() for every folder that has this file. */
+int store_each(const struct store *s, const char *file, void (*found)(void *arg, const char *name),
+	       void *arg, struct xvs_error *err);
 
 /* [any] Writes 'path' by way of another name beside it. */
 int file_replace(const char *path, const void *bytes, size_t len, struct xvs_error *err);

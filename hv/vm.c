@@ -129,6 +129,8 @@ const char *vm_state_name(const struct vm *vm)
 {
 	static const char *const names[] = { "stopped", "starting", "running", "paused" };
 
+	if (vm->arriving)
+		return "arriving";
 	if (vm->state == VM_STOPPED && vm->has_saved_state)
 		return "saved";
 	return names[vm->state];

@@ -75,6 +75,7 @@ struct vm {
 	struct loop_timer *restart;
 	char problem[QMP_TEXT_MAX + 200]; /* what went wrong last; "": nothing */
 
+	struct arriving *arriving; /* it comes from another host and is not ours yet; NULL: it is */
 	struct vm_job job;
 	struct vm_spec coming;                /* while it is redefined; what it was, afterwards */
 	uint32_t disks_made;                  /* by this job: bits */
@@ -140,6 +141,10 @@ void run_forget(struct vm *vm); /* conversation and watch; QEMU goes on */
 /* Every adapter's port as the definition has it; vm->walked. */
 void ports_ensure(struct vm *vm, void (*walked)(struct vm *vm, int code, const char *text));
 void ports_remove(struct vm *vm, void (*walked)(struct vm *vm, int code, const char *text));
+/* They came with the machine: what xvsd has is what it would have been told. */
+void ports_assume(struct vm *vm);
+/* What the port of an adapter is connected to, by its machine's folder of sockets; new. */
+json_t *port_backend(const char *run, const struct adapter_spec *a);
 /* The device of a port that is a tap. */
 void tap_name(const struct adapter_spec *a, char out[16]);
 

@@ -36,7 +36,7 @@ static void target_of(const struct adapter_spec *a, char *out, size_t size)
 
 /* ---- what a port is --------------------------------------------------------------------------- */
 
-static json_t *backend_make(const struct vm *vm, const struct adapter_spec *a)
+json_t *port_backend(const char *run, const struct adapter_spec *a)
 {
 	char path[VM_SOCKET];
 	char device[16];
@@ -45,7 +45,7 @@ static json_t *backend_make(const struct vm *vm, const struct adapter_spec *a)
 		tap_name(a, device);
 		return json_pack("{s:s, s:s}", "kind", "af_packet", "device", device);
 	}
-	vm_socket(vm, "qemu/net", a->name, path, sizeof(path));
+	(void)snprintf(path, sizeof(path), "%s/qemu/net-%s", run, a->name);
 	return json_pack("{s:s, s:s, s:s, s:i}", "kind", "vhost-user", "socket", path, "mode",
 			 "client", "queues", (int)a->queues);
 }
@@ -56,7 +56,7 @@ static json_t *port_make(const struct vm *vm, const struct adapter_spec *a)
 	char mac[MAC_TEXT];
 	json_t *port = json_pack("{s:s, s:s, s:s, s:o}", "name", a->port, "uuid",
 				 uuid_print(a->uuid, uuid), "mac", mac_print(a->mac, mac),
-				 "backend", backend_make(vm, a));
+				 "backend", port_backend(vm->run, a));
 	json_t *requires = json_array();
 
 	for (uint32_t i = 0; i < a->require_count; i++)
@@ -102,30 +102,43 @@ static void port_block(struct vm *vm)
 	switch_call(vm->hv->sw, "port.block", json_pack("{s:s}", "target", target), on_blocked, vm);
 }
 
+/* Kept under its name, to be compared with the definition at the next start. */
+static void told_put(struct vm *vm, const struct adapter_spec *a)
+{
+	json_t *port = port_make(vm, a);
+	char *text = json_dumps(port, JSON_COMPACT | JSON_SORT_KEYS);
+	char target[2 * SPEC_TEXT];
+
+	target_of(a, target, sizeof(target));
+	(void)json_object_set_new(vm->ports, target, json_string(text ? text : ""));
+	free(text);
+	json_decref(port);
+}
+
+void ports_assume(struct vm *vm)
+{
+	for (uint32_t i = 0; i < vm->spec.adapter_count; i++)
+		told_put(vm, &vm->spec.adapters[i]);
+}
+
 static void on_added(void *arg, const struct switch_answer *answer)
 {
 	struct vm *vm = arg;
 	const struct adapter_spec *a = current(vm);
-	json_t *port = port_make(vm, a);
-	char *text = json_dumps(port, JSON_COMPACT | JSON_SORT_KEYS);
-	char target[2 * SPEC_TEXT];
 	char why[512];
 
-	json_decref(port);
 	if (!answer->result) {
 		(void)snprintf(why, sizeof(why), "adapter %s: %s", a->name, answer->error);
 		walk_end(vm, -EIO, why);
-	} else {
-		target_of(a, target, sizeof(target));
-		(void)json_object_set_new(vm->ports, target, json_string(text ? text : ""));
-		if (vm->is_port_blocked) {
-			port_block(vm);
-		} else {
-			vm->walk++;
-			ensure_next(vm);
-		}
+		return;
 	}
-	free(text);
+	told_put(vm, a);
+	if (vm->is_port_blocked) {
+		port_block(vm);
+		return;
+	}
+	vm->walk++;
+	ensure_next(vm);
 }
 
 static void port_add(struct vm *vm)

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "arriving.h"
 #include "base/str.h"
 #include "departing.h"
 #include "vm.h"
@@ -96,11 +97,23 @@ static void moving_kill(struct vm *vm, vm_done done, void *arg)
 		done(arg, code, err.text);
 }
 
+/* Whoever brings it hears so, and takes it back or lets it start here from its disks. */
+static void coming_kill(struct vm *vm, vm_done done, void *arg)
+{
+	struct xvs_error err = ERROR_INIT;
+	int code = arriving_kill(vm, &err);
+	char text[320];
+
+	(void)snprintf(text, sizeof(text), "vm %s: %s", vm->spec.name, err.text);
+	if (done)
+		done(arg, code, text);
+}
+
 /* What was being done ends with it, and says so to whoever asked for it. */
 void vm_kill(struct vm *vm, vm_done done, void *arg)
 {
-	if (departing_holds(vm)) {
-		moving_kill(vm, done, arg);
+	if (departing_holds(vm) || vm->arriving) {
+		(vm->arriving ? coming_kill : moving_kill)(vm, done, arg);
 		return;
 	}
 	if (vm->state == VM_STARTING && !vm->process.pid) {

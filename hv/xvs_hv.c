@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arriving.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "control/protocol.h"
@@ -277,9 +278,11 @@ static int parts_start(struct program *p, const struct options *o, struct xvs_er
 	facts_read(&hv->facts, o->qemu, &hv->user, hv->loop);
 	accel_tell(&hv->facts);
 	hv_open_to_hosts(hv);
-	code = hv_restore(hv, err);
+	hv->arrivals = arrivals_create(hv);
+	code = hv->arrivals ? hv_restore(hv, err) : error_set(err, -ENOMEM, "", "out of memory");
 	if (code)
 		return code;
+	arrivals_listen(hv->arrivals);
 	/* Last, so that whoever is answered is answered by one that knows its machines. */
 	methods_table(hv, &p->table);
 	return server_create(hv->loop, o->socket, &p->table, &p->server, err);

@@ -174,6 +174,10 @@ class TwoHosts:
         return self.sites[name]
 
     @staticmethod
+    def address(name):
+        return ADDRESSES[name]
+
+    @staticmethod
     def other(name):
         return "b" if name == "a" else "a"
 
