@@ -19,7 +19,7 @@ struct arrivals *arrivals_create(struct hv *hv); /* NULL: out of memory */
 void arrivals_destroy(struct arrivals *all); /* NULL is fine */
 
 /* After a start of ours: machines that were coming are in the list again. */
-void arrivals_recall(struct arrivals *all);
+void arrivals_recall(struct arrivals *all); /* NULL is fine */
 /* Other hosts may come, where the settings say so. */
 void arrivals_listen(struct arrivals *all);
 

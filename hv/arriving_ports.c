@@ -157,9 +157,12 @@ static void resolve_end(struct arriving *a, const char *why)
 {
 	struct arriving_waiter w = a->person;
 
+	char text[ARRIVING_WHY + SPEC_NAME];
+
 	a->person = (struct arriving_waiter){ .call = NULL };
+	(void)snprintf(text, sizeof(text), "vm %s: %s", a->name, why ? why : "");
 	if (why)
-		w.done(w.arg, -EIO, why);
+		w.done(w.arg, -EIO, text);
 	else
 		arriving_ask(a, a->is_taken_over ? CALL_COMMIT : CALL_ABORT, a->epoch, &w);
 }
@@ -214,20 +217,19 @@ static void on_list(void *arg, const struct switch_answer *answer)
 void arriving_resolve(struct vm *vm, bool is_taken_over, vm_done done, void *arg)
 {
 	struct arriving *a = vm->arriving;
-	char text[ARRIVING_WHY] = "";
+	const char *why = NULL;
+	char text[ARRIVING_WHY];
 
 	if (a->person.done)
-		(void)str_copy(text, sizeof(text), "it is being resolved already");
+		why = "it is being resolved already";
 	else if (a->session)
-		(void)snprintf(text, sizeof(text),
-			       "host %s is connected and will decide; cancel the move there",
-			       a->peer);
+		why = "the host that it comes from is connected and decides; cancel the move there";
 	else if (!is_taken_over && arrival_is_ours(a->course))
-		(void)str_copy(text, sizeof(text), "it is this host's already");
+		why = "it is this host's already";
 	else if (is_taken_over && a->has_disks && !a->is_loaded)
-		(void)snprintf(text, sizeof(text),
-			       "its disks have not come whole; only host %s can run it", a->peer);
-	if (text[0]) {
+		why = "its disks have not come whole; only the host that it comes from can run it";
+	if (why) {
+		(void)snprintf(text, sizeof(text), "vm %s: %s", a->name, why);
 		done(arg, -EBUSY, text);
 		return;
 	}

@@ -210,6 +210,6 @@ void arrivals_recall(struct arrivals *all)
 {
 	struct xvs_error err = ERROR_INIT;
 
-	if (store_each(all->hv->store, file_name, on_found, all, &err))
+	if (all && store_each(all->hv->store, file_name, on_found, all, &err))
 		log_message(MSG_VM_STATE, "%s", err.text);
 }

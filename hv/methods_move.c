@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arriving.h"
 #include "base/str.h"
 #include "departing.h"
 
@@ -185,7 +186,10 @@ void on_vm_migrate(struct rpc_call *call)
 
 void on_vm_move_show(struct rpc_call *call)
 {
-	json_t *report = departing_show(rpc_context(call), rpc_text(call, "name"));
+	const struct vm *vm = hv_find(rpc_context(call), rpc_text(call, "name"));
+	json_t *report = vm && vm->arriving
+				 ? arriving_show(vm)
+				 : departing_show(rpc_context(call), rpc_text(call, "name"));
 
 	if (report)
 		rpc_answer(call, report);
@@ -207,8 +211,22 @@ void on_vm_move_cancel(struct rpc_call *call)
 	struct xvs_error err = ERROR_INIT;
 	struct vm *vm = vm_of(call);
 
-	if (vm)
+	if (vm && vm->arriving)
+		rpc_refuse(call, RPC_REFUSED,
+			   "vm %s: it comes from another host, which alone can cancel that",
+			   vm->spec.name);
+	else if (vm)
 		answer_done(call, departing_cancel(vm, &err), &err);
+}
+
+static void on_resolved(void *arg, int code, const char *text)
+{
+	struct rpc_call *call = arg;
+
+	if (code)
+		rpc_refuse(call, RPC_REFUSED, "%s", text);
+	else
+		rpc_answer(call, json_object());
 }
 
 void on_vm_resolve(struct rpc_call *call)
@@ -216,6 +234,8 @@ void on_vm_resolve(struct rpc_call *call)
 	struct xvs_error err = ERROR_INIT;
 	struct vm *vm = vm_of(call);
 
-	if (vm)
+	if (vm && vm->arriving)
+		arriving_resolve(vm, rpc_bool(call, "take_over"), on_resolved, call);
+	else if (vm)
 		answer_done(call, departing_resolve(vm, rpc_bool(call, "take_over"), &err), &err);
 }
