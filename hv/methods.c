@@ -300,8 +300,10 @@ static void on_restore(struct rpc_call *call)
 
 	if (vm && !vm->has_saved_state)
 		rpc_refuse(call, RPC_REFUSED, "vm %s: it has no saved state", vm->spec.name);
-	else if (vm)
-		vm_start(vm, on_done, call);
+	if (!vm || !vm->has_saved_state)
+		return;
+	vm->wants_fresh_ports = rpc_bool(call, "fresh_ports");
+	vm_start(vm, on_done, call);
 }
 
 static void on_discard(struct rpc_call *call)
@@ -362,9 +364,10 @@ static const struct rpc_method methods[] = {
 	{ "vm.resume", RPC_OPERATOR, "Lets them go on.", "{}", on_resume, { NAME } },
 	{ "vm.console", RPC_OPERATOR, "Its console.", "{}, with a connected socket as descriptor",
 	  on_console, { NAME, { "serial", RPC_TEXT, false, "another serial port, by its name" } } },
-	{ "vm.save", RPC_OPERATOR, "Writes its memory into a file beside its disks and ends it.", "{}",
+	{ "vm.save", RPC_OPERATOR, "Writes its memory and its ports' state into files beside its disks and ends it.", "{}",
 	  on_save, { NAME } },
-	{ "vm.restore", RPC_OPERATOR, "Starts it from its saved state.", "{}", on_restore, { NAME } },
+	{ "vm.restore", RPC_OPERATOR, "Starts it from its saved state, with what its ports knew then.", "{}", on_restore,
+	  { NAME, { "fresh_ports", RPC_BOOL, false, "they begin anew, with the policies of now" } } },
 	{ "vm.checkpoint", RPC_OPERATOR, "Keeps it as it is now, in its own disks, under a name.", "{}",
 	  on_checkpoint, { NAME, CHECKPOINT } },
 	{ "vm.revert", RPC_OPERATOR, "Goes back to a checkpoint; what was since then is lost.", "{}",

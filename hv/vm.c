@@ -2,7 +2,7 @@
 /*
  * hv/vm.c - the machine as an object: what it is, what is kept of it, the job that runs.
  */
-#include "vm.h"
+#include "vm_archive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -96,6 +96,7 @@ void vm_destroy(struct vm *vm)
 	run_forget(vm);
 	departing_destroy(vm->departing);
 	tool_cancel(vm->tool);
+	archive_cancel(vm);
 	launch_finish(&vm->launch);
 	loop_timer_destroy(vm->job.deadline);
 	loop_timer_destroy(vm->restart);
@@ -337,6 +338,7 @@ void job_end(struct vm *vm, int code, const char *format, ...)
 	(void)vsnprintf(text + len, sizeof(text) - (size_t)len, format, args);
 	va_end(args);
 	vm->job = (struct vm_job){ .deadline = vm->job.deadline };
+	archive_cancel(vm);
 	if (code)
 		vm_problem(vm, "%s", text + len);
 	if (done)

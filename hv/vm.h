@@ -33,7 +33,6 @@ struct vm_job {
 	vm_done done;
 	void *arg;
 	bool ends_with_qemu;          /* that QEMU ends is its success */
-	bool is_syncing;              /* a tool's end is waited for */
 	char why[QMP_TEXT_MAX + 200]; /* of a failure that waits for the end of QEMU */
 	/* Events of QEMU while it lasts; NULL: it does not listen. */
 	void (*event)(struct vm *vm, const char *name, const json_t *data);
@@ -90,6 +89,9 @@ struct vm {
 	void (*walked)(struct vm *vm, int code, const char *text);
 	struct tool *tool;           /* that runs for it */
 	struct departing *departing; /* it moves to another host; NULL: it does not */
+	struct archiving *archiving; /* vm_archive.h; NULL: nothing */
+	bool wants_fresh_ports;      /* of its next start */
+	bool has_fresh_ports;        /* they are not to have what was saved */
 };
 
 /* Takes what 'spec' holds.  NULL: out of memory.  Not in the list yet. */

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "base/str.h"
-#include "vm.h"
+#include "vm_archive.h"
 
 enum { CHECKPOINT_S = 3600, CHECKPOINTS_MAX = 32 };
 
@@ -101,8 +101,31 @@ static void give_up(struct vm *vm)
 	vm->job.event = NULL;
 	if (vm->checkpoint_verb != CHECKPOINT_SAVE)
 		return;
+	archive_remove(vm, vm->checkpoint);
 	(void)json_array_remove(vm->checkpoints, find(vm, vm->checkpoint));
 	vm_keep(vm);
+}
+
+static void continue_it(struct vm *vm)
+{
+	if (!vm->was_running)
+		job_end(vm, 0, "done");
+	else if (vm->qmp)
+		qmp_command(vm->qmp, "cont", NULL, 0, on_continued, vm);
+	else
+		job_end(vm, -ENOTCONN, "it stands still, and QEMU cannot be spoken to now");
+}
+
+/* Neither of then nor of now may its ports be by half: it stands still until a person decides. */
+static void on_ports_back(struct vm *vm, int code, const char *text)
+{
+	if (code)
+		job_end(vm, code,
+			"checkpoint %s: the machine is back, and stands still: %s; \"vm resume\" lets "
+			"it go on with its ports as they are",
+			vm->checkpoint, text);
+	else
+		continue_it(vm);
 }
 
 static void finish(struct vm *vm)
@@ -110,6 +133,10 @@ static void finish(struct vm *vm)
 	struct xvs_error err = ERROR_INIT;
 
 	vm->job.event = NULL;
+	if (vm->checkpoint_verb == CHECKPOINT_REVERT) {
+		archive_restore(vm, vm->checkpoint, on_ports_back);
+		return;
+	}
 	if (vm->checkpoint_verb == CHECKPOINT_DELETE && !list_remove(vm, &err)) {
 		go_on(vm);
 		job_end(vm, err.code, "checkpoint %s: it is gone, but stays in the list: %s",
@@ -120,10 +147,9 @@ static void finish(struct vm *vm)
 		(void)json_object_del(entry(vm, vm->checkpoint), "unfinished");
 		vm_keep(vm);
 	}
-	if (vm->was_running)
-		qmp_command(vm->qmp, "cont", NULL, 0, on_continued, vm);
-	else
-		job_end(vm, 0, "done");
+	if (vm->checkpoint_verb == CHECKPOINT_DELETE)
+		archive_remove(vm, vm->checkpoint);
+	continue_it(vm);
 }
 
 /* "error" of the job, where it has one: QEMU tells of a failure nowhere else. */
@@ -183,36 +209,47 @@ static void on_begun(void *arg, const struct qmp_answer *answer)
 
 /* ---- verbs ------------------------------------------------------------------------------------ */
 
-/* Nodes of all disks that the guest may write; NULL: one of them is not qcow2, which was told. */
-static json_t *nodes_of(struct vm *vm)
+/* Nodes of all disks that the guest may write; new. */
+static json_t *nodes_of(const struct vm *vm)
 {
 	json_t *nodes = json_array();
+
+	for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
+		if (!vm->spec.disks[i].is_read_only)
+			(void)json_array_append_new(nodes, json_sprintf("disk-%s",
+									vm->spec.disks[i].name));
+	}
+	return nodes;
+}
+
+/* False: one of them can keep none, or there is none, which was told. */
+static bool disks_check(struct vm *vm)
+{
+	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
 		const struct disk_spec *disk = &vm->spec.disks[i];
 
 		if (disk->is_read_only)
 			continue;
-		if (disk->format != DISK_QCOW2) {
-			json_decref(nodes);
-			job_end(vm, -ENOTSUP,
-				"disk %s is %s; checkpoints need qcow2, see \"qemu-img convert\"",
-				disk->name, disk_format_name(disk->format));
-			return NULL;
-		}
-		(void)json_array_append_new(nodes, json_sprintf("disk-%s", disk->name));
+		count++;
+		if (disk->format == DISK_QCOW2)
+			continue;
+		job_end(vm, -ENOTSUP,
+			"disk %s is %s; checkpoints need qcow2, see \"vm move-storage\"",
+			disk->name, disk_format_name(disk->format));
+		return false;
 	}
-	if (json_array_size(nodes) > 0)
-		return nodes;
-	json_decref(nodes);
-	job_end(vm, -ENOTSUP, "it has no disk of format qcow2 to keep a checkpoint in");
-	return NULL;
+	if (count == 0)
+		job_end(vm, -ENOTSUP, "it has no disk of format qcow2 to keep a checkpoint in");
+	return count > 0;
 }
 
-static void command_give(struct vm *vm, json_t *nodes)
+static void command_give(struct vm *vm)
 {
 	static const char *const commands[] = { "snapshot-save", "snapshot-load",
 						"snapshot-delete" };
+	json_t *nodes = nodes_of(vm);
 	json_t *arguments = json_pack("{s:s, s:s, s:O}", "job-id", "checkpoint", "tag",
 				      vm->checkpoint, "devices", nodes);
 
@@ -220,12 +257,32 @@ static void command_give(struct vm *vm, json_t *nodes)
 		(void)json_object_set(arguments, "vmstate", json_array_get(nodes, 0));
 	json_decref(nodes);
 	vm->job.event = on_event;
-	job_deadline(vm, CHECKPOINT_S, NULL);
-	vm->was_running = vm->state == VM_RUNNING;
-	/* Going back may only be done to one that stands still. */
-	if (vm->checkpoint_verb == CHECKPOINT_REVERT && vm->was_running)
-		qmp_command(vm->qmp, "stop", NULL, 0, NULL, NULL);
 	qmp_command(vm->qmp, commands[vm->checkpoint_verb], arguments, 0, on_begun, vm);
+}
+
+static void on_ports_kept(struct vm *vm, int code, const char *text)
+{
+	if (code == 0 && vm->qmp) {
+		command_give(vm);
+		return;
+	}
+	give_up(vm);
+	go_on(vm);
+	job_end(vm, -EIO, "checkpoint %s: %s", vm->checkpoint,
+		code ? text : "QEMU cannot be spoken to now");
+}
+
+/* It stands still while what its ports know is read, and while going back is done. */
+static void begin(struct vm *vm)
+{
+	vm->was_running = vm->state == VM_RUNNING;
+	job_deadline(vm, CHECKPOINT_S, NULL);
+	if (vm->checkpoint_verb != CHECKPOINT_DELETE && vm->was_running)
+		qmp_command(vm->qmp, "stop", NULL, 0, NULL, NULL);
+	if (vm->checkpoint_verb == CHECKPOINT_SAVE)
+		archive_save(vm, vm->checkpoint, NULL, on_ports_kept);
+	else
+		command_give(vm);
 }
 
 /* Before it is made: one that nobody knows of would fill the disk for ever. */
@@ -268,17 +325,11 @@ static bool verb_check(struct vm *vm, enum checkpoint_verb verb, const char *nam
 void vm_checkpoint(struct vm *vm, enum checkpoint_verb verb, const char *name, vm_done done,
 		   void *arg)
 {
-	json_t *nodes;
-
-	if (!job_begin(vm, "being checkpointed", done, arg) || !verb_check(vm, verb, name))
-		return;
-	nodes = nodes_of(vm);
-	if (!nodes)
+	if (!job_begin(vm, "being checkpointed", done, arg) || !verb_check(vm, verb, name) ||
+	    !disks_check(vm))
 		return;
 	vm->checkpoint_verb = verb;
 	(void)str_copy(vm->checkpoint, sizeof(vm->checkpoint), name);
 	if (list_write(vm))
-		command_give(vm, nodes);
-	else
-		json_decref(nodes);
+		begin(vm);
 }

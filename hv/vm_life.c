@@ -249,6 +249,8 @@ void vm_start(struct vm *vm, vm_done done, void *arg)
 		return;
 	}
 	vm->restart_ns = 0;
+	vm->has_fresh_ports = vm->wants_fresh_ports;
+	vm->wants_fresh_ports = false;
 	vm->is_wanted = true;
 	vm->state = VM_STARTING;
 	if (!f->version[0])

@@ -2,8 +2,8 @@
 /*
  * hv/vm_save.c - a machine's memory in a file beside its disks, and back.
  *
- *      save: stop -> migrate into the file -> file is whole on disk -> quit
- *      start: QEMU waits for its state -> migrate from the file -> cont -> the file goes
+ *      save: stop -> migrate into the file -> ports into theirs -> all are whole on disk -> quit
+ *      start: QEMU waits for its state -> migrate from the file -> ports from theirs -> cont -> files go
  *
  * The file has its name only once it is whole; a start that fails leaves it as it was.
  */
@@ -15,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tool.h"
-#include "vm.h"
+#include "vm_archive.h"
 
 enum { SAVE_S = 3600, QUIT_S = 10 };
+#define SAVED "" /* the tag of its ports' files */
 
 static void state_path(const struct vm *vm, bool is_whole, char out[PATH_MAX])
 {
@@ -64,6 +64,8 @@ static void save_fail(struct vm *vm, const char *why)
 
 	state_path(vm, false, path);
 	(void)unlink(path);
+	archive_cancel(vm);
+	archive_remove(vm, SAVED);
 	vm->job.event = NULL;
 	if (vm->qmp && vm->was_running)
 		qmp_command(vm->qmp, "cont", NULL, 0, NULL, NULL);
@@ -95,6 +97,7 @@ static int save_keep(struct vm *vm, struct xvs_error *err)
 	if (vm_record(vm, err) == 0)
 		return 0;
 	(void)unlink(to);
+	archive_remove(vm, SAVED);
 	vm->has_saved_state = false;
 	vm->is_wanted = was_wanted;
 	return err->code;
@@ -117,47 +120,24 @@ static void save_end(struct vm *vm)
 	}
 	vm->job.ends_with_qemu = true;
 	job_deadline(vm, QUIT_S, on_quit_late);
-	qmp_command(vm->qmp, "quit", NULL, 0, NULL, NULL);
+	if (vm->qmp)
+		qmp_command(vm->qmp, "quit", NULL, 0, NULL, NULL);
+	else
+		on_quit_late(vm);
 }
 
-/* The job may have ended meanwhile, and another one begun. */
-static void on_synced(void *arg, int status, const char *output)
+static void on_archived(struct vm *vm, int code, const char *text)
 {
-	struct vm *vm = arg;
-
-	vm->tool = NULL;
-	if (!vm->job.is_syncing)
-		return;
-	vm->job.is_syncing = false;
-	if (status)
-		save_fail(vm, output);
+	if (code)
+		save_fail(vm, text);
 	else
 		save_end(vm);
-}
-
-/* Gigabytes may have to go to the disk: somebody else waits for that. */
-static int sync_begin(struct vm *vm, struct xvs_error *err)
-{
-	static const struct user ourselves = { .is_us = true };
-	char path[PATH_MAX];
-	struct plan p;
-	int code;
-
-	state_path(vm, false, path);
-	plan_init(&p, &ourselves);
-	plan_word(&p, "sync");
-	plan_word(&p, "%s", path);
-	code = tool_start(vm->hv->loop, &p, &(struct tool_end){ SAVE_S, on_synced, vm }, &vm->tool,
-			  err);
-	plan_finish(&p);
-	vm->job.is_syncing = code == 0;
-	return code;
 }
 
 static void on_save_event(struct vm *vm, const char *name, const json_t *data)
 {
 	const char *outcome = outcome_of(name, data);
-	struct xvs_error err = ERROR_INIT;
+	char path[PATH_MAX];
 
 	if (!outcome)
 		return;
@@ -166,8 +146,8 @@ static void on_save_event(struct vm *vm, const char *name, const json_t *data)
 		qmp_command(vm->qmp, "query-migrate", NULL, 0, on_why, vm);
 		return;
 	}
-	if (sync_begin(vm, &err))
-		save_fail(vm, err.text);
+	state_path(vm, false, path);
+	archive_save(vm, SAVED, path, on_archived);
 }
 
 static void on_migrate(void *arg, const struct qmp_answer *answer)
@@ -193,10 +173,6 @@ void vm_save(struct vm *vm, vm_done done, void *arg)
 		job_end(vm, -ENOTCONN, "it does not run");
 		return;
 	}
-	if (vm->tool) {
-		job_end(vm, -EBUSY, "the file of a save before is being written still");
-		return;
-	}
 	if (!file_pass(vm, false, O_WRONLY | O_CREAT | O_TRUNC)) {
 		job_end(vm, -errno, "its state cannot be written: %s", strerror(errno));
 		return;
@@ -213,6 +189,20 @@ void vm_save(struct vm *vm, vm_done done, void *arg)
 
 /* ---- going on --------------------------------------------------------------------------------- */
 
+static void on_ports_restored(struct vm *vm, int code, const char *text)
+{
+	if (code == 0 && !vm->qmp)
+		job_fail(vm, "QEMU cannot be spoken to any more");
+	else if (code)
+		job_fail(
+			vm,
+			"%s; \"vm restore --fresh-ports\" does without what its ports knew, and its "
+			"connections begin anew",
+			text);
+	else
+		vm_go_on(vm);
+}
+
 static void on_load_event(struct vm *vm, const char *name, const json_t *data)
 {
 	const char *outcome = outcome_of(name, data);
@@ -220,10 +210,12 @@ static void on_load_event(struct vm *vm, const char *name, const json_t *data)
 	if (!outcome)
 		return;
 	vm->job.event = NULL;
-	if (outcome[0] == 'c')
+	if (outcome[0] != 'c')
+		job_fail(vm, "its saved state cannot be read");
+	else if (vm->has_fresh_ports)
 		vm_go_on(vm);
 	else
-		job_fail(vm, "its saved state cannot be read");
+		archive_restore(vm, SAVED, on_ports_restored);
 }
 
 static void on_incoming(void *arg, const struct qmp_answer *answer)
@@ -261,6 +253,7 @@ void save_consumed(struct vm *vm)
 
 	state_path(vm, true, path);
 	(void)unlink(path);
+	archive_remove(vm, SAVED);
 	vm->has_saved_state = false;
 }
 

@@ -126,10 +126,16 @@ def test_a_machine_lives_under_one_host_core_after_another(hv, web):
     # in a file and back
     guest.run("echo kept > /tmp/mark")
     before = guest.uptime()
+    counted = hv.daemon.stats("lab/web-eth0")["rx_packets"]
     hv.do("save", "web")
     assert hv.show("web")["state"] == "saved"
+    assert (hv.state / "vms/web/ports/@eth0").stat().st_size > 0
     assert "stopped" in hv.refuses("define", hv.write("{name: web, memory: 64M}"))
+    # the port as it was, although nobody there knows it any more
+    hv.daemon.rpc("port.remove", target="lab/web-eth0", owner="hv")
     hv.do("restore", "web")
+    assert hv.daemon.stats("lab/web-eth0")["rx_packets"] >= counted > 0
+    assert not (hv.state / "vms/web/ports").exists()
     assert hv.show("web")["state"] == "running"
     guest.connect()
     assert guest.run("cat /tmp/mark") == "kept\n" and guest.uptime() >= before
