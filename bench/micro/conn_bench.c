@@ -153,7 +153,7 @@ static uint64_t bench_run(struct bench *b, uint32_t among)
 
 static void setup(struct bench *b, struct pool *pool)
 {
-	static const struct conn_env env = { authorise, event, resume, drop, NULL };
+	static const struct conn_env env = { authorise, event, resume, drop, NULL, NULL };
 	struct conn_limits limits = { .connections = CONNECTIONS_MAX + 1024,
 				      .per_port = CONNECTIONS_MAX };
 	struct xvs_error err = ERROR_INIT;

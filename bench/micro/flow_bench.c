@@ -185,8 +185,8 @@ static struct flow_entry *insert(struct bench *b, uint32_t n, bool is_exact, uin
 	key_of(&key, n);
 	mask_of(&mask, is_exact);
 	e->idle_ms = 10000;
-	e->packets = 1;
-	e->last_ns = now_ns;
+	e->tally.packets = 1;
+	e->tally.last_ns = now_ns;
 	e->exit = FLOW_EXIT_LEGS;
 	e->out_count = 1;
 	e->is_single = 1;
@@ -204,9 +204,9 @@ static uint32_t find_once(struct bench *b, flow_batch_fn fn)
 
 	fn(b->cache, &batch, b->found);
 	for (uint32_t i = 0; i < XVS_BATCH_MAX; i++) {
-		b->found[i]->packets++;
-		b->found[i]->bytes += FRAME;
-		b->found[i]->last_ns = start;
+		b->found[i]->tally.packets++;
+		b->found[i]->tally.bytes += FRAME;
+		b->found[i]->tally.last_ns = start;
 	}
 	return (uint32_t)(clock_cycles() - start);
 }
@@ -266,7 +266,7 @@ static void measure_flood(struct bench *b, uint32_t table)
 	uint32_t alive = 0;
 
 	for (uint32_t n = 0; n < BUSY; n++)
-		insert(b, n, true, now)->packets = 100;
+		insert(b, n, true, now)->tally.packets = 100;
 	for (uint32_t r = 0; r < rounds; r++) {
 		start = cpu_ns();
 		for (uint32_t n = 0; n < a_round; n++) {
@@ -285,8 +285,8 @@ static void measure_flood(struct bench *b, uint32_t table)
 			if (!e)
 				continue;
 			alive++;
-			e->packets++;
-			e->last_ns = now;
+			e->tally.packets++;
+			e->tally.last_ns = now;
 		}
 	}
 	printf("  %u new flows into %u entries: %.2f million a second; of %d in use %u survive\n",

@@ -39,22 +39,35 @@ static uint32_t flags_of(const struct entry_open *e, const struct entry_half *h)
 	       (h->flags & (HALF_SEATED | HALF_MOVED) ? HALF_MOVED : 0);
 }
 
-static void fill_half(struct half *h, const struct entry_open *e, const struct entry_half *from,
-		      uint32_t now)
+static void fill_window(struct half *h, const struct entry_open *e, const struct entry_half *from)
 {
-	atomic_store_explicit(&h->packets, from->packets, memory_order_relaxed);
-	atomic_store_explicit(&h->bytes, from->bytes, memory_order_relaxed);
 	set(&h->end, from->end);
 	set(&h->edge, from->edge);
 	set(&h->window, from->window);
 	set(&h->ack, from->ack);
 	set(&h->first, from->first);
-	set(&h->seen, now - stamps_of(from->ago_ms));
-	set(&h->owner, OWNER_NONE);
 	h->fin_end = from->fin_end;
 	h->later = from->later;
 	h->later_end = from->later_end;
 	atomic_store_explicit(&h->flags, flags_of(e, from), memory_order_release);
+}
+
+/* Where somebody counts for the half already, its owner stays, who alone may let go of that. */
+static void fill_half(struct conn *c, unsigned direction, const struct entry_open *e, uint32_t now)
+{
+	const struct entry_half *from = &e->halves[direction];
+	struct half *h = &c->halves[direction];
+	struct half_counts counts;
+
+	half_read(c, direction, &counts);
+	atomic_fetch_add_explicit(&h->packets, from->packets - counts.packets,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&h->bytes, from->bytes - counts.bytes, memory_order_relaxed);
+	set(&h->seen, now - stamps_of(from->ago_ms));
+	if (!proto_has_handshake(c->key.proto))
+		return;
+	set(&h->owner, OWNER_NONE);
+	fill_window(h, e, from);
 }
 
 /* Bits and values of slots go where the same extension's slot is here. */
@@ -88,7 +101,7 @@ static void fill(struct conn_table *t, struct conn *c, const struct entry_open *
 	c->begin_ns = e->age_ns < now_ns ? now_ns - e->age_ns : 0;
 	fill_slots(c, e, a);
 	for (unsigned i = 0; i < 2; i++)
-		fill_half(&c->halves[i], e, &e->halves[i], now);
+		fill_half(c, i, e, now);
 	c->halves[0].reported = now;
 	atomic_store_explicit(&c->epoch,
 			      atomic_load_explicit(&conn_port(t, c)->opened, memory_order_relaxed),

@@ -18,6 +18,7 @@
 #ifndef XVS_CONN_CONN_H
 #define XVS_CONN_CONN_H
 
+#include "base/tally.h"
 #include "base/worker.h"
 #include "packet/packet.h"
 #include "packet/reason.h"
@@ -60,6 +61,8 @@ struct conn_env {
 	void (*drop)(void *arg, struct packet *p, uint32_t port, uint16_t reason);
 	/* [worker] Has who sent it still a budget for what is new?  NULL: everybody always has. */
 	bool (*may_open)(void *arg, const struct packet *p);
+	/* [any] What is known of connections is to be verified anew.  NULL: nobody counts for any. */
+	void (*changed)(void);
 };
 
 /* How long a connection may be idle, by protocol and state. */
@@ -232,6 +235,22 @@ static inline void conn_run_add(struct conn_run *r, uint64_t i, struct conn_ref 
  */
 uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct conn_run *r,
 		  uint64_t mask);
+
+/*
+ * [worker] From now on what 'tally' counts passes by this handle, and conn_run() and conn_update() are
+ * not told of it.  False: packets do more to this connection than be counted, or another tally counts.
+ * Call tally_verify() and then conn_holds(); the tally comes to doubt when this is not so any more.
+ */
+bool conn_bind(struct conn_table *t, const struct worker *w, struct conn_ref ref,
+	       struct tally *tally);
+/* [worker] It may count for the connection; in doubt, and after env.changed(), to be asked again. */
+bool conn_holds(struct conn_table *t, struct conn_ref ref);
+/* [worker] What it has counted is the connection's.  Does nothing if the tally does not count. */
+void conn_unbind(struct conn_table *t, struct conn_ref ref, struct tally *tally);
+/* [worker] What counts for it already, if it could be bound: this worker's. */
+struct tally *conn_bound(struct conn_table *t, const struct worker *w, struct conn_ref ref);
+/* [worker] So much of what its tally counts did not get there. */
+void conn_miss(struct conn_table *t, struct conn_ref ref, uint64_t packets, uint64_t bytes);
 
 /* [worker] A little of the sweep, once a burst: time-outs, reports, waiting fragments. */
 void conn_sweep(struct conn_table *t, struct worker *w, void *arg);

@@ -208,4 +208,6 @@ void conn_port_reauthorise(struct conn_table *t, uint32_t port)
 	 * but those asked about after the call.
 	 */
 	atomic_store_explicit(&t->ports[port].epoch, new_epoch(t), memory_order_release);
+	if (t->env.changed)
+		t->env.changed();
 }

@@ -24,20 +24,29 @@ static uint32_t ago_ms(uint32_t seen, uint64_t now_ns)
 	return (int32_t)idle < 0 ? 0 : ms < AGO_MAX_MS ? (uint32_t)ms : AGO_MAX_MS;
 }
 
-static void read_half(struct half *h, uint64_t now_ns, struct entry_half *out)
+static void read_window(struct half *h, struct entry_half *out)
 {
-	out->packets = atomic_load_explicit(&h->packets, memory_order_relaxed);
-	out->bytes = atomic_load_explicit(&h->bytes, memory_order_relaxed);
 	out->flags = get(&h->flags);
 	out->end = get(&h->end);
 	out->edge = get(&h->edge);
 	out->window = get(&h->window);
 	out->ack = get(&h->ack);
-	out->ago_ms = ago_ms(get(&h->seen), now_ns);
 	out->first = get(&h->first);
 	out->fin_end = h->fin_end;
 	out->later = h->later;
 	out->later_end = h->later_end;
+}
+
+static void read_half(struct conn *c, unsigned direction, uint64_t now_ns, struct entry_half *out)
+{
+	struct half_counts counts;
+
+	half_read(c, direction, &counts);
+	out->packets = counts.packets;
+	out->bytes = counts.bytes;
+	out->ago_ms = ago_ms(counts.seen, now_ns);
+	if (proto_has_handshake(c->key.proto))
+		read_window(&c->halves[direction], out);
 }
 
 void entry_read(struct conn *c, uint64_t now_ns, uint32_t slots, struct entry_open *out)
@@ -54,7 +63,7 @@ void entry_read(struct conn *c, uint64_t now_ns, uint32_t slots, struct entry_op
 	for (unsigned i = 0; i < CONN_SLOTS; i++)
 		out->slots[i] = slots >> i & 1 ? c->slots[i] : 0;
 	for (unsigned i = 0; i < 2; i++)
-		read_half(&c->halves[i], now_ns, &out->halves[i]);
+		read_half(c, i, now_ns, &out->halves[i]);
 }
 
 static void put_header(struct writer *w, uint8_t kind, size_t len)
@@ -181,16 +190,11 @@ static void take_key(struct cursor *c, struct conn_key *key, uint8_t *inbound, u
 
 /* ---- in: connections ----------------------------------------------------------------------- */
 
-static bool has_handshake(uint8_t proto)
-{
-	return proto == PROTO_TCP || proto == PROTO_SCTP;
-}
-
 static const char *state_fault(const struct entry_open *e)
 {
 	if (e->state <= STATE_NONE || e->state >= STATE_COUNT)
 		return "no such state";
-	if (has_handshake(e->key.proto))
+	if (proto_has_handshake(e->key.proto))
 		return e->state == STATE_NEW ? "a state of another protocol" : NULL;
 	if (e->state != STATE_NEW && e->state != STATE_ESTABLISHED)
 		return "a state of another protocol";
@@ -202,7 +206,7 @@ static const char *half_fault(const struct entry_half *h, uint8_t proto)
 	const uint32_t known = HALF_SCALE_MASK | HALF_SEATED | HALF_SYN | HALF_SCALE | HALF_EDGE |
 			       HALF_AGREED | HALF_MOVED | UINT32_C(0x1f) << HALF_SHIFT_AT;
 
-	if (h->flags & ~known || (!has_handshake(proto) && h->flags))
+	if (h->flags & ~known || (!proto_has_handshake(proto) && h->flags))
 		return "unknown flags of a direction";
 	if ((h->flags & HALF_SCALE_MASK) > TCP_SCALE_MAX ||
 	    h->flags >> HALF_SHIFT_AT > TCP_SCALE_MAX)

@@ -288,8 +288,7 @@ static void fill(struct visit *v, struct conn *c, const struct conn_key *key)
 /* One of the key, with its bit held; NULL: *answer says why not. */
 static struct conn *claim(struct visit *v, const struct conn_key *key, enum conn_answer *answer)
 {
-	bool has_handshake = key->proto == PROTO_TCP || key->proto == PROTO_SCTP;
-	enum conn_state state = has_handshake ? STATE_SYN_SENT : STATE_NEW;
+	enum conn_state state = proto_has_handshake(key->proto) ? STATE_SYN_SENT : STATE_NEW;
 	uint32_t group;
 	struct conn *c;
 

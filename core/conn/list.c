@@ -250,8 +250,9 @@ static bool mark_flushed(struct conn_table *t, struct conn *c)
 
 	while ((word & WORD_STATE) != STATE_NONE && !(word & WORD_FLUSHED)) {
 		if (atomic_compare_exchange_weak_explicit(&c->word, &word, word | WORD_FLUSHED,
-							  memory_order_acq_rel,
+							  memory_order_seq_cst,
 							  memory_order_acquire)) {
+			conn_doubt(c);
 			conn_touch(t, c);
 			return true;
 		}

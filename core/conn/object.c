@@ -94,7 +94,8 @@ void conn_end(struct conn_table *t, struct worker *w, struct conn *c, uint16_t c
 	 * who waits for the bit that there is nothing to wait for.
 	 */
 	atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
-	atomic_fetch_add_explicit(&c->generation, 2, memory_order_release);
+	atomic_fetch_add_explicit(&c->generation, 2, memory_order_seq_cst);
+	conn_doubt(c);
 	conn_touch(t, c);
 	slab_bury(t, c);
 }
@@ -171,10 +172,11 @@ void conn_view(struct conn *c, struct xvs_conn *out)
 	}
 	out->mark = atomic_load_explicit(&c->mark, memory_order_relaxed);
 	for (unsigned i = 0; i < 2; i++) {
-		struct half *h = &c->halves[i];
+		struct half_counts counts;
 
-		out->packets[i] = atomic_load_explicit(&h->packets, memory_order_relaxed);
-		out->bytes[i] = atomic_load_explicit(&h->bytes, memory_order_relaxed);
+		half_read(c, i, &counts);
+		out->packets[i] = counts.packets;
+		out->bytes[i] = counts.bytes;
 	}
 }
 
@@ -183,11 +185,12 @@ uint32_t conn_idle_stamps(struct conn *c, uint32_t now_stamp)
 	uint32_t least = UINT32_MAX;
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct half *h = &c->halves[i];
-		/* A direction that was never seen is as old as the connection. */
-		uint32_t seen = atomic_load_explicit(&h->seen, memory_order_relaxed);
-		uint32_t idle = now_stamp - seen;
+		struct half_counts counts;
+		uint32_t idle;
 
+		/* A direction that was never seen is as old as the connection. */
+		half_read(c, i, &counts);
+		idle = now_stamp - counts.seen;
 		if ((int32_t)idle < 0) /* stamped by a worker whose burst began later */
 			idle = 0;
 		if (idle < least)

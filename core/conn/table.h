@@ -37,6 +37,11 @@ enum conn_state {
 	STATE_COUNT
 };
 
+static inline bool proto_has_handshake(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_SCTP;
+}
+
 /* conn.word */
 enum {
 	WORD_STATE = 0xff,
@@ -74,11 +79,20 @@ enum { OWNER_NONE = 0, OWNER_SHARED = 0xff }; /* else worker number + 1 */
 struct half {
 	_Atomic uint64_t packets;
 	_Atomic uint64_t bytes;
-	_Atomic uint32_t end;    /* highest sequence number sent + 1 */
-	_Atomic uint32_t edge;   /* highest ack + window: as far as the other end may send */
-	_Atomic uint32_t window; /* largest that it offered */
-	_Atomic uint32_t ack;    /* highest acknowledgement sent */
-	_Atomic uint32_t seen;   /* stamp of the last packet */
+	union {
+		struct {                      /* with a handshake */
+			_Atomic uint32_t end; /* highest sequence number sent + 1 */
+			/* highest ack + window: as far as the other end may send */
+			_Atomic uint32_t edge;
+			_Atomic uint32_t window; /* largest that it offered */
+			_Atomic uint32_t ack;    /* highest acknowledgement sent */
+		};
+		struct {                             /* without: tally.c */
+			struct tally *_Atomic tally; /* counts for it; NULL: nobody does */
+			_Atomic uint32_t turn;       /* odd: that is just being changed */
+		};
+	};
+	_Atomic uint32_t seen; /* stamp of the last packet */
 	_Atomic uint32_t flags;
 	_Atomic uint32_t owner;
 	_Atomic uint32_t first; /* number of its SYN; changes under the connection's bit */
@@ -270,6 +284,18 @@ void conn_account(const struct worker *w, struct half *h, uint32_t bytes);
 bool half_is_own(const struct worker *w, struct half *h);
 
 void conn_view(struct conn *c, struct xvs_conn *out); /* all but 'slot' */
+
+/* ---- tally.c: what is counted elsewhere ---------------------------------------------------- */
+
+struct half_counts {
+	uint64_t packets, bytes;
+	uint32_t seen; /* stamp */
+};
+/* [any] With what a tally has counted for it. */
+void half_read(struct conn *c, unsigned direction, struct half_counts *out);
+/* [any] Behind its end, or what ends it at the next packet: who counts for it is to ask. */
+void conn_doubt(struct conn *c);
+
 /* times.c */
 uint64_t conn_timeout_ms(struct conn_table *t, struct conn *c);
 /* [control] Puts defaults for what is 0. */

@@ -183,8 +183,11 @@ static void sent_drop(struct conn_watch *w, uint32_t index)
 
 static uint64_t packets_of(struct conn *c)
 {
-	return atomic_load_explicit(&c->halves[0].packets, memory_order_relaxed) +
-	       atomic_load_explicit(&c->halves[1].packets, memory_order_relaxed);
+	struct half_counts counts[2];
+
+	half_read(c, 0, &counts[0]);
+	half_read(c, 1, &counts[1]);
+	return counts[0].packets + counts[1].packets;
 }
 
 /* ---- one object ---------------------------------------------------------------------------- */

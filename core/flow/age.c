@@ -54,7 +54,7 @@ static uint32_t rank_of(const struct flow_cache *c, const struct flow_entry *e)
 	if (!is_live(e))
 		return 0;
 	g = flow_group_of(c, e->key.k.port, e->key.place);
-	return 1 + (e->packets <= 1 ? 1u : 0u) + (is_crowd(c, g) ? RANK_CROWD - 1u : 0u);
+	return 1 + (e->tally.packets <= 1 ? 1u : 0u) + (is_crowd(c, g) ? RANK_CROWD - 1u : 0u);
 }
 
 /* The one of the two that goes first. */
@@ -66,7 +66,7 @@ static struct flow_entry *worse(const struct flow_cache *c, struct flow_entry *a
 
 	if (rank_a != rank_b)
 		return rank_a > rank_b ? a : b;
-	return a && a->last_ns <= b->last_ns ? a : b;
+	return a && a->tally.last_ns <= b->tally.last_ns ? a : b;
 }
 
 /* The worst of the newest of the largest group, and of 'other'. */
@@ -123,8 +123,8 @@ bool flow_sweep(struct flow_cache *c, uint32_t count, uint64_t now_ns,
 		if (!is_live(e))
 			continue;
 		/* no entry ends before so long, and then its fifth line need not be read */
-		if (now_ns > e->last_ns && now_ns - e->last_ns > c->idle_least_ns &&
-		    now_ns - e->last_ns > (uint64_t)e->idle_ms * 1000000)
+		if (now_ns > e->tally.last_ns && now_ns - e->tally.last_ns > c->idle_least_ns &&
+		    now_ns - e->tally.last_ns > (uint64_t)e->idle_ms * 1000000)
 			flow_retire(c, e);
 		else
 			due(arg, e);
@@ -150,7 +150,7 @@ bool flow_each_since(struct flow_cache *c, uint32_t at, uint64_t since_ns,
 
 	/* the line with the time first: of most entries no other is touched */
 	for (uint32_t i = at ? at : 1; i < end; i++)
-		if (c->entries[i].last_ns >= since_ns && is_live(&c->entries[i]))
+		if (c->entries[i].tally.last_ns >= since_ns && is_live(&c->entries[i]))
 			fn(arg, &c->entries[i]);
 	return end < c->fresh;
 }

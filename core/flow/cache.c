@@ -165,7 +165,7 @@ void flow_retire(struct flow_cache *c, struct flow_entry *e)
 {
 	if (e->is_retired)
 		return;
-	e->verified = 0;
+	__atomic_store_n(&e->tally.verified, TALLY_NEVER, __ATOMIC_RELAXED);
 	if (e->mask)
 		index_remove(c, e);
 	e->is_retired = 1;
@@ -221,6 +221,21 @@ static bool is_short(const struct flow_cache *c)
 	       slab_left(&c->rewrites) < c->rewrites.max / PARTS_RESERVE_SHARE;
 }
 
+/* Its tally may be looked at by who has it from an earlier life. */
+static void entry_clear(struct flow_entry *e)
+{
+	enum { BEHIND = offsetof(struct flow_entry, tally) + sizeof(struct tally) };
+
+	memset(e, 0, offsetof(struct flow_entry, tally));
+	__atomic_store_n(&e->tally.verified, TALLY_NEVER, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->tally.packets, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->tally.last_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->tally.bytes, 0, __ATOMIC_RELAXED);
+	memset((uint8_t *)e + BEHIND, 0, sizeof(*e) - BEHIND);
+	e->mask_nr = FLOW_NO_MASK;
+	e->key.zero = 1;
+}
+
 struct flow_entry *flow_new(struct flow_cache *c)
 {
 	struct flow_entry *e;
@@ -234,9 +249,7 @@ struct flow_entry *flow_new(struct flow_cache *c)
 		e = &c->entries[c->fresh++];
 	if (!e)
 		return NULL;
-	memset(e, 0, sizeof(*e));
-	e->mask_nr = FLOW_NO_MASK;
-	e->key.zero = 1;
+	entry_clear(e);
 	return e;
 }
 

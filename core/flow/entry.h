@@ -20,6 +20,7 @@
 
 #include <stddef.h>
 
+#include "base/tally.h"
 #include "flow/key.h"
 
 enum { FLOW_OUTS = 8 };
@@ -65,6 +66,7 @@ enum flow_conn {
 	FLOW_CONN_NONE = 0,
 	FLOW_CONN_TRACK = 1,  /* 'conn' is the handle */
 	FLOW_CONN_INSIDE = 2, /* ICMP, fragments, common entries: each packet is asked in full */
+	FLOW_CONN_QUIET = 3,  /* the entry counts for it, and no packet is asked about: quiet.c */
 };
 
 enum { FLOW_NO_PLACE = 0xff };
@@ -108,11 +110,7 @@ struct flow_entry {
 	/* line 0, and 16 bytes of line 1: compared at every hit */
 	struct flow_key key; /* masked; 'zero' is 1 while the entry is not in the index */
 	/* line 1: written at each hit */
-	/* the state of the world in which it was last found to be true: stale.c; 0: never, or it left */
-	uint64_t verified;
-	uint64_t packets;
-	uint64_t last_ns; /* between the two, or gcc adds to both as to a vector, which costs more */
-	uint64_t bytes;
+	struct tally tally;    /* verified: stale.c; TALLY_NEVER: it was not, or the entry left */
 	uint32_t expires_tick; /* by flow_tick(): to be looked at again from then on */
 	uint16_t tcp_flags;    /* since steps were last accounted */
 	uint8_t mask_nr;
@@ -123,6 +121,7 @@ struct flow_entry {
 	uint8_t has_accounts : 1; /* some step wants account() while packets come */
 	uint8_t teaches : 1;      /* at expires_tick its sender's address is told again, no more */
 	uint8_t is_common : 1;    /* of many connections: each packet is asked for its own */
+	uint8_t is_calm : 1;      /* nothing happens at its exits, whatever does on the way there */
 	uint32_t out_port;        /* of a single one */
 	uint32_t out_serial;      /* of the configuration of that port that it was judged on */
 	/* line 2 */
@@ -147,6 +146,7 @@ struct flow_entry {
 _Static_assert(sizeof(struct flow_leg) == 64, "one line");
 _Static_assert(offsetof(struct flow_leg, conn_index) == 32, "what happens");
 _Static_assert(offsetof(struct flow_entry, leg) == 128, "two lines for a hit");
+_Static_assert(offsetof(struct flow_entry, tally) == 80, "written at each hit");
 _Static_assert(sizeof(struct flow_entry) == 320, "five lines");
 
 /* Coarse time for the hot line: about a millisecond, wraps after 52 days. */

@@ -25,8 +25,8 @@ static void account_step(struct path_worker *w, struct flow_entry *e, struct flo
 {
 	struct instance *inst = s->instance;
 	struct instance_worker *iw = &inst->workers[w->w.nr];
-	uint64_t packets = e->packets - s->missed_packets;
-	uint64_t bytes = e->bytes - s->missed_bytes;
+	uint64_t packets = e->tally.packets - s->missed_packets;
+	uint64_t bytes = e->tally.bytes - s->missed_bytes;
 	struct xvs_flow_stats stats = {
 		.size = sizeof(stats),
 		.ended = ended,
@@ -34,7 +34,7 @@ static void account_step(struct path_worker *w, struct flow_entry *e, struct flo
 		.packets = packets - s->accounted_packets,
 		.bytes = bytes - s->accounted_bytes,
 		.first_ns = e->first_ns,
-		.last_ns = e->last_ns,
+		.last_ns = e->tally.last_ns,
 		.now_ns = w->w.now_ns,
 		.counters = iw->counters,
 		.port_state = s->port_state,
@@ -78,7 +78,7 @@ void account_entry(struct path_worker *w, struct flow_entry *e, struct instance 
 
 static bool has_news(const struct flow_entry *e, const struct flow_step *s)
 {
-	return e->packets - s->missed_packets != s->accounted_packets;
+	return e->tally.packets - s->missed_packets != s->accounted_packets;
 }
 
 static void account_leg_news(struct path_worker *w, struct flow_entry *e, struct flow_leg *leg)
@@ -101,6 +101,7 @@ void account_retire(void *arg, struct flow_entry *e)
 {
 	/* cookies that went on to the entry's successor were taken out: see ask.c */
 	account_entry(arg, e, NULL, true);
+	entry_leave(arg, e);
 }
 
 static void account_leg_due(struct path_worker *w, struct flow_entry *e, struct flow_leg *leg)
@@ -124,8 +125,11 @@ void account_due(void *arg, struct flow_entry *e)
 		account_leg_due(w, e, flow_out(e, i));
 }
 
-void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t first)
+void account_missed_leg(struct path_worker *w, struct flow_leg *leg, const struct packet *p,
+			uint32_t first)
 {
+	if (leg->conn_place >= first)
+		quiet_miss(w, leg, 1, p->x.len);
 	for (struct flow_step *s = leg->steps; s; s = s->next) {
 		if (s->place < first)
 			continue;
@@ -139,14 +143,14 @@ void account_missed_exits(struct burst *b, uint32_t i)
 	struct flow_entry *e = b->entries[i];
 
 	for (uint32_t n = 0; n < e->out_count; n++)
-		account_missed_leg(flow_out(e, n), b->pkts[i], 0);
+		account_missed_leg(b->worker, flow_out(e, n), b->pkts[i], 0);
 }
 
 void account_missed(struct burst *b, uint32_t i, uint32_t first)
 {
 	if (!b->legs[i])
 		return;
-	account_missed_leg(b->legs[i], b->pkts[i], first);
+	account_missed_leg(b->worker, b->legs[i], b->pkts[i], first);
 	/* left on ingress: no exit saw it */
 	if (b->stage == XVS_STAGE_INGRESS)
 		account_missed_exits(b, i);

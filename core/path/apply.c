@@ -52,11 +52,6 @@ static inline bool are_equal(const two_words differs[2])
 	return (any[0] | any[1]) == 0;
 }
 
-static inline struct conn_ref leg_conn(const struct flow_leg *leg)
-{
-	return (struct conn_ref){ leg->conn_index, leg->conn_generation };
-}
-
 /*
  * Do they do the same as the first?  With a run: memory is asked for their connections on the way,
  * which they all have if they agree.

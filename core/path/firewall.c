@@ -137,11 +137,9 @@ static void conn_inside(struct burst *b, uint32_t place, uint32_t i, const struc
 static enum conn_answer update(struct burst *b, uint32_t i, uint16_t *reason)
 {
 	struct path_worker *w = b->worker;
-	const struct flow_leg *leg = b->legs[i];
-	struct conn_ref ref = { leg->conn_index, leg->conn_generation };
 	struct firewall_context ctx = { w, b->conf, b->stage, true };
 
-	return conn_update(w->path->conns, &w->w, ref, b->pkts[i], &ctx, reason);
+	return conn_update(w->path->conns, &w->w, leg_conn(b->legs[i]), b->pkts[i], &ctx, reason);
 }
 
 /*
@@ -393,6 +391,7 @@ void firewall_env(struct conn_env *env)
 		.resume = firewall_resume,
 		.drop = firewall_drop,
 		.may_open = firewall_may_open,
+		.changed = epoch_told,
 	};
 }
 

@@ -257,10 +257,10 @@ static void walk_run(struct walk *k)
 }
 
 /* What a hit may take for granted without a look at the legs. */
-static void walk_mark(struct flow_entry *e)
+void entry_mark(struct flow_entry *e)
 {
 	const struct port_conf *conf = e->out.conf;
-	uint64_t events = e->leg.events;
+	uint64_t events = 0;
 	bool changes = false;
 
 	for (uint32_t i = 0; i < e->out_count; i++) {
@@ -272,7 +272,8 @@ static void walk_mark(struct flow_entry *e)
 			changes = true;
 	}
 	e->is_single = e->exit == FLOW_EXIT_LEGS && e->out_count == 1;
-	e->is_plain = e->exit == FLOW_EXIT_LEGS && !events && !changes;
+	e->is_calm = e->exit == FLOW_EXIT_LEGS && !events;
+	e->is_plain = e->is_calm && !e->leg.events && !changes;
 	if (!e->is_single)
 		return;
 	e->out_port = e->out.port;
@@ -285,7 +286,7 @@ static void walk_store(struct walk *k, const struct flow_key *key)
 
 	if (k->old)
 		flow_retire(cache, k->old);
-	walk_mark(k->entry);
+	entry_mark(k->entry);
 	if (k->entry->is_common && key_tells_tuples(&k->mask.k))
 		common_in_vain(k->worker, key->k.port);
 	if (!k->is_cacheable || !flow_insert(cache, k->entry, key, &k->mask))

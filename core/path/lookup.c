@@ -24,11 +24,18 @@ void burst_key(const struct burst *b, uint32_t i, uint32_t place, struct flow_ke
 }
 
 /* What a packet is on the wire beyond what it is here. */
-static __attribute__((noinline, cold)) void entry_credit_more(struct flow_entry *e,
+static __attribute__((noinline, cold)) void entry_credit_more(const struct burst *b,
+							      struct flow_entry *e,
 							      const struct xvs_packet *x)
 {
-	e->packets += xvs_wire_packets(x) - 1;
-	e->bytes += xvs_wire_bytes(x) - x->len;
+	uint64_t packets = xvs_wire_packets(x) - 1;
+	uint64_t bytes = xvs_wire_bytes(x) - x->len;
+
+	counter_add(&e->tally.packets, packets);
+	counter_add(&e->tally.bytes, bytes);
+	quiet_miss(b->worker, &e->leg, packets,
+		   bytes); /* connections count them as they are here */
+	quiet_miss(b->worker, &e->out, packets, bytes);
 }
 
 static inline bool counts_for_more(const struct packet *p)
@@ -36,13 +43,19 @@ static inline bool counts_for_more(const struct packet *p)
 	return __builtin_expect((p->x.gso_type | (p->x.flags & XVS_PKT_VLAN)) != 0, 0);
 }
 
-static inline void entry_credit(struct flow_entry *e, const struct packet *p, uint16_t tcp_flags)
+static inline void entry_credit(const struct burst *b, struct flow_entry *e, const struct packet *p,
+				uint16_t tcp_flags)
 {
 	if (counts_for_more(p))
-		entry_credit_more(e, &p->x);
-	e->packets++;
-	e->bytes += p->x.len;
+		entry_credit_more(b, e, &p->x);
+	counter_add(&e->tally.packets, 1);
+	counter_add(&e->tally.bytes, p->x.len);
 	e->tcp_flags |= tcp_flags;
+}
+
+static inline void entry_used_now(const struct burst *b, struct flow_entry *e)
+{
+	__atomic_store_n(&e->tally.last_ns, b->worker->w.now_ns, __ATOMIC_RELAXED);
 }
 
 /* Only a guest's own packets cost its budget; judging a stale entry again is not charged. */
@@ -60,8 +73,8 @@ static inline void packet_follow(struct burst *b, uint32_t i, struct flow_entry 
 
 static void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16_t tcp_flags)
 {
-	entry_credit(e, b->pkts[i], tcp_flags);
-	e->last_ns = b->worker->w.now_ns;
+	entry_credit(b, e, b->pkts[i], tcp_flags);
+	entry_used_now(b, e);
 	packet_follow(b, i, e);
 	b->plain = (b->plain & ~(UINT64_C(1) << i)) | (uint64_t)e->is_plain << i;
 }
@@ -205,7 +218,7 @@ static bool found_holds(struct burst *b, uint32_t i, struct flow_entry *e)
 
 	if (e->is_common && own_is_wanted(w, b->conf->port->id, b->pkts[i]))
 		return false;
-	if (e->is_common && e->verified == burst_world(b) && w->w.now_ns < e->expires_ns)
+	if (e->is_common && entry_verified(e) == burst_world(b) && w->w.now_ns < e->expires_ns)
 		return true;
 	return entry_staleness(b, e) == STALE_NO;
 }
@@ -232,7 +245,7 @@ static __attribute__((noinline)) void packet_miss(struct burst *b, uint32_t i, u
 /* All that has come due is that its sender's address is told again. */
 static bool entry_tells_again(struct burst *b, uint32_t i, struct flow_entry *e, uint64_t world)
 {
-	if (!e->teaches || e->verified != world || e->is_retired)
+	if (!e->teaches || entry_verified(e) != world || e->is_retired)
 		return false;
 	e->expires_tick = flow_tick(b->worker->w.now_ns) + TEACHING_TICKS;
 	b->teaching |= UINT64_C(1) << i;
@@ -257,14 +270,14 @@ static __attribute__((noinline)) uint64_t use_train(struct burst *b,
 		if (found[i] != e)
 			break;
 		if (counts_for_more(p))
-			entry_credit_more(e, &p->x);
+			entry_credit_more(b, e, &p->x);
 		packets++;
 		bytes += p->x.len;
 		tcp_flags |= keys[i].tcp_flags;
 		packet_follow(b, i, e);
 	}
-	e->packets += packets;
-	e->bytes += bytes;
+	counter_add(&e->tally.packets, packets);
+	counter_add(&e->tally.bytes, bytes);
 	e->tcp_flags |= tcp_flags;
 	return all ^ rest;
 }
@@ -277,10 +290,10 @@ static inline uint64_t use_entry(struct burst *b, const struct xvs_flow_key *key
 	uint64_t behind = rest & (rest - 1);
 	struct flow_entry *e = found[i];
 
-	e->last_ns = b->worker->w.now_ns;
+	entry_used_now(b, e);
 	if (behind && found[__builtin_ctzll(behind)] == e)
 		return use_train(b, keys, found, rest);
-	entry_credit(e, b->pkts[i], keys[i].tcp_flags);
+	entry_credit(b, e, b->pkts[i], keys[i].tcp_flags);
 	packet_follow(b, i, e);
 	return rest ^ behind;
 }

@@ -91,6 +91,27 @@ static void tag_some(const struct port_conf *conf, struct packet *const *pkts, u
 	}
 }
 
+/* Packets to whom nothing happens at their exits: those that are plain, and some that are not. */
+static uint64_t calm_of(const struct burst *b, uint32_t first, uint32_t count)
+{
+	const uint64_t ones = UINT64_MAX >> (XVS_BATCH_MAX - count);
+	uint64_t calm = b->plain >> first & ones;
+	bool are_all = true;
+	bool are_any = false;
+
+	if (calm == ones)
+		return ones;
+	for (uint32_t i = 0; i < count; i++) {
+		are_all &= b->entries[first + i]->is_calm;
+		are_any |= b->entries[first + i]->is_calm;
+	}
+	if (are_all || !are_any)
+		return are_all ? ones : calm;
+	for (uint32_t i = 0; i < count; i++)
+		calm |= (uint64_t)b->entries[first + i]->is_calm << i;
+	return calm;
+}
+
 /* 'count' packets from 'first' on, for which there is room; leg 'n' of their entries is the exit's. */
 static void exit_append(struct exit *x, const struct burst *from, uint32_t first, uint32_t count,
 			uint32_t n)
@@ -100,7 +121,7 @@ static void exit_append(struct exit *x, const struct burst *from, uint32_t first
 	const uint32_t at = b->count;
 	uint32_t flags = 0;
 
-	b->plain |= (from->plain >> first & ones) << at;
+	b->plain |= calm_of(from, first, count) << at;
 	b->fresh |= (from->fresh >> first & ones) << at;
 	for (uint32_t i = 0; i < count; i++) {
 		struct flow_entry *e = from->entries[first + i];
@@ -149,7 +170,7 @@ static void push(struct path_worker *w, struct packet *p, struct port_conf *conf
 		mirror_let_go(w, p); /* its way has changed since it was looked up */
 	b->pkts[b->count] = p;
 	if (leg && !is_judged)
-		account_missed_leg(leg, p, 0); /* and seen by the one that is looked up */
+		account_missed_leg(w, leg, p, 0); /* and seen by the one that is looked up */
 	b->legs[b->count] = is_judged ? leg : NULL;
 	b->entries[b->count] = e;
 	if (is_fresh && is_judged)
@@ -253,7 +274,7 @@ static void push_leg(struct burst *b, uint32_t i, struct packet *p, uint32_t n)
 		push(w, p, rcu_read(&port->conf), leg, b->entries[i], b->fresh >> i & 1);
 		return;
 	}
-	account_missed_leg(leg, p, 0);
+	account_missed_leg(w, leg, p, 0);
 	packet_drop(w, p, b->conf->port->id, XVS_STAGE_FORWARD, 0, REASON_NO_PORT);
 }
 
@@ -279,7 +300,7 @@ static void push_copies(struct burst *b, uint64_t run, uint32_t n)
 		if (c)
 			push_leg(b, (uint32_t)i, c, n);
 		else
-			account_missed_leg(flow_out(b->entries[i], n), b->pkts[i], 0);
+			account_missed_leg(w, flow_out(b->entries[i], n), b->pkts[i], 0);
 	}
 }
 

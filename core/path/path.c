@@ -34,6 +34,14 @@ static const struct conn_limits conn_defaults = {
 	.midstream_ms = CONN_MIDSTREAM_MS,
 };
 
+static void worker_forget(struct path_worker *w)
+{
+	if (!w)
+		return;
+	flow_cache_destroy(w->cache);
+	w->cache = NULL;
+}
+
 static void worker_finish(struct path_worker *w)
 {
 	if (!w)
@@ -200,6 +208,9 @@ void path_destroy(struct path *path)
 	loop_drain(path->loop);
 	loop_timer_destroy(path->refill);
 	shed_destroy(path->shed);
+	/* what entries have counted is told to connections, so they go first */
+	for (uint32_t i = 0; i < path->worker_count; i++)
+		worker_forget(path->workers[i]);
 	conn_table_destroy(path->conns);
 	for (uint32_t i = 0; i < path->worker_count; i++)
 		worker_finish(path->workers[i]);

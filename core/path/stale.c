@@ -119,13 +119,14 @@ static void verify(const struct burst *b, struct flow_entry *e)
 {
 	enum { LOOK_AGAIN = 1 << 30 }; /* far enough, and far from where ticks wrap */
 	uint64_t now = b->worker->w.now_ns;
-	bool is_first = e->verified == 0;
+	bool is_first = entry_verified(e) == TALLY_NEVER;
 
-	e->verified = burst_world(b);
+	tally_verify(&e->tally, burst_world(b));
 	if (e->is_common) { /* looked at for each packet: lookup.c */
 		e->expires_tick = flow_tick(now);
 		return;
 	}
+	entry_calm(b->worker, e);
 	if (e->teaches) { /* and nothing else that time alone brings */
 		if (is_first)
 			e->expires_tick = flow_tick(now) + TEACHING_TICKS;

@@ -328,6 +328,8 @@ enum walk_kind {
 struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 			      const struct flow_key *key, struct flow_entry *old,
 			      enum walk_kind kind);
+/* After its legs have changed. */
+void entry_mark(struct flow_entry *e);
 
 /* ---- common.c: entries of many connections, and which connection gets its own ---- */
 /* As far as the packet goes: might an entry that is judged for it be a common one? */
@@ -362,9 +364,15 @@ static inline uint64_t burst_world(const struct burst *b)
 	       (b->conf->serial & ((UINT64_C(1) << SERIAL_BITS) - 1));
 }
 
+/* Others may have come to doubt it. */
+static inline uint64_t entry_verified(const struct flow_entry *e)
+{
+	return __atomic_load_n(&e->tally.verified, __ATOMIC_RELAXED);
+}
+
 static inline bool entry_is_verified(const struct flow_entry *e, uint64_t world, uint32_t tick)
 {
-	return e->verified == world && (int32_t)(tick - e->expires_tick) < 0;
+	return entry_verified(e) == world && (int32_t)(tick - e->expires_tick) < 0;
 }
 /*
  * An entry of a port that learns: so long after it was judged, or last told of its sender, a packet
@@ -531,7 +539,21 @@ void account_port(struct path_worker *w, struct flow_entry *e, uint32_t port);
 /* Packet i leaves its leg: extensions at 'first' and behind it do not see it, nor does any exit. */
 void account_missed(struct burst *b, uint32_t i, uint32_t first);
 void account_missed_exits(struct burst *b, uint32_t i);
-void account_missed_leg(struct flow_leg *leg, const struct packet *p, uint32_t first);
+void account_missed_leg(struct path_worker *w, struct flow_leg *leg, const struct packet *p,
+			uint32_t first);
+
+/* ---- quiet.c: connections that are not looked at ---- */
+static inline struct conn_ref leg_conn(const struct flow_leg *leg)
+{
+	return (struct conn_ref){ leg->conn_index, leg->conn_generation };
+}
+/* The entry is verified: connections that it can count for are not asked about from now on. */
+void entry_calm(struct path_worker *w, struct flow_entry *e);
+/* It leaves: what it has counted is its connections'. */
+void entry_leave(struct path_worker *w, struct flow_entry *e);
+/* The entry counts packets that the leg's connection is not to count. */
+void quiet_miss(struct path_worker *w, const struct flow_leg *leg, uint64_t packets,
+		uint64_t bytes);
 
 /* ---- firewall.c: connections ---- */
 /* Packets of connections that are tracked, which have been added to 'r', and those that the tracker

@@ -67,7 +67,7 @@ static void drop(void *arg, struct packet *p, uint32_t port, uint16_t reason)
 
 static void start(struct scene *s)
 {
-	static const struct conn_env env = { authorise, event, resume, drop, NULL };
+	static const struct conn_env env = { authorise, event, resume, drop, NULL, NULL };
 	static const struct pool_limits pool = { 128, 128, 2 };
 	static const struct conn_limits limits = { .connections = 64,
 						   .per_port = CONNECTIONS,

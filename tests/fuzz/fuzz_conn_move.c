@@ -63,7 +63,7 @@ static const struct conn_adoption adoption = { { 1, 0, 2, CONN_SLOTS }, denier_h
 
 static struct conn_table *table_open(void)
 {
-	static const struct conn_env env = { authorise, event, resume, drop, NULL };
+	static const struct conn_env env = { authorise, event, resume, drop, NULL, NULL };
 	static const struct conn_limits limits = { .connections = 64, .per_port = CONNECTIONS };
 	struct xvs_error err = { .size = sizeof(err) };
 	struct conn_table *t;

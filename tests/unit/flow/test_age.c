@@ -47,8 +47,8 @@ static void insert(uint32_t port, uint32_t n, uint64_t packets, uint64_t now_ns)
 	memset(mask.k.ip_src, 0xff, 16);
 	make_key(&key, port, n);
 	e->idle_ms = 10000;
-	e->packets = packets;
-	e->last_ns = now_ns;
+	e->tally.packets = packets;
+	e->tally.last_ns = now_ns;
 	assert_true(flow_insert(cache, e, &key, &mask));
 }
 

@@ -90,7 +90,7 @@ static struct flow_entry *insert(const struct flow_key *key, const struct flow_k
 	e->leg.steps = flow_step_new(cache);
 	assert_non_null(e->leg.steps);
 	e->leg.steps->cookie = model_count++;
-	e->last_ns = now_ns;
+	e->tally.last_ns = now_ns;
 	e->idle_ms = 1000;
 	m->key = *key;
 	m->mask = *mask;
