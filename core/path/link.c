@@ -356,22 +356,6 @@ void link_burst(struct burst *b)
 
 /* ---- later --------------------------------------------------------------------------------------- */
 
-static void begin(struct path_worker *w, struct port_conf *conf, struct packet **pkts,
-		  uint32_t count)
-{
-	struct burst *b = &w->ingress;
-
-	b->worker = w;
-	b->conf = conf;
-	b->chain = &conf->egress;
-	b->stage = XVS_STAGE_EGRESS;
-	b->are_copies = false;
-	b->count = (uint16_t)count;
-	b->live = UINT64_MAX >> (XVS_BATCH_MAX - count);
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is copied */
-	memcpy(b->pkts, pkts, count * sizeof(*pkts));
-}
-
 /* Of packets that were let through to this one their fate depends. */
 static struct port_conf *ruler_of(struct port_conf *conf)
 {
@@ -381,13 +365,10 @@ static struct port_conf *ruler_of(struct port_conf *conf)
 /* As much as the rate lets through, at most a batch; how many packets went anywhere. */
 static uint32_t run_some(struct link_run *r)
 {
-	const struct port_conf *ruler = ruler_of(r->conf);
-	uint64_t hard = atomic_load_explicit(&ruler->port->hard, memory_order_acquire);
-	struct packet *ready[XVS_BATCH_MAX];
-	uint32_t again = 0;
-	uint32_t count = 0;
+	struct release out;
 
-	while (r->part->count && count + again < XVS_BATCH_MAX && rate_may(&r->rate)) {
+	release_open(&out, r->w, ruler_of(r->conf));
+	while (r->part->count && release_has_room(&out) && rate_may(&r->rate)) {
 		bool is_turn;
 		struct link_class *c = next_class(r, &is_turn);
 		struct packet *p;
@@ -395,21 +376,17 @@ static uint32_t run_some(struct link_run *r)
 		if (!c)
 			break;
 		p = take(r->w, r->part, c);
-		/* what a NAT has translated is no packet of the inside any more */
-		if (!ruler->nat && p->epoch < hard) {
-			shape_judge_again(r->w, ruler, p);
-			again++;
+		if (release_is_stale(&out, p)) {
+			release_again(&out, p);
 			continue;
 		}
 		c->deficit -= is_turn ? p->x.len : 0;
 		spend(r, number_of(r, c), p);
-		ready[count++] = p;
+		out.ready[out.count++] = p;
 	}
-	if (count) {
-		begin(r->w, r->conf, ready, count);
-		burst_emit(&r->w->ingress);
-	}
-	return count + again;
+	if (out.count)
+		burst_emit(release_burst(r->w, r->conf, out.ready, out.count));
+	return out.count + out.again;
 }
 
 /* The member that was to send cannot: the team says who does. */
@@ -434,8 +411,7 @@ static uint32_t send_elsewhere(struct link_run *r)
 	while (r->part->count && count < XVS_BATCH_MAX)
 		pkts[count++] = take(r->w, r->part, r->part->turn);
 	if (count && t && t->mode < TEAM_BY_ADDRESS) {
-		begin(r->w, ruler, pkts, count);
-		burst_send(&r->w->ingress);
+		burst_send(release_burst(r->w, ruler, pkts, count));
 		return count;
 	}
 	for (uint32_t i = 0; i < count; i++)

@@ -85,8 +85,6 @@ bool rate_is_reserved(struct path_worker *w, const struct path_port *port);
  */
 struct packet *shape_keep(struct path_worker *w, struct packet *p);
 void shape_release(struct path_worker *w, struct packet *p);
-/* The port has changed since it was let through: its egress chain judges it again. */
-void shape_judge_again(struct path_worker *w, const struct port_conf *conf, struct packet *p);
 /* Takes packets from the burst that may not go out now. */
 void shape_burst(struct burst *b);
 /* What has waited for its time; returns how many packets left. */
@@ -95,5 +93,26 @@ uint32_t shape_run(struct path_worker *w);
 void shape_drop_port(struct path_worker *w, uint32_t port);
 /* Does anything wait that was let through before this number of epoch_changes()? */
 bool shape_has_older(const struct path_worker *w, uint64_t changes);
+
+/* What is let go at once of packets that wait to leave by a port. */
+struct release {
+	struct path_worker *worker;
+	const struct port_conf *ruler; /* of the port whose egress chain let them through */
+	uint64_t hard;
+	uint32_t count, again; /* ready; judged again in place of that */
+	struct packet *ready[XVS_BATCH_MAX];
+};
+
+void release_open(struct release *r, struct path_worker *w, const struct port_conf *ruler);
+static inline bool release_has_room(const struct release *r)
+{
+	return r->count + r->again < XVS_BATCH_MAX;
+}
+/* The port has changed since it was let through: its egress chain is to judge it again. */
+bool release_is_stale(const struct release *r, const struct packet *p);
+void release_again(struct release *r, struct packet *p);
+/* The worker's burst, with these bound for a port, behind its chain. */
+struct burst *release_burst(struct path_worker *w, struct port_conf *conf, struct packet **pkts,
+			    uint32_t count);
 
 #endif /* XVS_PATH_RATE_H */

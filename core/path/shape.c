@@ -157,7 +157,7 @@ void shape_burst(struct burst *b)
 
 /* ---- later ------------------------------------------------------------------------------------- */
 
-void shape_judge_again(struct path_worker *w, const struct port_conf *conf, struct packet *p)
+static void judge_again(struct path_worker *w, const struct port_conf *conf, struct packet *p)
 {
 	const struct way_on on = { .stage = XVS_STAGE_EGRESS,
 				   .port = conf->port->id,
@@ -168,13 +168,11 @@ void shape_judge_again(struct path_worker *w, const struct port_conf *conf, stru
 	(void)later_put(w, p, &on);
 }
 
-static void send_waiting(struct path_worker *w, struct port_conf *conf, struct packet **pkts,
-			 uint32_t count)
+struct burst *release_burst(struct path_worker *w, struct port_conf *conf, struct packet **pkts,
+			    uint32_t count)
 {
 	struct burst *b = &w->ingress;
 
-	if (!count)
-		return;
 	b->worker = w;
 	b->conf = conf;
 	b->chain = &conf->egress;
@@ -182,37 +180,56 @@ static void send_waiting(struct path_worker *w, struct port_conf *conf, struct p
 	b->are_copies = false;
 	b->count = (uint16_t)count;
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - count);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is copied */
 	memcpy(b->pkts, pkts, count * sizeof(*pkts));
-	burst_send(b);
+	return b;
+}
+
+void release_open(struct release *r, struct path_worker *w, const struct port_conf *ruler)
+{
+	r->worker = w;
+	r->ruler = ruler;
+	r->hard = atomic_load_explicit(&ruler->port->hard, memory_order_acquire);
+	r->count = 0;
+	r->again = 0;
+}
+
+/* What a NAT has translated is no packet of the inside any more, to be judged again. */
+bool release_is_stale(const struct release *r, const struct packet *p)
+{
+	return !r->ruler->nat && p->epoch < r->hard;
+}
+
+void release_again(struct release *r, struct packet *p)
+{
+	judge_again(r->worker, r->ruler, p);
+	r->again++;
 }
 
 /* As much as the limit lets through, at most a batch; how many packets went anywhere. */
 static uint32_t run_some(struct path_worker *w, struct rate_purse *purse, struct port_conf *conf,
 			 struct rate_run *r)
 {
-	uint64_t hard = atomic_load_explicit(&purse->port->hard, memory_order_acquire);
-	struct packet *ready[XVS_BATCH_MAX];
-	uint32_t again = 0;
-	uint32_t count = 0;
+	struct release out;
 
-	while (purse->queue.count && count + again < XVS_BATCH_MAX) {
-		/* what a NAT has translated is no packet of the inside any more, to be judged again */
-		bool is_stale = !conf->nat && purse->queue.head->epoch < hard;
+	release_open(&out, w, conf);
+	while (purse->queue.count && release_has_room(&out)) {
+		bool is_stale = release_is_stale(&out, purse->queue.head);
 		struct packet *p;
 
 		if (!is_stale && !rate_may(r))
 			break;
 		p = queue_take(w, purse);
 		if (is_stale) {
-			shape_judge_again(w, conf, p);
-			again++;
+			release_again(&out, p);
 			continue;
 		}
 		rate_spend(r, p);
-		ready[count++] = p;
+		out.ready[out.count++] = p;
 	}
-	send_waiting(w, conf, ready, count);
-	return count + again;
+	if (out.count)
+		burst_send(release_burst(w, conf, out.ready, out.count));
+	return out.count + out.again;
 }
 
 static uint32_t run_purse(struct path_worker *w, struct rate_purse *purse)
