@@ -94,7 +94,7 @@ void flow_evict(struct flow_cache *c)
 		victim = worse(c, victim, at_hand(c, n));
 	}
 	c->evict_hand += LOOK_AT * stride;
-	if (c->group_count > 1 && rank_of(c, victim) < RANK_CROWD)
+	if (victim && c->group_count > 1 && rank_of(c, victim) < RANK_CROWD)
 		victim = worst_of_largest(c, victim);
 	if (!victim || !is_live(victim))
 		return;

@@ -89,13 +89,20 @@ static int outsides_make(const struct nat_rules *r, struct outside *places, uint
 	return err;
 }
 
+static void own_port(struct outside *o, uint8_t proto, uint16_t port, uint32_t owner)
+{
+	uint32_t i = proto_index(proto);
+
+	if (i < PROTOS && o->owner[i])
+		o->owner[i][port] = owner;
+}
+
 static void forwards_own(struct nat_table *t)
 {
 	for (uint32_t i = 0; i < t->rules->forward_count; i++) {
 		const struct nat_forward *f = &t->rules->forwards[i];
-		uint32_t *owner = nat_outside_find(t, f->outside)->owner[proto_index(f->proto)];
 
-		owner[f->outside_port] = OWNER_FORWARD;
+		own_port(nat_outside_find(t, f->outside), f->proto, f->outside_port, OWNER_FORWARD);
 	}
 }
 
@@ -112,7 +119,7 @@ static void outsides_replace(struct nat_table *t, struct outside *places)
 
 		for (uint32_t n = 0; stays && n < NAT_ADDRESSES_MAX; n++) {
 			if (places[n].owner[0] && places[n].address == b->outside)
-				places[n].owner[proto_index(b->proto)][b->outside_port] = i + 1;
+				own_port(&places[n], b->proto, b->outside_port, i + 1);
 		}
 	}
 	memset(t->full, 0, sizeof(t->full));

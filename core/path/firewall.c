@@ -70,7 +70,7 @@ static enum conn_answer ask_inside(struct burst *b, uint32_t i, const struct con
 	struct firewall_context ctx = { w, b->conf, b->stage, is_charged };
 	enum conn_answer answer;
 
-	if (!ahead || w->trace)
+	if (w->trace || !ahead)
 		answer = conn_judge(w->path->conns, &w->w, b->conf->port->id,
 				    b->stage == XVS_STAGE_EGRESS, b->pkts[i], &ctx, r);
 	else

@@ -262,7 +262,8 @@ static uint32_t flush_run(struct path_worker *w, const struct mirror_item *items
 		else
 			lose(w, to.session, items[n].packet, items->port);
 	}
-	ship_out(&to);
+	if (to.conf)
+		ship_out(&to);
 	return n;
 }
 

@@ -151,7 +151,7 @@ static void exit_take(struct path_worker *w, struct exit *x, const struct burst 
 		uint32_t count = behind ? (uint32_t)__builtin_ctzll(behind) : XVS_BATCH_MAX;
 
 		exit_append(x, from, first, count, n);
-		run &= ~(UINT64_MAX >> (XVS_BATCH_MAX - count) << first);
+		run &= run + (UINT64_C(1) << first);
 	}
 }
 

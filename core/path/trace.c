@@ -213,6 +213,7 @@ static void forward(struct burst *b)
 	}
 	count = t->count < TRACE_EXITS_MAX ? t->count : TRACE_EXITS_MAX;
 	w->trace->is_cut |= count < t->count;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is copied */
 	memcpy((void *)confs, (void *)t->confs, count * sizeof(confs[0]));
 	exits_run(b, confs, count, NULL);
 }

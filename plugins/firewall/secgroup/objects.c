@@ -288,6 +288,7 @@ static int add_sets(const struct objects_env *env, struct objects *o, const stru
 {
 	int result = 0;
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): places for pointers is what is meant */
 	o->sets = calloc(sets->count + 1u, sizeof(*o->sets));
 	if (!o->sets)
 		return no_memory(err);
