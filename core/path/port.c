@@ -165,10 +165,10 @@ static void conf_free(struct rcu_node *node)
 /* Facts by which floods and unknown addresses choose ports. */
 static bool reach_differs(const struct port_conf *a, const struct port_conf *b)
 {
-	return a->is_open != b->is_open || a->is_trunk != b->is_trunk ||
-	       a->is_private != b->is_private || a->learns != b->learns ||
-	       a->all_tags != b->all_tags || a->segment != b->segment || a->role != b->role ||
-	       memcmp(a->allowed, b->allowed, sizeof(a->allowed)) != 0;
+	return a->is_open != b->is_open || a->is_member != b->is_member ||
+	       a->is_trunk != b->is_trunk || a->is_private != b->is_private ||
+	       a->learns != b->learns || a->all_tags != b->all_tags || a->segment != b->segment ||
+	       a->role != b->role || memcmp(a->allowed, b->allowed, sizeof(a->allowed)) != 0;
 }
 
 void path_port_publish(struct path_port *port, struct port_conf *conf)

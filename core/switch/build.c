@@ -398,18 +398,25 @@ static int add_activation(struct transaction *t, struct plan_switch *ps)
 	return 0;
 }
 
+static int add_port_step(struct transaction *t, struct plan_switch *ps, struct plan_port *pp,
+			 enum step_phase phase, const struct step_ops *ops)
+{
+	struct step *s = transaction_step(t, phase, ops);
+
+	if (!s)
+		return -ENOMEM;
+	s->sw = ps->sw;
+	s->port = pp->port;
+	s->plan_switch = ps;
+	s->plan_port = pp;
+	return ops == &step_port_publish ? add_buffers(s) : 0;
+}
+
 static int add_port_steps(struct transaction *t, struct plan_switch *ps, enum step_phase phase,
 			  const struct step_ops *ops)
 {
 	for (size_t i = 0; i < ps->port_count; i++) {
-		struct step *s = transaction_step(t, phase, ops);
-
-		if (!s)
-			return -ENOMEM;
-		s->port = ps->ports[i].port;
-		s->plan_switch = ps;
-		s->plan_port = &ps->ports[i];
-		if (ops == &step_port_publish && add_buffers(s) < 0)
+		if (add_port_step(t, ps, &ps->ports[i], phase, ops) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -442,11 +449,48 @@ static int add_team(struct transaction *t, struct plan_switch *ps)
 	return 0;
 }
 
+/* Of a switch whose uplink joins a team: that uplink, or the team's port. */
+static bool is_joined(const struct plan_switch *ps, const struct plan_port *pp)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < ps->port_count; i++)
+		is_any |= ps->ports[i].is_joining;
+	return pp->is_joining || (is_any && pp->spec == &ps->spec->team.port);
+}
+
+static int each_joined(struct transaction *t, struct plan_switch *ps, bool is_team,
+		       const struct step_ops *ops)
+{
+	for (size_t i = 0; i < ps->port_count; i++) {
+		struct plan_port *pp = &ps->ports[i];
+
+		if (is_joined(ps, pp) && pp->is_joining != is_team &&
+		    add_port_step(t, ps, pp, PHASE_COMMIT, ops) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Before all others, and next to each other: steps_team.c says why in this order. */
+static int add_joins(struct transaction *t, struct plan_switch *ps)
+{
+	if (each_joined(t, ps, false, &step_team_join) < 0 ||
+	    each_joined(t, ps, true, &step_port_publish) < 0 ||
+	    each_joined(t, ps, false, &step_port_publish) < 0)
+		return -ENOMEM;
+	return each_joined(t, ps, false, &step_team_joined);
+}
+
 static int add_publication(struct transaction *t, struct plan_switch *ps)
 {
-	if (add_port_steps(t, ps, PHASE_COMMIT, &step_port_address) < 0 ||
-	    add_port_steps(t, ps, PHASE_COMMIT, &step_port_publish) < 0)
+	if (add_port_steps(t, ps, PHASE_COMMIT, &step_port_address) < 0 || add_joins(t, ps) < 0)
 		return -ENOMEM;
+	for (size_t i = 0; i < ps->port_count; i++) {
+		if (!is_joined(ps, &ps->ports[i]) &&
+		    add_port_step(t, ps, &ps->ports[i], PHASE_COMMIT, &step_port_publish) < 0)
+			return -ENOMEM;
+	}
 	return add_team(t, ps);
 }
 
@@ -479,7 +523,7 @@ static int add_quiet(struct transaction *t, struct plan_switch *ps)
 		struct step *s;
 
 		if (pp->is_new || pm->is_disabled || !port_attachment(pp->port, pm->member) ||
-		    plan_member_stands(pm, &pp->settings))
+		    (!pp->is_joining && plan_member_stands(pm, &pp->settings)))
 			continue;
 		s = transaction_step(t, PHASE_CLEAR, &step_detach);
 		if (!s)

@@ -180,7 +180,9 @@ static void find_reasons(const struct port *p, const struct port_conf *conf, str
 			    world_has_departed(p->w, p->uuid) ? "it has moved to another host"
 							      : REASON_HELD);
 	if (p->is_frozen)
-		reasons_add(r, "its state is being read: its machine is saved, or on the way to another host");
+		reasons_add(
+			r,
+			"its state is being read: its machine is saved, or on the way to another host");
 	if (p->problem[0])
 		reasons_add(r, "%s", p->problem);
 	if (p->mac_problem[0])
@@ -210,9 +212,9 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	conf->role = roles[p->spec.role];
 	conf->is_blocked = port_is_blocked(p);
 	conf->nat = port_is_outside(p) ? p->sw->nat : NULL;
-	conf->is_member = p->is_member;
-	conf->member = p->member;
 	conf->team = p->sw->team && (p->is_member || port_is_team(p)) ? p->sw->team->path : NULL;
+	conf->is_member = p->is_member && conf->team; /* it stays out without memory for one */
+	conf->member = p->member;
 	compile_segment(p, conf);
 	compile_limits(p, conf);
 	compile_rate(p, conf);

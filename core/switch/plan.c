@@ -127,10 +127,17 @@ static bool settings_equal(const struct settings *a, const struct settings *b)
 	return true;
 }
 
+/* It goes on as a member; one that is alone again begins anew, with a chain and policies. */
+static bool port_may_join(const struct port *port, const struct plan_port *pp)
+{
+	return pp->is_member && port->path_port && port->sw->type == SWITCH_EXTERNAL;
+}
+
 /* Can the port that is there become the one that is wanted, without going down? */
 static bool port_goes_on(const struct plan *p, const struct port *port, const struct plan_port *pp)
 {
-	if (port->spec.role != pp->spec->role || port->is_member != pp->is_member ||
+	if (port->spec.role != pp->spec->role ||
+	    (port->is_member != pp->is_member && !port_may_join(port, pp)) ||
 	    memcmp(port->uuid, pp->uuid, 16) != 0 ||
 	    !backend_equal(&port->spec.backend, &pp->spec->backend) ||
 	    !adapter_equal(&port->spec, pp) || !text_equal(port->spec.address, pp->spec->address) ||
@@ -147,8 +154,10 @@ static void pair_ports(struct plan *p, struct plan_switch *ps)
 		struct plan_port *pp = &ps->ports[i];
 		struct port *port = vswitch_port(ps->sw, pp->spec->name);
 
-		if (port && port_goes_on(p, port, pp))
-			pp->port = port;
+		if (!port || !port_goes_on(p, port, pp))
+			continue;
+		pp->port = port;
+		pp->is_joining = pp->is_member && !port->is_member;
 	}
 }
 

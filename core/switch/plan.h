@@ -32,6 +32,7 @@ struct plan_port {
 	bool is_blocked;
 	bool is_held;      /* its machine is on the way here */
 	bool is_member;    /* of the switch's team */
+	bool is_joining;   /* an uplink by itself until now, whose device stays as it is */
 	bool is_tolerated; /* may fail to come up: then it is closed */
 	bool has_mac;      /* of its adapter, ... */
 	bool is_pooled;    /* ... from the pool of the host */

@@ -148,6 +148,11 @@ extern const struct step_ops step_port_down;      /* clear: port: down and destr
 
 /* steps_team.c */
 extern const struct step_ops step_team; /* commit: sw; plan_switch: its wishes may be new */
+/*
+ * commit: port, plan_switch: an uplink becomes a member of a team whose port is about to be published;
+ * and has become one, and is published itself.
+ */
+extern const struct step_ops step_team_join, step_team_joined;
 
 /* steps_policy.c */
 extern const struct step_ops step_attach; /* do: port, plan_port, plan_member */

@@ -11,6 +11,7 @@ The bridge is the adjacent switch: it learns, floods to both links, and knows no
 import json
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -258,6 +259,67 @@ def test_members_come_and_go_while_packets_flow(xvsd, guests, phys, outside):
     assert daemon.rpc("team.show") == []
     for guest in guests:
         assert guest.reaches("10.0.0.9")
+
+
+class Numbers:
+    """Numbered datagrams from one host to another, one after another, while something happens."""
+
+    def __init__(self, source, sink, address):
+        self.sink = sink.datagrams(address, 7)
+        self.sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.source = source.open_socket(socket.SOCK_DGRAM)
+        self.source.connect((address, 7))
+        self.count = 0
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._send)
+
+    def _send(self):
+        while not self.is_over.wait(0.0002):
+            self.count += 1
+            self.source.send(b"%d" % self.count)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+    def lost(self):
+        """How many never came."""
+        came = set()
+        self.source.send(b"end")
+        while (data := self.sink.recv(16)) != b"end":
+            came.add(int(data))
+        self.sink.close()
+        self.source.close()
+        return self.count - len(came)
+
+
+def test_one_uplink_becomes_a_team_without_a_break(xvsd, guests, phys, outside):
+    """Its device and its port stay, and what flows goes on in both directions."""
+    single = CONFIG.replace("      - {name: up1, device: up1}\n", "").replace(
+        "    team: {TEAM}\n", "    chain:\n"
+        "      - {instance: log, extension: org.xvs.connlog}\n"
+        "      - {instance: guard, extension: org.xvs.guard}\n")
+    daemon = xvsd(single)
+    for nr, guest in enumerate(guests, 1):
+        guest.up(f"10.0.0.{nr}/24")
+        guest.reaches("10.0.0.9")
+    was = daemon.port("lab/up0")
+    with (Numbers(outside, guests[0], "10.0.0.1") as inward,
+          Numbers(guests[1], outside, "10.0.0.9") as outward):
+        wait_for("packets", lambda: inward.count > 100 and outward.count > 100)
+        daemon.write(single.replace("    chain", "      - {name: up1, device: up1}\n    chain"))
+        daemon.do("config", "apply")
+        wait_for("both links", lambda: set(states(daemon).values()) == {"sends"})
+        seen = inward.count
+        wait_for("more packets", lambda: inward.count > seen + 100)
+    assert (inward.lost(), outward.lost()) == (0, 0)
+    now = daemon.port("lab/up0")
+    assert (now["id"], now["uuid"]) == (was["id"], was["uuid"])
+    assert {sender(daemon, guest) for guest in guests} == {"up0", "up1"}
 
 
 def test_a_port_is_pinned_to_an_uplink(xvsd, guests, phys, outside):
