@@ -12,7 +12,7 @@
 #include "conn/evict.h"
 #include "conn/fragment.h"
 
-enum { HALF_OPEN_MAX = 1 << 20 };
+enum { HALF_OPEN_MAX = 1 << 20, RING_NONE = 16 };
 
 static uint32_t new_epoch(struct conn_table *t)
 {
@@ -32,7 +32,7 @@ void conn_port_free(struct conn_table *t, struct conn_port *port)
 	fragments_destroy(port->fragments, t->workers);
 }
 
-/* Rings hold at least what may be half-open, so that each has a place; they never shrink. */
+/* Rings hold at least what may be half-open, so that each has a place. */
 static int grow_ring(struct ring **place, uint32_t at_least)
 {
 	struct ring *old = *place;
@@ -50,7 +50,22 @@ static int grow_ring(struct ring **place, uint32_t at_least)
 	return 0;
 }
 
-/* What exists already stays: a port's number keeps its memory for the next who gets it. */
+/* There always is one, since a worker may be looking; where there is no memory the old one stays. */
+static void shrink_ring(struct ring **place)
+{
+	struct ring *old = *place;
+	struct ring *none = ring_size(old) > RING_NONE ? ring_create(RING_NONE) : NULL;
+
+	if (!none)
+		return;
+	rcu_publish(place, none);
+	rcu_free(old);
+}
+
+/*
+ * A port's number keeps the rest of its memory for the next who gets it; rings may be large, and numbers
+ * are given out in turn.
+ */
 static int equip(struct conn_table *t, struct conn_port *port, uint32_t half_open)
 {
 	if (!port->denied)
@@ -196,6 +211,8 @@ void conn_port_close(struct conn_table *t, uint32_t port)
 		conn_end(t, NULL, c, 0, NULL);
 	}
 	denied_forget(cp->denied, any_denial, NULL);
+	shrink_ring(&cp->half_open);
+	shrink_ring(&cp->finished);
 }
 
 void conn_port_reauthorise(struct conn_table *t, uint32_t port)

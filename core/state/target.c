@@ -18,6 +18,7 @@
 
 #define ADMITTED_NS (60 * NS_PER_S) /* for "prepare", or to be asked again */
 #define DISCARD_AGAIN_NS (2 * NS_PER_S)
+#define SETTLE_NS (NS_PER_S / 1000) /* "opened" has left before */
 
 static const struct content_target_ops *content_ops(const struct move *v)
 {
@@ -393,7 +394,8 @@ static void settle(struct move *v, const char *outcome)
 	move_end(v, outcome);
 }
 
-static int open_port(struct move *v, const char *outcome, struct xvs_error *err)
+/* What is remembered may take a while to be written: the source is told first, whose clock runs. */
+static int open_port(struct move *v, struct xvs_error *err)
 {
 	uint64_t before = v->m->ops->now(v->m->host);
 	int code = content_ops(v)->open(v->m->host, v->target, err);
@@ -402,8 +404,8 @@ static int open_port(struct move *v, const char *outcome, struct xvs_error *err)
 		return code;
 	v->t.open_ns = v->m->ops->now(v->m->host) - before;
 	(void)move_send_json(v, WIRE_OPENED, opened_json(v));
+	move_arm(v, SETTLE_NS);
 	move_phase(v, PHASE_OPENED);
-	settle(v, outcome);
 	return 0;
 }
 
@@ -415,7 +417,7 @@ static void on_commit(struct move *v, uint64_t epoch)
 		fail_hard(v, "a commit of what is not ready");
 		return;
 	}
-	if (open_port(v, outcome_moved, &err))
+	if (open_port(v, &err))
 		refuse(v, err.text);
 }
 
@@ -518,6 +520,8 @@ void target_timer(struct move *v)
 {
 	if (v->phase == PHASE_DISCARDING) {
 		discard(v);
+	} else if (v->phase == PHASE_OPENED) {
+		settle(v, outcome_moved);
 	} else if (v->phase == PHASE_ARRIVED || v->phase == PHASE_ADMITTED) {
 		move_hang_up(v);
 		drop(v, outcome_failed);
@@ -526,12 +530,18 @@ void target_timer(struct move *v)
 
 int target_resolve(struct move *v, bool is_taken_over, struct xvs_error *err)
 {
+	int code;
+
 	if (v->phase == PHASE_ENDED)
 		return error_set(err, -EALREADY, "", "it has ended: %s", v->outcome);
 	if (v->phase != PHASE_READY || v->conn)
 		return error_set(err, -EBUSY, "", "it is %s, not in doubt", phase_name(v));
-	if (is_taken_over)
-		return open_port(v, outcome_taken_over, err);
-	drop(v, outcome_resolved);
-	return 0;
+	if (!is_taken_over) {
+		drop(v, outcome_resolved);
+		return 0;
+	}
+	code = open_port(v, err);
+	if (code == 0)
+		settle(v, outcome_taken_over);
+	return code;
 }

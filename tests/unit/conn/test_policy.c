@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What firewalls say, when they are asked again, and what operators see and end. */
+#include "conn/evict.h"
 #include "conn/fixture.h"
 
 static void remembers_a_denial(void **state)
@@ -369,6 +370,23 @@ static void closing_a_port_ends_all_silently(void **state)
 	handshake(s);
 }
 
+/* Numbers are given out in turn, so each port that comes and goes would leave its rings behind. */
+static void closing_a_port_gives_its_rings_back(void **state)
+{
+	struct world *s = *state;
+	struct conn_port *cp = &s->t->ports[PORT];
+	struct xvs_error err = ERROR_INIT;
+
+	assert_int_equal(conn_port_open(s->t, PORT, 0, 100000, &err), 0);
+	assert_true(ring_size(cp->half_open) >= 200000);
+	conn_port_close(s->t, PORT);
+	assert_true(ring_size(cp->half_open) < 100);
+	assert_true(ring_size(cp->finished) < 100);
+	assert_int_equal(conn_port_open(s->t, PORT, 0, 1000, &err), 0);
+	assert_true(ring_size(cp->half_open) >= 2000);
+	handshake(s);
+}
+
 static bool is_port(const void *arg, uint32_t port)
 {
 	return port == *(const uint32_t *)arg;
@@ -418,6 +436,7 @@ int main(void)
 		WORLD_TEST(filters_by_state),
 		WORLD_TEST(filters_by_sets),
 		WORLD_TEST(closing_a_port_ends_all_silently),
+		WORLD_TEST(closing_a_port_gives_its_rings_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
