@@ -4,22 +4,21 @@
     [inside] 10.77.0.1 -- NAT -- 192.0.2.5 | 192.0.2.1 [outside]
 
 The kernel's peer is a namespace that forwards and masquerades (nftables), with veth pairs at both sides; xvs
-has a tap inside and a veth pair, by af_packet, outside.  What the outside sees proves the translation.
+has a tap inside and a veth pair, by af_packet, outside; OVS-DPDK has veth pairs by DPDK's af_packet, and
+ct(nat).  What the outside sees proves the translation.
 """
 
-import json
+import re
 
-from harness import peers, report
-from harness.lab import BenchError, CpuMeter, address, has_device, run, wait_for
+from harness import ovs, peers, report, streams
+from harness.lab import BenchError, address, has_device, run, wait_for
 
 NAME = "nat"
 SUMMARY = "a NAT: iperf3 TCP, and small datagrams, beside nftables masquerade"
 IS_USUAL = True
-TOOLS = ("iperf3", "ip", "taskset", "ping", "nft", "sysctl")
+TOOLS = (*streams.TOOLS, "nft", "sysctl", "ethtool", *ovs.Ovs.tools)
 TARGETS = ("xvsd",)
 INSIDE, GATEWAY, OWN, OUTSIDE = "10.77.0.1", "10.77.0.254", "192.0.2.5", "192.0.2.1"
-DATAGRAM = 64
-WARM_UP_S = 1
 
 CONFIG = """
 daemon: {{workers: [{core}]}}
@@ -72,41 +71,68 @@ class Masquerade(peers.Peer):
         run("ip", "netns", "exec", "gateway", "nft", "-f", "-", input=RULES)
 
 
-PEERS = (XvsNat, Masquerade)
+class OvsNat(peers.Ovs):
+    """ct(nat), and as gateway a few flows: neighbours are told beforehand."""
+
+    name = "OVS-DPDK, ct(nat)"
+    DAEMON = ovs.DAEMON
+    DEVICES = {"inside": "in0", "outside": "out0"}
+    GATEWAY_MAC, OWN_MAC = "52:54:00:00:00:fe", "52:54:00:00:00:05"
+
+    def start(self):
+        for side, device in self.DEVICES.items():
+            run("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", side)
+            run("ip", "link", "set", device, "up")
+            run("ip", "netns", "exec", side, "ethtool", "-K", "eth0", "tx", "off")
+        super().start()
+
+    def settings(self):
+        extra = " ".join([*self.lab.dpdk_memory(ovs.MEMORY_MB), "--no-pci", "--no-telemetry",
+                          "--file-prefix=nat"])
+        return {"dpdk-init": "true", "dpdk-extra": extra,
+                "pmd-cpu-mask": hex(1 << self.lab.switch_core),
+                "dpdk-lcore-mask": hex(1 << self.lab.generator_core), "pmd-maxsleep": "0"}
+
+    def add_ports(self, vsctl):
+        run(*vsctl, "add-br", "bench0", "--", "set", "bridge", "bench0", "datapath_type=netdev")
+        for number, device in enumerate(self.DEVICES.values(), 1):
+            run(*vsctl, "add-port", "bench0", device, "--", "set", "interface", device,
+                "type=dpdk", f"options:dpdk-devargs=net_af_packet{number},iface={device}",
+                f"ofport_request={number}")
+
+    def flows(self):
+        macs = {side: re.search(r"link/ether (\S+)", run(
+            "ip", "-n", side, "link", "show", "eth0")).group(1) for side in self.DEVICES}
+        return ["table=0,priority=0,actions=drop",
+                f"table=0,priority=10,in_port=1,ip,actions=ct(commit,nat(src={OWN}),table=1)",
+                f"table=0,priority=10,in_port=2,ip,nw_dst={OWN},actions=ct(nat,table=2)",
+                f"table=1,priority=10,ip,actions=mod_dl_src:{self.OWN_MAC},"
+                f"mod_dl_dst:{macs['outside']},output:2",
+                "table=2,priority=0,actions=drop",
+                f"table=2,priority=10,ct_state=+trk+est,ip,actions=mod_dl_src:{self.GATEWAY_MAC},"
+                f"mod_dl_dst:{macs['inside']},output:1"]
+
+    def prepare(self):
+        run("ip", "-n", "inside", "neighbour", "replace", GATEWAY, "lladdr", self.GATEWAY_MAC, "dev",
+            "eth0")
+        run("ip", "-n", "outside", "neighbour", "replace", OWN, "lladdr", self.OWN_MAC, "dev", "eth0")
+        home = self.lab.dir / "ovs"
+        (home / "flows").write_text("\n".join(self.flows()) + "\n", encoding="ascii")
+        run("ovs-ofctl", "-O", "OpenFlow13", "replace-flows", f"unix:{home}/bench0.mgmt",
+            home / "flows")
+
+    def stop(self):
+        super().stop()
+        peers.delete_devices(*self.DEVICES.values())
 
 
-def is_reachable():
-    try:
-        run("ip", "netns", "exec", "inside", "ping", "-q", "-c1", "-W1", OUTSIDE)
-    except BenchError:
-        return False
-    return True
+PEERS = (XvsNat, Masquerade, OvsNat)
 
 
-def iperf(lab, peer, *options):
-    """What the receiver got, who was how busy, and as whom the outside saw the inside."""
-    server = lab.start("ip", "netns", "exec", "outside", "iperf3", "-s", "-1", "--forceflush")
-    try:
-        server.wait_until("listening", lambda: "listening" in server.said())
-        meter = CpuMeter(peer.pid)
-        said = json.loads(run("ip", "netns", "exec", "inside", "iperf3", "-c", OUTSIDE, "-J",
-                              *options))
-        busy = meter.read()
-        seen = server.said()
-    finally:
-        server.stop()
+def expect_translated(peer, seen):
+    """What the outside saw."""
     if f"from {OWN}" not in seen:
         raise BenchError(f"{peer.name}: the outside did not see {OWN}")
-    return said["end"], busy
-
-
-def measure_peer(lab, peer, seconds):
-    stream, busy = iperf(lab, peer, "-t", seconds, "-O", WARM_UP_S)
-    small, _ = iperf(lab, peer, "-t", seconds, "-u", "-b", 0, "-l", DATAGRAM)
-    total = small["sum"]
-    arrived = total["packets"] - total["lost_packets"]
-    return {"gbps": stream["sum_received"]["bits_per_second"] / 1e9,
-            "kpps": arrived / total["seconds"] / 1e3, **busy}
 
 
 def one_round(lab, kind, seconds):
@@ -117,8 +143,10 @@ def one_round(lab, kind, seconds):
             address("inside", "eth0", INSIDE + "/24")
             address("outside", "eth0", OUTSIDE + "/24")
             run("ip", "-n", "inside", "route", "add", "default", "via", GATEWAY)
-            wait_for(f"{peer.name}: ping", is_reachable)
-            result = measure_peer(lab, peer, seconds)
+            peer.prepare()
+            wait_for(f"{peer.name}: ping", lambda: streams.is_reachable("inside", OUTSIDE))
+            result = streams.both(lab, peer, ("inside", "outside", OUTSIDE), seconds,
+                                  lambda seen: expect_translated(peer, seen))
             peer.check()
         finally:
             peer.stop()
@@ -130,24 +158,16 @@ def measure(lab, args):
     for _ in range(args.rounds):
         for kind in PEERS:
             rounds[kind.name].append(one_round(lab, kind, args.seconds))
-    rows, data = [], {}
-    for name, all_ in rounds.items():
-        facts = {"rounds": all_}
-        for what in ("gbps", "kpps"):
-            facts[what] = report.median([one[what] for one in all_])
-            facts[f"{what}_spread"] = report.spread([one[what] for one in all_])
-        data[name] = facts
-    for name, facts in data.items():
-        for what in ("gbps", "kpps"):
-            facts[f"{what}_ratio"] = report.ratio(facts[what], data[Masquerade.name][what])
-        rows.append([name, *[facts[key] for key in (
-            "gbps", "gbps_spread", "gbps_ratio", "kpps", "kpps_spread", "kpps_ratio")]])
+    columns, rows, data = streams.table("NAT", rounds, {"nft": Masquerade.name, "OVS": OvsNat.name})
     return {
-        "scenario": NAME, "goals": [],
+        "scenario": NAME,
+        "goals": [report.goal(f"nat, TCP: {XvsNat.name} to {OvsNat.name}",
+                              data[XvsNat.name]["gbps_to_OVS"], floor=3)],
         "title": f"one inside host, median of {args.rounds} interleaved rounds",
-        "columns": ["NAT", "TCP Gbit/s", "spread", "to nft", "64 B kpps", "spread", "to nft"],
-        "rows": rows, "data": data,
-        "notes": ["kpps: datagrams that arrived, of those that one iperf3 could send.",
+        "columns": columns, "rows": rows, "data": data,
+        "notes": [streams.NOTE,
                   "The kernel translates in the sender's context; xvs has a worker, "
-                  f"held on core {lab.switch_core}, and a tap and a packet socket on the way."],
+                  f"held on core {lab.switch_core}, and a tap and a packet socket on the way; OVS "
+                  "polls packet sockets at both sides, which know no segmentation offload.",
+                  "64 B: one iperf3 on the core that is left sends and receives them."],
     }

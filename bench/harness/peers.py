@@ -39,6 +39,9 @@ class Peer:
         self.processes.append(self.lab.start(*command, **options))
         return self.processes[-1]
 
+    def prepare(self):
+        """What only can be done once the addresses are there."""
+
     def verify(self):
         """Does it do what is claimed of it?  Once it forwards, before anything is measured."""
 
@@ -87,6 +90,7 @@ class Ovs(Peer):
     """Open vSwitch in user space, with a data base and sockets of its own; no kernel module."""
 
     name = "OVS netdev, taps"
+    DAEMON = "ovs-vswitchd"
     SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
     def start(self):
@@ -99,16 +103,22 @@ class Ovs(Peer):
         run("ovsdb-tool", "create", base, self.SCHEMA)
         self.spawn("ovsdb-server", base, f"--remote=p{remote}", f"--unixctl={home}/db.ctl",
                    env=env).wait_until("socket", (home / "db.sock").exists)
-        self.spawn("ovs-vswitchd", remote, f"--unixctl={home}/switch.ctl",
+        vsctl = ["ovs-vsctl", f"--db={remote}", "--timeout=20"]
+        run(*vsctl, "--no-wait", "init", "--", "set", "Open_vSwitch", ".",
+            *[f'other_config:{key}="{value}"' for key, value in self.settings().items()])
+        self.spawn(self.DAEMON, remote, f"--unixctl={home}/switch.ctl",
                    core=self.lab.switch_core, env=env)
-        self.add_ports(["ovs-vsctl", f"--db={remote}", "--timeout=10"])
+        self.add_ports(vsctl)
+
+    def settings(self):
+        """Of its other_config."""
+        return {}
 
     def stop(self):
         super().stop()
         delete_devices("bench0", "ovs-netdev")  # they outlive the daemon
 
-    @staticmethod
-    def add_ports(vsctl):
+    def add_ports(self, vsctl):
         run(*vsctl, "add-br", "bench0", "--", "set", "bridge", "bench0", "datapath_type=netdev")
         for side in SIDES:
             run(*vsctl, "add-port", "bench0", f"{side}0", "--", "set", "interface", f"{side}0",
