@@ -373,6 +373,23 @@ static const struct rpc_method methods[] = {
 	{ "vm.revert", RPC_OPERATOR, "Goes back to a checkpoint; what was since then is lost.", "{}",
 	  on_revert, { NAME, CHECKPOINT } },
 	{ "vm.forget", RPC_OPERATOR, "Deletes a checkpoint.", "{}", on_forget, { NAME, CHECKPOINT } },
+	{ "vm.migrate", RPC_OPERATOR, "Moves it to another host while it runs. Answered when it has moved.",
+	  "the report, as vm.move.show gives it", on_vm_migrate,
+	  { NAME, { "to", RPC_TEXT, true, "the other host: a peer of the settings" },
+	    { "shared_storage", RPC_BOOL, false, "both hosts see its disks; so it is unless told otherwise" },
+	    { "with_storage", RPC_BOOL, false, "its disks go along" },
+	    { "check", RPC_BOOL, false, "only ask what stands in the way" },
+	    { "background", RPC_BOOL, false, "answered when it has begun" },
+	    { "options", RPC_OBJECT, false, "bandwidth (bytes a second), downtime_limit_ms, "
+	      "downtime_max_ms, downtime_budget_ms, timeout_s, auto_converge" } } },
+	{ "vm.move.show", RPC_OPERATOR, "Its last move from here: phase, progress, findings, problem; "
+	  "at the end with outcome, downtime and what its ports report.", "an object", on_vm_move_show,
+	  { NAME } },
+	{ "vm.move.cancel", RPC_OPERATOR, "It stays here, unless it is decided that it moves.", "{}",
+	  on_vm_move_cancel, { NAME } },
+	{ "vm.resolve", RPC_OPERATOR, "Ends a move in doubt when somebody has made sure that the other "
+	  "host is off.", "{}", on_vm_resolve,
+	  { NAME, { "take_over", RPC_BOOL, false, "it runs here; else the other host has it" } } },
 	{ "vm.discard", RPC_OPERATOR, "Forgets its saved state: the next start is a fresh one.", "{}",
 	  on_discard, { NAME } },
 };
