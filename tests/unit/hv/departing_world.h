@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "definition.h"
 #include "departing.h"
 #include "move_key.h"

@@ -54,7 +54,7 @@ static void core_start(void)
 	memset(hv, 0, sizeof(*hv));
 	hv->loop = world.loop;
 	assert_int_equal(user_find(NULL, &hv->user, &err), 0);
-	(void)snprintf(hv->run, sizeof(hv->run), "%s", world.run);
+	assert_true(str_copy(hv->run, sizeof(hv->run), world.run));
 	(void)snprintf(path, sizeof(path), "%s/state", world.dir);
 	assert_int_equal(store_open(path, &hv->store, &err), 0);
 	(void)snprintf(path, sizeof(path), "%s/xvsd.sock", world.dir);
@@ -73,7 +73,7 @@ static void monitor_listen(void)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	(void)mkdir(world.run, 0700);
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/web", world.run);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%.80s/web", world.run);
 	(void)mkdir(address.sun_path, 0700);
 	(void)strcat(address.sun_path, "/qmp");
 	(void)unlink(address.sun_path);
@@ -254,7 +254,7 @@ static void depart(bool has_disks, bool is_check)
 
 static void end(void)
 {
-	char command[TEST_PATH + 64];
+	char command[2 * TEST_PATH + 64];
 
 	core_end();
 	hang_up();
