@@ -382,7 +382,7 @@ static const struct rpc_method methods[] = {
 	    { "background", RPC_BOOL, false, "answered when it has begun" },
 	    { "options", RPC_OBJECT, false, "bandwidth (bytes a second), downtime_limit_ms, "
 	      "downtime_max_ms, downtime_budget_ms, timeout_s, auto_converge" } } },
-	{ "vm.move.show", RPC_OPERATOR, "Its last move from here: phase, progress, findings, problem; "
+	{ "vm.move.show", RPC_OPERATOR, "Its last move from here, or that of a disk of it: phase, progress, findings, problem; "
 	  "at the end with outcome, downtime and what its ports report.", "an object", on_vm_move_show,
 	  { NAME } },
 	{ "vm.move.cancel", RPC_OPERATOR, "It stays here, unless it is decided that it moves.", "{}",
@@ -390,6 +390,13 @@ static const struct rpc_method methods[] = {
 	{ "vm.resolve", RPC_OPERATOR, "Ends a move in doubt when somebody has made sure that the other "
 	  "host is off.", "{}", on_vm_resolve,
 	  { NAME, { "take_over", RPC_BOOL, false, "it runs here; else the other host has it" } } },
+	{ "vm.move_storage", RPC_ADMIN, "Moves a disk to another file of this host, while the machine runs or "
+	  "not; answered when it has moved. vm.move.show tells how far it is.", "{}", on_vm_move_storage,
+	  { NAME, { "disk", RPC_TEXT, true, "its name" },
+	    { "path", RPC_TEXT, true, "an absolute path where nothing is yet, or a folder" },
+	    { "format", RPC_TEXT, false, "qcow2 or raw; as it is, but vhdx becomes qcow2" },
+	    { "bandwidth", RPC_COUNT, false, "bytes a second, of one that runs" },
+	    { "background", RPC_BOOL, false, "answered when it has begun" } } },
 	{ "vm.discard", RPC_OPERATOR, "Forgets its saved state: the next start is a fresh one.", "{}",
 	  on_discard, { NAME } },
 };

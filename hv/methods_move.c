@@ -9,6 +9,7 @@
 #include "arriving.h"
 #include "base/str.h"
 #include "departing.h"
+#include "storage.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -178,6 +179,7 @@ void on_vm_migrate(struct rpc_call *call)
 	}
 	if (!options_take(call, &wish))
 		return;
+	storage_forget(vm);
 	if (departing_begin(vm, &wish, is_background ? NULL : on_over, call, &err))
 		refuse(call, &err);
 	else if (is_background)
@@ -187,9 +189,14 @@ void on_vm_migrate(struct rpc_call *call)
 void on_vm_move_show(struct rpc_call *call)
 {
 	const struct vm *vm = hv_find(rpc_context(call), rpc_text(call, "name"));
-	json_t *report = vm && vm->arriving
-				 ? arriving_show(vm)
-				 : departing_show(rpc_context(call), rpc_text(call, "name"));
+	json_t *report = NULL;
+
+	if (vm && vm->arriving)
+		report = arriving_show(vm);
+	else if (vm && !vm->departing)
+		report = storage_show(vm);
+	if (!report)
+		report = departing_show(rpc_context(call), rpc_text(call, "name"));
 
 	if (report)
 		rpc_answer(call, report);
@@ -215,6 +222,8 @@ void on_vm_move_cancel(struct rpc_call *call)
 		rpc_refuse(call, RPC_REFUSED,
 			   "vm %s: it comes from another host, which alone can cancel that",
 			   vm->spec.name);
+	else if (vm && vm->storage)
+		answer_done(call, storage_cancel(vm, &err), &err);
 	else if (vm)
 		answer_done(call, departing_cancel(vm, &err), &err);
 }

@@ -2,6 +2,7 @@
 /*
  * hv/vm.c - the machine as an object: what it is, what is kept of it, the job that runs.
  */
+#include "storage.h"
 #include "vm_archive.h"
 
 #include <errno.h>
@@ -97,6 +98,7 @@ void vm_destroy(struct vm *vm)
 	departing_destroy(vm->departing);
 	tool_cancel(vm->tool);
 	archive_cancel(vm);
+	storage_destroy(vm);
 	launch_finish(&vm->launch);
 	loop_timer_destroy(vm->job.deadline);
 	loop_timer_destroy(vm->restart);
@@ -172,16 +174,13 @@ static json_t *obstacles(const struct vm *vm)
 
 	for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
 		const struct disk_spec *disk = &vm->spec.disks[i];
-		char path[SPEC_PATH];
 
 		if (disk->format != DISK_VHDX || disk->is_read_only)
 			continue;
-		disk_path(disk, vm->disks, path);
 		(void)json_array_append_new(
-			list, json_sprintf("disk %s: QEMU does not migrate vhdx; stop the machine, "
-					   "\"qemu-img convert -f vhdx -O qcow2 %s FILE\", and "
-					   "define it with that file and format: qcow2",
-					   disk->name, path));
+			list, json_sprintf("disk %s: QEMU does not migrate vhdx; \"xvsctl vm "
+					   "move-storage %s %s PATH\" makes it qcow2",
+					   disk->name, vm->spec.name, disk->name));
 	}
 	if (strcmp(vm->spec.cpu, "auto") == 0)
 		(void)json_array_append_new(
@@ -212,6 +211,8 @@ json_t *vm_print_whole(const struct vm *vm)
 		(void)json_object_set_new(j, "emulated_because",
 					  json_string(vm->hv->facts.accel.reason));
 	(void)json_object_set_new(j, "checkpoints", json_deep_copy(vm->checkpoints));
+	if (vm->storage)
+		(void)json_object_set_new(j, "storage_move", storage_show(vm));
 	(void)json_object_set_new(j, "migration_obstacles", obstacles(vm));
 	(void)json_object_set_new(j, "definition", definition_print(&vm->spec));
 	return j;

@@ -90,6 +90,8 @@ struct vm {
 	struct tool *tool;           /* that runs for it */
 	struct departing *departing; /* it moves to another host; NULL: it does not */
 	struct archiving *archiving; /* vm_archive.h; NULL: nothing */
+	struct storage *storage;     /* a disk of it moves; NULL: none does */
+	json_t *storage_report;      /* of the last one that did */
 	bool wants_fresh_ports;      /* of its next start */
 	bool has_fresh_ports;        /* they are not to have what was saved */
 };

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "definition.h"
 #include "departing.h"
+#include "storage.h"
 #include "vm.h"
 
 enum { START_S = 60 };
@@ -320,6 +321,8 @@ static void on_adopted(void *arg, int code, const char *text)
 	(void)text;
 	if (vm->departing)
 		departing_go_on(vm);
+	else
+		(void)storage_recover(vm);
 }
 
 /* False: it does not run any more. */
@@ -347,8 +350,10 @@ void vm_adopt(struct vm *vm)
 
 	vm_recall(vm, &pid, &start_time, &is_same_boot);
 	departing_recall(vm);
+	storage_recall(vm);
 	if (is_same_boot && process_adopt(vm, pid, start_time))
 		return;
+	storage_gone(vm);
 	run_set_taps(vm, false);
 	if (pid > 0 && is_same_boot)
 		vm_problem(vm, "QEMU ended while xvs-hv was away");

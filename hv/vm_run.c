@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroup.h"
+#include "storage.h"
 #include "tap.h"
 #include "vm.h"
 
@@ -425,6 +426,7 @@ static void on_exited(evutil_socket_t fd, short what, void *arg)
 	qmp_drain(vm->qmp);
 	log_tail(vm, tail);
 	run_forget(vm);
+	storage_gone(vm);
 	(void)snprintf(cgroup, sizeof(cgroup), "vm-%s", vm->spec.name);
 	cgroup_remove(cgroup);
 	sockets_remove(vm);

@@ -173,6 +173,7 @@ int run_vm_define(const struct verb *v, const struct args *a);
 void print_vm_move(struct strbuf *out, const json_t *result); /* vm_move.c */
 int run_vm_migrate(const struct verb *v, const struct args *a);
 int run_vm_move(const struct verb *v, const struct args *a);
+int run_vm_move_storage(const struct verb *v, const struct args *a);
 int run_vm_console(const struct verb *v, const struct args *a);
 
 /* ---- describe.c ------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -358,6 +359,53 @@ int run_vm_migrate(const struct verb *v, const struct args *a)
 	}
 	(void)json_object_set_new(params, "options", options);
 	(void)json_object_set_new(params, "background", json_true());
+	w.client = verb_client(v, a);
+	if (!w.client) {
+		json_decref(params);
+		return EXIT_NO_DAEMON;
+	}
+	code = watch(&w, params);
+	client_close(w.client);
+	return code;
+}
+
+/* "format=raw", "bandwidth=100M" */
+static bool assignment_take(const char *word, json_t *params)
+{
+	static const char units[] = "KMG";
+	unsigned long long n;
+	const char *unit;
+	char *end = NULL;
+
+	if (strncmp(word, "format=", 7) == 0)
+		return json_object_set_new(params, "format", json_string(word + 7)) == 0;
+	if (strncmp(word, "bandwidth=", 10) != 0 || word[10] < '0' || word[10] > '9')
+		return false;
+	n = strtoull(word + 10, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if ((*end && (!unit || end[1])) || n > INT64_MAX >> 30)
+		return false;
+	n <<= unit ? 10 * (unit - units + 1) : 0;
+	return json_object_set_new(params, "bandwidth", json_integer((json_int_t)n)) == 0;
+}
+
+int run_vm_move_storage(const struct verb *v, const struct args *a)
+{
+	struct watch w = { .verb = v, .args = a, .is_terminal = isatty(STDERR_FILENO) };
+	json_t *params = json_pack("{s:s, s:s, s:s, s:b}", "name", a->words[0], "disk", a->words[1],
+				   "path", a->words[2], "background", 1);
+	int code;
+
+	for (size_t i = 3; i < a->count; i++) {
+		if (assignment_take(a->words[i], params))
+			continue;
+		(void)fprintf(stderr,
+			      "xvsctl: vm move-storage: not \"%s\", but format=qcow2|raw or "
+			      "bandwidth=NUMBER with K, M or G\n",
+			      a->words[i]);
+		json_decref(params);
+		return EXIT_WRONG_USE;
+	}
 	w.client = verb_client(v, a);
 	if (!w.client) {
 		json_decref(params);
