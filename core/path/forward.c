@@ -154,7 +154,7 @@ static void learn_arrived(struct letter *letter)
 	struct path *path = l->worker->path;
 	struct path_port *port = path_port_of(path, l->port_id);
 
-	if (port && rcu_read(&port->conf)->learns)
+	if (port && conf_tells(rcu_read(&port->conf)))
 		path_learn(port, l->segment, l->mac);
 	/* it has been learned and is counted as such, or it is not to be */
 	if (port && l->is_counted)
@@ -231,6 +231,15 @@ static void learn_strictly(struct burst *b, uint32_t i, struct learn_letter *l, 
 	burst_drop_at(b, i, XVS_STAGE_FORWARD, 0, REASON_MAC_LIMIT);
 }
 
+/* Is it the address of another port of the same guest, as far as can be told without asking there? */
+static bool is_borrowed(const struct port_conf *conf, const struct packet *p)
+{
+	bool is_static = false;
+	const struct path_port *at = l2_owner(&conf->sw->l2, p->segment, p->x.data + 6, &is_static);
+
+	return at != conf->port && is_static;
+}
+
 /* Was the control thread told of this sender a moment ago?  If not, it is going to be. */
 static bool was_told(const struct burst *b, const struct packet *p)
 {
@@ -259,7 +268,7 @@ void forward_learn(struct burst *b, uint32_t i)
 	bool is_free = !__atomic_load_n(&l->in_use, __ATOMIC_ACQUIRE);
 	bool is_known;
 
-	if (is_multicast(p->x.data + 6))
+	if (is_multicast(p->x.data + 6) || (!b->conf->learns && !is_borrowed(b->conf, p)))
 		return;
 	is_known = forward_knows(b->conf, p->segment, p->x.data + 6);
 	if (is_known && was_told(b, p))

@@ -376,7 +376,7 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 		counter_add(&w->rejudged, 1);
 		account_entry(w, old, NULL, false);
 	}
-	is_taught = b->stage == XVS_STAGE_INGRESS && b->conf->learns;
+	is_taught = b->stage == XVS_STAGE_INGRESS && conf_tells(b->conf);
 	if (is_taught)
 		walk_learns(k);
 	/* who goes on behind the forwarder without a destination has none */

@@ -121,6 +121,23 @@ static int l2_knows(const struct xvs_host *h, const struct xvs_packet *p)
 	return l2_is_known(w->inside_burst->conf->sw, packet_of(p)->segment, p->data);
 }
 
+/* Whose address it is may change as where it is does. */
+static int l2_owns(const struct xvs_host *h, const struct xvs_packet *p)
+{
+	const struct path_worker *w = worker_inside(h);
+	const struct walk *k = w ? w->inside_walk : NULL;
+	struct xvs_flow_key *examined;
+	const uint8_t *mac;
+
+	if (!k || p != &k->packet->x)
+		return -EPERM;
+	k->asked->has_l2 = true;
+	examined = k->asked->examined;
+	mac = k->stage == XVS_STAGE_EGRESS ? k->key.k.eth_dst : k->key.k.eth_src;
+	memset(k->stage == XVS_STAGE_EGRESS ? examined->eth_dst : examined->eth_src, 0xff, 6);
+	return l2_is_own(&k->conf->sw->l2, k->key.segment, mac, k->conf->port);
+}
+
 /* ---- copies ---------------------------------------------------------------------------------- */
 
 static int mirror_copy(const struct xvs_host *h, const struct xvs_batch *batch, uint64_t mask,
@@ -137,7 +154,9 @@ static int mirror_copy(const struct xvs_host *h, const struct xvs_batch *batch, 
 const void *path_offer(const char *id)
 {
 	static const struct xvs_mark_host mark = { .size = sizeof(mark), .flow = mark_flow };
-	static const struct xvs_l2_host l2 = { .size = sizeof(l2), .knows = l2_knows };
+	static const struct xvs_l2_host l2 = { .size = sizeof(l2),
+					       .knows = l2_knows,
+					       .owns = l2_owns };
 	static const struct xvs_mirror_host mirror = { .size = sizeof(mirror),
 						       .copy = mirror_copy };
 

@@ -2,7 +2,8 @@
 /*
  * l2.c - an open-addressed table of pointers to constant entries.
  *
- * The control thread alone writes: it stores a pointer to a complete entry, or to 'gone'; entries
+ * The control thread alone writes: it stores a pointer to a complete entry, or to 'gone', and where a
+ * static address is that ports of one guest use in turn; entries
  * and outgrown tables are freed after a grace period.  Readers probe until an empty place.
  */
 #include "path/l2.h"
@@ -18,11 +19,15 @@
 
 enum { SIZE_FIRST = 256, MOVES_MAX = 10 };
 
-/* Constant once published but the last four, which the control thread alone uses. */
+/*
+ * Constant once published but the port of a static one, and the last three, which the control thread alone
+ * uses.
+ */
 struct l2_entry {
 	uint8_t mac[6];
 	uint16_t segment;
-	struct path_port *port;
+	struct path_port *port; /* published */
+	struct path_port *home; /* static: whose adapter has it */
 	bool is_static;
 	uint32_t moves;
 	uint64_t seen_ns;
@@ -117,8 +122,7 @@ struct path_port *l2_lookup(const struct l2 *l2, uint32_t segment, const uint8_t
 	return l2_owner(l2, segment, mac, &is_static);
 }
 
-struct path_port *l2_owner(const struct l2 *l2, uint32_t segment, const uint8_t mac[6],
-			   bool *is_static)
+static struct l2_entry *look_up(const struct l2 *l2, uint32_t segment, const uint8_t mac[6])
 {
 	struct l2_table *t = rcu_read(&l2->table);
 	struct l2_entry **place = find(t, filing(l2, segment), mac);
@@ -130,10 +134,33 @@ struct path_port *l2_owner(const struct l2 *l2, uint32_t segment, const uint8_t 
 		return NULL;
 	/* it may have been replaced or removed since find() looked at it */
 	e = rcu_read(place);
-	if (!e || memcmp(e->mac, mac, 6) != 0)
+	return e && memcmp(e->mac, mac, 6) == 0 ? e : NULL;
+}
+
+struct path_port *l2_owner(const struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+			   bool *is_static)
+{
+	struct l2_entry *e = look_up(l2, segment, mac);
+
+	if (!e)
 		return NULL;
 	*is_static = e->is_static;
-	return e->port;
+	return rcu_read(&e->port);
+}
+
+static bool is_mate(const struct l2_entry *e, const struct path_port *port)
+{
+	uint32_t team = rcu_read(&port->conf)->guest_team;
+
+	return team != 0 && rcu_read(&e->home->conf)->guest_team == team;
+}
+
+bool l2_is_own(const struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+	       const struct path_port *port)
+{
+	const struct l2_entry *e = look_up(l2, segment, mac);
+
+	return e && e->is_static && (e->home == port || is_mate(e, port));
 }
 
 /* ---- changing ---------------------------------------------------------------------------------- */
@@ -217,13 +244,14 @@ int l2_add_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct 
 	struct l2_entry *e;
 
 	if (place && (*place)->is_static)
-		return (*place)->port == port ? 0 : -EEXIST;
+		return (*place)->home == port ? 0 : -EEXIST;
 	e = entry_create(segment, mac, port);
 	if (!e || !make_room(l2)) {
 		free(e);
 		return -ENOMEM;
 	}
 	e->is_static = true;
+	e->home = port;
 	place = find(l2->table, segment, mac);
 	if (place)
 		replace(l2, place, e);
@@ -273,6 +301,20 @@ static bool move(struct l2 *l2, struct l2_entry **place, struct path_port *port,
 	return true;
 }
 
+/* It is at another port of its guest from now on. */
+static bool take_over(struct l2 *l2, struct l2_entry *e, struct path_port *port, uint64_t now_ns)
+{
+	if (e->port == port || (e->home != port && !is_mate(e, port)))
+		return false;
+	if (is_held(e, now_ns)) {
+		l2->learning->held++;
+		return false;
+	}
+	l2->learning->moved++;
+	rcu_publish(&e->port, port);
+	return true;
+}
+
 bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
 	      uint32_t limit, uint64_t now_ns, bool *limited)
 {
@@ -282,8 +324,10 @@ bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path
 	struct l2_entry *e;
 
 	*limited = false;
-	if ((place && (*place)->is_static) || any)
-		return false;
+	if (place && (*place)->is_static)
+		return take_over(l2, *place, port, now_ns);
+	if (any)
+		return take_over(l2, *any, port, now_ns);
 	if (place && (*place)->port == port) {
 		(*place)->seen_ns = now_ns;
 		return false;
@@ -344,6 +388,19 @@ void l2_age(struct l2 *l2, uint64_t now_ns, uint64_t (*max_age_ns)(struct path_p
 	remove_if(l2, is_old, &a, fn, arg);
 }
 
+void l2_send_home(struct l2 *l2, struct path_port *port,
+		  void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
+{
+	for (uint32_t i = 0; i < l2->table->size; i++) {
+		struct l2_entry *e = l2->table->places[i];
+
+		if (!e || e == &gone || !e->is_static || (e->port != port && e->home != port))
+			continue;
+		rcu_publish(&e->port, e->home);
+		fn(arg, e->segment, e->mac);
+	}
+}
+
 static bool is_of_port(const struct l2_entry *e, void *ctx)
 {
 	return e->port == ctx;
@@ -352,6 +409,8 @@ static bool is_of_port(const struct l2_entry *e, void *ctx)
 void l2_forget_port(struct l2 *l2, struct path_port *port,
 		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
 {
+	if (fn)
+		l2_send_home(l2, port, fn, arg);
 	remove_if(l2, is_of_port, port, fn, arg);
 	l2->learning->by_port[port->id].refused = 0;
 }

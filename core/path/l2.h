@@ -50,8 +50,23 @@ int l2_add_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct 
 void l2_remove_static(struct l2 *l2, uint32_t segment, const uint8_t mac[6]);
 
 /*
+ * [any] Is it the static address of this port, or of one of the same guest (guest_team of its
+ * configuration)?  Wherever packets for it go now.
+ */
+bool l2_is_own(const struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+	       const struct path_port *port);
+
+/*
+ * [control] Static addresses of this port, and those of others that are at it, are where they belong
+ * again; 'fn' is called for each, also for those that were.
+ */
+void l2_send_home(struct l2 *l2, struct path_port *port,
+		  void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
+
+/*
  * [control] A source address seen at a learning port (a letter of a worker).  True: the table
- * changed, invalidate this destination.  A static address is never learned; an address that moved
+ * changed, invalidate this destination.  A static address is never learned, but goes to another port of
+ * its guest; an address that moved
  * 10 times within a second is held for a second; limit: *limited is set and nothing learned.
  */
 bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
@@ -61,7 +76,7 @@ bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path
 void l2_age(struct l2 *l2, uint64_t now_ns, uint64_t (*max_age_ns)(struct path_port *port),
 	    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
 
-/* [control] All entries of a port go. */
+/* [control] All entries of a port go; those of other ports go home. */
 void l2_forget_port(struct l2 *l2, struct path_port *port,
 		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
 

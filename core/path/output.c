@@ -476,7 +476,7 @@ void burst_output(struct burst *b)
 	uint64_t rest;
 
 	/* here, so that what the chain drops teaches nothing */
-	for (XVS_EACH(n, b->conf->learns ? b->live & (b->fresh | b->teaching) : 0))
+	for (XVS_EACH(n, conf_tells(b->conf) ? b->live & (b->fresh | b->teaching) : 0))
 		forward_learn(b, (uint32_t)n);
 	rest = b->live;
 	while (rest) {

@@ -87,6 +87,8 @@ void path_switch_nowhere(struct path_switch *sw, struct port_conf *conf);
 
 /* [control] An address of the switch's table came, went or moved: flows to it are judged anew. */
 void path_switch_address_changed(struct path_switch *sw, uint32_t segment, const uint8_t mac[6]);
+/* [control] ... and so has who may send from it; 'sw' is the switch. */
+void path_owner_changed(void *sw, uint32_t segment, const uint8_t mac[6]);
 
 /* [control] */
 struct path_switch *path_switch_create(struct path *path); /* NULL: out of memory */
@@ -153,8 +155,9 @@ struct port_conf {
 	uint8_t mirrored;    /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
 	bool is_trunk;
 	uint16_t tunnel; /* type of the tag that packets get here, 0x8100 or 0x88a8; 0: it is no tunnel */
-	bool is_private;      /* of a private VLAN: gets what is in 'allowed', untagged */
-	bool learns;          /* source addresses are reported to l2 */
+	bool is_private;     /* of a private VLAN: gets what is in 'allowed', untagged */
+	bool learns;         /* source addresses are reported to l2 */
+	uint32_t guest_team; /* ports with the same may use each other's addresses; 0: no others' */
 	bool learns_strictly; /* packets from more addresses than the limit are dropped */
 	bool closes_at_limit; /* path_on_limit() is told */
 	bool spares_unknown; /* unknown unicast is not sent here, though it learns or is an uplink */

@@ -175,6 +175,7 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 {
 	struct port_conf *old = port->conf;
 	bool everyone = reach_differs(old, conf);
+	bool is_other_team = old->guest_team != conf->guest_team;
 
 	conf->port = port;
 	conf->backend = port->backend;
@@ -188,6 +189,8 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 		switch_move_epoch(port->sw);
 	else
 		port_move_epoch(port);
+	if (is_other_team)
+		l2_send_home(&port->sw->l2, port, path_owner_changed, port->sw);
 	rcu_defer(&old->rcu, conf_free);
 }
 
@@ -287,6 +290,7 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	conf->team = NULL; /* which may go before it does */
 	conf->is_member = false;
 	conf->learns = false; /* a letter under way would bring its address back */
+	conf->guest_team = 0;
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
 	balance_remove(port->path, port);

@@ -80,6 +80,12 @@ static void address_moved(struct path_switch *sw, const uint8_t mac[6])
 	epoch_log_add(&sw->log, &c);
 }
 
+void path_owner_changed(void *sw, uint32_t segment, const uint8_t mac[6])
+{
+	path_switch_address_changed(sw, segment, mac);
+	address_moved(sw, mac);
+}
+
 static uint64_t moves_of(const struct l2 *l2)
 {
 	uint64_t moved;

@@ -416,6 +416,12 @@ struct targets {
 void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
 		     const struct port_conf *in, uint32_t segment, const uint8_t eth[12],
 		     uint32_t dest, struct targets *out);
+/* Is it to be told where addresses are that packets come from? */
+static inline bool conf_tells(const struct port_conf *conf)
+{
+	return conf->learns || conf->guest_team;
+}
+
 /* Of a port that learns strictly it drops what comes from one address too many. */
 void forward_learn(struct burst *b, uint32_t i);
 /* Is it known already that a packet from this address is one too many? */

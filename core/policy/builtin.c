@@ -234,17 +234,11 @@ const struct xvs_feature builtin_new_flows = {
 };
 
 const struct xvs_feature *const builtin_features[] = {
-	&builtin_vlan,
-	&builtin_port,
-	&builtin_learning,
-	&builtin_new_flows,
-	&builtin_connections,
-	&builtin_mirror,
-	&builtin_rate,
-	&builtin_qos,
-	&builtin_team,
-	&builtin_link,
-	&builtin_class,
-	&builtin_lldp,
-	NULL,
+	&builtin_vlan,        &builtin_port,
+	&builtin_learning,    &builtin_new_flows,
+	&builtin_connections, &builtin_mirror,
+	&builtin_rate,        &builtin_qos,
+	&builtin_team,        &builtin_guest_team,
+	&builtin_link,        &builtin_class,
+	&builtin_lldp,        NULL,
 };

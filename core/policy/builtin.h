@@ -94,6 +94,13 @@ struct policy_team {
 };
 
 extern const struct xvs_feature builtin_team;
+
+/* "xvs.guest-team/1", per port: ports of one guest, who makes a team of them. */
+struct policy_guest_team {
+	char name[64]; /* "": none */
+};
+
+extern const struct xvs_feature builtin_guest_team;
 extern const struct xvs_feature builtin_vlan, builtin_port, builtin_learning, builtin_new_flows,
 	builtin_connections;
 

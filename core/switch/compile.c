@@ -79,6 +79,7 @@ static void compile_limits(const struct port *p, struct port_conf *conf)
 		settings_bytes(&p->settings, builtin_new_flows.id);
 
 	conf->learns = learning && learning->enabled;
+	conf->guest_team = port_guest_team(p);
 	conf->learn_limit = learning ? learning->limit : 0;
 	conf->learns_strictly = conf->learns && learning->over_limit == OVER_LIMIT_DROP;
 	conf->closes_at_limit = conf->learns && learning->over_limit == OVER_LIMIT_BLOCK;

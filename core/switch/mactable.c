@@ -51,7 +51,7 @@ void port_clear_mac(struct port *p)
 		return;
 	l2_remove_static(&p->sw->path_switch->l2, p->static_segment, p->static_mac);
 	p->has_static = false;
-	path_switch_address_changed(p->sw->path_switch, p->static_segment, p->static_mac);
+	path_owner_changed(p->sw->path_switch, p->static_segment, p->static_mac);
 }
 
 void port_forget_addresses(struct port *p)
@@ -73,7 +73,7 @@ void port_set_mac(struct port *p)
 			       p->path_port);
 	p->has_static = result == 0;
 	if (result == 0)
-		path_switch_address_changed(p->sw->path_switch, p->static_segment, p->static_mac);
+		path_owner_changed(p->sw->path_switch, p->static_segment, p->static_mac);
 	if (result < 0)
 		(void)snprintf(p->mac_problem, sizeof(p->mac_problem), "address %s %s",
 			       mac_print(p->static_mac, text),

@@ -273,6 +273,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	plan_sessions(p, ps);
 	plan_qos(p, ps);
 	plan_team(p, ps);
+	plan_guest_teams(p, ps);
 	plan_nat(p, ps);
 	plan_dhcp(p, ps);
 	plan_takeover(p, ps);

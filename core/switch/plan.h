@@ -112,6 +112,8 @@ int plan_chain(struct plan *p, struct plan_switch *ps);
 int plan_policies(struct plan *p, struct plan_switch *ps);
 /* plan_team.c: pins, and what members cannot have. */
 void plan_team(struct plan *p, struct plan_switch *ps);
+/* guest_team.c */
+void plan_guest_teams(struct plan *p, struct plan_switch *ps);
 /* plan_private.c: private VLANs, by the policies of all ports. */
 int plan_private(struct plan *p, struct plan_switch *ps);
 /*

@@ -232,6 +232,8 @@ bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reason
 void port_facts(const struct port *p, struct xvs_port *out);
 /* Address and segment by its policy; the MTU until the backend says another. */
 uint32_t port_segment(const struct port *p);
+/* guest_team.c: the number of its guest's team; 0: none. */
+uint32_t port_guest_team(const struct port *p);
 uint32_t settings_segment(const struct settings *s);
 /* The segment under which the adapter's address is filed: l2_share(). */
 uint32_t settings_filing(const struct settings *s);

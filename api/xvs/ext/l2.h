@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xvs/ext/l2.h - DRAFT "xvs.l2/1": does the switch know where a packet's destination is?
+ * xvs/ext/l2.h - DRAFT "xvs.l2/1": does the switch know where a packet's destination is, and whose is an
+ * address?
  *
  * What it does not know is flooded to uplinks and to ports that learn.  Whether it does is a fact
  * of this moment: what is unknown now may be learned by the next packet.  So a verdict that asked is
@@ -33,6 +34,14 @@ struct xvs_l2_host {
 	 * the batch in hand.
 	 */
 	int (*knows)(const struct xvs_host *h, const struct xvs_packet *p);
+
+	/*
+	 * [worker] Within judge() alone, of its packet.  1: its source address, on the way out its
+	 * destination, is that of the port's adapter, or of another port of the same guest, who has
+	 * made a team of them ("xvs.guest-team/1"); 0: it is not.  Examined and remembered as above.
+	 * -EPERM: not within judge(), or another packet.
+	 */
+	int (*owns)(const struct xvs_host *h, const struct xvs_packet *p);
 };
 
 #ifdef __cplusplus

@@ -171,6 +171,13 @@ bool guard_is_unknown(const struct guard *g, const struct xvs_packet *p)
 	return g->l2 && g->l2->knows(g->host, p) == 0;
 }
 
+bool guard_is_own(const struct guard *g, const struct xvs_packet *p)
+{
+	const struct xvs_l2_host *l2 = g->l2;
+
+	return l2 && l2->size > offsetof(struct xvs_l2_host, owns) && l2->owns(g->host, p) == 1;
+}
+
 /* One that was unknown when its flow was judged may be known by now. */
 static bool is_of_storm(const struct guard *g, const struct guard_policy *policy,
 			const struct xvs_packet *p)

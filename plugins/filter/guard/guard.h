@@ -175,6 +175,8 @@ void guard_list_learned(const struct guard_port *port, uint64_t now_ns,
 
 /* [worker] Does the switch have to send it to all who may be the one?  'p' is in hand. */
 bool guard_is_unknown(const struct guard *g, const struct xvs_packet *p);
+/* In judge(): is the address of the guest that is behind the port?  False: the host does not say. */
+bool guard_is_own(const struct guard *g, const struct xvs_packet *p);
 
 /* A learned address on its way to another host. */
 struct guard_known {

@@ -345,11 +345,18 @@ static bool is_of_storm(const struct view *w)
 	return guard_is_unknown(w->guard, w->packet);
 }
 
+/* Not the port's own: but another one of its guest may have it. */
+static bool is_mates(const struct view *w)
+{
+	return guard_is_own(w->guard, w->packet);
+}
+
 static int judge_ingress(struct view *w, uint64_t mac)
 {
 	int outcome;
 
-	if (!w->policy->forged_transmits && (guard_mac(view_eth_src(w)) != mac || mac == 0))
+	if (!w->policy->forged_transmits && (guard_mac(view_eth_src(w)) != mac || mac == 0) &&
+	    !is_mates(w))
 		return GUARD_SPOOFED_MAC;
 	if (w->policy->bpdu_guard && is_bpdu(w))
 		return GUARD_BPDU;
@@ -370,7 +377,7 @@ static bool is_dhcp_answer(const struct view *w)
 static int judge_egress(const struct view *w, uint64_t mac)
 {
 	if (!w->policy->mac_changes && !view_is_group(w) &&
-	    (guard_mac(view_eth_dst(w)) != mac || mac == 0))
+	    (guard_mac(view_eth_dst(w)) != mac || mac == 0) && !is_mates(w))
 		return GUARD_FOREIGN_MAC;
 	return is_dhcp_answer(w) ? OUTCOME_WATCH : OUTCOME_PASS;
 }

@@ -160,6 +160,21 @@ static void drops_spoofed_source_mac(void **state)
 	net_destroy(&n);
 }
 
+static void a_guest_may_use_the_address_of_its_other_adapter(void **state)
+{
+	struct net n;
+	const uint16_t l4[2] = { 1, 2 };
+
+	(void)state;
+	net_create(&n);
+	memcpy(n.host.mate, other, 6);
+	fake_ipv4(&n.packet, guest, other, BOUND, PEER, 6, l4);
+	assert_string_equal(judged(&n), "pass");
+	n.host.mate[5]++;
+	assert_string_equal(judged(&n), "spoofed-mac");
+	net_destroy(&n);
+}
+
 static void follows_a_changed_adapter_address(void **state)
 {
 	struct net n;
@@ -842,6 +857,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passes_an_honest_guest_by_its_source_address_alone),
 		cmocka_unit_test(drops_spoofed_source_mac),
+		cmocka_unit_test(a_guest_may_use_the_address_of_its_other_adapter),
 		cmocka_unit_test(follows_a_changed_adapter_address),
 		cmocka_unit_test(delivers_no_foreign_unicast),
 		cmocka_unit_test(drops_dhcp_servers_of_both_families),

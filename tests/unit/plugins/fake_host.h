@@ -82,6 +82,7 @@ struct fake_host {
 	uint32_t event_port;
 
 	uint8_t known[6];        /* the one address that the switch knows; zero: all */
+	uint8_t mate[6];         /* of another adapter of the guest */
 	unsigned marks;          /* calls */
 	uint32_t priority, dscp; /* of the last */
 	unsigned copies;         /* packets */
@@ -162,6 +163,15 @@ static inline int fake_knows(const struct xvs_host *h, const struct xvs_packet *
 	const struct fake_host *f = fake_of(h);
 
 	return p->data[0] & 1 || memcmp(f->known, all, 6) == 0 || memcmp(f->known, p->data, 6) == 0;
+}
+
+static inline int fake_owns(const struct xvs_host *h, const struct xvs_packet *p)
+{
+	static const uint8_t none[6];
+	const struct fake_host *f = fake_of(h);
+
+	return memcmp(f->mate, none, 6) != 0 &&
+	       (memcmp(f->mate, p->data, 6) == 0 || memcmp(f->mate, p->data + 6, 6) == 0);
 }
 
 static inline int fake_mark(const struct xvs_host *h, uint32_t priority, uint32_t dscp)
@@ -278,7 +288,9 @@ static inline const void *fake_query(const struct xvs_host *h, const char *id)
 							 .open = fake_mail_open,
 							 .post = fake_mail_post };
 
-	static const struct xvs_l2_host l2 = { .size = sizeof(l2), .knows = fake_knows };
+	static const struct xvs_l2_host l2 = { .size = sizeof(l2),
+					       .knows = fake_knows,
+					       .owns = fake_owns };
 	static const struct xvs_mark_host mark = { .size = sizeof(mark), .flow = fake_mark };
 	static const struct xvs_mirror_host mirror = { .size = sizeof(mirror), .copy = fake_copy };
 
