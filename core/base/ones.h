@@ -31,4 +31,10 @@ static inline uint64_t ones_from(uint64_t mask, uint64_t from)
 	return from < 64 ? mask & UINT64_MAX << from : 0;
 }
 
+/* [any] Those in front of 'end'. */
+static inline uint64_t ones_below(uint64_t end)
+{
+	return end < 64 ? (UINT64_C(1) << end) - 1 : UINT64_MAX;
+}
+
 #endif /* XVS_BASE_ONES_H */

@@ -6,7 +6,8 @@
  *      find signatures in the buckets   -> the first two lines of the entries are on the way
  *      compare keys with entries        -> the programs of those that have one are on the way
  *
- * So 64 packets of 64 cold flows wait for memory three times, not two hundred times.
+ * So 64 packets of 64 cold flows wait for memory three times, not two hundred times.  Where a group has
+ * so few entries that all of that is near, one pass does it: nothing is left for later stages to read.
  *
  * Packets come in trains: one that differs from the one before it in no bit that any mask looks at is
  * of the same entry.  Only the first of each train is looked up, its head.
@@ -206,29 +207,41 @@ BATCH_INLINE void batch_fetch_program(const struct flow_entry *e)
 }
 
 /*
- * Packets of train k are not where they were looked for first: perhaps elsewhere, where other
- * bits may tell them apart.  How many are live.
+ * A packet of this hash is not where it was looked for first: perhaps elsewhere, where other bits may
+ * tell it apart.
  */
-static uint32_t batch_rest(struct flow_cache *c, const struct flow_batch *b,
-			   const struct flow_stages *s, struct flow_entry **found, uint32_t k)
+static __attribute__((noinline)) struct flow_entry *batch_rest(struct flow_cache *c,
+							       const struct flow_batch *b,
+							       bool is_tuple, uint32_t i,
+							       uint64_t hash)
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
+	struct flow_key key = { .k = b->keys[i] };
+	struct flow_entry *e;
+
+	memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
+	e = flow_find_rest(c, g, &key);
+	if (!e)
+		return NULL;
+	g->uses[e->mask_nr].hits++;
+	batch_fetch_program(e);
+	/* where a common one was noted, no connection's own would be found */
+	if (is_tuple && !e->is_common)
+		flow_exact_put(c, e, hash);
+	return e;
+}
+
+/* All packets of train k; how many are live. */
+static uint32_t batch_rest_of_train(struct flow_cache *c, const struct flow_batch *b,
+				    const struct flow_stages *s, struct flow_entry **found,
+				    uint32_t k)
+{
 	uint32_t count = 0;
 
 	for (uint32_t i = s->heads[k]; i < s->heads[k + 1]; i++) {
-		struct flow_key key = { .k = b->keys[i] };
-
 		if (!(b->live >> i & 1))
 			continue;
-		memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
-		found[i] = flow_find_rest(c, g, &key);
-		if (found[i]) {
-			g->uses[found[i]->mask_nr].hits++;
-			batch_fetch_program(found[i]);
-			/* where a common one was noted, no connection's own would be found */
-			if (s->way.is_tuple && !found[i]->is_common)
-				flow_exact_put(c, found[i], s->hash[k]);
-		}
+		found[i] = batch_rest(c, b, s->way.is_tuple, i, s->hash[k]);
 		count++;
 	}
 	return count;
@@ -255,7 +268,7 @@ BATCH_INLINE uint32_t stage_compare(struct flow_cache *c, const struct flow_batc
 			batch_fetch_program(e);
 			continue;
 		}
-		missed += batch_rest(c, b, s, found, k);
+		missed += batch_rest_of_train(c, b, s, found, k);
 		s->entries[k] = NULL;
 	}
 	return missed;
@@ -297,17 +310,16 @@ BATCH_INLINE void stage_count(const struct flow_stages *s, struct flow_group *g,
 	}
 }
 
-BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *b,
-				 struct flow_entry **found)
+/* How many were not where they were looked for first. */
+static uint32_t batch_stages(struct flow_cache *c, const struct flow_batch *b,
+			     const struct flow_way *way, struct flow_group *g,
+			     struct flow_entry **found)
 {
-	struct flow_group *g = flow_group_of(c, b->port, b->place);
 	uint32_t count = (uint32_t)__builtin_popcountll(b->live);
 	struct flow_stages s;
 	uint32_t missed;
 
-	if (!b->live)
-		return;
-	s.way = flow_way_of(c, g, b->pkts != NULL);
+	s.way = *way;
 	if (s.way.is_tuple)
 		(b->spots ? stage_tuples_spots : stage_tuples)(c, b, &s);
 	else
@@ -316,6 +328,76 @@ BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *
 	missed = (b->spots ? stage_compare_spots : stage_compare_one_spot)(c, b, &s, found);
 	stage_trains(&s, found);
 	stage_count(&s, g, count - missed);
+	return missed;
+}
+
+/* ---- all in one pass ---------------------------------------------------------------------------- */
+
+/* So few entries that they, and what leads to them, stay in the core's own caches. */
+enum { GROUP_NEAR = 1024 };
+
+/*
+ * By the hashes of packets at one spot; how many were not where they were looked for first.  Packets of
+ * a train are each looked up: where flows are told apart, trains are short.
+ */
+BATCH_STAGE uint32_t pass_tuples(struct flow_cache *c, const struct flow_batch *b,
+				 const struct flow_way *at, struct flow_group *g,
+				 struct flow_entry **found)
+{
+	const struct flow_way way = *at;
+	const struct flow_tuple_secret secret = flow_tuple_secret();
+	const struct xvs_packet *const *pkts = b->pkts;
+	const struct xvs_flow_key *keys = b->keys;
+	const uint64_t bucket_mask = c->bucket_mask;
+	const struct flow_spot spot = b->spot;
+	const uint64_t sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
+	struct flow_entry *entries = c->entries;
+	uint64_t rest = b->live;
+	uint32_t missed = 0;
+
+	while (rest) {
+		struct ones some = ones_lowest(rest);
+
+		for (uint64_t i = some.first; i < some.end; i++) {
+			uint64_t hash = flow_tuple_hash_by(secret, sum, pkts[i]->hash);
+			const struct flow_bucket *bucket = &way.table[hash & bucket_mask];
+			uint32_t match = flow_bucket_match(bucket, flow_signature(hash));
+			struct flow_entry *e = entries;
+
+			if (__builtin_expect(match != 0, 1))
+				e += bucket->number[__builtin_ctz(match)];
+			if (__builtin_expect(batch_is(c, way, e, &keys[i], spot), 1)) {
+				found[i] = e;
+				if (way.mask_nr == FLOW_NO_MASK)
+					g->uses[e->mask_nr].hits++;
+				continue;
+			}
+			found[i] = batch_rest(c, b, way.is_tuple, (uint32_t)i, hash);
+			missed++;
+		}
+		rest = ones_from(rest, some.end);
+	}
+	return missed;
+}
+
+BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *b,
+				 struct flow_entry **found)
+{
+	struct flow_group *g = flow_group_of(c, b->port, b->place);
+	uint32_t count = (uint32_t)__builtin_popcountll(b->live);
+	struct flow_way way;
+	uint32_t missed;
+
+	if (!b->live)
+		return;
+	way = flow_way_of(c, g, b->pkts != NULL);
+	if (way.is_tuple && !b->spots && g->entries <= GROUP_NEAR) {
+		missed = pass_tuples(c, b, &way, g, found);
+		if (way.mask_nr != FLOW_NO_MASK)
+			g->uses[way.mask_nr].hits += count - missed;
+	} else {
+		missed = batch_stages(c, b, &way, g, found);
+	}
 	flow_count(&c->exact_hits, count - missed);
 	g->lookups += count;
 	if (g->lookups >= GROUP_PERIOD)

@@ -106,9 +106,24 @@ static inline uint64_t flow_tuple_sum(uint32_t port, uint64_t where, uint32_t ot
 	return nh_word(port, 0) + nh_where(where, other);
 }
 
+/* What is secret about it, for who keeps it over many. */
+struct flow_tuple_secret {
+	uint64_t mask, factor;
+};
+
+static inline struct flow_tuple_secret flow_tuple_secret(void)
+{
+	return (struct flow_tuple_secret){ hash_secret[2], hash_secret[1] | 1 };
+}
+
+static inline uint64_t flow_tuple_hash_by(struct flow_tuple_secret s, uint64_t sum, uint64_t tuple)
+{
+	return hash_mix((sum + tuple) ^ s.mask, s.factor);
+}
+
 static inline uint64_t flow_tuple_hash(uint64_t sum, uint64_t tuple)
 {
-	return hash_mix((sum + tuple) ^ hash_secret[2], hash_secret[1] | 1);
+	return flow_tuple_hash_by(flow_tuple_secret(), sum, tuple);
 }
 
 static inline uint64_t flow_hash(const struct flow_key *key, const struct xvs_flow_key *bits,

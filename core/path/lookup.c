@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/ones.h"
 #include "path/worker.h"
 #include "xvs/ext/meter.h"
 #include "xvs/ext/sdk.h"
@@ -282,10 +283,63 @@ static __attribute__((noinline)) uint64_t use_train(struct burst *b,
 	return all ^ rest;
 }
 
-/* The first of 'rest', whose entry is known to be true, and those of its train. */
-static inline uint64_t use_entry(struct burst *b, const struct xvs_flow_key *keys,
-				 struct flow_entry *const *found, uint64_t rest)
+/* What packets of a burst were found to be, and when that is still true. */
+struct use {
+	const struct xvs_flow_key *keys;
+	struct flow_entry *const *found;
+	uint64_t world;
+	uint32_t tick;
+};
+
+static uint64_t plain_of(const struct use *u, uint64_t first, uint64_t end)
 {
+	uint64_t plain = 0;
+
+	for (uint64_t i = first; i < end; i++)
+		plain |= (uint64_t)u->found[i]->is_plain << i;
+	return plain;
+}
+
+/*
+ * Packets that follow each other, of an entry each, as nearly all are where flows are told apart.
+ * Returns behind the last one; those that are plain are added to *plain.
+ */
+static uint64_t use_singles(struct burst *b, const struct use *u, struct ones some, uint64_t *plain)
+{
+	const uint64_t now_ns = b->worker->w.now_ns;
+	struct flow_entry *const *found = u->found;
+	const uint64_t world = u->world;
+	const uint32_t tick = u->tick;
+	bool are_plain = true;
+	bool is_plain = false;
+	uint64_t i;
+
+	for (i = some.first; i < some.end; i++) {
+		struct flow_entry *e = found[i];
+		const struct packet *p = b->pkts[i];
+
+		if (!e || !entry_is_verified(e, world, tick) || counts_for_more(p) ||
+		    (i + 1 < some.end && found[i + 1] == e))
+			break;
+		__atomic_store_n(&e->tally.last_ns, now_ns, __ATOMIC_RELAXED);
+		counter_add(&e->tally.packets, 1);
+		counter_add(&e->tally.bytes, p->x.len);
+		e->tcp_flags |= u->keys[i].tcp_flags;
+		packet_follow(b, (uint32_t)i, e);
+		are_plain &= e->is_plain;
+		is_plain |= e->is_plain;
+	}
+	if (is_plain)
+		*plain |= are_plain ? ones_below(i) & ~ones_below(some.first)
+				    : plain_of(u, some.first, i);
+	return i;
+}
+
+/* The first of 'rest', whose entry is known to be true, and those of its train. */
+static inline uint64_t use_entry(struct burst *b, const struct use *u, uint64_t rest)
+{
+	struct flow_entry *const *found = u->found;
+	const struct xvs_flow_key *keys = u->keys;
 	uint32_t i = (uint32_t)__builtin_ctzll(rest);
 	uint64_t behind = rest & (rest - 1);
 	struct flow_entry *e = found[i];
@@ -305,25 +359,33 @@ static inline uint64_t use_entry(struct burst *b, const struct xvs_flow_key *key
 static void use_found(struct burst *b, uint32_t place, const struct flow_batch *batch,
 		      struct flow_entry *const *found)
 {
-	const uint64_t world = burst_world(b);
-	const uint32_t tick = flow_tick(b->worker->w.now_ns);
+	const struct use u = { .keys = batch->keys,
+			       .found = found,
+			       .world = burst_world(b),
+			       .tick = flow_tick(b->worker->w.now_ns) };
 	uint64_t rest = batch->live;
 	uint64_t plain = 0; /* packet_miss() says it itself */
 
 	b->plain &= ~rest;
 	while (rest) {
-		uint32_t i = (uint32_t)__builtin_ctzll(rest);
-		struct flow_entry *e = found[i];
+		struct ones some = ones_lowest(rest);
+		struct flow_entry *e;
 		uint64_t who;
+		uint32_t i;
 
-		if (__builtin_expect(!e || !(entry_is_verified(e, world, tick) ||
-					     entry_tells_again(b, i, e, world)),
+		i = (uint32_t)use_singles(b, &u, some, &plain);
+		rest = ones_from(rest, i);
+		if (i == some.end)
+			continue;
+		e = found[i];
+		if (__builtin_expect(!e || !(entry_is_verified(e, u.world, u.tick) ||
+					     entry_tells_again(b, i, e, u.world)),
 				     0)) {
 			packet_miss(b, i, place, batch, e);
 			rest &= rest - 1;
 			continue;
 		}
-		who = use_entry(b, batch->keys, found, rest);
+		who = use_entry(b, &u, rest);
 		plain |= e->is_plain ? who : 0;
 		rest ^= who;
 	}
