@@ -91,6 +91,15 @@ static void check_machine(const struct check *c)
 			    c->o->qemu, f->version);
 }
 
+/* See memory_of() of command.c: pages of that size leave no room for the way around. */
+static void check_hugepages(const struct check *c)
+{
+	if (!c->o->is_kvm && c->o->spec.has_hugepages)
+		finding_put(c->findings, "memory", true,
+			    "QEMU loses writes of emulated machines with huge pages while they "
+			    "move; define it without them");
+}
+
 static void check_memory(const struct check *c)
 {
 	const struct vm_spec *s = &c->o->spec;
@@ -261,6 +270,7 @@ void offer_check(const struct hv *hv, const struct offer *o, const struct offer_
 	const struct check c = { hv, o, terms, findings };
 
 	check_machine(&c);
+	check_hugepages(&c);
 	check_memory(&c);
 	check_identity(&c);
 	check_switches(&c);

@@ -18,7 +18,7 @@
 #include "base/str.h"
 
 enum { SLOT_ADAPTERS = 0x02, SLOT_DISKS = 0x0a, SLOT_RANDOM = 0x12, SLOT_DISPLAY = 0x13 };
-#define MIB (UINT64_C(1) << 20)
+enum { KIB = 1024, TCG_EXTRA = 8 * KIB };
 
 void launch_init(struct launch *l)
 {
@@ -89,7 +89,18 @@ static bool is_q35(const struct vm_spec *s)
 	return s->generation == 2;
 }
 
-static void add_machine(const struct vm_spec *s, struct plan *p)
+/*
+ * QEMU before 9.0 loses writes of emulated guests while their memory is copied: of RAM that is a
+ * multiple of 256 KiB it clears the marks of changed pages 64 at a time and forgets to tell the
+ * translated code, which goes on without marking (upstream: "physmem: fix migration dirty bitmap
+ * coherency with TCG memory access").  RAM of another size takes the way page by page, which does.
+ */
+static uint64_t memory_of(const struct vm_spec *s, const struct launch *l)
+{
+	return l->is_kvm || s->has_hugepages ? s->memory : s->memory + TCG_EXTRA;
+}
+
+static void add_machine(const struct vm_spec *s, const struct launch *l, struct plan *p)
 {
 	bool is_uefi = spec_firmware(s) == FIRMWARE_UEFI;
 	char uuid[UUID_TEXT];
@@ -101,9 +112,9 @@ static void add_machine(const struct vm_spec *s, struct plan *p)
 		    s->display == DISPLAY_NONE ? ",graphics=off" : "");
 	option_json(p, "-object",
 		    json_pack("{s:s, s:s, s:I, s:b, s:b}", "qom-type", "memory-backend-memfd", "id",
-			      "ram", "size", (json_int_t)s->memory, "share", 1, "hugetlb",
+			      "ram", "size", (json_int_t)memory_of(s, l), "share", 1, "hugetlb",
 			      s->has_hugepages));
-	plan_option(p, "-m", "%" PRIu64 "M", s->memory / MIB);
+	plan_option(p, "-m", "%" PRIu64 "K", memory_of(s, l) / KIB);
 	plan_option(p, "-smp", "%" PRIu32, s->cpus);
 }
 
@@ -357,7 +368,7 @@ void command_make(const struct vm_spec *s, struct launch *l, struct plan *p)
 	plan_option(p, "-msg", "timestamp=on");
 	plan_option(p, "-sandbox",
 		    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-	add_machine(s, p);
+	add_machine(s, l, p);
 	add_processor(s, l, p);
 	add_firmware(s, l, p);
 	add_kernel(s, p);

@@ -28,7 +28,7 @@ struct hv {
 	uid_t users[2];       /* first and last of those of machines; 0: all have that one */
 	char run[RUN_FOLDER]; /* folder of sockets, one below for each machine */
 	struct vm *vms;
-	json_t *departed; /* reports of moves from here that have ended; NULL: none */
+	json_t *departed;          /* reports of moves from here that have ended; NULL: none */
 	struct arrivals *arrivals; /* machines that come from other hosts */
 };
 

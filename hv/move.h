@@ -103,7 +103,7 @@ bool move_cancel(struct move *v, const char *why);
 void move_target_is_gone(struct move *v);
 enum move_phase move_phase(const struct move *v);
 const char *move_problem(const struct move *v); /* "": none */
-bool move_is_decided(const struct move *v); /* that it moves */
+bool move_is_decided(const struct move *v);     /* that it moves */
 
 /* ---- the target --------------------------------------------------------------------------------- */
 
