@@ -33,7 +33,7 @@ enum message_id {
 	MSG_TEAM_LINK = 60, /* The link of an uplink */
 	MSG_TEAM_PATH = 61, /* Uplinks in use */
 	MSG_LACP = 62, /* The adjacent switch talks LACP */
-	MSG_LLDP = 63, /* A neighbour by LLDP */
+	MSG_LLDP = 63, /* A neighbour by LLDP or CDP */
 	MSG_ADDRESSES = 65, /* Addresses of the host have moved */
 	MSG_ADDRESSES_LOST = 66, /* Addresses of the host are not where they should be */
 	MSG_DHCP = 70, /* A DHCP server */

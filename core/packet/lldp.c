@@ -80,8 +80,7 @@ static bool next_tlv(struct cursor *c, struct tlv *out)
 	return c->ok;
 }
 
-/* A terminal prints it. */
-static void text_of(const uint8_t *bytes, uint32_t len, char out[LLDP_TEXT])
+void neighbour_text(const uint8_t *bytes, uint32_t len, char out[LLDP_TEXT])
 {
 	uint32_t n = len < LLDP_TEXT - 1 ? len : LLDP_TEXT - 1;
 
@@ -113,7 +112,7 @@ static bool read_id(const struct tlv *t, uint8_t mac_subtype, uint8_t address_su
 	}
 	if (t->value[0] == address_subtype && address_of(t->value + 1, t->len - 1, out))
 		return true;
-	text_of(t->value + 1, t->len - 1, out);
+	neighbour_text(t->value + 1, t->len - 1, out);
 	return true;
 }
 
@@ -157,9 +156,9 @@ static void read_organization(const struct tlv *t, struct lldp_neighbour *out)
 static void read_more(const struct tlv *t, struct lldp_neighbour *out)
 {
 	if (t->type == TLV_DESCRIPTION)
-		text_of(t->value, t->len, out->description);
+		neighbour_text(t->value, t->len, out->description);
 	else if (t->type == TLV_SYSTEM)
-		text_of(t->value, t->len, out->system);
+		neighbour_text(t->value, t->len, out->system);
 	else if (t->type == TLV_ORGANIZATION)
 		read_organization(t, out);
 }

@@ -19,8 +19,9 @@ enum {
 struct lldp_neighbour {
 	char chassis[LLDP_TEXT];
 	char port[LLDP_TEXT];
-	char description[LLDP_TEXT]; /* of the port */
+	char description[LLDP_TEXT]; /* of the port; by CDP the platform */
 	char system[LLDP_TEXT];
+	bool is_cdp;    /* told by CDP: cdp.h */
 	uint16_t ttl_s; /* 0: it goes */
 	bool has_pvid;
 	uint16_t pvid;      /* the VLAN of untagged frames; 0: it takes none */
@@ -35,6 +36,9 @@ bool packet_is_lldp(const struct packet *p);
 
 /* [any] From the Ethernet header on; false: it is none, or contradicts itself, and *out is untouched. */
 bool lldp_read(const uint8_t *frame, uint32_t len, struct lldp_neighbour *out);
+
+/* [any] What a terminal prints of it, as far as it fits. */
+void neighbour_text(const uint8_t *bytes, uint32_t len, char out[LLDP_TEXT]);
 
 /* What we tell: texts may be "". */
 struct lldp_own {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "packet/cdp.h"
 #include "path/worker.h"
 
 int path_hear(struct path_port *port)
@@ -34,16 +35,24 @@ bool path_heard(struct path_port *port, struct lldp_neighbour *out)
 
 	if (!heard || !seize(heard, HEARD_FULL))
 		return false;
-	is_good = lldp_read(heard->bytes, heard->len, out);
+	is_good =
+		lldp_read(heard->bytes, heard->len, out) || cdp_read(heard->bytes, heard->len, out);
 	atomic_store_explicit(&heard->state, HEARD_NOTHING, memory_order_release);
 	return is_good;
 }
 
-/* The last one counts. */
-static void keep(struct path_heard *heard, const struct packet *p)
+/* The last one counts, but one of CDP not beside one of LLDP, which says more. */
+static void keep(struct path_heard *heard, const struct packet *p, bool is_cdp)
 {
-	if (!seize(heard, HEARD_NOTHING) && !seize(heard, HEARD_FULL))
+	bool was_full = seize(heard, HEARD_FULL);
+
+	if (!was_full && !seize(heard, HEARD_NOTHING))
 		return;
+	if (was_full && is_cdp && !heard->is_cdp) {
+		atomic_store_explicit(&heard->state, HEARD_FULL, memory_order_release);
+		return;
+	}
+	heard->is_cdp = is_cdp;
 	heard->len = p->x.len < LLDP_BYTES ? p->x.len : LLDP_BYTES;
 	if (!packet_read(p, 0, heard->bytes, heard->len))
 		heard->len = 0;
@@ -54,7 +63,10 @@ void heard_keep(const struct burst *b, const struct path_port *port, uint64_t gr
 {
 	struct path_heard *heard = rcu_read(&port->heard);
 
-	for (XVS_EACH(i, groups & b->live))
-		if (heard && packet_is_lldp(b->pkts[i]))
-			keep(heard, b->pkts[i]);
+	for (XVS_EACH(i, heard ? groups & b->live : 0)) {
+		bool is_cdp = packet_is_cdp(b->pkts[i]);
+
+		if (is_cdp || packet_is_lldp(b->pkts[i]))
+			keep(heard, b->pkts[i], is_cdp);
+	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * path/heard.h - what an adjacent switch tells of itself (LLDP), kept for the control thread.
+ * path/heard.h - what an adjacent switch tells of itself (LLDP, CDP), kept for the control thread.
  *
  * One frame a port, the last one.  It goes on its way all the same, which
  * ends soon, since such frames are for the nearest station only.
@@ -22,6 +22,7 @@ enum heard_state { HEARD_NOTHING = 0, HEARD_SEIZED = 1, HEARD_FULL = 2 };
 struct path_heard {
 	_Atomic uint32_t state; /* enum heard_state: whose the rest is */
 	uint32_t len;
+	bool is_cdp;
 	uint8_t bytes[LLDP_BYTES];
 };
 

@@ -31,6 +31,13 @@ static const struct xvs_field lldp_fields[] = {
 		.max = INTERVAL_MAX_S,
 		.dflt = INTERVAL_USUAL_S,
 	},
+	{
+		.name = "cdp",
+		.help = "Listen to CDP as well, of an adjacent switch that does not tell by LLDP",
+		.offset = offsetof(struct policy_lldp, cdp),
+		.type = XVS_BOOL,
+		.dflt = true,
+	},
 };
 
 const struct xvs_feature builtin_lldp = {

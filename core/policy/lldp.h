@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy/lldp.h - "xvs.lldp/1", per uplink or team: LLDP with the adjacent switch. */
+/* policy/lldp.h - "xvs.lldp/1", per uplink or team: LLDP with the adjacent switch, and listening to CDP. */
 #ifndef XVS_POLICY_LLDP_H
 #define XVS_POLICY_LLDP_H
 
@@ -10,6 +10,8 @@ enum lldp_mode { LLDP_BOTH = 0, LLDP_LISTEN = 1, LLDP_ADVERTISE = 2, LLDP_OFF = 
 struct policy_lldp {
 	uint32_t mode;       /* enum lldp_mode */
 	uint32_t interval_s; /* between what is told; it holds for four times as long */
+	bool cdp;            /* what is told by CDP alone counts, too */
+	uint8_t pad[3];
 };
 
 static inline bool lldp_listens(const struct policy_lldp *p)

@@ -53,12 +53,19 @@ static void note(const struct port *p, struct lldp_port *l, const struct lldp_ne
 	l->gone_ns = now_ns + n->ttl_s * NS_PER_S;
 }
 
-static void listen_to(struct port *p, uint64_t now_ns)
+/* LLDP says more, so CDP counts as long as that is not heard. */
+static bool counts(const struct lldp_port *l, const struct lldp_neighbour *n,
+		   const struct policy_lldp *policy)
+{
+	return !n->is_cdp || (policy->cdp && !(l->is_known && !l->neighbour.is_cdp));
+}
+
+static void listen_to(struct port *p, const struct policy_lldp *policy, uint64_t now_ns)
 {
 	struct lldp_port *l = p->lldp;
 	struct lldp_neighbour n;
 
-	if (path_heard(p->path_port, &n)) {
+	if (path_heard(p->path_port, &n) && counts(l, &n, policy)) {
 		if (n.ttl_s == 0) /* it says farewell */
 			forget(p, l);
 		else
@@ -113,7 +120,7 @@ static bool look_at(struct port *p, uint64_t now_ns)
 	if (!policy || !p->lldp || !p->path_port || !p->backend)
 		return policy != NULL;
 	if (lldp_listens(policy))
-		listen_to(p, now_ns);
+		listen_to(p, policy, now_ns);
 	if (lldp_advertises(policy) && now_ns >= p->lldp->tell_ns && p->backend->up) {
 		p->lldp->tell_ns = now_ns + policy->interval_s * NS_PER_S;
 		tell(p, policy);
@@ -158,7 +165,7 @@ static void settle_port(struct port *p)
 		p->lldp = calloc(1, sizeof(*p->lldp));
 	if (!p->lldp || (lldp_listens(policy) && path_hear(p->path_port) < 0))
 		log_message(MSG_PORT_WARNING, "port %s: out of memory", p->full_name);
-	if (p->lldp && !lldp_listens(policy))
+	if (p->lldp && (!lldp_listens(policy) || (p->lldp->neighbour.is_cdp && !policy->cdp)))
 		p->lldp->is_known = false;
 	loop_timer_arm(p->w->lldp, 0);
 }
@@ -195,9 +202,10 @@ json_t *lldp_json(const struct port *p)
 
 	if (!l || !l->is_known)
 		return NULL;
-	j = json_pack("{s:s, s:s, s:I, s:b, s:o}", "chassis", n->chassis, "port", n->port,
-		      "heard_s_ago", (json_int_t)((clock_ns() - l->heard_ns) / NS_PER_S),
-		      "aggregated", (int)n->is_aggregated, "warnings", lldp_warnings(p));
+	j = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "protocol", n->is_cdp ? "cdp" : "lldp",
+		      "chassis", n->chassis, "port", n->port, "heard_s_ago",
+		      (json_int_t)((clock_ns() - l->heard_ns) / NS_PER_S), "aggregated",
+		      (int)n->is_aggregated, "warnings", lldp_warnings(p));
 	put_text(j, "system", n->system);
 	put_text(j, "description", n->description);
 	if (n->has_pvid)

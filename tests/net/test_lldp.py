@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LLDP with the adjacent switch (J14), and whether what it says fits what is sent there (J13).
+"""LLDP with the adjacent switch, and CDP (J14), and whether what it says fits what is sent there (J13).
 
     [vm] VLAN 30 --null--[     ]--up0---- [outside]
     [vm2] untagged ------[ lab ]--up1---- [outside]   (as a team)
@@ -8,10 +8,12 @@ The adjacent switch is the test, by frames; what the switch tells is read by sca
 """
 
 import pytest
+from scapy.contrib.cdp import (CDPMsgDeviceID, CDPMsgMTU, CDPMsgNativeVLAN, CDPMsgPortID,
+                               CDPv2_HDR)
 from scapy.contrib.lldp import (LLDPDU, LLDPDUChassisID, LLDPDUEndOfLLDPDU,
                                 LLDPDUGenericOrganisationSpecific, LLDPDUPortID,
                                 LLDPDUSystemName, LLDPDUTimeToLive)
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import LLC, SNAP, Dot3, Ether
 
 from support.host import remove_link, veth
 from support.patience import wait_for
@@ -53,6 +55,15 @@ def told(port, *more, ttl=120):
     for one in more:
         made /= one
     return bytes(made / LLDPDUEndOfLLDPDU())
+
+
+def told_by_cdp(port, ttl=180, native=30):
+    """The same switch, by Cisco's protocol."""
+    messages = [CDPMsgDeviceID(val=b"sw1.example"), CDPMsgPortID(iface=port.encode()),
+                CDPMsgNativeVLAN(vlan=native), CDPMsgMTU(mtu=1000)]
+    return bytes(Dot3(dst="01:00:0c:cc:cc:cc", src="02:00:00:ab:cd:01")
+                 / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0xC, code=0x2000)
+                 / CDPv2_HDR(vers=2, ttl=ttl, msg=messages)).ljust(60, b"\0")
 
 
 def vlan(number):
@@ -116,6 +127,29 @@ def test_nonsense_is_no_neighbour(single):
     wait_for("the honest one", lambda: neighbour(daemon))
     assert neighbour(daemon)["port"] == "Eth9/9"
     assert "Eth1/7" not in daemon.said()
+
+
+def test_cdp_counts_where_no_lldp_is_heard(single):
+    daemon, wire = single
+    wire.send(told_by_cdp("Gi1/0/7"))
+    wait_for("the neighbour", lambda: neighbour(daemon))
+    found = neighbour(daemon)
+    assert (found["protocol"], found["chassis"], found["port"]) == ("cdp", "sw1.example", "Gi1/0/7")
+    assert (found["untagged_vlan"], found["max_frame"]) == (30, 1018)
+    assert found["warnings"] == ["the adjacent port takes frames of 1018 bytes, and the MTU here "
+                                 "makes them up to 1518"]
+    wire.send(told("Eth1/7", *FITS))
+    wait_for("LLDP", lambda: neighbour(daemon)["protocol"] == "lldp")
+    wire.send(told_by_cdp("Gi1/0/8"))
+    wire.send(told("Eth1/9", *FITS))
+    wait_for("LLDP again", lambda: neighbour(daemon)["port"] == "Eth1/9")
+    assert "Gi1/0/8" not in daemon.said()
+    wire.send(told("Eth1/9", ttl=0))
+    wait_for("its farewell", lambda: neighbour(daemon) is None)
+    wire.send(told_by_cdp("Gi1/0/9"))
+    wait_for("CDP", lambda: neighbour(daemon) and neighbour(daemon)["port"] == "Gi1/0/9")
+    daemon.set_policy("lab/up0", "xvs.lldp/1", cdp=False)
+    wait_for("silence", lambda: neighbour(daemon) is None)
 
 
 def test_the_host_tells_of_itself(single):
