@@ -238,6 +238,8 @@ static void on_tick(void *arg)
 
 	if (a->step == ARRIVAL_DISCARD) {
 		arriving_discard_go_on(a);
+	} else if (a->step == ARRIVAL_RESUME) {
+		arriving_resume(a);
 	} else if (is_over(a)) {
 		arriving_forget_ports(a);
 		arriving_destroy(a);

@@ -27,6 +27,7 @@
 #include "tool.h"
 
 enum { START_S = 60 };
+#define AGAIN_NS (500 * (uint64_t)NS_PER_MS)
 
 static void fail(struct arriving *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void fail(struct arriving *a, const char *format, ...)
@@ -344,7 +345,7 @@ void arriving_resume(struct arriving *a)
 	else if (!vm->process.pid)
 		start_from_disks(a);
 	else if (!vm->qmp)
-		fail(a, "QEMU cannot be spoken to now");
+		arriving_look(a, AGAIN_NS); /* it is spoken to again in a moment, or has ended */
 	else if (a->is_loaded)
 		qmp_command(vm->qmp, "cont", NULL, 0, on_running, vm);
 	else
@@ -453,8 +454,10 @@ static void on_silent(struct vm *vm)
 	struct arriving *a = vm->arriving;
 
 	arriving_hush(a, "QEMU cannot be spoken to");
-	if (a->step == ARRIVAL_RECEIVE || a->step == ARRIVAL_RESUME)
+	if (a->step == ARRIVAL_RECEIVE)
 		fail(a, "QEMU cannot be spoken to");
+	else if (a->step == ARRIVAL_RESUME)
+		arriving_look(a, AGAIN_NS); /* it may be about to end */
 }
 
 /* The source's QEMU does not notice; before the decision, the source takes it back. */
@@ -468,8 +471,8 @@ static void on_gone(struct vm *vm, const char *tail)
 	arriving_hush(a, what);
 	arriving_tell(a, what);
 	vm->is_wanted = false; /* it is started when it is ours, and not before */
-	if (a->step == ARRIVAL_DISCARD)
-		arriving_look(a, 0);
+	if (a->step == ARRIVAL_DISCARD || a->step == ARRIVAL_RESUME)
+		arriving_look(a, 0); /* the step goes on without it */
 	else if (a->step != ARRIVAL_STEPS)
 		arriving_step_end(a, what);
 }

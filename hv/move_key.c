@@ -40,40 +40,46 @@ static void folder_of(const struct vm *vm, char folder[MOVE_KEY_FOLDER])
 	(void)snprintf(folder, MOVE_KEY_FOLDER, "%s/move", vm->run);
 }
 
-static void path_of(const struct vm *vm, char path[MOVE_KEY_FOLDER + 16])
+static const char key_file[] = "keys.psk";
+static const char group_file[] = "dh-params.pem";
+
+/*
+ * ffdhe2048 of RFC 7919.  QEMU as server makes a group of its own where there is none, for seconds in
+ * which it answers nobody, and then does not need it.
+ */
+static const char group[] = "-----BEGIN DH PARAMETERS-----\n"
+			    "MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz\n"
+			    "+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a\n"
+			    "87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7\n"
+			    "YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi\n"
+			    "7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD\n"
+			    "ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==\n"
+			    "-----END DH PARAMETERS-----\n";
+
+static void path_of(const struct vm *vm, const char *file, char path[MOVE_KEY_FOLDER + 16])
 {
 	folder_of(vm, path);
-	(void)strcat(path, "/keys.psk");
+	(void)strcat(path, "/");
+	(void)strcat(path, file);
 }
 
-/* "qemu" is the name by which QEMU looks for it. */
-static int line_write(int fd, const char *key, const struct user *u)
+/* Anew, for QEMU's user alone. */
+static int file_write(const struct vm *vm, const char *file, const char *text,
+		      struct xvs_error *err)
 {
-	char line[MOVE_KEY_TEXT + 8];
-	int len = snprintf(line, sizeof(line), "qemu:%s\n", key);
-	bool is_written = write(fd, line, (size_t)len) == len &&
-			  (u->is_us || fchown(fd, u->uid, u->gid) == 0);
-
-	explicit_bzero(line, sizeof(line));
-	return is_written ? 0 : -errno;
-}
-
-int move_key_write(const struct vm *vm, const char *key, char folder[MOVE_KEY_FOLDER],
-		   struct xvs_error *err)
-{
+	const struct user *u = &vm->user;
 	char path[MOVE_KEY_FOLDER + 16];
+	size_t len = strlen(text);
 	int code = 0;
 	int fd;
 
-	folder_of(vm, folder);
-	path_of(vm, path);
+	path_of(vm, file, path);
 	(void)unlink(path);
-	if (mkdir(folder, 0711) && errno != EEXIST)
-		return error_set(err, -errno, "", "folder %s: %s", folder, strerror(errno));
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	if (fd < 0)
 		return error_set(err, -errno, "", "%s: %s", path, strerror(errno));
-	code = line_write(fd, key, &vm->user);
+	if (write(fd, text, len) != (ssize_t)len || (!u->is_us && fchown(fd, u->uid, u->gid)))
+		code = -errno;
 	(void)close(fd);
 	if (code == 0)
 		return 0;
@@ -81,13 +87,31 @@ int move_key_write(const struct vm *vm, const char *key, char folder[MOVE_KEY_FO
 	return error_set(err, code, "", "%s: it cannot be written: %s", path, strerror(-code));
 }
 
+int move_key_write(const struct vm *vm, const char *key, char folder[MOVE_KEY_FOLDER],
+		   struct xvs_error *err)
+{
+	char line[MOVE_KEY_TEXT + 8];
+	int code;
+
+	folder_of(vm, folder);
+	if (mkdir(folder, 0711) && errno != EEXIST)
+		return error_set(err, -errno, "", "folder %s: %s", folder, strerror(errno));
+	/* "qemu" is the name by which QEMU looks for it */
+	(void)snprintf(line, sizeof(line), "qemu:%s\n", key);
+	code = file_write(vm, key_file, line, err);
+	explicit_bzero(line, sizeof(line));
+	return code ? code : file_write(vm, group_file, group, err);
+}
+
 void move_key_remove(const struct vm *vm)
 {
 	char path[MOVE_KEY_FOLDER + 16];
 	char folder[MOVE_KEY_FOLDER];
 
-	folder_of(vm, folder);
-	path_of(vm, path);
+	path_of(vm, key_file, path);
 	(void)unlink(path);
+	path_of(vm, group_file, path);
+	(void)unlink(path);
+	folder_of(vm, folder);
 	(void)rmdir(folder);
 }

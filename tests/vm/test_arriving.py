@@ -176,6 +176,37 @@ def test_what_was_decided_runs_from_its_disks_if_its_qemu_has_gone(two_hosts, of
     assert two_hosts["b"].daemon.rpc("port.list", switch="lab")[0]["name"] == "up0"
 
 
+def test_a_person_ends_a_doubt(two_hosts, offer):
+    hv = two_hosts["b"].hv
+    source = prepared(two_hosts, offer)
+    make_port(two_hosts, offer["definition"])
+    source.ask("receive")
+    shown = hv.do("move", "show", "web")
+    assert shown["role"] == "target" and shown["from"] == "hosta" and not shown["in_doubt"]
+    assert "connected" in hv.refuses("resolve", "web", "--take-over")
+    source.close()
+    wait_for("the host to have left", lambda: hv.do("move", "show", "web")["in_doubt"])
+    hv.do("resolve", "web")
+    assert hv.do("list") == [] and traces(two_hosts) == [] and not two_hosts.qemus()
+    # and the other way: its memory has not come, but both hosts see its disk
+    source = prepared(two_hosts, offer, epoch=2)
+    source.ask("receive")
+    source.close()
+    wait_for("the host to have left", lambda: hv.do("move", "show", "web")["in_doubt"])
+    hv.do("resolve", "web", "--take-over")
+    hv.wait_for_state("web", "running")
+    assert len(two_hosts.qemus()) == 1
+    # one whose disks are not whole stays where it is
+    own = offer | {"definition": offer["definition"] | {
+        "name": "other", "uuid": "6a1f0000-0000-4000-8000-00000000000b", "adapters": [],
+        "disks": [{"name": "root", "size": "64M"}]}}
+    source = prepared(two_hosts, own, kind="storage")
+    source.close()
+    wait_for("the host to have left", lambda: hv.do("move", "show", "other")["in_doubt"])
+    assert "not come whole" in hv.refuses("resolve", "other", "--take-over")
+    hv.do("resolve", "other")
+
+
 def test_a_move_is_its_hosts_alone(two_hosts, offer):
     source = prepared(two_hosts, offer)
     stranger = two_hosts.authority.host("mallory")
