@@ -180,6 +180,7 @@ void departing_let_go(struct departing *d)
 	bool is_well = d->has_moved || d->is_taken_over ||
 		       (d->options.is_check && !move_problem(d->move)[0]);
 
+	d->is_free = true;
 	if (d->holds_job) {
 		d->holds_job = false;
 		d->vm->job.done = NULL;

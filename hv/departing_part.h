@@ -41,7 +41,7 @@ struct departing {
 	char peer[SPEC_TEXT];
 	uint32_t timeout_s;
 	bool holds_job, was_standing, is_taken_over, is_target_given_up, is_in_doubt, has_ended;
-	bool has_moved, is_armed;
+	bool has_moved, is_armed, is_free; /* the machine, for other verbs */
 	vm_done done; /* NULL: nobody waits any more */
 	void *arg;
 	struct loop_timer *timer, *patience, *finish;

@@ -44,8 +44,9 @@ const char *findings_first(const struct departing *d)
 
 static const char *outcome_of(const struct departing *d)
 {
+	/* it runs here again, and the other host has not heard of it */
 	if (!d->has_ended)
-		return NULL;
+		return d->is_free && !d->is_taken_over ? "undone" : NULL;
 	if (d->has_moved)
 		return d->is_target_given_up ? "given up" : "moved";
 	if (d->is_taken_over)
@@ -127,6 +128,8 @@ json_t *departing_report(const struct departing *d)
 		(void)json_object_set_new(j, "outcome", json_string(outcome));
 	if (move_problem(d->move)[0] && !d->has_moved)
 		(void)json_object_set_new(j, "problem", rpc_string(move_problem(d->move)));
+	if (d->is_free && !d->has_ended)
+		(void)json_object_set_new(j, "untold", json_true());
 	if (json_array_size(d->left_files))
 		(void)json_object_set(j, "left_files", d->left_files);
 	downtime_add(d, j);

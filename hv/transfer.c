@@ -11,6 +11,9 @@
 #include "base/str.h"
 #include "transfer_script.h"
 
+/* One that has just been started may take its time; whoever cannot wait interrupts. */
+enum { ANSWER_MS = 60000 };
+
 const char transfer_key[] = "move-key";
 
 static void script_run(struct transfer *t);
@@ -183,7 +186,7 @@ static enum outcome asked(struct transfer *t)
 enum outcome script_ask(struct transfer *t, const char *command, json_t *arguments)
 {
 	t->is_asking = true;
-	qmp_command(t->qmp, command, arguments, 0, on_answer, t);
+	qmp_command(t->qmp, command, arguments, ANSWER_MS, on_answer, t);
 	return asked(t);
 }
 

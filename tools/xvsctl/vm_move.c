@@ -150,6 +150,9 @@ void print_vm_move(struct strbuf *out, const json_t *report)
 		put_clean(out, "  ", text_of(report, "problem"));
 		strbuf_add(out, "\n");
 	}
+	if (json_is_true(json_object_get(report, "untold")))
+		strbuf_add(out,
+			   "  the other host has not heard of it, and is told when it is there\n");
 	put_findings(out, report);
 	if (json_is_true(json_object_get(report, "check")))
 		return;
