@@ -301,6 +301,11 @@ void definition_complete(struct vm_spec *s, const char *const machines[2])
 		adapter_complete(s, &s->adapters[i]);
 }
 
+bool definition_rename(struct vm_spec *s, const char *name)
+{
+	return name_is_one(name) && str_copy(s->name, sizeof(s->name), name);
+}
+
 json_t *definition_print(const struct vm_spec *s)
 {
 	return section_print(&section_vm, s);

@@ -20,6 +20,9 @@ bool definition_read(const struct node *root, struct vm_spec *out, struct diags 
  */
 void definition_complete(struct vm_spec *s, const char *const machines[2]);
 
+/* [any] False: that is no name for one. */
+bool definition_rename(struct vm_spec *s, const char *name);
+
 /* [any] The document again, for definition_read(); new.  NULL: out of memory. */
 json_t *definition_print(const struct vm_spec *s);
 

@@ -390,6 +390,13 @@ static const struct rpc_method methods[] = {
 	{ "vm.resolve", RPC_OPERATOR, "Ends a move in doubt when somebody has made sure that the other "
 	  "host is off.", "{}", on_vm_resolve,
 	  { NAME, { "take_over", RPC_BOOL, false, "it runs here; else the other host has it" } } },
+	{ "vm.export", RPC_ADMIN, "Writes a machine that stands still into a new folder: definition, disks, "
+	  "saved memory with what its ports knew, and the policies that held.", "{}", on_vm_export,
+	  { NAME, { "folder", RPC_TEXT, true, "an absolute path where nothing is yet" } } },
+	{ "vm.import", RPC_ADMIN, "Makes a machine of such a folder.", "{}", on_vm_import,
+	  { { "folder", RPC_TEXT, true, "its absolute path" },
+	    { "name", RPC_TEXT, false, "of the machine, where it is to have another one" },
+	    { "new_identity", RPC_BOOL, false, "other UUIDs and MAC addresses: the original stays" } } },
 	{ "vm.move_storage", RPC_ADMIN, "Moves a disk to another file of this host, while the machine runs or "
 	  "not; answered when it has moved. vm.move.show tells how far it is.", "{}", on_vm_move_storage,
 	  { NAME, { "disk", RPC_TEXT, true, "its name" },

@@ -10,6 +10,8 @@ void methods_table(struct hv *hv, struct rpc_table *out);
 
 /* methods_storage.c */
 void on_vm_move_storage(struct rpc_call *call);
+void on_vm_export(struct rpc_call *call);
+void on_vm_import(struct rpc_call *call);
 
 /* methods_move.c */
 void on_vm_migrate(struct rpc_call *call);

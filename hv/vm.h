@@ -42,6 +42,7 @@ struct vm_job {
 	/* QEMU has ended, 'tail' is what it wrote last; the job ends itself.  NULL: it ends by that. */
 	void (*gone)(struct vm *vm, const char *tail);
 	struct loop_timer *deadline;
+	void *state; /* the job's own */
 };
 
 struct departing;
@@ -149,6 +150,8 @@ void ports_remove(struct vm *vm, void (*walked)(struct vm *vm, int code, const c
 void ports_assume(struct vm *vm);
 /* What the port of an adapter is connected to, by its machine's folder of sockets; new. */
 json_t *port_backend(const char *run, const struct adapter_spec *a);
+/* Would xvsd make them all?  Nothing is made. */
+void ports_ask(struct vm *vm, void (*walked)(struct vm *vm, int code, const char *text));
 /* The device of a port that is a tap. */
 void tap_name(const struct adapter_spec *a, char out[16]);
 

@@ -34,12 +34,20 @@ void archive_path(const struct vm *vm, const char *tag, const char *adapter, cha
 	(void)snprintf(out, size, "%s/ports/%s@%s", vm->folder, tag, adapter);
 }
 
+void archive_policies_path(const struct vm *vm, const char *tag, const char *adapter, char *out,
+			   size_t size)
+{
+	(void)snprintf(out, size, "%s/ports/%s@%s.json", vm->folder, tag, adapter);
+}
+
 void archive_remove(const struct vm *vm, const char *tag)
 {
 	char path[PATH_MAX];
 
 	for (uint32_t i = 0; i < vm->spec.adapter_count; i++) {
 		archive_path(vm, tag, vm->spec.adapters[i].name, path, sizeof(path));
+		(void)unlink(path);
+		archive_policies_path(vm, tag, vm->spec.adapters[i].name, path, sizeof(path));
 		(void)unlink(path);
 	}
 	(void)snprintf(path, sizeof(path), "%s/ports", vm->folder);
@@ -152,6 +160,20 @@ static void note(const struct archiving *a, const json_t *result)
 			   json_string_value(json_object_get(json_array_get(left, 0), "why")));
 }
 
+/* For whoever carries the machine elsewhere; it goes on here without. */
+static void policies_keep(const struct archiving *a, const json_t *result)
+{
+	const json_t *policies = json_object_get(result, "policies");
+	char *text = policies ? json_dumps(policies, JSON_COMPACT) : NULL;
+	struct xvs_error err = ERROR_INIT;
+	char path[PATH_MAX];
+
+	archive_policies_path(a->vm, a->tag, current(a)->name, path, sizeof(path));
+	if (text && file_replace(path, text, strlen(text), &err))
+		vm_problem(a->vm, "%s", err.text);
+	free(text);
+}
+
 static void on_answer(void *arg, const struct switch_answer *answer)
 {
 	struct archiving *a = arg;
@@ -167,6 +189,8 @@ static void on_answer(void *arg, const struct switch_answer *answer)
 	}
 	if (a->is_restore && answer->result)
 		note(a, answer->result);
+	else if (answer->result)
+		policies_keep(a, answer->result);
 	a->at++;
 	next(a);
 }

@@ -25,6 +25,9 @@ void archive_save(struct vm *vm, const char *tag, const char *also, archive_done
 /* Those of which there is a file. */
 void archive_restore(struct vm *vm, const char *tag, archive_done done);
 void archive_remove(const struct vm *vm, const char *tag);
+/* What policies held, as JSON: {feature: {fields, defaults}}. */
+void archive_policies_path(const struct vm *vm, const char *tag, const char *adapter, char *out,
+			   size_t size);
 /* Where the file of an adapter is. */
 void archive_path(const struct vm *vm, const char *tag, const char *adapter, char *out,
 		  size_t size);

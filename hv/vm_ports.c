@@ -248,6 +248,45 @@ void ports_ensure(struct vm *vm, void (*walked)(struct vm *vm, int code, const c
 	ensure_next(vm);
 }
 
+/* ---- asking ----------------------------------------------------------------------------------- */
+
+static void ask_next(struct vm *vm);
+
+static void on_asked(void *arg, const struct switch_answer *answer)
+{
+	struct vm *vm = arg;
+	char why[512];
+
+	if (!answer->result) {
+		(void)snprintf(why, sizeof(why), "adapter %s: %s", current(vm)->name,
+			       answer->error);
+		walk_end(vm, -EIO, why);
+		return;
+	}
+	vm->walk++;
+	ask_next(vm);
+}
+
+static void ask_next(struct vm *vm)
+{
+	const struct adapter_spec *a = current(vm);
+
+	if (vm->walk == vm->spec.adapter_count)
+		walk_end(vm, 0, "");
+	else
+		switch_call(vm->hv->sw, "port.add",
+			    json_pack("{s:s, s:s, s:b, s:o}", "switch", a->switch_name, "owner",
+				      "hv", "dry_run", 1, "port", port_make(vm, a)),
+			    on_asked, vm);
+}
+
+void ports_ask(struct vm *vm, void (*walked)(struct vm *vm, int code, const char *text))
+{
+	vm->walk = 0;
+	vm->walked = walked;
+	ask_next(vm);
+}
+
 /* ---- removing --------------------------------------------------------------------------------- */
 
 static void remove_next(struct vm *vm);

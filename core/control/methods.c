@@ -116,7 +116,7 @@ static const struct rpc_method methods[] = {
 	  RPC_ADMIN,
 	  "Writes what a port is, its policies and its run-time state into a new file of this host. The "
 	  "port is silent for a moment.",
-	  "{port, records, bytes}",
+	  "{port, records, bytes, policies: {feature: {fields, defaults}}}",
 	  on_port_save,
 	  { TARGET_PORT, { "file", RPC_TEXT, true, "an absolute path where nothing is yet" } } },
 	{ "port.restore",

@@ -152,8 +152,9 @@ static void save_end(struct saver *s)
 		saver_fail(s, &err);
 		return;
 	}
-	saver_done(s, json_pack("{s:s, s:I, s:I}", "port", s->target, "records",
-				(json_int_t)s->out.records, "bytes", (json_int_t)s->out.bytes));
+	saver_done(s, json_pack("{s:s, s:I, s:I, s:o}", "port", s->target, "records",
+				(json_int_t)s->out.records, "bytes", (json_int_t)s->out.bytes,
+				"policies", departure_policies(s->control->world, s->target)));
 }
 
 static void save_pass(struct saver *s);

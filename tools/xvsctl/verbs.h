@@ -39,6 +39,7 @@ enum option_flag {
 	OPTION_TAKE_OVER = 1u << 26,
 	OPTION_SHARED_STORAGE = 1u << 27,
 	OPTION_WITH_STORAGE = 1u << 28,
+	OPTION_NEW_IDENTITY = 1u << 29,
 	OPTION_FRESH_PORTS = 1u << 30,
 };
 
