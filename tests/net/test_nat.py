@@ -418,3 +418,54 @@ def test_ten_thousand_sessions_at_a_time(lab):
     shown, = daemon.ctl_json("nat", "show")
     assert (shown["sessions"], shown["bindings"], shown["hosts"]) == (0, 0, 0)
     assert shown["opened"] == shown["ended"] >= CROWD
+
+
+NGINX = """
+daemon off;
+master_process off;
+pid {home}/pid;
+error_log {home}/error.log;
+events {{ worker_connections 16384; }}
+http {{
+  access_log off;
+  client_body_temp_path {home}/body;
+  proxy_temp_path {home}/proxy;
+  fastcgi_temp_path {home}/fastcgi;
+  uwsgi_temp_path {home}/uwsgi;
+  scgi_temp_path {home}/scgi;
+  keepalive_requests 1000000;
+  server {{ listen 80 backlog=16384; location / {{ return 200 "here"; }} }}
+}}
+"""
+
+
+@pytest.mark.slow
+def test_ten_thousand_clients_of_a_web_server_at_a_time(lab, tool, tmp_path):
+    nginx, wrk = tool("nginx"), tool("wrk")
+    daemon, vm1, _, outside = lab("""
+      timeouts: {tcp_transitory: 8, icmp: 1, udp: 1}
+      forwards: [{proto: tcp, port: 80, to: 192.168.10.11}]
+""")
+    outside.sysctl("net/ipv4/ip_local_port_range", "10000 60000")
+    vm1.sysctl("net/core/somaxconn", 16384)
+    vm1.sysctl("net/ipv4/tcp_max_syn_backlog", 16384)
+    (tmp_path / "nginx.conf").write_text(NGINX.format(home=tmp_path))
+    with vm1.start(nginx, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log") as server:
+        try:
+            wait_for("the server to listen", lambda: outside.connects(OUT5, 80))
+            command = (f"ulimit -n $(ulimit -Hn); exec {wrk} -c {CROWD + 2000} -t 2 -d 30 "
+                       f"--timeout 30 http://{OUT5}/")
+            with outside.start("bash", "-c", command, stdout=subprocess.PIPE,
+                               text=True) as clients:
+                wait_for("all of them to have a session", lambda: daemon.ctl_json(
+                    "nat", "show")[0]["sessions"] >= CROWD, 45)
+                said, _ = clients.communicate(timeout=90)
+        finally:
+            server.terminate()
+    # some of so many at once are late, but who is served is served right
+    assert clients.returncode == 0 and "Non-2xx" not in said, said
+    assert int(said.split(" requests in ")[0].split()[-1]) > CROWD, said
+    wait_for("all sessions to end", lambda: sessions(daemon)["total"] == 0, 30)
+    shown, = daemon.ctl_json("nat", "show")
+    assert (shown["sessions"], shown["bindings"], shown["hosts"]) == (0, 0, 0)
+    assert shown["opened"] == shown["ended"] >= CROWD
