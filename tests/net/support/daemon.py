@@ -28,6 +28,20 @@ class Refused(Exception):
         self.errors = error.get("data", {}).get("errors", [])
 
 
+def call(path, method, **params):
+    """The result of a method at a control socket; raises Refused."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(PATIENCE_S)
+        s.connect(str(path))
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        s.sendall(json.dumps(request).encode() + b"\n")
+        with s.makefile("rb") as lines:
+            answer = json.loads(lines.readline())
+    if "error" in answer:
+        raise Refused(answer["error"])
+    return answer["result"]
+
+
 class Daemon:
     """One xvsd with socket, state and configuration of its own under 'home'."""
 
@@ -112,16 +126,7 @@ class Daemon:
 
     def rpc(self, method, **params):
         """The result of a method; raises Refused."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(PATIENCE_S)
-            s.connect(str(self.socket))
-            request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            s.sendall(json.dumps(request).encode() + b"\n")
-            with s.makefile("rb") as lines:
-                answer = json.loads(lines.readline())
-        if "error" in answer:
-            raise Refused(answer["error"])
-        return answer["result"]
+        return call(self.socket, method, **params)
 
     def raw(self, text):
         """The answer to any bytes, a line or nothing."""

@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from machine.machine import Machine
-from support.daemon import BUILD, REPORTS
+from support.daemon import BUILD, REPORTS, call
 from support.patience import PATIENCE_S, wait_for
 
 GROUPS_OF = "nobody"
@@ -61,6 +61,9 @@ class Hv:
 
     def said(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def rpc(self, method, **params):
+        return call(self.socket, method, **params)
 
     # ---- xvsctl vm ...
 
