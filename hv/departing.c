@@ -157,26 +157,25 @@ static void tell(struct departing *d, int code, const char *text)
 		done(d->arg, code, text);
 }
 
-static const char *outcome_text(const struct departing *d, char out[2 * DEPARTING_WHY])
+static const char *outcome_text(const struct departing *d, char out[DEPARTING_TEXT])
 {
 	const char *problem = move_problem(d->move);
 
 	if (d->has_moved)
-		(void)snprintf(out, 2 * DEPARTING_WHY, "it has moved to %s", d->peer);
+		(void)snprintf(out, DEPARTING_TEXT, "it has moved to %s", d->peer);
 	else if (d->options.is_check && !problem[0])
-		(void)snprintf(out, 2 * DEPARTING_WHY, "it can move to %s", d->peer);
+		(void)snprintf(out, DEPARTING_TEXT, "it can move to %s", d->peer);
 	else if (d->is_taken_over)
-		(void)snprintf(out, 2 * DEPARTING_WHY, "it was taken over and stays here");
+		(void)snprintf(out, DEPARTING_TEXT, "it was taken over and stays here");
 	else
-		(void)snprintf(out, 2 * DEPARTING_WHY, "it does not move to %s: %s", d->peer,
-			       problem);
+		(void)snprintf(out, DEPARTING_TEXT, "it does not move to %s: %s", d->peer, problem);
 	return out;
 }
 
 void departing_let_go(struct departing *d)
 {
-	char text[2 * DEPARTING_WHY];
-	char sentence[2 * DEPARTING_WHY + SPEC_NAME + 8];
+	char text[DEPARTING_TEXT];
+	char sentence[DEPARTING_TEXT + SPEC_NAME + 8];
 	bool is_well = d->has_moved || d->is_taken_over ||
 		       (d->options.is_check && !move_problem(d->move)[0]);
 
@@ -232,7 +231,7 @@ static void on_finish(void *arg)
 static void ended(void *arg, bool has_moved, const char *problem)
 {
 	struct departing *d = arg;
-	char text[2 * DEPARTING_WHY];
+	char text[DEPARTING_TEXT];
 
 	(void)problem;
 	d->has_ended = true;

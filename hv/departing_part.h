@@ -13,7 +13,7 @@
 #include "stone.h"
 #include "transfer.h"
 
-enum { DEPARTING_WHY = 400 };
+enum { DEPARTING_WHY = 400, DEPARTING_TEXT = 800 };
 
 /* What waits for the other host. */
 struct target_ask {
@@ -42,7 +42,7 @@ struct departing {
 	uint32_t timeout_s;
 	bool holds_job, was_standing, is_taken_over, is_target_given_up, is_in_doubt, has_ended;
 	bool has_moved, is_armed, is_free; /* the machine, for other verbs */
-	vm_done done; /* NULL: nobody waits any more */
+	vm_done done;                      /* NULL: nobody waits any more */
 	void *arg;
 	struct loop_timer *timer, *patience, *finish;
 

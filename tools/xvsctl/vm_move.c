@@ -141,26 +141,26 @@ static void put_left(struct strbuf *out, const json_t *report)
 	}
 }
 
-void print_vm_move(struct strbuf *out, const json_t *report)
+void print_vm_move(struct strbuf *out, const json_t *result)
 {
-	const json_t *ports = json_object_get(report, "ports");
+	const json_t *ports = json_object_get(result, "ports");
 
-	put_head(out, report);
-	if (text_of(report, "problem")[0]) {
-		put_clean(out, "  ", text_of(report, "problem"));
+	put_head(out, result);
+	if (text_of(result, "problem")[0]) {
+		put_clean(out, "  ", text_of(result, "problem"));
 		strbuf_add(out, "\n");
 	}
-	if (json_is_true(json_object_get(report, "untold")))
+	if (json_is_true(json_object_get(result, "untold")))
 		strbuf_add(out,
 			   "  the other host has not heard of it, and is told when it is there\n");
-	put_findings(out, report);
-	if (json_is_true(json_object_get(report, "check")))
+	put_findings(out, result);
+	if (json_is_true(json_object_get(result, "check")))
 		return;
-	put_amounts(out, report);
-	put_phases(out, report);
+	put_amounts(out, result);
+	put_phases(out, result);
 	for (size_t i = 0; i < json_array_size(ports); i++)
 		put_port(out, json_array_get(ports, i));
-	put_left(out, report);
+	put_left(out, result);
 }
 
 /* ---- progress --------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ enum fault {
 	CORE_DIES_LATE,
 	QEMU_DIES, /* ours */
 	SOMEBODY_CANCELS,
+	SWITCH_FORGETS, /* our xvsd was started anew: what it had not decided is undone */
 	FAULTS,
 };
 
@@ -118,6 +119,12 @@ static enum fault event_next(void)
 		(void)event_base_loopbreak(loop_base(world.loop));
 	} else if (world.fault == QEMU_DIES) {
 		qemu_die();
+		return NO_FAULT;
+	} else if (world.fault == SWITCH_FORGETS) {
+		if (world.place != PORT_THERE) {
+			world.place = PORT_HERE;
+			world.phase[0] = '\0';
+		}
 		return NO_FAULT;
 	} else if (world.fault == SOMEBODY_CANCELS) {
 		if (vm)
