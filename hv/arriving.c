@@ -96,6 +96,14 @@ static void on_interrupt(void *arg, enum arrival_step step)
 
 /* ---- answers ---------------------------------------------------------------------------------- */
 
+void arriving_disks(const struct arriving *a, char out[SPEC_PATH])
+{
+	char folder[SPEC_PATH - 8];
+
+	store_folder(a->all->hv->store, a->name, folder, sizeof(folder));
+	(void)snprintf(out, SPEC_PATH, "%s/disks", folder);
+}
+
 static json_t *disks_print(const struct arriving *a)
 {
 	const struct vm_spec *s = a->vm ? &a->vm->spec : &a->offer.spec;
@@ -103,8 +111,7 @@ static json_t *disks_print(const struct arriving *a)
 	char folder[SPEC_PATH];
 	char path[SPEC_PATH];
 
-	store_folder(a->all->hv->store, a->name, folder, sizeof(folder) - 8);
-	(void)strcat(folder, "/disks");
+	arriving_disks(a, folder);
 	for (uint32_t i = 0; i < s->disk_count; i++) {
 		disk_path(&s->disks[i], folder, path);
 		(void)json_array_append_new(list, json_pack("{s:s, s:s}", "name", s->disks[i].name,
@@ -201,13 +208,9 @@ void arriving_tell(struct arriving *a, const char *what)
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
-static void arriving_destroy(struct arriving *a)
+/* Not in the list. */
+static void arriving_free(struct arriving *a)
 {
-	struct arriving **at = &a->all->list;
-
-	while (*at != a)
-		at = &(*at)->next;
-	*at = a->next;
 	transfer_qmp_gone(a->transfer);
 	transfer_destroy(a->transfer);
 	if (a->disks_fd >= 0)
@@ -223,6 +226,16 @@ static void arriving_destroy(struct arriving *a)
 	json_decref(a->doubts);
 	explicit_bzero(a->key, sizeof(a->key));
 	free(a);
+}
+
+static void arriving_destroy(struct arriving *a)
+{
+	struct arriving **at = &a->all->list;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	arriving_free(a);
 }
 
 /* Nothing is kept for it, and nobody is there who might want something of it. */
@@ -399,8 +412,12 @@ void arrivals_destroy(struct arrivals *all)
 	if (!all)
 		return;
 	remote_server_destroy(all->server);
-	while (all->list)
-		arriving_destroy(all->list);
+	while (all->list) {
+		struct arriving *a = all->list;
+
+		all->list = a->next;
+		arriving_free(a);
+	}
 	loop_timer_destroy(all->retry);
 	free(all);
 }

@@ -73,6 +73,8 @@ struct arrivals {
 /* NULL: out of memory, or there are too many. */
 struct arriving *arriving_create(struct arrivals *all, const char *move, const char *peer,
 				 enum arrival_record found, uint64_t epoch);
+/* Where its own disks are, or will be. */
+void arriving_disks(const struct arriving *a, char out[SPEC_PATH]);
 struct arriving *arriving_find(const struct arrivals *all, const char *move);
 /* The step that runs has ended; 'why' NULL: well. */
 void arriving_step_end(struct arriving *a, const char *why);

@@ -48,8 +48,7 @@ static int identity_check(const struct arriving *a, struct xvs_error *err)
 		return error_set(err, -EEXIST, "", "a machine of this name is here by now");
 	if (hv_rival(hv, s, what, sizeof(what)))
 		return error_set(err, -EEXIST, "", "%s: another machine has it by now", what);
-	store_folder(hv->store, s->name, folder, sizeof(folder) - 8);
-	(void)strcat(folder, "/disks");
+	arriving_disks(a, folder);
 	for (uint32_t i = 0; i < s->disk_count && a->has_disks; i++) {
 		disk_path(&s->disks[i], folder, path);
 		if (!s->disks[i].is_read_only && access(path, F_OK) == 0)

@@ -58,9 +58,7 @@ static const char group[] = "-----BEGIN DH PARAMETERS-----\n"
 
 static void path_of(const struct vm *vm, const char *file, char path[MOVE_KEY_FOLDER + 16])
 {
-	folder_of(vm, path);
-	(void)strcat(path, "/");
-	(void)strcat(path, file);
+	(void)snprintf(path, MOVE_KEY_FOLDER + 16, "%s/move/%s", vm->run, file);
 }
 
 /* Anew, for QEMU's user alone. */
