@@ -2,22 +2,50 @@
 """A machine comes: what its new host asks itself, what is left of it whenever it does not come, and
 what no other host may do (machine/source.py speaks for the other host)."""
 
+import copy
 import json
+import shutil
 import ssl
 
 import pytest
 
 from machine.source import Refused, Source, offer_of
+from machine.two_hosts import TwoHosts
 from support.patience import wait_for
 
 KEY = "5a" * 32
 
 
-@pytest.fixture
-def offer(two_hosts, image):
-    """Of a machine "web" whose disk both hosts see; it is not on host b."""
+@pytest.fixture(scope="module")
+def two_hosts():
+    """For all tests here: each leaves host b without machines and ports."""
+    made = TwoHosts()
+    try:
+        yield made.start()
+    finally:
+        print(made.said())
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def offered(two_hosts, image):
+    """A machine "web" whose disk both hosts see; it is not on host b."""
     two_hosts.define(image, kind="shared")
     return offer_of(two_hosts["a"].hv, "web")
+
+
+@pytest.fixture
+def offer(two_hosts, offered):
+    yield copy.deepcopy(offered)
+    hv, daemon = two_hosts["b"].hv, two_hosts["b"].daemon
+    for machine in hv.do("list"):
+        hv.do("kill", machine["name"])
+        hv.do("undefine", machine["name"])
+    for port in daemon.rpc("port.list", switch="lab"):
+        if port["name"] != "up0":
+            daemon.rpc("port.remove", target=f"lab/{port['name']}", owner="hv")
+    for folder in (hv.state / "vms").iterdir():
+        shutil.rmtree(folder)
 
 
 def traces(two_hosts):
@@ -50,7 +78,7 @@ def test_all_that_stands_against_it_is_said_at_once(two_hosts, offer):
         source.admit(bad)
         source.ask("prepare", epoch=1, key=KEY)
     source.close()
-    assert not (two_hosts["b"].hv.state / "vms" / "web").exists()
+    assert traces(two_hosts) == []
 
 
 def test_names_and_addresses_that_others_have(two_hosts, image, offer):
@@ -64,6 +92,7 @@ def test_names_and_addresses_that_others_have(two_hosts, image, offer):
     two_hosts["b"].daemon.kill()
     assert "cannot be reached" in source.admit(offer)[0]["switch"]
     source.close()
+    two_hosts["b"].daemon.start()
 
 
 def prepared(two_hosts, offer, kind="shared", epoch=1):
@@ -129,6 +158,7 @@ def test_a_machine_that_never_was_prepared_goes_with_its_host(two_hosts, offer):
         source.ask("prepare", epoch=2, key=KEY)
     source.close()
     wait_for("nothing to be left", lambda: traces(two_hosts) == [])
+    two_hosts.shared.chmod(0o777)
 
 
 def test_the_end_of_its_qemu_is_told(two_hosts, offer):
@@ -173,7 +203,7 @@ def test_what_was_decided_runs_from_its_disks_if_its_qemu_has_gone(two_hosts, of
     other.close()
     hv.do("kill", "web")
     hv.do("undefine", "web")
-    assert two_hosts["b"].daemon.rpc("port.list", switch="lab")[0]["name"] == "up0"
+    assert [port["name"] for port in two_hosts["b"].daemon.rpc("port.list", switch="lab")] == ["up0"]
 
 
 def test_a_person_ends_a_doubt(two_hosts, offer):
