@@ -556,11 +556,11 @@ int journal_lock(const char *dir, struct journal **out, struct xvs_error *err)
 int journal_open(const char *dir, struct journal **out, char *warning, size_t size,
 		 struct xvs_error *err)
 {
-	struct journal *j;
+	struct journal *j = NULL;
 	int code = journal_lock(dir, &j, err);
 
 	warning[0] = '\0';
-	if (code)
+	if (!j)
 		return code;
 	code = journal_load(j, warning, size, err);
 	if (code) {

@@ -42,6 +42,12 @@ static void finish(uint8_t *frame, size_t len)
 	put_be16(frame + SUM, (uint16_t)~sum);
 }
 
+/* Byte by byte, those between the members too. */
+static bool is_touched(const void *now, const void *before, size_t size)
+{
+	return memcmp(now, before, size) != 0;
+}
+
 static void read_one(const uint8_t *frame, size_t len)
 {
 	struct lldp_neighbour untouched;
@@ -50,7 +56,7 @@ static void read_one(const uint8_t *frame, size_t len)
 	memset(&untouched, 0x5a, sizeof(untouched));
 	memcpy(&n, &untouched, sizeof(n));
 	if (!cdp_read(frame, (uint32_t)len, &n)) {
-		if (memcmp(&n, &untouched, sizeof(n)) != 0)
+		if (is_touched(&n, &untouched, sizeof(n)))
 			abort();
 		return;
 	}
