@@ -165,6 +165,14 @@ static const char *error_of(const json_t *jobs)
 	return NULL;
 }
 
+/* Whose QEMU fell silent may have it or not: it stays in the list, as one that was never finished. */
+static void failed(struct vm *vm, const struct qmp_answer *answer)
+{
+	vm->job.event = NULL;
+	if (answer->value || answer->class[0])
+		give_up(vm);
+}
+
 static void on_jobs(void *arg, const struct qmp_answer *answer)
 {
 	struct vm *vm = arg;
@@ -177,7 +185,7 @@ static void on_jobs(void *arg, const struct qmp_answer *answer)
 		finish(vm);
 		return;
 	}
-	give_up(vm);
+	failed(vm, answer);
 	/* Going back that failed may have left anything: it is not let run. */
 	if (vm->checkpoint_verb != CHECKPOINT_REVERT)
 		go_on(vm);
@@ -202,7 +210,7 @@ static void on_begun(void *arg, const struct qmp_answer *answer)
 
 	if (!answer->error || !job_goes_on(vm))
 		return;
-	give_up(vm);
+	failed(vm, answer);
 	go_on(vm);
 	job_end(vm, -EIO, "checkpoint %s: %s", vm->checkpoint, answer->error);
 }
