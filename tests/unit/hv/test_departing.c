@@ -495,6 +495,39 @@ static void is_undone_when_the_guest_stands_too_long(void **state)
 	end();
 }
 
+/* A host that our CA vouches for may have been broken into. */
+static void is_not_misled_by_what_the_other_host_answers(void **state)
+{
+	static const char *const odd[][2] = {
+		{ "7" },
+		{ "[]" },
+		{ "{\"epoch\": -1, \"findings\": []}" },
+		{ "{\"epoch\": 9223372036854775807, \"findings\": []}" },
+		{ "{\"epoch\": 4, \"findings\": {}}" },
+		{ "{\"epoch\": 4, \"findings\": [7, {}, {\"what\": \"a\\u001bb\", \"why\": []}]}" },
+		{ NULL, "{}" },
+		{ NULL, "{\"memory\": 0, \"disks\": 1}" },
+		{ NULL, "{\"memory\": 65536, \"disks\": 1}" },
+		{ NULL, "{\"memory\": \"22\", \"disks\": -5}" },
+		{ NULL, "{\"memory\": 22}" },
+	};
+
+	(void)state;
+	begin(NO_FAULT, 0);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		world.odd[0] = odd[i][0];
+		world.odd[1] = odd[i][1];
+		world.phase[0] = '\0';
+		depart(true, false);
+		until_quiet();
+		assert_int_equal(world.code, -ECANCELED);
+		assert_null(strchr(world.text, '\x1b'));
+		assert_settled(true);
+	}
+	world.odd[0] = world.odd[1] = NULL;
+	end();
+}
+
 static void refuses_what_makes_no_sense(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -542,6 +575,7 @@ int main(void)
 		TEST(is_undone_when_the_other_qemu_dies),
 		TEST(is_undone_when_it_does_not_get_ready_in_time),
 		TEST(is_undone_when_the_guest_stands_too_long),
+		TEST(is_not_misled_by_what_the_other_host_answers),
 		TEST(refuses_what_makes_no_sense),
 		TEST(is_in_one_place_when_somebody_refuses),
 		TEST(is_in_one_place_when_a_question_is_lost),
