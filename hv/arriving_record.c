@@ -89,6 +89,8 @@ int arriving_write_prepared(struct arriving *a, struct xvs_error *err)
 	code = vm_user_settle(vm, err);
 	if (code == 0)
 		code = store_make(store, a->name, vm->user.uid, vm->user.gid, err);
+	if (code == 0) /* of a machine that was, and no QEMU of this one runs yet */
+		code = store_remove_file(store, a->name, "state.json", err);
 	if (code == 0)
 		code = epoch_keep(store, a->name, a->epoch, err);
 	return code ? code : state_write(a, "prepared", err);

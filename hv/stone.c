@@ -70,7 +70,8 @@ bool stone_read(const struct store *s, const char *name, char out[STONE_TEXT])
 
 int stone_remove(const struct store *s, const char *name, struct xvs_error *err)
 {
-	static const char *const files[] = { "definition.json", "state.json", "departure.json" };
+	/* its state went with its definition; what is there is of the machine that comes back */
+	static const char *const files[] = { "definition.json", "departure.json" };
 	char text[STONE_TEXT];
 	int code = 0;
 
