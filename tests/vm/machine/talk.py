@@ -35,8 +35,11 @@ class Talk:
             self.child = subprocess.Popen([str(word) for word in command], text=True,
                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def begin(self):
+    def begin_in_guest(self):
         self.guest.run(f"talk guest {' '.join(self.words)} < /dev/null > /tmp/talk 2>&1 &")
+
+    def begin(self):
+        self.begin_in_guest()
         wait_for("the talk to begin", self._has_begun)
         self.ask("reset")
         return self

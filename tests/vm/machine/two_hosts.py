@@ -77,6 +77,7 @@ initrd: {shared}/initrd
 cmdline: "console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests"
 serials: [agent]
 shutdown: 1
+restart: {restart}
 disks: {disks}
 adapters:
   - name: eth0
@@ -194,7 +195,7 @@ class TwoHosts:
             disk["file"] = f"{self.shared}/{name}.qcow2"
         words = {"name": name, "memory": "128M", "shared": self.shared, "disks": [disk],
                  "link": link, "mac": MAC, "policies": POLICIES,
-                 "requires": ["org.xvs.secgroup"]} | words
+                 "requires": ["org.xvs.secgroup"], "restart": "never"} | words
         hv = self.sites[on].hv
         hv.define(MACHINE.format(**{key: flow(value) for key, value in words.items()}))
         return Guest(name, hv, image)
