@@ -101,8 +101,8 @@ static inline void world_drop(void *arg, struct packet *p, uint32_t port, uint16
 
 static inline void world_open(struct world *s, const struct conn_limits *limits)
 {
-	static const struct conn_env env = { world_authorise, world_event, world_resume, world_drop,
-					     NULL, NULL };
+	static const struct conn_env env = { world_authorise, world_event, world_resume,
+					     world_drop,      NULL,        NULL };
 	static const struct pool_limits pool = { 512, 512, 8 };
 	struct xvs_error err = ERROR_INIT;
 

@@ -171,7 +171,7 @@ static void ids_are_unique(void **state)
 static void refuses_sizes_out_of_range(void **state)
 {
 	static const struct conn_env env = { world_authorise, world_event, world_resume,
-					     world_drop, NULL, NULL };
+					     world_drop,      NULL,        NULL };
 	struct conn_limits limits = { .connections = UINT32_MAX };
 	struct xvs_error err = ERROR_INIT;
 	struct conn_table *t = NULL;

@@ -81,8 +81,8 @@ static void arena_drop(void *arg, struct packet *p, uint32_t port, uint16_t reas
 
 static struct arena *arena_open(const struct conn_limits *limits)
 {
-	static const struct conn_env env = { arena_authorise, arena_event, arena_resume, arena_drop,
-					     NULL, NULL };
+	static const struct conn_env env = { arena_authorise, arena_event, arena_resume,
+					     arena_drop,      NULL,        NULL };
 	static const struct pool_limits pool = { 64, 64, 2 };
 	struct arena *arena = calloc(1, sizeof(*arena));
 	struct xvs_error err = ERROR_INIT;
@@ -325,8 +325,8 @@ static void what_was_told_is_what_is_there(void **state)
 						   .half_open = 8,
 						   .per_port = 40 };
 	static const struct conn_limits wide = { .connections = 8192 };
-	static const struct conn_env env = { arena_authorise, arena_event, arena_resume, arena_drop,
-					     NULL, NULL };
+	static const struct conn_env env = { arena_authorise, arena_event, arena_resume,
+					     arena_drop,      NULL,        NULL };
 	struct arena *arena = arena_open(&limits);
 	struct xvs_error err = ERROR_INIT;
 	uint64_t here = 0;
