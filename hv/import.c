@@ -477,6 +477,7 @@ int import_begin(struct hv *hv, const struct import_wish *wish, vm_done done, vo
 	json_t *manifest = m ? manifest_load(wish->folder, err) : NULL;
 	json_t *checkpoints = json_object_get(manifest, "checkpoints");
 	struct vm_spec *spec = calloc(1, sizeof(*spec));
+	bool is_begun = false;
 	int code = -ENOMEM;
 
 	if (!manifest || !spec || spec_take(hv, wish, manifest, spec, err)) {
@@ -496,12 +497,13 @@ int import_begin(struct hv *hv, const struct import_wish *wish, vm_done done, vo
 		code = sums_load(m, err);
 	if (code == 0)
 		code = vm_user_settle(m->vm, err);
-	if (code == 0)
+	is_begun = code == 0;
+	if (is_begun)
 		begin(m, done, arg);
 	else
 		vm_destroy(m->vm);
 out:
-	if (code && m)
+	if (!is_begun && m)
 		finish(m);
 	json_decref(manifest);
 	free(spec);
