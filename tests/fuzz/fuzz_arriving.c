@@ -5,8 +5,10 @@
  * links: xvs_hv xvs_rpc xvs_tls xvs_yaml xvs_base
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../hv/arriving_offer.h"
 #include "base/error.h"
@@ -14,14 +16,29 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct hv hv;
+static char dir[] = "/tmp/xvs-fuzz-XXXXXX";
+
+static void host_remove(void)
+{
+	char path[sizeof(dir) + 8];
+
+	store_close(hv.store);
+	json_decref(hv.facts.machine_types);
+	json_decref(hv.facts.cpu_models);
+	(void)snprintf(path, sizeof(path), "%s/lock", dir);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/vms", dir);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+}
 
 static void host_make(void)
 {
-	char dir[] = "/tmp/xvs-fuzz-XXXXXX";
 	struct xvs_error err = ERROR_INIT;
 	struct migration_settings *m = &hv.settings.migration;
 
 	assert(mkdtemp(dir));
+	assert(atexit(host_remove) == 0);
 	assert(store_open(dir, &hv.store, &err) == 0);
 	strcpy(hv.facts.version, "7.2.22");
 	hv.facts.machine_types = json_pack("[s]", "pc-q35-7.2");
