@@ -231,7 +231,7 @@ def test_all_that_a_definition_may_say_is_what_qemu_takes(hv, generation, more):
     shown = hv.show("small")
     assert shown["state"] == "running"
     obstacles = " ".join(shown["migration_obstacles"])
-    assert ("qemu-img convert -f vhdx" in obstacles) == (generation == 1)
+    assert ("move-storage small a" in obstacles) == (generation == 1)
     hv.do("reset", "small")
     hv.do("kill", "small")
     # what was printed is read again as the same machine
