@@ -16,6 +16,7 @@ import pytest
 from machine.two_hosts import GUEST, MAC, PEER, POLICIES
 from support.certificates import Authority
 from support.daemon import Refused
+from support.host import run
 from support.patience import wait_for
 
 PORT = "lab/web-eth0"
@@ -199,3 +200,30 @@ def test_what_the_target_cannot_take_stays_and_talks_on(two_hosts, image):
         a.hv.kill()
         a.hv.start()
         refused(one, "unknown ca")
+
+
+def test_a_disk_that_fills_up_at_the_target_ends_the_move_alone(two_hosts, image):
+    a, b = two_hosts["a"].hv, two_hosts["b"].hv
+    b.stop()
+    run("mount", "-t", "tmpfs", "-o", "size=80m,mode=711", "tmpfs", b.state)
+    try:
+        b.start()
+        guest = two_hosts.boot(image)
+        guest.run("for i in $(seq 40); do cat /seed; done > /dev/vda; sync")
+        with two_hosts.talk(guest) as talk:
+            a.rpc("vm.migrate", name="web", to="hostb", with_storage=True, background=True,
+                  options={"bandwidth": 4 << 20})
+            wait_for("disks to go", lambda: a.rpc("vm.move.show", name="web")["phase"] == "disks")
+            filler = b.state / "filler"
+            with contextlib.suppress(OSError):
+                filler.write_bytes(bytes(80 << 20))
+            wait_for("the move to end", lambda: a.rpc("vm.move.show", name="web").get("outcome"))
+            report = a.rpc("vm.move.show", name="web")
+            assert report["outcome"] != "moved" and "space" in report["problem"], report
+            assert two_hosts.running_on("web") == ["a"]
+            talk.goes_on()
+            filler.unlink()
+            assert a.do("migrate", "web", "--to", "hostb", "--with-storage")["outcome"] == "moved"
+            talk.goes_on()
+    finally:
+        run("umount", "--lazy", b.state)
