@@ -137,6 +137,12 @@ static void freeze(struct content *c, void (*done)(void *arg, int code), void *a
 	bundle_freeze(c->bundle, done, arg);
 }
 
+static bool relay(struct content *c, void (*frame)(void *arg, const uint8_t *frame, size_t len),
+		  void *arg)
+{
+	return bundle_relay(c->bundle, frame, arg) == 0;
+}
+
 static void close_content(struct content *c, bool is_moved)
 {
 	bundle_close(c->bundle, is_moved);
@@ -200,6 +206,7 @@ const struct content_source_ops mover_source = {
 	.save = save,
 	.pending = pending,
 	.freeze = freeze,
+	.relay = relay,
 	.close = close_content,
 	.departed = departed,
 	.remove = remove_port,

@@ -311,6 +311,13 @@ static void discard(void *host, const char *target, content_done done, void *arg
 		world_port_leave(e->m->control->world, target, &wish);
 }
 
+static void deliver(void *host, const char *target, const uint8_t *frame, size_t len)
+{
+	struct mover *m = host;
+
+	(void)bundle_deliver(m->control->world, target, frame, len);
+}
+
 static bool may_place(void *host, const char *peer, const char *switch_name)
 {
 	const struct mover *m = host;
@@ -332,5 +339,6 @@ const struct content_target_ops mover_target = {
 	.open = open_port,
 	.settle = settle,
 	.discard = discard,
+	.deliver = deliver,
 	.may_place = may_place,
 };

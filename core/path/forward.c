@@ -33,7 +33,7 @@ static uint16_t refuse(const struct port_conf *in, const struct port_conf *out, 
 		return REASON_NO_PORT;
 	if (in && in->role == ROLE_UPLINK && out->role == ROLE_UPLINK)
 		return REASON_UPLINK;
-	if (!out->is_open)
+	if (!out->is_open && !out->relay)
 		return out->is_mirror ? REASON_MIRROR_PORT : REASON_EXIT_CLOSED;
 	if (!segment_is_carried(out, segment))
 		return out->is_private ? REASON_PRIVATE_VLAN : REASON_VLAN;
@@ -82,7 +82,7 @@ static void add_segment(struct targets *t, const struct path_switch *sw, const s
 	for (uint32_t i = 0; list && i < list->count; i++) {
 		struct port_conf *conf = rcu_read(&list->ports[i]->conf);
 
-		if (refuse(in, conf, segment) != REASON_NONE)
+		if (conf->relay || refuse(in, conf, segment) != REASON_NONE)
 			continue;
 		if (unknown_unicast && !gets_unknown(conf))
 			continue;
@@ -101,6 +101,15 @@ static void take_out(struct targets *t, const struct path_port *port)
 	}
 }
 
+/*
+ * Has its machine left, so that it is looked for on the network?  What comes from there has been
+ * sent here by who does not know yet, and goes after it.
+ */
+static bool is_gone(const struct port_conf *in, const struct port_conf *out)
+{
+	return out->relay && !(in && in->role == ROLE_UPLINK);
+}
+
 static void add_normal(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
 		       uint32_t segment, const uint8_t eth[12])
 {
@@ -113,7 +122,7 @@ static void add_normal(struct targets *t, const struct path_switch *sw, const st
 		return;
 	}
 	port = is_multicast(eth_dst) ? NULL : l2_lookup(&sw->l2, segment, eth_dst);
-	if (port) {
+	if (port && !is_gone(in, rcu_read(&port->conf))) {
 		add_port(t, in, port, segment);
 		return;
 	}

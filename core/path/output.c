@@ -202,7 +202,7 @@ void output_flush_exit(struct path_worker *w, struct exit *x)
 		return;
 	cycles_spent(w, CYCLES_OUTPUT);
 	b->live = UINT64_MAX >> (XVS_BATCH_MAX - b->count);
-	for (XVS_EACH(n, b->conf->is_open ? 0 : b->live))
+	for (XVS_EACH(n, b->conf->is_open || b->conf->relay ? 0 : b->live))
 		burst_lose(b, (uint32_t)n, 0, 0, REASON_EXIT_CLOSED);
 	exit_lookup(b);
 	burst_apply(b);

@@ -139,8 +139,9 @@ enum { MARK_PRIORITY = 1, MARK_DSCP = 2 };
 
 struct port_conf {
 	struct rcu_node rcu;
-	struct path_port *port; /* these two set by path_port_add() and path_port_publish() */
+	struct path_port *port; /* these three set by path_port_add() and path_port_publish() */
 	uint64_t serial;        /* of no other configuration, ever */
+	uint32_t counted_at; /* its number; 0: what it sends goes to a relay, and is not its own */
 	struct path_switch *sw;
 	struct backend *backend;
 	struct path_nat *nat; /* the outside port of a nat switch; NULL: any other */
@@ -148,11 +149,12 @@ struct port_conf {
 	uint8_t marks; /* MARK_PRIORITY, MARK_DSCP: what its packets get whatever they had */
 	uint8_t priority;
 	uint8_t dscp;
-	uint32_t rate_kinds; /* bits of those in 'rates' that say something */
-	bool is_open;        /* born false: all policies in force, required instances there */
-	bool is_blocked;     /* by the operator */
-	bool is_mirror;      /* not open, but for copies of mirror sessions */
-	uint8_t mirrored;    /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
+	uint32_t rate_kinds;   /* bits of those in 'rates' that say something */
+	bool is_open;          /* born false: all policies in force, required instances there */
+	bool is_blocked;       /* by the operator */
+	bool is_mirror;        /* not open, but for copies of mirror sessions */
+	struct backend *relay; /* not open, but what uplinks have for it goes there; NULL: no */
+	uint8_t mirrored;      /* MIRRORED_IN, MIRRORED_OUT: some session copies its packets */
 	bool is_trunk;
 	uint16_t tunnel; /* type of the tag that packets get here, 0x8100 or 0x88a8; 0: it is no tunnel */
 	bool is_private;     /* of a private VLAN: gets what is in 'allowed', untagged */
@@ -253,6 +255,13 @@ struct port_credit;
 struct port_credit *path_credit_open(const struct path_port *port);
 void path_credit(struct port_credit *c, void (*done)(void *arg), void *arg);
 void path_credit_close(struct port_credit *c); /* NULL is fine */
+
+/*
+ * [control] A frame as this port's guest would have got it, from another host: delivered to it as if it had
+ * come from the network, and judged by its egress chain.  False: no memory, or it is no frame of a size
+ * that a port can have.
+ */
+bool path_deliver(struct path_port *port, const uint8_t *frame, size_t len);
 
 /*
  * [control] After the instance with this number was destroyed: packets that it never gave back are

@@ -114,6 +114,13 @@ static bool is_rated(const struct port_conf *conf)
 	return (conf->rate_kinds & (1u << RATE_FROM | 1u << RATE_RESERVED)) != 0;
 }
 
+/* What goes after a machine that has left is not what the port sent. */
+static void exit_of(struct port_conf *conf, const struct path_port *port, struct backend *backend)
+{
+	conf->backend = conf->relay ? conf->relay : backend;
+	conf->counted_at = conf->relay ? 0 : port->id;
+}
+
 int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
 		  struct backend *backend, struct path_port **out, struct xvs_error *err)
 {
@@ -142,7 +149,7 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	weigh_queues(port, conf);
 	(void)str_copy(port->name, sizeof(port->name), name);
 	conf->port = port;
-	conf->backend = backend;
+	exit_of(conf, port, backend);
 	conf_number(conf);
 	port->conf = conf;
 	guard(port, conf);
@@ -168,7 +175,8 @@ static bool reach_differs(const struct port_conf *a, const struct port_conf *b)
 	return a->is_open != b->is_open || a->is_member != b->is_member ||
 	       a->is_trunk != b->is_trunk || a->is_private != b->is_private ||
 	       a->learns != b->learns || a->all_tags != b->all_tags || a->segment != b->segment ||
-	       a->role != b->role || memcmp(a->allowed, b->allowed, sizeof(a->allowed)) != 0;
+	       a->role != b->role || a->relay != b->relay ||
+	       memcmp(a->allowed, b->allowed, sizeof(a->allowed)) != 0;
 }
 
 void path_port_publish(struct path_port *port, struct port_conf *conf)
@@ -178,7 +186,7 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 	bool is_other_team = old->guest_team != conf->guest_team;
 
 	conf->port = port;
-	conf->backend = port->backend;
+	exit_of(conf, port, port->backend);
 	conf_number(conf);
 	guard(port, conf);
 	rate_change(port->rate, old, conf);
@@ -287,6 +295,7 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	*r = (struct removal){ .port = port, .done = done, .arg = arg };
 	*conf = *port->conf;
 	conf->is_open = false;
+	conf->relay = NULL;
 	conf->team = NULL; /* which may go before it does */
 	conf->is_member = false;
 	conf->learns = false; /* a letter under way would bring its address back */

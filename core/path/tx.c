@@ -127,7 +127,7 @@ static void send_all(struct burst *b, struct packet **pkts, struct sum s)
 		tap_end(b, b->conf->port->id, pkts, sent);
 	if (b->conf->mirrored & MIRRORED_OUT && !b->are_copies)
 		mirror_sent(b, pkts, sent);
-	finish_sent(w, &w->w.shard->ports[b->conf->port->id], pkts, &s);
+	finish_sent(w, &w->w.shard->ports[b->conf->counted_at], pkts, &s);
 	for (uint32_t i = sent; i < count; i++)
 		lose(b, pkts[i], REASON_RING_FULL);
 }
@@ -151,7 +151,7 @@ static void send_segmented(struct burst *b, struct packet *p)
 	struct path_worker *w = b->worker;
 	struct packet *cut[SEGMENTS_MAX];
 	int count = cut_packet(b, p, cut);
-	uint32_t port = b->conf->port->id;
+	uint32_t port = b->conf->counted_at;
 
 	if (count <= 0) {
 		lose(b, p, count == -ENOBUFS ? REASON_POOL : REASON_BAD_OFFLOAD);

@@ -56,6 +56,12 @@ struct content_source_ops {
 	uint64_t (*pending)(struct content *c); /* bytes that a last round would have now */
 	/* done(arg, 0) when it forwards nothing; never after close(). */
 	void (*freeze)(struct content *c, void (*done)(void *arg, int code), void *arg);
+	/*
+	 * From freeze() to close(): what the network still has for the port comes here, as its guest would
+	 * have got it.  False: it is dropped.
+	 */
+	bool (*relay)(struct content *c, void (*frame)(void *arg, const uint8_t *frame, size_t len),
+		      void *arg);
 	/* The end.  Not moved: it forwards again.  Moved: it does not, until it is removed. */
 	void (*close)(struct content *c, bool is_moved);
 	/*
@@ -111,7 +117,7 @@ struct content_target_ops {
 	int (*settle)(void *host, const char *target, struct xvs_error *err);
 	/* Removes it; one that is not there is fine.  done() may come at once. */
 	void (*discard)(void *host, const char *target, content_done done, void *arg);
-	/* A straggler. */
+	/* A straggler, which nobody has looked at: for this port alone, and judged by its policies. */
 	void (*deliver)(void *host, const char *target, const uint8_t *frame, size_t len);
 	/* May this peer place ports on this switch? */
 	bool (*may_place)(void *host, const char *peer, const char *switch_name);

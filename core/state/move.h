@@ -74,6 +74,13 @@ struct source {
 	uint64_t left_before; /* pending when the round before ended */
 	unsigned attempts;    /* connections that failed since one did not */
 	uint64_t frozen_ns;
+	struct stragglers *waiting; /* until it is decided; NULL: none */
+};
+
+/* What came for a port at the host that it leaves, and was sent after it. */
+struct straggled {
+	uint64_t frames, bytes;
+	uint64_t lost; /* beyond what is carried */
 };
 
 struct target_side {
@@ -110,6 +117,7 @@ struct move {
 	char problem[PROBLEM_TEXT];
 	json_t *left, *converted, *findings, *theirs; /* the other side's half of the report */
 	uint64_t blackout_ns;
+	struct straggled straggled;
 	const char *outcome; /* of one that has ended, or will have */
 	bool is_forgotten;   /* ended, and nobody need hear of it */
 	struct source s;
@@ -173,6 +181,20 @@ void offer_judge(struct arrival *a);
 json_t *admitted_write(const struct arrival *a, uint64_t epoch);
 /* Into the move's owners.  An answer that makes no sense: -EPROTO. */
 int admitted_read(const json_t *answer, struct move *v, uint64_t *epoch, struct xvs_error *err);
+/* ---- stragglers.c -------------------------------------------------------------------------------- */
+
+enum { STRAGGLERS_MAX = 8192, STRAGGLER_BYTES_MAX = 8 << 20 };
+
+/* Source: asks for them, before the freeze. */
+void stragglers_ask(struct move *v);
+/* It is decided: those that have waited go, and those that come later follow at once. */
+void stragglers_go(struct move *v);
+/* It is not, or it is over. */
+void stragglers_end(struct move *v);
+/* Target: one has come. */
+void straggler_take(struct move *v, const uint8_t *frame, size_t len);
+json_t *stragglers_json(const struct move *v);
+
 /* ---- source.c ---------------------------------------------------------------------------------------- */
 
 void source_connected(struct move *v);

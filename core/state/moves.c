@@ -108,6 +108,7 @@ static void move_free(struct move *v)
 	json_drop(&v->theirs);
 	offer_finish(&v->t.a);
 	free(v->t.bytes);
+	stragglers_end(v);
 	free(v);
 }
 

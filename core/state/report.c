@@ -99,6 +99,8 @@ json_t *move_report(const struct move *v)
 	(void)json_object_set_new(j, "bytes", json_integer((json_int_t)v->bytes));
 	(void)json_object_set_new(j, "state", owners_json(v));
 	(void)json_object_set_new(j, "times_us", times_json(v));
+	if (v->straggled.frames || v->straggled.lost)
+		(void)json_object_set_new(j, "stragglers", stragglers_json(v));
 	if (v->left)
 		(void)json_object_set(j, "left", v->left);
 	if (v->converted)

@@ -91,6 +91,7 @@ static void give_up(struct move *v, const char *outcome)
 	struct xvs_error err = ERROR_INIT;
 
 	close_content(v, false);
+	stragglers_end(v);
 	if (v->decision == DECISION_NONE) {
 		move_end(v, outcome);
 		return;
@@ -249,6 +250,7 @@ static void on_frozen(void *arg, int code)
 
 static void freeze(struct move *v)
 {
+	stragglers_ask(v);
 	v->s.frozen_ns = v->m->ops->now(v->m->host);
 	move_arm(v, v->s.budget_ns);
 	move_phase(v, PHASE_FREEZING);
@@ -314,6 +316,7 @@ static void commit(struct move *v)
 	v->s.attempts = 0;
 	move_phase(v, PHASE_COMMITTED);
 	tell_decision(v);
+	stragglers_go(v);
 }
 
 int source_commit(struct move *v, struct xvs_error *err)
@@ -370,6 +373,7 @@ static void on_removed(void *arg, int code, const struct xvs_error *err)
 static void remove_port(struct move *v, const char *outcome)
 {
 	close_content(v, true);
+	stragglers_end(v);
 	v->outcome = outcome;
 	move_hang_up(v);
 	move_arm(v, 0);
@@ -385,6 +389,7 @@ static void on_opened(struct move *v, json_t *theirs)
 	v->theirs = theirs;
 	if (v->phase != PHASE_COMMITTED)
 		return;
+	v->outcome = outcome_moved; /* whatever is still to be tidied up */
 	if (v->s.frozen_ns)
 		v->blackout_ns = now - v->s.frozen_ns;
 	v->problem[0] = '\0';

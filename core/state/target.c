@@ -460,8 +460,6 @@ static bool is_expected(const struct move *v, uint16_t type)
 	case WIRE_COMMIT:
 	case WIRE_ABORT:
 		return true;
-	case WIRE_FRAME:
-		return true;
 	default:
 		return false;
 	}
@@ -475,6 +473,11 @@ static bool is_late(const struct move *v, uint16_t type)
 
 void target_message(struct move *v, const struct wire_head *h, const uint8_t *body)
 {
+	if (h->type == WIRE_FRAME) {
+		if (v->phase == PHASE_OPENED)
+			straggler_take(v, body, h->len);
+		return;
+	}
 	if (is_late(v, h->type))
 		return;
 	if (!is_expected(v, h->type)) {
@@ -501,7 +504,7 @@ void target_message(struct move *v, const struct wire_head *h, const uint8_t *bo
 		on_abort(v, h, body);
 		break;
 	default:
-		break; /* a straggler that came before its port is open */
+		break;
 	}
 }
 

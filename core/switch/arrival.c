@@ -231,6 +231,15 @@ int bundle_open_port(struct world *w, const char *target, struct xvs_error *err)
 	return 0;
 }
 
+bool bundle_deliver(struct world *w, const char *target, const uint8_t *frame, size_t len)
+{
+	const struct port *p = world_port(w, target);
+	uint8_t mac[6];
+
+	return p && p->path_port && p->is_open && len >= sizeof(mac) && port_has_mac(p, mac) &&
+	       memcmp(frame, mac, sizeof(mac)) == 0 && path_deliver(p->path_port, frame, len);
+}
+
 bool bundle_is_held(struct world *w, const char *target)
 {
 	const struct port *p = world_port(w, target);

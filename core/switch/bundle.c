@@ -342,6 +342,7 @@ void bundle_close(struct bundle *b, bool moved)
 			bundle_thaw(b);
 		p->bundle = NULL;
 	}
+	part_end_relay(b, p);
 	conn_watch_close(b->watch);
 	b->watch = NULL;
 	path_credit_close(b->credit);

@@ -96,6 +96,12 @@ uint64_t bundle_pending(struct bundle *b);
  * has gone.  Not after bundle_close().
  */
 void bundle_freeze(struct bundle *b, void (*done)(void *arg, int code), void *arg);
+/*
+ * From the freeze to bundle_close(): what uplinks have for the port is told instead of dropped, as its guest
+ * would have got it.  Before the freeze.  -ENOMEM: it is dropped, as without.
+ */
+int bundle_relay(struct bundle *b, void (*frame)(void *arg, const uint8_t *frame, size_t len),
+		 void *arg);
 /* It forwards again.  Also while it is being frozen: then done() comes with -ECANCELED. */
 void bundle_thaw(struct bundle *b);
 bool bundle_is_frozen(const struct bundle *b);
@@ -127,6 +133,12 @@ bool bundle_is_held(struct world *w, const char *target);
 
 /* The port is held no more: it opens, unless something else stands against that. */
 int bundle_open_port(struct world *w, const char *target, struct xvs_error *err);
+
+/*
+ * To the guest of a port that is open, if it bears its address: what still came for it where it was.  It goes
+ * through the port's chain as from the network.  False: it does not.
+ */
+bool bundle_deliver(struct world *w, const char *target, const uint8_t *frame, size_t len);
 
 /* What was restored is forgotten but for extensions' part: the port is to be removed. */
 void bundle_discard(struct world *w, const char *target);

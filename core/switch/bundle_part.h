@@ -9,6 +9,7 @@
 #include "base/record.h"
 #include "conn/move.h"
 #include "switch/bundle.h"
+#include "switch/relay.h"
 #include "switch/world.h"
 
 enum part_kind { PART_PORT = 0, PART_ADDRESSES = 1, PART_CONN = 2, PART_EXTENSION = 3 };
@@ -33,6 +34,7 @@ struct bundle {
 	struct part parts[BUNDLE_OWNERS_MAX];
 	size_t count;
 	struct conn_watch *watch;   /* NULL: its connections are not tracked */
+	struct relay *relay;        /* NULL: what comes for a frozen port drops */
 	struct port_credit *credit; /* NULL: nobody in its chain counts by flow */
 	bool is_agreed, is_frozen, is_freezing, is_closed;
 	bool is_crediting;     /* of the freeze: what flows have counted is being told */
@@ -70,6 +72,8 @@ struct arrival {
 /* bundle.c: the port; NULL: gone, and *err says so. */
 struct port *bundle_port(const struct bundle *b, struct xvs_error *err);
 void bundle_free(struct bundle *b);
+/* freeze.c: what comes for the port drops again; 'p' may be NULL. */
+void part_end_relay(struct bundle *b, struct port *p);
 /* Hands one record of the part to the sink. */
 int outlet_put(struct outlet *o, const void *data, size_t len, struct xvs_error *err);
 

@@ -127,6 +127,37 @@ void bundle_freeze(struct bundle *b, void (*done)(void *arg, int code), void *ar
 	path_settle(b->w->path, settled, b);
 }
 
+int bundle_relay(struct bundle *b, void (*frame)(void *arg, const uint8_t *frame, size_t len),
+		 void *arg)
+{
+	struct port *p = bundle_port(b, NULL);
+
+	if (!p || b->relay)
+		return p ? 0 : -ENODEV;
+	b->relay = relay_create(b->w->loop, frame, arg);
+	p->relay = b->relay;
+	return b->relay ? 0 : -ENOMEM;
+}
+
+/* The port forgets it first; where there is no memory for that, it goes with the port. */
+void part_end_relay(struct bundle *b, struct port *p)
+{
+	bool is_named = p && b->relay && p->relay == b->relay;
+
+	if (!b->relay)
+		return;
+	relay_silence(b->relay);
+	if (is_named) {
+		p->relay = NULL;
+		if (p->path_port && port_republish(p) < 0) {
+			p->relay = b->relay;
+			return;
+		}
+	}
+	relay_destroy(b->relay);
+	b->relay = NULL;
+}
+
 void bundle_thaw(struct bundle *b)
 {
 	struct port *p = bundle_port(b, NULL);

@@ -5,6 +5,7 @@
  *
  *   created -> open (backend, id) -> attached -> entered (on the path, closed) -> conf says open
  */
+#include "switch/relay.h"
 #include "switch/world.h"
 
 #include <stdio.h>
@@ -53,6 +54,8 @@ void port_destroy(struct port *p)
 	port_spec_finish(&p->spec);
 	arrival_announce_end(p);
 	arrival_finish(p);
+	if (!p->bundle) /* else it is that one's */
+		relay_destroy(p->relay);
 	free(p->attached);
 	free(p->reasons);
 	free(p->lldp);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "policy/builtin.h"
+#include "switch/relay.h"
 #include "switch/world.h"
 
 /* Keeps the first that is wrong. */
@@ -158,6 +159,8 @@ bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reason
 	if (p->path_port)
 		guard(p, conf, reasons);
 	p->is_open = reasons->count == 0;
+	if (p->relay && p->is_frozen)
+		relay_compile(p->relay, conf);
 	keep_reasons(p, reasons);
 	tell_state(p);
 	/* First, so that UP comes before the first packet. */

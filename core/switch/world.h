@@ -93,7 +93,8 @@ struct port {
 	struct reasons *reasons;       /* why it is closed; NULL: no reason */
 	bool is_told_open;             /* the last message on it said so */
 	struct bundle *bundle;         /* that reads it; NULL: none */
-	struct arrival *arrival;       /* what came for it and waits until it opens; NULL */
+	struct relay *relay;     /* where its packets go while it is frozen; NULL: they drop */
+	struct arrival *arrival; /* what came for it and waits until it opens; NULL */
 	struct arrival_announcement
 		*announcement; /* that it has come; NULL: was told, or never came */
 };

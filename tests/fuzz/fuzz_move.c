@@ -124,6 +124,16 @@ static void discard(void *host, const char *target, content_done done, void *arg
 	done(arg, 0, NULL);
 }
 
+/* Nothing comes to a port that is not open. */
+static void deliver(void *host, const char *target_name, const uint8_t *frame, size_t len)
+{
+	(void)host;
+	(void)target_name;
+	(void)frame;
+	if (!is_open || len > wire_body_max(WIRE_FRAME))
+		abort();
+}
+
 static bool may_place(void *host, const char *peer, const char *switch_name)
 {
 	(void)host;
@@ -138,6 +148,7 @@ static const struct content_target_ops target = {
 	.open = open_port,
 	.settle = settle,
 	.discard = discard,
+	.deliver = deliver,
 	.may_place = may_place,
 };
 static const struct content_source_ops source;

@@ -207,9 +207,9 @@ def move_by_steps(movers, to):
     a, b = movers[origin], movers[to]
     move = a.rpc("migrate.prepare", port="vm1", to=movers.ADDRESSES[to])["move"]
     movers.plug(device)
+    before = numbers_of(a)
     a.rpc("migrate.freeze", move=move)
     assert movers.open_on() == []
-    before = numbers_of(a)
     a.rpc("migrate.commit", move=move)
     assert movers.open_on() == [to]
     after = numbers_of(b)
@@ -306,3 +306,34 @@ def test_what_rules_a_port_rules_it_at_every_instant(movers):
     assert counted["firewall allowed"] >= 4 and counted["firewall default_in"] > 0
     assert counted["guard spoofed_mac"] > 0
     load.close()
+
+
+def test_what_comes_while_it_is_closed_goes_after_it(movers):
+    """From the uplink of the host that it leaves, over the move's own connection."""
+    guest, watched = Guest(movers.vm1), Watch(movers.vm1)
+    watched.loop.start()
+    move_by_steps(movers, "b")
+    sender = movers.vm2.open_socket(socket.SOCK_DGRAM)
+    sender.connect((IP1, OPEN_UDP))
+    sender.send(b"0")
+    assert sender.recv(100) == b"0"
+    b = movers["b"]
+    device = movers.expect("a")
+    move = b.rpc("migrate.prepare", port="vm1", to=movers.ADDRESSES["a"])["move"]
+    movers.plug(device)
+    b.rpc("migrate.freeze", move=move)
+    for number in range(1, 21):
+        sender.send(b"%d" % number)
+        sender.sendto(b"%d" % number, (IP1, SHUT))
+    assert watched.datagrams[OPEN_UDP] == [0]
+    b.rpc("migrate.commit", move=move)
+    assert [sender.recv(100) for _ in range(20)] == [b"%d" % number for number in range(1, 21)]
+    assert watched.datagrams == {OPEN_UDP: list(range(21)), SHUT: []}
+    wait_for("the source to be done", movers.is_decided)
+    report = b.rpc("migrate.show", move=move)
+    assert report["stragglers"]["frames"] >= 40 and report["stragglers"]["lost"] == 0
+    assert movers["a"].rpc("migrate.show", move=move)["stragglers"]["frames"] >= 40
+    watched.loop.end()
+    guest.close()
+    for made in (sender, watched.wire):
+        made.close()

@@ -81,6 +81,7 @@ static void host_crash(struct host *h)
 	}
 	h->has_content = false;
 	h->is_frozen = false;
+	h->straggler = NULL;
 	h->slices = 0;
 	h->restored_len = 0;
 	h->is_open = false;

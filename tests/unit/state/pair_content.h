@@ -122,6 +122,7 @@ static void fake_close(struct content *c, bool is_moved)
 
 	h->has_content = false;
 	h->is_frozen = false;
+	h->straggler = NULL;
 	h->slices = 0;
 	/* a freeze that was under way answers nobody */
 	for (size_t i = 0; i < h->p->call_count; i++)
@@ -130,6 +131,16 @@ static void fake_close(struct content *c, bool is_moved)
 	if (!is_moved)
 		h->is_open = h->exists;
 	check_never_both(h->p);
+}
+
+static bool fake_relay(struct content *c,
+		       void (*frame)(void *arg, const uint8_t *frame, size_t len), void *arg)
+{
+	struct host *h = host_of(c);
+
+	h->straggler = frame;
+	h->straggler_arg = arg;
+	return true;
 }
 
 static void on_removed_now(struct host *h)
@@ -186,6 +197,7 @@ static const struct content_source_ops fake_source = {
 	.save = fake_save,
 	.pending = fake_pending,
 	.freeze = fake_freeze,
+	.relay = fake_relay,
 	.close = fake_close,
 	.departed = fake_departed,
 	.remove = fake_remove,
@@ -276,6 +288,16 @@ static void fake_discard(void *host, const char *target, content_done done, void
 	call_later(host, &call);
 }
 
+static void fake_deliver(void *host, const char *target, const uint8_t *frame, size_t len)
+{
+	struct host *h = host;
+
+	assert_string_equal(target, "lab/vm1");
+	assert_true(h->is_open);
+	h->delivered++;
+	h->last_delivered = len ? frame[0] : 0;
+}
+
 static bool fake_may_place(void *host, const char *peer, const char *switch_name)
 {
 	return !((struct host *)host)->may_not_place && strcmp(peer, "host0") == 0 &&
@@ -289,6 +311,7 @@ static const struct content_target_ops fake_target = {
 	.open = fake_open_port,
 	.settle = fake_settle,
 	.discard = fake_discard,
+	.deliver = fake_deliver,
 	.may_place = fake_may_place,
 };
 

@@ -36,7 +36,9 @@ struct host {
 	size_t restored_len;
 	/* ---- as a source ---- */
 	bool has_content, is_frozen;
-	unsigned slices; /* left of this pass */
+	unsigned slices;                                                /* left of this pass */
+	void (*straggler)(void *arg, const uint8_t *frame, size_t len); /* NULL: nobody asks */
+	void *straggler_arg;
 	/* ---- what the test wants ---- */
 	unsigned keeps_until_full; /* 0: never */
 	const char *refusal;       /* of admit */
@@ -44,7 +46,9 @@ struct host {
 	uint32_t reads_newest; /* format of "xvs.conn"; 0: 1 */
 	bool lacks_meter;
 	bool may_not_place;
-	unsigned opened; /* how often */
+	unsigned opened;        /* how often */
+	unsigned delivered;     /* stragglers */
+	uint8_t last_delivered; /* its first byte */
 	unsigned most_bytes;
 };
 
