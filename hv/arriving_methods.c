@@ -172,6 +172,8 @@ static void on_prepare(struct rpc_call *call)
 	}
 	if (!a->vm)
 		a->epoch = epoch;
+	else
+		arriving_expect_again(a);
 	(void)str_copy(a->key, sizeof(a->key), key);
 	arriving_ask(a, CALL_PREPARE, epoch, &w);
 }

@@ -94,6 +94,7 @@ extern const size_t arriving_method_count;
 /* ---- arriving_ports.c ------------------------------------------------------------------------- */
 
 void arriving_admit(struct arriving *a); /* ends the step */
+void arriving_expect_again(struct arriving *a);
 void arriving_forget_ports(struct arriving *a);
 
 /* ---- arriving_machine.c: steps ---------------------------------------------------------------- */

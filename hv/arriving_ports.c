@@ -111,7 +111,7 @@ void arriving_admit(struct arriving *a)
 
 /* ---- no more ---------------------------------------------------------------------------------- */
 
-static void on_forgotten(void *arg, const struct switch_answer *answer)
+static void on_said(void *arg, const struct switch_answer *answer)
 {
 	(void)arg;
 	(void)answer;
@@ -126,7 +126,17 @@ void arriving_forget_ports(struct arriving *a)
 		switch_call(a->all->hv->sw, "migrate.expect",
 			    json_pack("{s:s, s:b}", "uuid", uuid_print(s->adapters[i].uuid, uuid),
 				      "forget", 1),
-			    on_forgotten, NULL);
+			    on_said, NULL);
+}
+
+/* Our xvsd was started anew since the admission, and the source has asked once more. */
+void arriving_expect_again(struct arriving *a)
+{
+	const struct vm_spec *s = spec_of(a);
+
+	for (uint32_t i = 0; i < s->adapter_count; i++)
+		switch_call(a->all->hv->sw, "migrate.expect", expectation_make(a, &s->adapters[i]),
+			    on_said, NULL);
 }
 
 /* ---- in doubt --------------------------------------------------------------------------------- */

@@ -274,10 +274,14 @@ static void on_frozen_late(struct departing *d, uint32_t port, const struct swit
 static void on_prepared_late(struct departing *d, uint32_t port, const struct switch_answer *answer)
 {
 	report_take(d, port, answer);
-	if (answer->result)
+	if (answer->result) {
 		freeze(d, port, on_frozen_late);
-	else
-		port_done(d, port, answer->error);
+		return;
+	}
+	/* the other xvsd was started anew, too, and is told again what the port gets */
+	if (!d->asks[STEP_PREPARE_TARGET].is_waiting)
+		target_begin(d, STEP_PREPARE_TARGET);
+	port_done(d, port, answer->error);
 }
 
 /* No move of it is under way: it is open here still, or gone. */

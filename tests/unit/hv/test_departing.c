@@ -560,6 +560,7 @@ TROUBLE(is_in_one_place_when_the_core_dies_a_little_later, CORE_DIES_LATE)
 TROUBLE(is_in_one_place_when_qemu_dies, QEMU_DIES)
 TROUBLE(is_in_one_place_when_somebody_cancels, SOMEBODY_CANCELS)
 TROUBLE(is_in_one_place_when_the_switch_forgets, SWITCH_FORGETS)
+TROUBLE(is_in_one_place_when_the_other_switch_forgets, THEIR_SWITCH_FORGETS)
 #undef TROUBLE
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -585,6 +586,7 @@ int main(void)
 		TEST(is_in_one_place_when_qemu_dies),
 		TEST(is_in_one_place_when_somebody_cancels),
 		TEST(is_in_one_place_when_the_switch_forgets),
+		TEST(is_in_one_place_when_the_other_switch_forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
