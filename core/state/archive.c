@@ -162,8 +162,12 @@ static const struct content_owner *owner_of(const struct archive_in *in, const c
 	for (size_t i = 0; i < in->a.owner_count; i++) {
 		const struct content_owner *o = &in->a.owners[i];
 
-		if (strcmp(o->id, id) == 0)
-			return format >= o->oldest && format <= o->newest ? o : NULL;
+		if (strcmp(o->id, id) != 0)
+			continue;
+		/* once it was said which format is read, that one alone */
+		if (format == 0 || (o->format && format != o->format))
+			return NULL;
+		return format >= o->oldest && format <= o->newest ? o : NULL;
 	}
 	return NULL;
 }

@@ -129,12 +129,14 @@ static void fake_talk(int fd)
 /* Does not return where the command line is QEMU's. */
 static void fake_qemu(int argc, char **argv)
 {
+	static const char socket[] = "socket,id=qmp,fd=";
 	int fd = -1;
 
 	if (argc < 2 || strcmp(argv[1], "-nodefaults") != 0)
 		return;
 	for (int i = 1; i < argc; i++) {
-		(void)sscanf(argv[i], "socket,id=qmp,fd=%d", &fd);
+		if (strncmp(argv[i], socket, strlen(socket)) == 0)
+			fd = (int)strtol(argv[i] + strlen(socket), NULL, 10);
 		if (strcmp(argv[i], "-uuid") == 0 && i + 1 < argc)
 			fake.uuid = argv[i + 1];
 	}
