@@ -32,8 +32,7 @@ struct follow {
 	struct switch_client *sw;
 	struct qmp *qmp;
 	const struct follow_options *o;
-	const struct follow_ops *ops;
-	void *arg;
+	struct follow_ops ops;
 	struct follow_port ports[FOLLOW_PORTS];
 	enum stage stage;  /* that all ports have reached */
 	enum stage going;  /* to which they are under way, while calls > 0 */
@@ -57,7 +56,7 @@ static void tell(struct follow *f, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	f->ops->tell(f->arg, text);
+	f->ops.tell(f->ops.arg, text);
 }
 
 static void go_on(struct follow *f);
@@ -96,10 +95,10 @@ static void migration_end(struct follow *f)
 
 	f->report = NULL;
 	reset(f);
-	f->ops->ended(f->arg, has_moved, report);
+	f->ops.ended(f->ops.arg, has_moved, report);
 	json_decref(report);
 	if (!f->has_qemu && f->o->is_forever)
-		f->ops->lost(f->arg, "it ended");
+		f->ops.lost(f->ops.arg, "it ended");
 }
 
 static void on_report(void *arg, const struct switch_answer *answer)
@@ -252,9 +251,8 @@ static void go_on(struct follow *f)
 {
 	if (f->calls > 0 || f->is_over)
 		return;
-	if (f->stage == COMMITTED || f->stage == CANCELLED)
-		reports_ask(f);
-	else if (f->wanted == CANCELLED && f->stage == NOTHING && !f->ports[0].move[0])
+	if (f->stage == COMMITTED || f->stage == CANCELLED ||
+	    (f->wanted == CANCELLED && f->stage == NOTHING && !f->ports[0].move[0]))
 		reports_ask(f);
 	else if (f->wanted == CANCELLED)
 		all_call(f, CANCELLED);
@@ -310,7 +308,7 @@ static void on_ended(void *arg, const char *why)
 	if (f->wanted != NOTHING && f->wanted != COMMITTED)
 		want(f, CANCELLED, "QEMU has ended: the ports stay");
 	else if (f->wanted == NOTHING)
-		f->ops->lost(f->arg, why);
+		f->ops.lost(f->ops.arg, why);
 }
 
 static void on_migration(void *arg, const struct qmp_answer *answer)
@@ -345,8 +343,7 @@ static void on_ready(void *arg, const uint32_t version[3])
 }
 
 int follow_create(struct loop *loop, struct switch_client *sw, const struct follow_options *o,
-		  const struct follow_ops *ops, void *arg, struct follow **out,
-		  struct xvs_error *err)
+		  const struct follow_ops *ops, struct follow **out, struct xvs_error *err)
 {
 	struct follow *f = calloc(1, sizeof(*f));
 	struct qmp_listener listener = { on_ready, on_event, on_ended, f };
@@ -356,8 +353,7 @@ int follow_create(struct loop *loop, struct switch_client *sw, const struct foll
 		return error_set(err, -ENOMEM, "", "out of memory");
 	f->sw = sw;
 	f->o = o;
-	f->ops = ops;
-	f->arg = arg;
+	f->ops = *ops;
 	for (uint32_t i = 0; i < o->port_count; i++)
 		f->ports[i] = (struct follow_port){ .follow = f, .target = o->ports[i] };
 	code = qmp_open(loop, o->qmp, &listener, &f->qmp, err);

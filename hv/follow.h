@@ -40,11 +40,11 @@ struct follow_ops {
 	/* All ports of one migration; 'report' is a list of what xvsd says of each move. */
 	void (*ended)(void *arg, bool has_moved, const json_t *report);
 	void (*lost)(void *arg, const char *why); /* QEMU is gone, nothing is under way */
+	void *arg;
 };
 
 int follow_create(struct loop *loop, struct switch_client *sw, const struct follow_options *o,
-		  const struct follow_ops *ops, void *arg, struct follow **out,
-		  struct xvs_error *err);
+		  const struct follow_ops *ops, struct follow **out, struct xvs_error *err);
 void follow_destroy(struct follow *f); /* moves under way stay: xvsd keeps them; NULL is fine */
 
 #endif /* XVS_HV_FOLLOW_H */

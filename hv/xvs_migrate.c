@@ -18,7 +18,7 @@
 
 /* As xvsctl's. */
 enum { LEAVE_DONE, LEAVE_REFUSED, LEAVE_USAGE, LEAVE_UNREACHABLE, LEAVE_NOT_FOUND };
-enum { STEP_S = 600 };
+enum { STEP_S = 600, HOUR_MS = 3600 * 1000 };
 
 static const char usage[] =
 	"usage: xvs-migrate [--socket PATH] [--json] VERB ...\n"
@@ -110,7 +110,7 @@ static int budget_take(struct program *p, const char *text)
 	char *end;
 	unsigned long ms = strtoul(text, &end, 10);
 
-	if (*end || end == text || ms > 3600 * 1000)
+	if (*end || end == text || ms > HOUR_MS)
 		return misused("--budget-ms takes milliseconds, one hour at most");
 	p->budget_ms = (uint32_t)ms;
 	return -1;
@@ -217,12 +217,24 @@ static void on_tell(void *arg, const char *text)
 	(void)fflush(stdout);
 }
 
+/* A port that is open there has moved, though it is still being removed here. */
+static const char *became(const json_t *move)
+{
+	const char *outcome = json_string_value(json_object_get(move, "outcome"));
+	const char *phase = json_string_value(json_object_get(move, "phase"));
+
+	if (outcome)
+		return outcome;
+	if (!phase)
+		return "not known";
+	return strcmp(phase, "opened") == 0 || strcmp(phase, "removing") == 0 ? "moved" : phase;
+}
+
 static void move_show(const json_t *move)
 {
 	const json_t *blackout = json_object_get(move, "blackout_us");
 
-	(void)printf("%s: %s", json_string_value(json_object_get(move, "port")),
-		     json_string_value(json_object_get(move, "outcome")));
+	(void)printf("%s: %s", json_string_value(json_object_get(move, "port")), became(move));
 	if (json_is_integer(blackout))
 		(void)printf(", %lld microseconds closed", (long long)json_integer_value(blackout));
 	(void)putchar('\n');
@@ -256,14 +268,14 @@ static void on_lost(void *arg, const char *why)
 
 static int follow_begin(struct program *p)
 {
-	static const struct follow_ops ops = { on_tell, on_ended, on_lost };
+	const struct follow_ops ops = { on_tell, on_ended, on_lost, p };
 	struct xvs_error err = ERROR_INIT;
 
 	if (p->object)
 		return misused("follow takes ports by --port");
 	if (!p->following.qmp || p->following.to_count == 0 || p->following.port_count == 0)
 		return misused("follow needs --qmp, --to and a --port at least");
-	if (follow_create(p->loop, p->sw, &p->following, &ops, p, &p->follow, &err) == 0)
+	if (follow_create(p->loop, p->sw, &p->following, &ops, &p->follow, &err) == 0)
 		return -1;
 	(void)fprintf(stderr, "xvs-migrate: %s\n", err.text);
 	return LEAVE_UNREACHABLE;
