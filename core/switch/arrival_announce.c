@@ -15,7 +15,7 @@
 #include "switch/team.h"
 
 enum { ROUNDS = 3, ADDRESSES_MAX = FRAMES_MAX / 2 };
-#define ROUND_NS (200 * NS_PER_MS)
+#define ROUND_NS (UINT64_C(200) * NS_PER_MS)
 
 struct arrival_announcement {
 	struct port *port;
