@@ -95,6 +95,11 @@ class Hv:
     def show(self, name):
         return self.do("show", name)
 
+    def state_of(self, name):
+        """None: it is not here, or not any more."""
+        done = self.ctl("show", name)
+        return json.loads(done.stdout)["state"] if done.returncode == 0 else None
+
     def wait_for_state(self, name, state):
         wait_for(f"{name} to be {state}", lambda: self.show(name)["state"] == state)
 

@@ -222,8 +222,7 @@ class TwoHosts:
     def running_on(self, name):
         """The hosts on which a QEMU executes this machine, as QEMU's own process says."""
         return [site.name for site in self.sites.values()
-                if site.hv.is_running() and site.hv.ctl("show", name).returncode == 0
-                and site.hv.show(name)["state"] == "running"]
+                if site.hv.is_running() and site.hv.state_of(name) == "running"]
 
     # ---- what goes wrong
 
