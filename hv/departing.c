@@ -43,6 +43,7 @@ void departing_trouble(struct departing *d, const char *format, ...)
 static void write_step(struct departing *d, enum move_step step)
 {
 	struct xvs_error err = ERROR_INIT;
+	struct xvs_error other = ERROR_INIT;
 	struct store *s = d->vm->hv->store;
 	int code;
 
@@ -51,6 +52,9 @@ static void write_step(struct departing *d, enum move_step step)
 				    &err);
 	else
 		code = store_remove_file(s, d->vm->spec.name, "departure.json", &err);
+	/* It may be there nevertheless, and a restart would not undo it then. */
+	if (code && step == STEP_WRITE_COMMITTED)
+		(void)record_write(d, MOVE_MOVING, &other);
 	departing_ended(d, step, code ? err.text : NULL);
 }
 
@@ -413,6 +417,9 @@ void departing_go_on(struct vm *vm)
 	struct departing *d = vm->departing;
 
 	qemu_attach(d);
+	/* From the decision on our QEMU stands: it was undone, though the record could not say so. */
+	if (d->found == MOVE_COMMITTED && vm->state == VM_RUNNING)
+		d->found = MOVE_MOVING;
 	if (d->is_target_given_up)
 		move_target_is_gone(d->move);
 	move_start(d->move, d->found);

@@ -235,8 +235,12 @@ static void on_ports(struct vm *vm, int code, const char *text)
 {
 	struct departing *d = vm->departing;
 	struct xvs_error err = ERROR_INIT;
-	const char *why = code ? text : reach(d, &err);
+	const char *why;
 
+	/* xvsd may answer when the move has ended. */
+	if (!d || !d->is_transferring || d->qemu_step != STEP_RESUME)
+		return;
+	why = code ? text : reach(d, &err);
 	if (why)
 		step_end(d, why);
 	else

@@ -443,6 +443,27 @@ static void is_given_up_by_a_person(void **state)
 	end();
 }
 
+/* Its record could not be taken back when writing it had failed half. */
+static void is_not_moved_by_a_record_while_it_runs(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	json_t *record =
+		json_pack("{s:s, s:i, s:s, s:s}", "move", "6a1f0000-0000-4000-8000-0000000000ff",
+			  "epoch", 1, "state", "committed", "to", "hostb");
+
+	(void)state;
+	begin(NO_FAULT, 0);
+	assert_int_equal(store_write(world.hv.store, "web", "departure.json", record, &err), 0);
+	json_decref(record);
+	world.is_core_to_die = true;
+	turn();
+	assert_non_null(machine()->departing);
+	until_quiet();
+	assert_int_equal(world.guest, GUEST_RUNS);
+	assert_settled(false);
+	end();
+}
+
 /* ---- what only the other host, or the clock, tells --------------------------------------------- */
 
 static void is_undone_when_the_other_qemu_dies(void **state)
@@ -573,6 +594,7 @@ int main(void)
 		TEST(stays_in_doubt_until_the_other_host_is_back),
 		TEST(is_taken_over_by_a_person),
 		TEST(is_given_up_by_a_person),
+		TEST(is_not_moved_by_a_record_while_it_runs),
 		TEST(is_undone_when_the_other_qemu_dies),
 		TEST(is_undone_when_it_does_not_get_ready_in_time),
 		TEST(is_undone_when_the_guest_stands_too_long),
