@@ -203,7 +203,8 @@ void arriving_tell(struct arriving *a, const char *what)
 {
 	if (a->session)
 		remote_session_tell(a->session, "vm.move.event",
-				    json_pack("{s:s, s:s}", "move", a->move, "what", what));
+				    json_pack("{s:s, s:o}", "move", a->move, "what",
+					      rpc_string(what)));
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -260,7 +261,8 @@ static void on_tick(void *arg)
 		   !a->is_asked[CALL_ABORT]) {
 		/* It was never prepared, so that nobody can say that it is ours. */
 		arriving_ask(a, CALL_ABORT, a->epoch, &nobody);
-	} else if (arrival_is_ours(a->course) && !a->is_done && !a->is_asked[CALL_COMMIT]) {
+	} else if (arrival_is_ours(a->course) && a->vm && !a->is_done &&
+		   !a->is_asked[CALL_COMMIT]) {
 		arriving_ask(a, CALL_COMMIT, a->epoch, &nobody);
 	}
 }

@@ -224,7 +224,9 @@ void arriving_receive(struct arriving *a)
 	struct xvs_error err = ERROR_INIT;
 	struct vm *vm = a->vm;
 
-	if (vm->process.pid && a->memory_port)
+	if (!vm)
+		fail(a, ARRIVING_UNREAD);
+	else if (vm->process.pid && a->memory_port)
 		arriving_step_end(a, NULL); /* asked again */
 	else if (vm->process.pid)
 		fail(a, "QEMU is there already, and nobody knows what it waits for");
@@ -277,6 +279,9 @@ static void let_go(struct arriving *a)
 
 	arriving_hush(a, "done");
 	arriving_forget_ports(a);
+	/* It is there still where QEMU ended before it had all. */
+	move_key_remove(vm);
+	explicit_bzero(a->key, sizeof(a->key));
 	a->is_done = true;
 	a->resume_us = (clock_ns() - a->heard_ns) / NS_PER_US;
 	if (arriving_write_done(a, &err))
@@ -340,8 +345,10 @@ void arriving_resume(struct arriving *a)
 {
 	struct vm *vm = a->vm;
 
-	if (a->is_done || !vm)
+	if (a->is_done)
 		arriving_step_end(a, NULL);
+	else if (!vm)
+		fail(a, ARRIVING_UNREAD); /* nothing runs: the source's disks must stay */
 	else if (!vm->process.pid)
 		start_from_disks(a);
 	else if (!vm->qmp)

@@ -161,6 +161,10 @@ static void on_prepare(struct rpc_call *call)
 		rpc_refuse(call, RPC_BAD_PARAMS, "key: it is none");
 		return;
 	}
+	if (epoch == 0 || epoch > UINT32_MAX) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "epoch: it is none");
+		return;
+	}
 	if (!a->vm && epoch <= epoch_recall(a->all->hv->store, a->name)) {
 		rpc_refuse(call, RPC_REFUSED, "vm %s: a later move of it is known here", a->name);
 		return;
@@ -174,7 +178,8 @@ static void on_prepare(struct rpc_call *call)
 		a->epoch = epoch;
 	else
 		arriving_expect_again(a);
-	(void)str_copy(a->key, sizeof(a->key), key);
+	if (!a->vm || !a->is_loaded) /* afterwards nobody needs it */
+		(void)str_copy(a->key, sizeof(a->key), key);
 	arriving_ask(a, CALL_PREPARE, epoch, &w);
 }
 

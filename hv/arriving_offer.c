@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "definition.h"
+#include "rpc/rpc.h"
 
 /* ---- the definition --------------------------------------------------------------------------- */
 
@@ -161,15 +162,20 @@ void offer_finish(struct offer *o)
 
 void finding_put(json_t *findings, const char *what, bool is_refusal, const char *format, ...)
 {
-	char why[FINDING_WHY];
+	char why[FINDING_WHY]; /* may be cut within a character */
 	va_list args;
 
 	va_start(args, format);
 	(void)vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	(void)json_array_append_new(findings,
-				    json_pack("{s:s, s:s, s:s}", "what", what, "why", why,
-					      "severity", is_refusal ? "refuse" : "warn"));
+	if (json_array_append_new(findings, json_pack("{s:o, s:o, s:s}", "what", rpc_string(what),
+						      "why", rpc_string(why), "severity",
+						      is_refusal ? "refuse" : "warn")) == 0 ||
+	    !is_refusal)
+		return;
+	/* No memory to say it, but it must count: an emptied list has room for what takes none. */
+	(void)json_array_clear(findings);
+	(void)json_array_append_new(findings, json_null());
 }
 
 bool findings_have_refusal(const json_t *findings)
@@ -179,7 +185,9 @@ bool findings_have_refusal(const json_t *findings)
 
 	json_array_foreach(findings, i, item)
 	{
-		if (strcmp(json_string_value(json_object_get(item, "severity")), "refuse") == 0)
+		const char *severity = json_string_value(json_object_get(item, "severity"));
+
+		if (!severity || strcmp(severity, "refuse") == 0)
 			return true;
 	}
 	return false;

@@ -13,6 +13,9 @@
 
 enum { ARRIVING_MAX = 64, ARRIVING_WHY = 400 };
 
+/* After a restart: there is a record, and no machine can be made of it. */
+#define ARRIVING_UNREAD "what is to come cannot be read here"
+
 /* Who waits for the end of a call: a host, or a person here. */
 struct arriving_waiter {
 	struct rpc_call *call;
@@ -41,7 +44,7 @@ struct arriving {
 	json_t *findings;
 	uint32_t walk; /* of adapters or disks */
 
-	struct vm *vm; /* from *prepared* until the guest runs */
+	struct vm *vm; /* from *prepared* until the guest runs; NULL: unread, too */
 	char name[SPEC_NAME];
 	struct tool *tool;
 	char key[MOVE_KEY_TEXT];
@@ -50,8 +53,9 @@ struct arriving {
 	struct transfer_options options;
 	uint16_t memory_port, disks_port;
 	int disks_fd;
-	bool is_loaded; /* QEMU has all, and all disks are whole */
-	bool is_done;   /* the guest ran here */
+	bool is_loaded;      /* QEMU has all, and all disks are whole */
+	bool is_done;        /* the guest ran here */
+	bool has_definition; /* a definition of ours may be in the folder */
 	bool is_from_disks;
 	uint64_t heard_ns, resume_us; /* from "commit" until the guest ran */
 	char why[ARRIVING_WHY];

@@ -101,8 +101,10 @@ int arriving_write_prepared(struct arriving *a, struct xvs_error *err)
 static int definition_write(struct arriving *a, struct xvs_error *err)
 {
 	json_t *definition = definition_print(&a->vm->spec);
-	int code = store_write(a->all->hv->store, a->name, "definition.json", definition, err);
+	int code;
 
+	a->has_definition = true; /* one that failed may be there nevertheless */
+	code = store_write(a->all->hv->store, a->name, "definition.json", definition, err);
 	json_decref(definition);
 	return code;
 }
@@ -111,8 +113,11 @@ static int definition_write(struct arriving *a, struct xvs_error *err)
 int arriving_write_opened(struct arriving *a, struct xvs_error *err)
 {
 	struct vm *vm = a->vm;
-	int code = stone_remove(a->all->hv->store, a->name, err);
+	int code;
 
+	if (!vm)
+		return error_set(err, -EIO, "", ARRIVING_UNREAD);
+	code = stone_remove(a->all->hv->store, a->name, err);
 	ports_assume(vm);
 	if (!a->has_disks && json_array_size(vm->checkpoints) == 0)
 		(void)json_array_extend(vm->checkpoints, a->offer.checkpoints);
@@ -136,7 +141,13 @@ int arriving_write_done(struct arriving *a, struct xvs_error *err)
 
 int arriving_write_nothing(struct arriving *a, struct xvs_error *err)
 {
-	return store_remove_file(a->all->hv->store, a->name, file_name, err);
+	const struct store *store = a->all->hv->store;
+	int code = 0;
+
+	/* The other way round, a crash in between would leave a machine that is not ours. */
+	if (a->has_definition)
+		code = store_remove_file(store, a->name, "definition.json", err);
+	return code ? code : store_remove_file(store, a->name, file_name, err);
 }
 
 /* ---- after a start of ours -------------------------------------------------------------------- */
@@ -170,6 +181,15 @@ static bool record_take(const json_t *j, struct record *out)
 	return true;
 }
 
+/* "done" could not be written, but the machine has moved on, or is about to. */
+static bool is_of_the_past(const struct store *s, const char *name, const struct record *r)
+{
+	char text[STONE_TEXT];
+
+	return r->found == ARRIVAL_OPENED &&
+	       (r->epoch < epoch_recall(s, name) || stone_read(s, name, text));
+}
+
 /* NULL: there is no memory, or it is not as we write it. */
 static struct arriving *arriving_make(struct arrivals *all, const char *name, const json_t *j)
 {
@@ -181,11 +201,23 @@ static struct arriving *arriving_make(struct arrivals *all, const char *name, co
 	if (!a)
 		return NULL;
 	(void)str_copy(a->name, sizeof(a->name), name);
-	a->is_done = r.is_done;
+	a->is_done = r.is_done || is_of_the_past(all->hv->store, name, &r);
 	a->is_loaded = json_is_true(json_object_get(j, "loaded"));
 	a->has_disks = json_is_true(json_object_get(j, "storage"));
 	a->machine = json_incref(json_object_get(j, "machine"));
 	return a;
+}
+
+/* False: 'why' says why, or it is as it was. */
+static bool machine_recall(struct arriving *a, char *why, size_t size)
+{
+	if (!offer_read(a->machine, &a->offer, why, size) ||
+	    strcmp(a->offer.spec.name, a->name) != 0 || !machine_make(a))
+		return false;
+	/* Its user is in use, by its files at least. */
+	vm_user_recall(a->vm);
+	a->has_definition = true;
+	return true;
 }
 
 static void on_found(void *arg, const char *name)
@@ -197,9 +229,7 @@ static void on_found(void *arg, const char *name)
 	char why[ARRIVING_WHY] = "it is not as xvs-hv writes it";
 
 	/* One that ran here is in the list by its definition. */
-	if (a && !a->is_done &&
-	    (!offer_read(a->machine, &a->offer, why, sizeof(why)) ||
-	     strcmp(a->offer.spec.name, name) != 0 || !machine_make(a)))
+	if (a && !a->is_done && !machine_recall(a, why, sizeof(why)))
 		log_message(MSG_VM_STATE, "vm %s: how it arrives cannot be read: %s", name, why);
 	else if (!a)
 		log_message(MSG_VM_STATE, "vm %s: %s/%s: %s", name, name, file_name,

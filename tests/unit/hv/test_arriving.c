@@ -6,6 +6,7 @@
  */
 #include "support/test.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,24 @@ static void opens_files_of_named_folders_only(void **state)
 	json_decref(machine);
 }
 
+/* A reason may be cut within a character: it is one nevertheless. */
+static void refuses_by_a_reason_that_is_too_long(void **state)
+{
+	json_t *machine = machine_make();
+	char path[SPEC_PATH];
+
+	(void)state;
+	for (size_t start = 1; start <= 2; start++) {
+		memset(path, '/', start);
+		path[start] = '\0';
+		for (size_t i = 0; i < 210; i++)
+			(void)strcat(path, "\xc3\xa9");
+		set(machine, true, "kernel", json_string(path));
+		assert_string_equal(refusals(machine, false), "kernel");
+	}
+	json_decref(machine);
+}
+
 static void wants_disks_where_they_do_not_come_along(void **state)
 {
 	json_t *machine = machine_make();
@@ -397,6 +416,81 @@ static void starts_what_was_opened(void **state)
 	assert_null(vm->arriving); /* "done" */
 }
 
+/* "done" could not be written when it had come. */
+static void starts_nothing_that_has_moved_on(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	const struct vm *vm;
+
+	(void)state;
+	record_make("opened", true);
+	assert_int_equal(epoch_keep(hv.store, "web", 4, &err), 0);
+	restart(); /* it was about to move on, and it is here */
+	turns();
+	vm = hv_find(&hv, "web");
+	assert_non_null(vm);
+	assert_null(vm->arriving);
+	assert_false(vm->is_wanted);
+	assert_int_equal(epoch_keep(hv.store, "web", 3, &err), 0);
+	assert_int_equal(stone_lay(hv.store, "web", "hostb", &err), 0);
+	restart();
+	turns();
+	assert_null(hv.vms);
+	assert_true(has_file("stone.json"));
+}
+
+static void ask(enum arrival_call call)
+{
+	const struct arriving_waiter w = { .done = on_done };
+	struct arriving *a = arriving_find(hv.arrivals, "6a1f0000-0000-4000-8000-0000000000ff");
+
+	assert_non_null(a);
+	said_code = 1;
+	arriving_ask(a, call, 3, &w);
+	turns();
+}
+
+static void leaves_nothing_when_it_does_not_come(void **state)
+{
+	(void)state;
+	record_make("prepared", true); /* it was to be opened, which failed */
+	restart();
+	ask(CALL_ABORT);
+	assert_int_equal(said_code, 0);
+	assert_false(has_file("arrival.json"));
+	assert_false(has_file("definition.json"));
+	restart();
+	assert_null(hv.vms);
+}
+
+static void does_not_run_what_it_cannot_read(void **state)
+{
+	static const struct {
+		const char *state;
+		enum arrival_call call;
+	} cases[] = { { "prepared", CALL_RECEIVE },
+		      { "prepared", CALL_COMMIT },
+		      { "opened", CALL_COMMIT } };
+	struct xvs_error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *record;
+
+		record_make(cases[i].state, false);
+		record = store_read(hv.store, "web", "arrival.json", &err);
+		assert_int_equal(json_object_set_new(record, "machine", json_object()), 0);
+		assert_int_equal(store_write(hv.store, "web", "arrival.json", record, &err), 0);
+		json_decref(record);
+		restart();
+		assert_null(hv.vms);
+		ask(cases[i].call);
+		assert_int_equal(said_code, -EIO);
+		assert_non_null(strstr(said, "cannot be read"));
+		assert_true(has_file("arrival.json"));
+	}
+}
+
 static void knows_no_machine_by_a_record_that_it_cannot_read(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -431,12 +525,16 @@ int main(void)
 		T(names_every_reason),
 		T(takes_whatever_a_processor_offers_between_equals_only),
 		T(opens_files_of_named_folders_only),
+		T(refuses_by_a_reason_that_is_too_long),
 		T(wants_disks_where_they_do_not_come_along),
 		T(wants_a_machine_that_is_none_of_ours),
 		T(refuses_what_is_no_machine),
 		T(refuses_a_definition_that_leaves_something_open),
 		T(waits_while_it_is_prepared),
 		T(starts_what_was_opened),
+		T(starts_nothing_that_has_moved_on),
+		T(leaves_nothing_when_it_does_not_come),
+		T(does_not_run_what_it_cannot_read),
 		T(knows_no_machine_by_a_record_that_it_cannot_read),
 		T(is_ended_by_a_person_when_the_other_host_is_off),
 #undef T
