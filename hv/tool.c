@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+/* Enough for what can be killed; what a file system holds up is not waited for. */
+enum { CANCEL_MS = 500 };
+
 struct tool {
 	struct process process;
 	struct event *readable;
@@ -23,7 +27,7 @@ struct tool {
 	struct loop_timer *deadline;
 	int output;
 	struct strbuf text;
-	tool_fn done;
+	tool_fn done; /* NULL: nobody wants to hear it any more */
 	void *arg;
 };
 
@@ -82,8 +86,9 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 	text = t->text.text;
 	t->text.text = NULL;
 	tool_free(t);
-	done(done_arg, status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 128,
-	     text ? text : "");
+	if (done)
+		done(done_arg, status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 128,
+		     text ? text : "");
 	free(text);
 }
 
@@ -141,9 +146,15 @@ int tool_start(struct loop *loop, struct plan *p, const struct tool_end *end, st
 
 void tool_cancel(struct tool *t)
 {
+	struct pollfd end = { .events = POLLIN };
+
 	if (!t)
 		return;
+	end.fd = t->process.pidfd;
 	process_kill(&t->process, SIGKILL);
-	(void)waitpid(t->process.pid, NULL, 0);
+	t->done = NULL;
+	if (poll(&end, 1, CANCEL_MS) != 1)
+		return; /* it is reaped when it has ended */
+	(void)process_reap(&t->process);
 	tool_free(t);
 }

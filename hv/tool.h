@@ -24,6 +24,6 @@ struct tool_end {
 /* Starts the plan, whose output this is.  done() once, unless tool_cancel() comes before. */
 int tool_start(struct loop *loop, struct plan *p, const struct tool_end *end, struct tool **out,
 	       struct xvs_error *err);
-void tool_cancel(struct tool *t); /* kills it; NULL is fine */
+void tool_cancel(struct tool *t); /* kills it; waits for a moment at most; NULL is fine */
 
 #endif /* XVS_HV_TOOL_H */

@@ -148,6 +148,26 @@ static void ends_a_tool_that_does_not_end(void **state)
 	assert_int_equal(h.status, 128);
 }
 
+static void is_not_told_of_a_tool_that_it_cancelled(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	struct heard h = { .status = -1 };
+	const struct tool_end end = { 60, on_done, &h };
+	struct tool *tool;
+	struct plan p;
+
+	(void)state;
+	assert_int_equal(loop_create(&h.loop, &err), 0);
+	plan_of(&p, "exec sleep 1000");
+	assert_int_equal(tool_start(h.loop, &p, &end, &tool, &err), 0);
+	plan_finish(&p);
+	tool_cancel(tool);
+	assert_int_equal(waitpid(-1, NULL, 0), -1); /* nothing of it is left */
+	(void)event_base_loop(loop_base(h.loop), EVLOOP_NONBLOCK);
+	assert_int_equal(h.status, -1);
+	loop_destroy(h.loop);
+}
+
 static void names_a_user_that_there_is_not(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -166,6 +186,7 @@ int main(void)
 		cmocka_unit_test(says_what_is_missing_before_it_runs),
 		cmocka_unit_test(hears_a_tool_to_its_end),
 		cmocka_unit_test(ends_a_tool_that_does_not_end),
+		cmocka_unit_test(is_not_told_of_a_tool_that_it_cancelled),
 		cmocka_unit_test(names_a_user_that_there_is_not),
 	};
 	struct xvs_error err = ERROR_INIT;
