@@ -187,10 +187,20 @@ static void on_copied(void *arg, int status, const char *output)
 static void copy_next(struct import *m)
 {
 	const struct portable_file *f = &m->files[m->at];
+	char path[PATH_MAX];
+	char why[200];
+	struct stat st;
 	struct plan p;
 
 	if (m->at == m->count) {
 		sums_check(m);
+		return;
+	}
+	/* Of a device or a FIFO there might be no end. */
+	(void)snprintf(path, sizeof(path), "%s/%s", m->folder, f->name);
+	if (lstat(path, &st) || !S_ISREG(st.st_mode)) {
+		(void)snprintf(why, sizeof(why), "%s is no file that can be taken", f->name);
+		fail(m, -EINVAL, why);
 		return;
 	}
 	plan_init(&p, &ourselves);
@@ -198,7 +208,7 @@ static void copy_next(struct import *m)
 	plan_word(&p, "--no-dereference");
 	plan_word(&p, "--sparse=always");
 	plan_word(&p, "--");
-	plan_word(&p, "%s/%s", m->folder, f->name);
+	plan_word(&p, "%s", path);
 	plan_word(&p, "%s", f->path);
 	tool_run(m, &p, on_copied);
 }
