@@ -161,12 +161,13 @@ int storage_write(const struct storage *s, const char *state, struct xvs_error *
 	return code;
 }
 
-static void record_remove(const struct vm *vm)
+/* One that came back after a crash would remove a file that somebody has made since. */
+static void record_remove(struct vm *vm)
 {
-	char path[SPEC_PATH + 32];
+	struct xvs_error err = ERROR_INIT;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", vm->folder, RECORD);
-	(void)unlink(path);
+	if (store_remove_file(vm->hv->store, vm->spec.name, RECORD, &err))
+		vm_problem(vm, "%s", err.text);
 }
 
 static void disk_set(struct disk_spec *disk, const struct storage_file *file)
@@ -204,11 +205,30 @@ static bool has_moved(const struct storage *s)
 	return strcmp(current, s->to.path) == 0;
 }
 
+/* A machine has it as a disk. */
+static bool is_used(const struct hv *hv, const char *file)
+{
+	char path[SPEC_PATH];
+
+	for (const struct vm *vm = hv->vms; vm; vm = vm->next) {
+		for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
+			disk_path(&vm->spec.disks[i], vm->disks, path);
+			if (strcmp(path, file) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void rest_remove(const struct storage *s)
 {
 	const char *rest = has_moved(s) ? s->from.path : s->to.path;
 
-	if (unlink(rest) && errno != ENOENT)
+	/* The record may be old: what was free then may have been given to another machine. */
+	if (is_used(s->vm->hv, rest))
+		vm_problem(s->vm, "disk %s: its file %s was left, for another disk has it by now",
+			   s->name, rest);
+	else if (unlink(rest) && errno != ENOENT)
 		vm_problem(s->vm, "disk %s: its file %s could not be removed: %s", s->name, rest,
 			   strerror(errno));
 	record_remove(s->vm);
