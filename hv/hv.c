@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "arriving.h"
 #include "base/log.h"
@@ -27,18 +28,42 @@ struct vm *hv_find(const struct hv *hv, const char *name)
 
 /* ---- what two may not share ------------------------------------------------------------------- */
 
-static bool shares_disk(const struct vm_spec *a, const struct vm_spec *b, char *what, size_t size)
+static void disk_find(const struct hv *hv, const struct vm_spec *s, uint32_t i, char out[SPEC_PATH])
 {
+	char folder[SPEC_PATH - 8];
+	char disks[SPEC_PATH];
+
+	store_folder(hv->store, s->name, folder, sizeof(folder));
+	(void)snprintf(disks, sizeof(disks), "%s/disks", folder);
+	disk_path(&s->disks[i], disks, out);
+}
+
+/* By whatever names: a file may have several, by links of both kinds. */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat one;
+	struct stat other;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+static bool shares_disk(const struct hv *hv, const struct vm_spec *a, const struct vm_spec *b,
+			char *what, size_t size)
+{
+	char mine[SPEC_PATH];
+	char theirs[SPEC_PATH];
+
 	for (uint32_t i = 0; i < a->disk_count; i++) {
-		const struct disk_spec *disk = &a->disks[i];
-
-		for (uint32_t j = 0; j < b->disk_count && disk->file[0]; j++) {
-			const struct disk_spec *other = &b->disks[j];
-
-			if (strcmp(disk->file, other->file) != 0 ||
-			    (disk->is_read_only && other->is_read_only))
+		disk_find(hv, a, i, mine);
+		for (uint32_t j = 0; j < b->disk_count; j++) {
+			disk_find(hv, b, j, theirs);
+			if ((a->disks[i].is_read_only && b->disks[j].is_read_only) ||
+			    !is_same_file(mine, theirs))
 				continue;
-			(void)snprintf(what, size, "file %s of disk %s", disk->file, disk->name);
+			(void)snprintf(what, size, "file %s of disk %s", mine, a->disks[i].name);
 			return true;
 		}
 	}
@@ -83,7 +108,7 @@ const struct vm *hv_rival(const struct hv *hv, const struct vm_spec *s, char *wh
 			continue;
 		if (memcmp(vm->spec.uuid, s->uuid, sizeof(s->uuid)) == 0)
 			(void)str_copy(what, size, "UUID");
-		else if (!shares_disk(s, &vm->spec, what, size) &&
+		else if (!shares_disk(hv, s, &vm->spec, what, size) &&
 			 !shares_adapter(s, &vm->spec, what, size))
 			continue;
 		return vm;

@@ -278,6 +278,44 @@ static void wants_a_machine_that_is_none_of_ours(void **state)
 	json_decref(machine);
 }
 
+static void wants_disks_that_are_none_of_ours(void **state)
+{
+	json_t *machine = machine_make();
+	char path[2][TEST_PATH + 64];
+	char why[200] = "";
+	struct offer o;
+	struct vm *vm;
+
+	(void)state;
+	assert_true(offer_read(machine, &o, why, sizeof(why)));
+	vm = vm_create(&hv, &o.spec);
+	assert_non_null(vm);
+	o.spec = (struct vm_spec){ .name = "" };
+	offer_finish(&o);
+	vm->next = hv.vms;
+	hv.vms = vm;
+	set(machine, true, "name", json_string("web2"));
+	set(machine, true, "uuid", json_string("6a1f0000-0000-4000-8000-00000000000b"));
+	set(machine, true, "adapters", json_array());
+	assert_string_equal(refusals(machine, false), "identity");
+	/* by another name */
+	(void)snprintf(path[0], sizeof(path[0]), "%s/root.qcow2", dir);
+	(void)snprintf(path[1], sizeof(path[1]), "%s/other.qcow2", dir);
+	assert_int_equal(link(path[0], path[1]), 0);
+	set(machine, true, "disks", json_pack("[{s:s, s:s}]", "name", "root", "file", path[1]));
+	assert_string_equal(refusals(machine, false), "identity");
+	/* in its own folder */
+	assert_int_equal(unlink(path[1]), 0);
+	file_make("other.qcow2");
+	assert_string_equal(refusals(machine, false), "");
+	vm->spec.disks[0].file[0] = '\0';
+	set(machine, true, "disks",
+	    json_pack("[{s:s, s:o}]", "name", "root", "file",
+		      json_sprintf("%s/root.qcow2", vm->disks)));
+	assert_string_equal(refusals(machine, false), "identity,disk root");
+	json_decref(machine);
+}
+
 static void refuses_what_is_no_machine(void **state)
 {
 	static const char *const wrong[][2] = {
@@ -528,6 +566,7 @@ int main(void)
 		T(refuses_by_a_reason_that_is_too_long),
 		T(wants_disks_where_they_do_not_come_along),
 		T(wants_a_machine_that_is_none_of_ours),
+		T(wants_disks_that_are_none_of_ours),
 		T(refuses_what_is_no_machine),
 		T(refuses_a_definition_that_leaves_something_open),
 		T(waits_while_it_is_prepared),
