@@ -105,7 +105,7 @@ static void fill(struct conn_table *t, struct conn *c, const struct entry_open *
 	c->halves[0].reported = now;
 	atomic_store_explicit(&c->epoch,
 			      atomic_load_explicit(&conn_port(t, c)->opened, memory_order_relaxed),
-			      memory_order_release);
+			      memory_order_seq_cst);
 }
 
 /* ---- one that is there --------------------------------------------------------------------- */
@@ -134,6 +134,8 @@ static bool renew(struct conn_table *t, struct conn *c, const struct entry_open 
 	fill(t, c, e, a);
 	recount(conn_port(t, c), state_is_half_open(old), state_is_half_open(e->state));
 	atomic_fetch_xor_explicit(&c->word, (uint32_t)old ^ e->state, memory_order_release);
+	/* its epoch has gone back, which moves no state of the world: who counts for it asks anew */
+	conn_doubt(c);
 	conn_unlock(c);
 	return true;
 }

@@ -169,9 +169,12 @@ static bool goes_on(struct conn *c, unsigned direction)
 {
 	enum { A_FEW = 3 };
 	enum conn_state state = conn_state(c);
+	struct half_counts counts;
 
-	return (state == STATE_ESTABLISHED || state == STATE_NEW) &&
-	       atomic_load_explicit(&c->halves[direction].packets, memory_order_relaxed) >= A_FEW;
+	if (state != STATE_ESTABLISHED && state != STATE_NEW)
+		return false;
+	half_read(c, direction, &counts);
+	return counts.packets >= A_FEW;
 }
 
 static enum conn_answer judge_known(struct visit *v, struct conn *c)

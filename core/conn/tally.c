@@ -7,7 +7,7 @@
  * that they met one.
  *
  * An end and a binding may come at the same time.  Who ends a connection moves its generation, or flushes
- * its word, and then looks for a tally to doubt; who binds sets the tally, then the state in which it is
+ * its word, or sets its epoch back, and then looks for a tally to doubt; who binds sets the tally, then the state in which it is
  * true, and then looks whether the connection lives (conn_holds()).  All of that has one order, so
  * one of the two sees the other.
  */
@@ -132,7 +132,7 @@ bool conn_holds(struct conn_table *t, struct conn_ref ref)
 	    atomic_load_explicit(&c->word, memory_order_seq_cst) & WORD_FLUSHED)
 		return false;
 	epoch = atomic_load_explicit(&conn_port(t, c)->epoch, memory_order_acquire);
-	return atomic_load_explicit(&c->epoch, memory_order_relaxed) == epoch;
+	return atomic_load_explicit(&c->epoch, memory_order_seq_cst) == epoch;
 }
 
 void conn_unbind(struct conn_table *t, struct conn_ref ref, struct tally *tally)

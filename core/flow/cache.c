@@ -227,6 +227,8 @@ static void entry_clear(struct flow_entry *e)
 	enum { BEHIND = offsetof(struct flow_entry, tally) + sizeof(struct tally) };
 
 	memset(e, 0, offsetof(struct flow_entry, tally));
+	/* who sees any of what follows sees that connections were let go of before */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	__atomic_store_n(&e->tally.verified, TALLY_NEVER, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->tally.packets, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->tally.last_ns, 0, __ATOMIC_RELAXED);

@@ -10,7 +10,7 @@
 
 #include "path/worker.h"
 
-enum { SHORTEST = 14 };
+enum { SHORTEST = 14, UNDER_WAY_MAX = 1024 };
 
 struct delivery {
 	struct letter letter;
@@ -22,6 +22,9 @@ struct delivery {
 
 static void delivered(struct letter *letter)
 {
+	const struct delivery *d = (const struct delivery *)letter;
+
+	d->path->deliveries--;
 	free(letter);
 }
 
@@ -30,15 +33,21 @@ static void enter(struct path_worker *w, const struct delivery *d)
 	struct path_port *port = path_port_of(w->path, d->port);
 	struct port_conf *conf = port ? rcu_read(&port->conf) : NULL;
 	struct way_on on = { .stage = XVS_STAGE_FORWARD, .port = d->port };
-	struct packet *p = conf ? packet_new_linear(w->pool, d->len) : NULL;
+	struct packet *p;
 
-	if (!p)
+	if (!conf)
 		return;
+	counter_add(&w->w.shard->ports[0].originated, 1);
+	p = packet_new_linear(w->pool, d->len);
+	if (!p) {
+		counters_drop(w->w.shard, drop_key(d->port, XVS_STAGE_FORWARD, 0, REASON_POOL), 1,
+			      d->len);
+		return;
+	}
 	memcpy(p->x.data, d->bytes, d->len);
 	p->x.port_in = XVS_PORT_NONE;
 	p->x.flags |= XVS_PKT_INJECTED;
 	p->x.rx_ns = w->w.now_ns;
-	counter_add(&w->w.shard->ports[0].originated, 1);
 	if (!packet_parse_own(p)) {
 		packet_drop(w, p, d->port, XVS_STAGE_FORWARD, 0, REASON_BAD_HEADER);
 		return;
@@ -65,11 +74,13 @@ bool path_deliver(struct path_port *port, const uint8_t *frame, size_t len)
 {
 	struct delivery *d;
 
-	if (len < SHORTEST || len > PACKET_MAX)
+	/* who sends them is another host: the worker may be slower than that */
+	if (len < SHORTEST || len > PACKET_MAX || port->path->deliveries >= UNDER_WAY_MAX)
 		return false;
 	d = malloc(sizeof(*d) + len);
 	if (!d)
 		return false;
+	port->path->deliveries++;
 	d->path = port->path;
 	d->port = port->id;
 	d->len = (uint32_t)len;

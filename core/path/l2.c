@@ -397,7 +397,8 @@ void l2_send_home(struct l2 *l2, struct path_port *port,
 		if (!e || e == &gone || !e->is_static || (e->port != port && e->home != port))
 			continue;
 		rcu_publish(&e->port, e->home);
-		fn(arg, e->segment, e->mac);
+		if (fn)
+			fn(arg, e->segment, e->mac);
 	}
 }
 
@@ -409,8 +410,7 @@ static bool is_of_port(const struct l2_entry *e, void *ctx)
 void l2_forget_port(struct l2 *l2, struct path_port *port,
 		    void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg)
 {
-	if (fn)
-		l2_send_home(l2, port, fn, arg);
+	l2_send_home(l2, port, fn, arg);
 	remove_if(l2, is_of_port, port, fn, arg);
 	l2->learning->by_port[port->id].refused = 0;
 }

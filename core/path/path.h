@@ -258,8 +258,8 @@ void path_credit_close(struct port_credit *c); /* NULL is fine */
 
 /*
  * [control] A frame as this port's guest would have got it, from another host: delivered to it as if it had
- * come from the network, and judged by its egress chain.  False: no memory, or it is no frame of a size
- * that a port can have.
+ * come from the network, and judged by its egress chain.  False: no memory, too many are
+ * under way, or it is no frame of a size that a port can have.
  */
 bool path_deliver(struct path_port *port, const uint8_t *frame, size_t len);
 

@@ -75,13 +75,14 @@ void entry_calm(struct path_worker *w, struct flow_entry *e)
 	entry_mark(e);
 }
 
-/* Packets of the burst in hand may hold the leg: it stays quiet, and knows no connection any more. */
+/*
+ * Packets of the burst in hand may hold the leg: it stays quiet, and what of them is missed is still taken
+ * from the connection, to which all has gone by now.
+ */
 static void leg_leave(struct path_worker *w, struct flow_leg *leg, struct tally *t)
 {
-	if (leg->conn_kind != FLOW_CONN_QUIET)
-		return;
-	conn_unbind(w->path->conns, leg_conn(leg), t);
-	leg->conn_index = 0;
+	if (leg->conn_kind == FLOW_CONN_QUIET)
+		conn_unbind(w->path->conns, leg_conn(leg), t);
 }
 
 void entry_leave(struct path_worker *w, struct flow_entry *e)

@@ -232,12 +232,35 @@ static bool can_shed(const struct path_port *port)
 
 static int insert(struct shed *s, struct entry *e);
 
+/* The port is the one at which it was named, or still a member of that one's team. */
+static bool is_placed(const struct shed *s, const struct entry *e)
+{
+	const struct team_table *t = team_at(path_port_of(s->path, e->named));
+
+	for (uint32_t m = 0; t && m < TEAM_MEMBERS; m++) {
+		if (t->ports[m] && t->ports[m]->id == e->port)
+			return true;
+	}
+	return e->port == e->named;
+}
+
+/* Who is not at its place any more is asked when it comes back. */
+static void forget_leavers(struct entry *e, const struct team_table *t)
+{
+	for (uint32_t m = 0; m < TEAM_MEMBERS; m++) {
+		if (!t || !t->ports[m] || t->ports[m]->id != e->asked[m])
+			e->asked[m] = 0;
+	}
+}
+
 /* By the drivers of members that were not asked yet; one without room leaves it to the verdict. */
 static void share_out(struct shed *s, uint32_t idx)
 {
-	const struct entry e = s->entries[idx];
-	const struct team_table *t = team_at(path_port_of(s->path, e.port));
+	const struct team_table *t = team_at(path_port_of(s->path, s->entries[idx].port));
+	struct entry e;
 
+	forget_leavers(&s->entries[idx], t);
+	e = s->entries[idx];
 	for (uint32_t m = 0; t && m < TEAM_MEMBERS; m++) {
 		struct entry own = e;
 
@@ -245,7 +268,8 @@ static void share_out(struct shed *s, uint32_t idx)
 			continue;
 		own.port = t->ports[m]->id;
 		s->entries[idx].asked[m] = own.port;
-		(void)insert(s, &own);
+		if (!find(s, &own))
+			(void)insert(s, &own);
 	}
 }
 
@@ -256,7 +280,8 @@ void shed_look(struct shed *s, uint64_t now_ns)
 	for (uint32_t i = s->count; i-- > 0;) {
 		struct entry *e = &s->entries[i];
 
-		if (e->source.until_ns <= now_ns || !is_in_chain(s->path, e->instance, e->named))
+		if (e->source.until_ns <= now_ns || !is_in_chain(s->path, e->instance, e->named) ||
+		    !is_placed(s, e))
 			end_entry(s, e);
 		else
 			count(s, e);

@@ -232,6 +232,7 @@ struct path {
 	struct rx_queue *queues; /* of all ports: [control] */
 	struct queue_move *move; /* under way: balance.c */
 	struct loop_timer *balance;
+	uint32_t deliveries;             /* under way, see path_deliver(): [control] */
 	uint64_t balanced_cycles;        /* when loads were last measured */
 	uint64_t move_due_ns;            /* the next one, at the earliest */
 	_Atomic uint64_t fragments_held; /* by the tracker, all workers */

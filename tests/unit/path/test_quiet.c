@@ -301,6 +301,31 @@ static void what_does_not_get_there_is_not_counted(void **state)
 	unguard();
 }
 
+/* Its packets follow an entry that is left meanwhile, of which one connection lives on. */
+static void a_burst_that_finds_an_end_is_counted_once(void **state)
+{
+	enum { BURST = 64 };
+	struct memory_frame f = question(20);
+
+	(void)state;
+	setup(0);
+	guard(OTHER, 0);
+	converse(UNTIL_OWN);
+	assert_int_equal(quiet_legs(), 4);
+	assert_int_equal(conn_flush(path_conns(bench.path), &(struct conn_filter){ .port = OTHER }),
+			 1);
+	for (unsigned i = 0; i < BURST; i++)
+		send_frame(OTHER, &f);
+	bench_turns(2);
+	assert_int_equal(shown(GUARDED).view.packets[0], UNTIL_OWN + BURST);
+	assert_int_equal(shown(OTHER).view.packets[0], BURST);
+	assert_int_equal(shown(GUARDED).view.bytes[0],
+			 shown(GUARDED).view.packets[0] * (uint64_t)f.len);
+	converse(1);
+	assert_int_equal(shown(GUARDED).view.packets[0], UNTIL_OWN + BURST + 1);
+	unguard();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +338,7 @@ int main(void)
 		BENCH_TEST(a_change_of_policy_is_seen_by_the_next_packet),
 		BENCH_TEST(an_end_puts_no_others_in_doubt),
 		BENCH_TEST(what_does_not_get_there_is_not_counted),
+		BENCH_TEST(a_burst_that_finds_an_end_is_counted_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

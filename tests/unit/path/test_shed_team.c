@@ -208,6 +208,30 @@ static void a_member_that_comes_later_drops_it_too(void **state)
 	assert_false(drivers[0].in_use);
 }
 
+static void a_member_that_leaves_drops_it_no_more(void **state)
+{
+	struct probe *p = filter_at_team();
+
+	(void)state;
+	assert_int_equal(add(p, HOUR_MS), 0);
+	flood(1, 9);
+	publish_members(1);
+	look(0);
+	assert_true(drivers[0].in_use && !drivers[1].in_use);
+	assert_int_equal(drops_at(TEAM, XVS_STAGE_INGRESS, p->instance->nr, FLOOD), 9);
+	/* back again */
+	publish_members(2);
+	look(0);
+	assert_true(drivers[0].in_use && drivers[1].in_use);
+	/* the port is no team's any more */
+	rcu_publish(&team.port, NULL);
+	look(0);
+	assert_false(drivers[0].in_use || drivers[1].in_use);
+	rcu_publish(&team.port, bench.ports[TEAM].port);
+	look(0);
+	assert_true(drivers[0].in_use && drivers[1].in_use);
+}
+
 static void naming_it_again_prolongs_it_at_all(void **state)
 {
 	struct probe *p = filter_at_team();
@@ -263,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_members_drop_it_and_the_team_is_told_of),
 		TEST(a_member_that_comes_later_drops_it_too),
+		TEST(a_member_that_leaves_drops_it_no_more),
 		TEST(naming_it_again_prolongs_it_at_all),
 		TEST(a_member_without_room_leaves_it_to_the_verdict),
 		TEST(where_no_member_can_it_is_refused),
