@@ -7,9 +7,9 @@
  * that they met one.
  *
  * An end and a binding may come at the same time.  Who ends a connection moves its generation, or flushes
- * its word, or sets its epoch back, and then looks for a tally to doubt; who binds sets the tally, then the state in which it is
- * true, and then looks whether the connection lives (conn_holds()).  All of that has one order, so
- * one of the two sees the other.
+ * its word, or sets its epoch back, and then looks for a tally to doubt; who binds sets the tally,
+ * then the state in which it is true, and then looks whether the connection lives (conn_holds()).
+ * All of that has one order, so one of the two sees the other.
  */
 #include "conn/table.h"
 

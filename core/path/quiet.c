@@ -76,8 +76,8 @@ void entry_calm(struct path_worker *w, struct flow_entry *e)
 }
 
 /*
- * Packets of the burst in hand may hold the leg: it stays quiet, and what of them is missed is still taken
- * from the connection, to which all has gone by now.
+ * Packets of the burst in hand may hold the leg: it stays quiet, and what of them is missed is
+ * still taken from the connection, to which all has gone by now.
  */
 static void leg_leave(struct path_worker *w, struct flow_leg *leg, struct tally *t)
 {
