@@ -46,6 +46,11 @@ json_t *departing_show(const struct hv *hv, const char *name);
 
 /* ---- for vm_*.c ------------------------------------------------------------------------------- */
 
+/*
+ * False: there is a record of a move that cannot be read, so nobody knows whose the machine is; 'err'
+ * says why.
+ */
+bool departing_is_readable(const struct store *s, const char *name, struct xvs_error *err);
 /* After a start of ours: what was written down of a move becomes vm->departing, which waits. */
 void departing_recall(struct vm *vm);
 void departing_go_on(struct vm *vm); /* the machine was found, or is not there */

@@ -40,25 +40,47 @@ static bool flag_of(const json_t *record, const char *key)
 	return json_is_true(json_object_get(record, key));
 }
 
-/* False: it is no record of ours. */
-static bool record_take(struct departing *d, const json_t *record)
+static const char *text_of(const json_t *record, const char *key)
 {
-	const char *move = json_string_value(json_object_get(record, "move"));
-	const char *to = json_string_value(json_object_get(record, "to"));
-	const char *state = json_string_value(json_object_get(record, "state"));
-	json_int_t epoch = json_integer_value(json_object_get(record, "epoch"));
+	const char *text = json_string_value(json_object_get(record, key));
 
-	if (!move || !to || !state || epoch <= 0 || !str_copy(d->id, sizeof(d->id), move) ||
-	    !str_copy(d->peer, sizeof(d->peer), to))
-		return false;
-	d->epoch = (uint64_t)epoch;
-	d->found = strcmp(state, "committed") == 0 ? MOVE_COMMITTED : MOVE_MOVING;
+	return text ? text : "";
+}
+
+/* As record_write() writes it. */
+static bool is_record(const json_t *record)
+{
+	const char *state = text_of(record, "state");
+
+	return strlen(text_of(record, "move")) == UUID_TEXT - 1 && text_of(record, "to")[0] &&
+	       strlen(text_of(record, "to")) < SPEC_TEXT &&
+	       (strcmp(state, "moving") == 0 || strcmp(state, "committed") == 0) &&
+	       json_integer_value(json_object_get(record, "epoch")) > 0;
+}
+
+static void record_take(struct departing *d, const json_t *record)
+{
+	(void)str_copy(d->id, sizeof(d->id), text_of(record, "move"));
+	(void)str_copy(d->peer, sizeof(d->peer), text_of(record, "to"));
+	d->epoch = (uint64_t)json_integer_value(json_object_get(record, "epoch"));
+	d->found =
+		strcmp(text_of(record, "state"), "committed") == 0 ? MOVE_COMMITTED : MOVE_MOVING;
 	d->options.has_disks = d->sending.has_disks = flag_of(record, "disks");
 	d->sending.key_folder = d->key_folder;
 	d->was_standing = flag_of(record, "standing");
 	d->is_taken_over = flag_of(record, "taken_over");
 	d->is_target_given_up = flag_of(record, "target_given_up");
-	return true;
+}
+
+bool departing_is_readable(const struct store *s, const char *name, struct xvs_error *err)
+{
+	json_t *record = store_read(s, name, file, err);
+	bool is_one = err->code == 0 && (!record || is_record(record));
+
+	json_decref(record);
+	if (!is_one && err->code == 0)
+		(void)error_set(err, -EINVAL, "", "%s is not as xvs-hv writes it", file);
+	return is_one;
 }
 
 bool record_read(struct departing *d)
@@ -67,16 +89,16 @@ bool record_read(struct departing *d)
 	const char *name = d->vm->spec.name;
 	struct xvs_error err = ERROR_INIT;
 	json_t *record = store_read(s, name, file, &err);
-	bool is_one = record && record_take(d, record);
-	bool is_old = is_one && d->epoch < epoch_recall(s, name);
+	bool is_one = record && is_record(record);
 
+	if (is_one)
+		record_take(d, record);
 	json_decref(record);
-	if (err.code || (record && !is_one))
-		log_message(MSG_VM_STATE, "vm %s: the record of its move cannot be read: %s", name,
-			    err.code ? err.text : "it is no such record");
-	if (is_old && store_remove_file(s, name, file, &err))
+	if (!is_one || d->epoch >= epoch_recall(s, name))
+		return is_one;
+	if (store_remove_file(s, name, file, &err))
 		log_message(MSG_VM_STATE, "vm %s: %s", name, err.text);
-	return is_one && !is_old;
+	return false;
 }
 
 /* ---- a machine that has left ------------------------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "definition.h"
+#include "departing.h"
 #include "stone.h"
 #include "vm.h"
 
@@ -139,6 +140,21 @@ static bool has_left(const struct hv *hv, const char *name)
 	return true;
 }
 
+/* It may run on another host, so it is none of ours until a person says so. */
+static bool is_in_the_dark(const struct hv *hv, const char *name)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (departing_is_readable(hv->store, name, &err))
+		return false;
+	log_message(
+		MSG_VM_STATE,
+		"vm %s: it is left alone, since it may have moved to another host: %s; where it "
+		"runs nowhere else, remove that file and start xvs-hv again",
+		name, err.text);
+	return true;
+}
+
 /* JSON is YAML: what was kept is read as what people write. */
 static void on_found(void *arg, const char *name)
 {
@@ -151,7 +167,7 @@ static void on_found(void *arg, const char *name)
 	size_t len;
 
 	/* One that was coming when we ended is in the list, and no other one before it has come. */
-	if (hv_find(hv, name) || has_left(hv, name))
+	if (hv_find(hv, name) || has_left(hv, name) || is_in_the_dark(hv, name))
 		return;
 	store_folder(hv->store, name, path, sizeof(path));
 	len = strlen(path);

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "definition.h"
+#include "departing.h"
 #include "reading.h"
 #include "stone.h"
 #include "vm.h"
@@ -188,6 +189,9 @@ static bool spec_check(struct rpc_call *call, const struct vm_spec *s)
 	else if (!hv_find(hv, s->name) && has_left(hv, s->name, left))
 		rpc_refuse(call, RPC_REFUSED, "vm %s: %s; \"xvsctl vm undefine %s\" forgets that",
 			   s->name, left, s->name);
+	else if (!hv_find(hv, s->name) && !departing_is_readable(hv->store, s->name, &err))
+		rpc_refuse(call, RPC_REFUSED, "vm %s: one of this name may have moved away: %s",
+			   s->name, err.text);
 	else if (strcmp(s->cpu, "auto") != 0 && !facts_has_cpu(&hv->facts, s->cpu))
 		rpc_refuse(call, RPC_REFUSED,
 			   "vm %s: cpu: QEMU knows no model %s; see \"xvsctl vm host\"", s->name,

@@ -464,6 +464,44 @@ static void is_not_moved_by_a_record_while_it_runs(void **state)
 	end();
 }
 
+static void record_write_text(const char *text)
+{
+	char path[2 * TEST_PATH];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/state/vms/web/departure.json", world.dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs(text, f);
+	(void)fclose(f);
+}
+
+/* Its guest may run on the other host: a damaged record does not say that it does not. */
+static void is_left_alone_when_its_record_is_damaged(void **state)
+{
+	static const char *const damaged[] = {
+		"{\"move\": \"1f2",
+		"",
+		"[]",
+		"{}",
+		"{\"move\": \"\", \"to\": \"b\", \"state\": \"moving\", \"epoch\": 1}",
+	};
+
+	(void)state;
+	begin_doubt();
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		core_end();
+		record_write_text(damaged[i]);
+		core_start();
+		assert_int_equal(hv_restore(&world.hv, &(struct xvs_error)ERROR_INIT), 0);
+		until_quiet();
+		assert_null(machine());
+		assert_int_equal(world.guest, GUEST_STANDS);
+		assert_true(has_file("definition.json"));
+	}
+	end();
+}
+
 /* ---- what only the other host, or the clock, tells --------------------------------------------- */
 
 static void is_undone_when_the_other_qemu_dies(void **state)
@@ -595,6 +633,7 @@ int main(void)
 		TEST(is_taken_over_by_a_person),
 		TEST(is_given_up_by_a_person),
 		TEST(is_not_moved_by_a_record_while_it_runs),
+		TEST(is_left_alone_when_its_record_is_damaged),
 		TEST(is_undone_when_the_other_qemu_dies),
 		TEST(is_undone_when_it_does_not_get_ready_in_time),
 		TEST(is_undone_when_the_guest_stands_too_long),
