@@ -188,6 +188,10 @@ void on_migrate_expect(struct rpc_call *call)
 			   rpc_text(call, "uuid"));
 		return;
 	}
+	if (e.owner != OWNER_HV && mover_expects_for(mover_of(call), e.uuid, OWNER_HV)) {
+		rpc_refuse(call, RPC_REFUSED, "the host core expects this port for a machine");
+		return;
+	}
 	if (rpc_bool(call, "forget")) {
 		mover_unexpect(mover_of(call), e.uuid);
 		rpc_answer(call, json_object());

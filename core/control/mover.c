@@ -378,6 +378,18 @@ int mover_expect(struct mover *m, struct expectation *e, struct xvs_error *err)
 	return 0;
 }
 
+bool mover_expects_for(const struct mover *m, const uint8_t uuid[WIRE_ID], enum owner owner)
+{
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		const struct expected *x = &m->expected[i];
+
+		if (x->until_ns >= clock_ns() && x->e.owner == owner &&
+		    memcmp(x->e.uuid, uuid, WIRE_ID) == 0)
+			return true;
+	}
+	return false;
+}
+
 void mover_unexpect(struct mover *m, const uint8_t uuid[WIRE_ID])
 {
 	for (size_t i = 0; i < EXPECTATIONS; i++) {

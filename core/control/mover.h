@@ -34,6 +34,7 @@ struct expectation {
 };
 /* Takes what it holds.  -ENOSPC, -ENOMEM. */
 int mover_expect(struct mover *m, struct expectation *e, struct xvs_error *err);
+bool mover_expects_for(const struct mover *m, const uint8_t uuid[WIRE_ID], enum owner owner);
 /* It does not come any more, or has come; one that is not expected is fine. */
 void mover_unexpect(struct mover *m, const uint8_t uuid[WIRE_ID]);
 

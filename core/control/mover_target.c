@@ -31,6 +31,18 @@ static const struct expectation *expected_for(const struct mover *m, const struc
 	return NULL;
 }
 
+static bool is_expected_from_another(const struct mover *m, const struct arrival *a)
+{
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		const struct expected *x = &m->expected[i];
+
+		if (x->until_ns >= clock_ns() && memcmp(x->e.uuid, a->uuid, WIRE_ID) == 0 &&
+		    x->e.peer[0] && strcmp(x->e.peer, a->peer) != 0)
+			return true;
+	}
+	return false;
+}
+
 static enum owner owner_of(const struct mover *m, const struct arrival *a)
 {
 	const struct expectation *e = expected_for(m, a);
@@ -116,6 +128,8 @@ static struct port_spec *spec_read(struct mover *m, struct arrival *a)
 		(void)finding_add(a->findings, "port", "%s", d->items[i].text);
 	if (is_good && (!spec->has_uuid || memcmp(spec->uuid, a->uuid, WIRE_ID) != 0))
 		(void)finding_add(a->findings, "port", "its UUID is not that of the move");
+	if (is_good && is_expected_from_another(m, a))
+		(void)finding_add(a->findings, "port", "it is expected from another host");
 	if (is_good && !(e && e->backend))
 		judge_backend(m, spec, a);
 	json_decref(keys);

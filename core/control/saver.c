@@ -148,7 +148,9 @@ static void save_end(struct saver *s)
 {
 	struct xvs_error err = ERROR_INIT;
 
-	if (archive_end(&s->out, &err)) {
+	if (archive_end(&s->out, &err) == 0 && fsync(s->fd))
+		(void)error_set(&err, -errno, "", "it cannot be written: %s", strerror(errno));
+	if (err.code) {
 		saver_fail(s, &err);
 		return;
 	}

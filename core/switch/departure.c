@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "policy/field.h"
+#include "switch/bundle.h"
 #include "switch/world.h"
 
 /* ---- the port ---------------------------------------------------------------------------------------- */
@@ -63,6 +64,24 @@ bool world_has_departed(const struct world *w, const uint8_t uuid[16])
 	return false;
 }
 
+/*
+ * A port that was made anew while its move went on is not the one that was frozen, and would be open
+ * here and there.  One that is frozen is closed by that, and its relay needs its address.
+ */
+static void hold_anew(struct world *w, const uint8_t uuid[16])
+{
+	for (size_t i = 0; i < w->switch_count; i++) {
+		const struct vswitch *sw = w->switches[i];
+
+		for (size_t n = 0; n < sw->port_count; n++) {
+			struct port *p = sw->ports[n];
+
+			if (memcmp(p->uuid, uuid, 16) == 0 && !p->is_frozen && !p->is_held)
+				(void)bundle_hold(w, p->full_name);
+		}
+	}
+}
+
 void departure_note(struct world *w, const uint8_t uuid[16], bool has_departed)
 {
 	size_t i = 0;
@@ -73,6 +92,8 @@ void departure_note(struct world *w, const uint8_t uuid[16], bool has_departed)
 		memcpy(w->departed[w->departed_count++], uuid, 16);
 	else if (!has_departed && i < w->departed_count)
 		memmove(w->departed[i], w->departed[--w->departed_count], 16);
+	if (has_departed)
+		hold_anew(w, uuid);
 }
 
 /* ---- out --------------------------------------------------------------------------------------------- */

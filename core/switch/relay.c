@@ -25,6 +25,7 @@ struct slot {
 struct relay {
 	struct backend base;
 	struct rcu_node grace;
+	struct letter last;
 	struct loop *loop;
 	void (*frame)(void *arg, const uint8_t *frame, size_t len); /* NULL: nobody wants them */
 	void *arg;
@@ -110,9 +111,17 @@ struct relay *relay_create(struct loop *loop, void (*frame)(void *arg, const uin
 	return r;
 }
 
+static void relay_end(struct letter *letter)
+{
+	free((char *)letter - offsetof(struct relay, last));
+}
+
+/* No worker is inside.  What they have posted is before this, and is run before it. */
 static void relay_free(struct rcu_node *node)
 {
-	free((char *)node - offsetof(struct relay, grace));
+	struct relay *r = (struct relay *)((char *)node - offsetof(struct relay, grace));
+
+	loop_post(r->loop, &r->last, relay_end);
 }
 
 void relay_silence(struct relay *r)

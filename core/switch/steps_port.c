@@ -154,7 +154,8 @@ static int adopt_port(struct step *s, struct xvs_error *err)
 	p->owner = pp->owner;
 	p->is_blocked = pp->is_blocked;
 	if (pp->is_new) {
-		p->is_held = pp->is_held;
+		/* its move may have been decided since this was planned */
+		p->is_held = pp->is_held || world_has_departed(p->w, p->uuid);
 		return 0;
 	}
 	/* Whatever was wanted at another time: that a port is held ends by its move alone. */

@@ -117,6 +117,8 @@ static void give_back(struct vswitch *sw)
 	if (takeover_return(sw->taken, &err)) {
 		log_message(MSG_ADDRESSES_LOST, "switch %s: addresses are not back: %s", sw->name,
 			    err.text);
+		for (size_t i = 0; i < sw->taken->count; i++)
+			sw->taken->from[i].is_owed = true; /* it is at no host port any more */
 		keep(sw);
 		return;
 	}
@@ -165,6 +167,24 @@ static int before(struct step *s, struct xvs_error *err)
 	return 0;
 }
 
+/* What could not be given back stays on record, for the next daemon or the next change. */
+static void owe(struct takeover *t, struct takeover *left)
+{
+	for (size_t i = 0; i < left->count; i++) {
+		struct taken_device *from = &left->from[i];
+		struct taken_device *d = takeover_find(t, from->device);
+
+		if (d || !from->set.count) /* of 'd' the rest is seen to by takeover_put() */
+			continue;
+		d = takeover_add(t, from->device);
+		if (!d)
+			continue;
+		*d = *from;
+		d->is_owed = true;
+		from->set = (struct address_set){ .items = NULL };
+	}
+}
+
 /* What came on top goes back where it was; what was taken before is at the host port of before. */
 static int before_undo(struct step *s)
 {
@@ -181,8 +201,10 @@ static int before_undo(struct step *s)
 	}
 	s->prepared = NULL;
 	more = sw->taken ? takeover_less(sw->taken, was) : NULL;
-	if (more && takeover_return(more, &err))
+	if (more && takeover_return(more, &err)) {
 		transaction_note(s->t, "switch %s: addresses: %.120s", sw->name, err.text);
+		owe(was, more);
+	}
 	takeover_destroy(more);
 	takeover_destroy(sw->taken);
 	sw->taken = was;

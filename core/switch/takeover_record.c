@@ -204,9 +204,9 @@ void takeover_forget(const char *state_dir, const char *name)
 	(void)close(folder);
 }
 
-enum found { FOUND_NOTHING, FOUND_OLD, FOUND_BROKEN, FOUND_GOOD };
+enum found { FOUND_NOTHING, FOUND_OLD, FOUND_BROKEN, FOUND_CLOSED, FOUND_GOOD };
 
-/* FOUND_OLD: of another start of the machine. */
+/* FOUND_OLD: of another start of the machine; FOUND_CLOSED: it cannot be read now. */
 static enum found record_find(const char *state_dir, const char *name, struct takeover **out)
 {
 	char path[PATH_MAX];
@@ -218,9 +218,11 @@ static enum found record_find(const char *state_dir, const char *name, struct ta
 
 	(void)snprintf(path, sizeof(path), "%s/" FOLDER "/%s", state_dir, name);
 	j = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	if (!j && json_error_code(&why) == json_error_cannot_open_file)
+		return errno == ENOENT ? FOUND_NOTHING : FOUND_CLOSED;
 	if (!j)
-		return json_error_code(&why) == json_error_cannot_open_file ? FOUND_NOTHING
-									    : FOUND_BROKEN;
+		return json_error_code(&why) == json_error_out_of_memory ? FOUND_CLOSED
+									 : FOUND_BROKEN;
 	boot_read(now);
 	has_boot = word_read(j, "boot", boot, sizeof(boot));
 	*out = has_boot ? record_read(j) : NULL;
@@ -295,6 +297,9 @@ static int recover(const char *state_dir, const char *name)
 	case FOUND_BROKEN:
 		set_aside(state_dir, name);
 		return -EINVAL;
+	case FOUND_CLOSED:
+		log_message(MSG_ADDRESSES_LOST, "%s/" FOLDER "/%s cannot be read", state_dir, name);
+		return -EIO;
 	case FOUND_OLD:
 		takeover_forget(state_dir, name);
 		break;
@@ -310,8 +315,10 @@ int world_recover_addresses(const char *state_dir)
 	int folder = folder_open(state_dir);
 	DIR *all = folder >= 0 ? fdopendir(folder) : NULL;
 	const struct dirent *one;
-	int worst = 0;
+	int worst = all ? 0 : -errno;
 
+	if (worst)
+		log_message(MSG_ADDRESSES_LOST, "%s/" FOLDER ": %s", state_dir, strerror(-worst));
 	while (all && (one = readdir(all)) != NULL) {
 		int code = one->d_name[0] == '.' ? 0 : recover(state_dir, one->d_name);
 
