@@ -57,7 +57,6 @@ class Mover:
               f"questions lost; QEMU stood {report.get('downtime_ms', 0):.1f} ms; "
               f"{report.get('phases_ms')}")
 
-
     def store(self, path):
         """Its disk is somewhere else from now on, on the same host."""
         self.talk.ask("reset")
@@ -71,9 +70,10 @@ def go(hosts, image, rounds, **words):
     guest = hosts.boot(image, **words)
     with hosts.talk(guest, bulk=True) as talk:
         mover = Mover(hosts, guest, talk)
-        for number in range(rounds):
+        for _ in range(rounds):
             for _ in ("there", "back"):
                 mover.move("--with-storage")
+        for number in range(rounds):  # from now on it is where both hosts see it
             for place in ("one", "two"):
                 mover.store(hosts.shared / f"{place}-{number}.qcow2")
             for _ in ("there", "back"):
