@@ -124,7 +124,8 @@ void arriving_forget_ports(struct arriving *a)
 
 	for (uint32_t i = 0; i < s->adapter_count; i++)
 		switch_call(a->all->hv->sw, "migrate.expect",
-			    json_pack("{s:s, s:b}", "uuid", uuid_print(s->adapters[i].uuid, uuid),
+			    json_pack("{s:s, s:s, s:b}", "uuid",
+				      uuid_print(s->adapters[i].uuid, uuid), "owner", "hv",
 				      "forget", 1),
 			    on_said, NULL);
 }

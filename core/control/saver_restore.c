@@ -94,11 +94,6 @@ static int on_weighed(void *arg, struct arrival *a, struct xvs_error *err)
 			code = note_left(s, &a->owners[i]);
 	}
 	free(owners);
-	if (code) { /* nothing has been put into it, so it goes on as it was */
-		struct xvs_error ignored = ERROR_INIT;
-
-		(void)bundle_open_port(s->control->world, s->target, &ignored);
-	}
 	return code;
 }
 

@@ -148,10 +148,12 @@ def test_what_is_expected_is_of_one_host_and_owner(movers):
     a, b = movers["a"], movers["b"]
     wish = {"uuid": UUID, "owner": "hv", "backend": {"kind": "tap", "device": "eth1", "netns": "vm1"}}
     b.rpc("migrate.expect", **wish, **{"from": "hostc"})
-    with pytest.raises(Refused, match="migrate.expect"):
+    with pytest.raises(Refused, match="expected from another host"):
         a.rpc("migrate.port", port="vm1", to="10.9.0.2", backend={"kind": "tap", "device": "mg0"})
     b.rpc("migrate.expect", **wish, **{"from": "hosta"})
-    b.rpc("migrate.expect", uuid=UUID, forget=True)
+    with pytest.raises(Refused, match="the host core expects"):
+        b.rpc("migrate.expect", uuid=UUID, forget=True)
+    b.rpc("migrate.expect", uuid=UUID, owner="hv", forget=True)
     with pytest.raises(Refused, match="migrate.expect"):
         a.rpc("migrate.port", port="vm1", to="10.9.0.2", backend={"kind": "tap", "device": "mg0"})
     b.rpc("migrate.expect", **wish, **{"from": "hosta"})
