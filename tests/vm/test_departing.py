@@ -102,6 +102,7 @@ def stays(two_hosts, guest, pid):
     return two_hosts["a"].hv.do("move", "show", "web")
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_while_memory_moves_leaves_it_where_it_was(two_hosts, image):
     guest = two_hosts.boot(image, kind="shared")
     a, b = (two_hosts[name].hv for name in "ab")

@@ -66,6 +66,7 @@ def migrate(libvirts, origin, other):
     return libvirts[origin].migrate("web", libvirts[other], ADDRESSES[other])
 
 
+@pytest.mark.slow
 def test_a_machine_goes_there_and_back_with_its_port(lab, image):
     hosts, libvirts = lab
     guest = boot(hosts, libvirts["a"], image)

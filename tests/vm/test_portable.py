@@ -26,6 +26,7 @@ def sums(folder):
     return done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_saved_machine_goes_on_where_it_was_carried_to(hv, web, folder):  # noqa: F811
     guest = web().boot()
     guest.up("10.77.0.1/24").reaches(HOST)

@@ -87,7 +87,7 @@ NO_OFFLOADS = ({"csum": "off", "gso": "off", "host_tso4": "off", "host_tso6": "o
 
 @pytest.mark.parametrize("ring, traits, others", [
     pytest.param({}, *NO_OFFLOADS, id="split-no-offloads"),
-    pytest.param(PACKED, *LESS, id="packed-less"),
+    pytest.param(PACKED, *LESS, id="packed-less", marks=pytest.mark.slow),
     pytest.param({}, *LESS, id="split-less", marks=pytest.mark.slow),
     pytest.param(PACKED, *NO_OFFLOADS, id="packed-no-offloads", marks=pytest.mark.slow),
 ])
@@ -98,8 +98,8 @@ def test_guests_that_take_less_are_understood(lab, ring, traits, others):
         assert source.send_file(address) == made
 
 
-@pytest.mark.parametrize("ring", [
-    pytest.param({}, id="split"), pytest.param(PACKED, id="packed", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ring", RINGS)
 def test_each_queue_of_a_guest_is_served(lab, ring):
     daemon, vm1, vm2, _ = lab(ring, queues=2, workers=2)
     assert vm1.has_feature(QUEUES)
