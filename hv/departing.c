@@ -270,6 +270,7 @@ void departing_destroy(struct departing *d)
 	json_decref(d->last);
 	loop_timer_destroy(d->timer);
 	loop_timer_destroy(d->patience);
+	loop_timer_destroy(d->watch);
 	loop_timer_destroy(d->finish);
 	move_destroy(d->move);
 	explicit_bzero(d->key, sizeof(d->key));
@@ -287,11 +288,12 @@ static struct departing *departing_create(struct vm *vm)
 	d->timer = loop_timer_create(vm->hv->loop, on_timer, d);
 	d->patience = loop_timer_create(vm->hv->loop, on_patience, d);
 	d->finish = loop_timer_create(vm->hv->loop, on_finish, d);
+	d->watch = loop_timer_create(vm->hv->loop, ports_watch, d);
 	d->findings = json_array();
 	d->left_files = json_array();
 	for (int i = 0; i < MOVE_STEPS; i++)
 		d->asks[i].d = d;
-	if (d->timer && d->patience && d->finish && d->findings && d->left_files)
+	if (d->timer && d->patience && d->finish && d->watch && d->findings && d->left_files)
 		return d;
 	departing_destroy(d);
 	return NULL;

@@ -55,6 +55,7 @@ struct departing {
 	/* the switch */
 	struct departing_port ports[SPEC_ADAPTERS];
 	struct errand *errands;
+	struct loop_timer *watch;
 	enum move_step port_step;
 	uint32_t run;      /* of a step of ports: answers of an older one do not count */
 	uint32_t waiting;  /* ports of it */
@@ -102,6 +103,7 @@ bool target_host(const struct departing *d, char host[TLS_HOST_TEXT]);
 void ports_begin(struct departing *d, enum move_step step);
 bool ports_interrupt(struct departing *d, enum move_step step);
 void ports_forget(struct departing *d); /* answers that still come are nobody's */
+void ports_watch(void *arg);            /* a departing, each time that the watch is due */
 
 /* ---- departing_qemu.c --------------------------------------------------------------------------- */
 

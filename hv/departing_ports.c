@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "control/protocol.h"
 #include "departing_part.h"
 
-enum { CHECK_S = 60, PREPARE_S = 240, FREEZE_S = 60, COMMIT_S = 30, ASK_S = 20 };
+enum { CHECK_S = 60, PREPARE_S = 240, FREEZE_S = 60, COMMIT_S = 30, ASK_S = 20, WATCH_S = 1 };
 
 /* A call that has not been answered; it outlives whoever asked. */
 struct errand {
@@ -106,6 +107,12 @@ void ports_forget(struct departing *d)
 
 /* ---- a step of all ports ---------------------------------------------------------------------- */
 
+static void watch_later(struct departing *d)
+{
+	if (d->vm->spec.adapter_count > 0)
+		loop_timer_arm(d->watch, WATCH_S * (uint64_t)NS_PER_S);
+}
+
 static void port_done(struct departing *d, uint32_t port, const char *why)
 {
 	if (why && !d->port_why[0])
@@ -117,6 +124,8 @@ static void port_done(struct departing *d, uint32_t port, const char *why)
 	if (d->port_step == STEP_CHECK_PORTS && !d->port_why[0] && findings_refuse(d))
 		(void)snprintf(d->port_why, sizeof(d->port_why), "host %s does not take it: %s",
 			       d->peer, findings_first(d));
+	if (d->port_step == STEP_PREPARE_PORTS && !d->port_why[0])
+		watch_later(d);
 	departing_ended(d, d->port_step, d->port_why[0] ? d->port_why : NULL);
 }
 
@@ -325,6 +334,11 @@ static const json_t *move_of(const struct departing *d, uint32_t port, const jso
 	return NULL;
 }
 
+static bool is_over(const json_t *move)
+{
+	return is_text(move, "phase", "ended") || is_text(move, "phase", "giving up");
+}
+
 static void on_sought(struct departing *d, uint32_t port, const struct switch_answer *answer)
 {
 	const json_t *found = answer->result ? move_of(d, port, answer->result) : NULL;
@@ -338,8 +352,7 @@ static void on_sought(struct departing *d, uint32_t port, const struct switch_an
 	} else if (move && is_text(found, "outcome", "moved")) {
 		d->ports[port].has_left = true;
 		port_done(d, port, NULL);
-	} else if (move && !is_text(found, "phase", "ended") &&
-		   !is_text(found, "phase", "giving up")) {
+	} else if (move && !is_over(found)) {
 		(void)str_copy(d->ports[port].move, sizeof(d->ports[port].move), move);
 		/* where it was not frozen yet, it is now: the guest stands */
 		freeze(d, port, on_frozen_late);
@@ -360,6 +373,53 @@ static void commit(struct departing *d, uint32_t port)
 		call(d, port, "migrate.commit", json_pack("{s:s}", "move", move), on_committed);
 	else
 		call(d, port, "migrate.list", json_object(), on_sought);
+}
+
+/* ---- the watch -------------------------------------------------------------------------------- */
+
+/*
+ * Nobody tells that the prepared move of a port has ended: the other QEMU, which may wait for that very
+ * port, and memory would go on for nothing until the freeze.
+ */
+static bool is_watched(const struct departing *d)
+{
+	enum move_phase phase = move_phase(d->move);
+
+	return phase == MOVE_PREPARE || phase == MOVE_DISKS || phase == MOVE_MEMORY;
+}
+
+static void port_look(struct departing *d, uint32_t port, const json_t *list)
+{
+	const json_t *move = move_of(d, port, list);
+	const char *problem = json_string_value(json_object_get(move, "problem"));
+	const char *name = adapter_of(d, port)->name;
+
+	if (!move)
+		departing_trouble(d, "adapter %s: xvsd knows no move of its port any more", name);
+	else if (is_over(move))
+		departing_trouble(d, "adapter %s: the move of its port has ended: %s", name,
+				  problem ? problem : "xvsd says no reason");
+}
+
+/* One that is there is asked again, however slow it is and whatever it says. */
+static void on_watched(struct departing *d, uint32_t port, const struct switch_answer *answer)
+{
+	(void)port;
+	for (uint32_t i = 0; answer->result && i < d->vm->spec.adapter_count && is_watched(d); i++)
+		port_look(d, i, answer->result);
+	if (!answer->result && !answer->code && !answer->is_slow && is_watched(d))
+		departing_trouble(d, "%s", answer->error);
+	if (is_watched(d))
+		watch_later(d);
+}
+
+/* No step of ports begins meanwhile; the freeze, or the way back, does not hear the last answer. */
+void ports_watch(void *arg)
+{
+	struct departing *d = arg;
+
+	if (is_watched(d))
+		call(d, 0, "migrate.list", json_object(), on_watched);
 }
 
 /* ---- the way back ----------------------------------------------------------------------------- */
@@ -412,8 +472,7 @@ static void on_list(struct departing *d, uint32_t port, const struct switch_answ
 	for (size_t i = 0; i < size; i++) {
 		const json_t *one = json_array_get(answer->result, i);
 
-		if (!is_of_ours(d, one) || is_text(one, "phase", "ended") ||
-		    is_text(one, "phase", "giving up"))
+		if (!is_of_ours(d, one) || is_over(one))
 			continue;
 		is_all_over = false;
 		cancel(d, one);

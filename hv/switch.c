@@ -26,6 +26,7 @@ struct call {
 	struct bufferevent *stream;
 	struct loop_timer *timer; /* the deadline; or at once, where there is nothing to wait for */
 	char why[256];            /* of a call that is over before it began */
+	bool is_slow;
 	switch_fn done;
 	void *arg;
 };
@@ -84,7 +85,7 @@ static void call_end(struct call *call, const struct switch_answer *answer)
 static void call_fail(struct call *call, const char *why)
 {
 	char text[512];
-	struct switch_answer answer = { .error = text };
+	struct switch_answer answer = { .error = text, .is_slow = call->is_slow };
 
 	(void)snprintf(text, sizeof(text), "switch: %s", why);
 	call_end(call, &answer);
@@ -132,12 +133,13 @@ static void on_timer(void *arg)
 {
 	struct call *call = arg;
 
+	call->is_slow |= !call->why[0];
 	call_fail(call, call->why[0] ? call->why : "xvsd did not answer in time");
 }
 
 /* ---- calls ------------------------------------------------------------------------------------ */
 
-static int dial(const struct switch_client *c, char *why, size_t size)
+static int dial(const struct switch_client *c, struct call *call)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -145,7 +147,9 @@ static int dial(const struct switch_client *c, char *why, size_t size)
 	(void)str_copy(address.sun_path, sizeof(address.sun_path), c->path);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	(void)snprintf(why, size, "xvsd cannot be reached at %s: %s; is it running?", c->path,
+	call->is_slow = errno == EAGAIN; /* so many wait that nobody else may */
+	(void)snprintf(call->why, sizeof(call->why),
+		       "xvsd cannot be reached at %s: %s; is it running?", c->path,
 		       strerror(errno));
 	if (fd >= 0)
 		evutil_closesocket(fd);
@@ -188,7 +192,7 @@ static struct call *call_create(struct switch_client *c, switch_fn done, void *a
 /* False: call->why says why not. */
 static bool call_connect(struct switch_client *c, struct call *call)
 {
-	int fd = dial(c, call->why, sizeof(call->why));
+	int fd = dial(c, call);
 
 	if (fd < 0)
 		return false;

@@ -19,6 +19,7 @@ struct switch_answer {
 	const json_t *result; /* NULL: it was refused */
 	int code;             /* enum rpc_code, or 0 where xvsd did not answer */
 	const char *error;    /* a whole sentence */
+	bool is_slow;         /* xvsd is there, and did not answer in time */
 };
 typedef void (*switch_fn)(void *arg, const struct switch_answer *answer);
 

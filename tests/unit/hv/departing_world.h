@@ -85,6 +85,7 @@ static struct {
 	bool has_mirror, is_mirror_cancelled;
 	bool is_slow;         /* memory is never little enough */
 	bool is_never_loaded; /* there */
+	bool is_never_up;     /* QEMU there */
 	bool is_deaf;         /* the other host, to the decision */
 	const char *odd[2];   /* what it answers to admit and receive; NULL: what it should */
 	/* the core */
@@ -364,7 +365,8 @@ static void on_there(struct rpc_call *call)
 	}
 	if (is_lost(call, fault))
 		return;
-	if (world.is_never_loaded && strcmp(method, "vm.move.loaded") == 0) {
+	if ((world.is_never_loaded && strcmp(method, "vm.move.loaded") == 0) ||
+	    (world.is_never_up && strcmp(method, "vm.move.receive") == 0)) {
 		world.unanswered = call;
 		return;
 	}

@@ -501,6 +501,49 @@ static void leaves_nothing_when_it_does_not_come(void **state)
 	assert_null(hv.vms);
 }
 
+/* One that waits for a port that never comes says nothing. */
+static void qemu_make(void)
+{
+	FILE *f;
+
+	(void)snprintf(hv.facts.qemu, sizeof(hv.facts.qemu), "%s/qemu", dir);
+	f = fopen(hv.facts.qemu, "we");
+	assert_non_null(f);
+	(void)fputs("#!/bin/sh\nexec sleep 1000\n", f);
+	(void)fclose(f);
+	assert_int_equal(chmod(hv.facts.qemu, 0755), 0);
+	(void)snprintf(hv.run, sizeof(hv.run), "%.80s/run", dir);
+	assert_int_equal(mkdir(hv.run, 0755), 0);
+}
+
+static void ends_a_qemu_that_does_not_come_up_when_it_is_told(void **state)
+{
+	const struct arriving_waiter w = { .done = on_done };
+	struct xvs_error err = ERROR_INIT;
+	struct arriving *a;
+
+	(void)state;
+	record_make("prepared", false);
+	core_end();
+	core_start();
+	qemu_make();
+	assert_int_equal(hv_restore(&hv, &err), 0);
+	a = arriving_find(hv.arrivals, "6a1f0000-0000-4000-8000-0000000000ff");
+	assert_non_null(a);
+	move_key_make(a->key);
+	ask(CALL_RECEIVE);
+	if (said_code != 1)
+		fail_msg("%s", said);
+	assert_true(a->vm->process.pid > 0);
+	said_code = 1;
+	arriving_ask(a, CALL_ABORT, 3, &w);
+	while (hv.vms)
+		(void)event_base_loop(loop_base(hv.loop), EVLOOP_ONCE);
+	turns();
+	assert_int_equal(said_code, 0);
+	assert_false(has_file("arrival.json"));
+}
+
 static void does_not_run_what_it_cannot_read(void **state)
 {
 	static const struct {
@@ -573,6 +616,7 @@ int main(void)
 		T(starts_what_was_opened),
 		T(starts_nothing_that_has_moved_on),
 		T(leaves_nothing_when_it_does_not_come),
+		T(ends_a_qemu_that_does_not_come_up_when_it_is_told),
 		T(does_not_run_what_it_cannot_read),
 		T(knows_no_machine_by_a_record_that_it_cannot_read),
 		T(is_ended_by_a_person_when_the_other_host_is_off),

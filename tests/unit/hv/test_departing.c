@@ -227,7 +227,7 @@ static void begin(enum fault fault, unsigned at)
 	world.phase[0] = world.status[0] = world.refusal[0] = world.finding[0] = '\0';
 	world.is_prepared_there = world.runs_there = world.is_expected = false;
 	world.has_mirror = world.is_mirror_cancelled = false;
-	world.is_deaf = world.is_slow = world.is_never_loaded = false;
+	world.is_deaf = world.is_slow = world.is_never_loaded = world.is_never_up = false;
 	world.guest = GUEST_RUNS;
 	monitor_listen();
 	core_start();
@@ -554,6 +554,71 @@ static void is_undone_when_the_guest_stands_too_long(void **state)
 	end();
 }
 
+/* ---- what only the watch finds ----------------------------------------------------------------- */
+
+static bool is_phase(const char *name)
+{
+	json_t *report = departing_show(&world.hv, "web");
+	const char *phase = json_string_value(json_object_get(report, "phase"));
+	bool is_so = phase && strcmp(phase, name) == 0;
+
+	json_decref(report);
+	return is_so;
+}
+
+/* The port is prepared, and QEMU of the other host waits for it, for ever. */
+static void begin_waiting(void)
+{
+	begin(NO_FAULT, 0);
+	world.is_never_up = true;
+	depart(false, false);
+	while (!world.unanswered)
+		turn();
+}
+
+static void assert_undone(const char *why)
+{
+	until_quiet();
+	assert_int_equal(world.code, -ECANCELED);
+	if (!strstr(world.text, why))
+		fail_msg("%s", world.text);
+	assert_settled(false);
+	end();
+}
+
+static void is_undone_when_the_switch_has_lost_the_move_of_its_port(void **state)
+{
+	(void)state;
+	begin_waiting();
+	world.phase[0] = '\0';
+	assert_undone("adapter eth0: xvsd knows no move of its port any more");
+}
+
+static void is_undone_when_the_move_of_its_port_has_ended(void **state)
+{
+	(void)state;
+	begin_waiting();
+	(void)strcpy(world.phase, "ended");
+	assert_undone("adapter eth0: the move of its port has ended");
+}
+
+static void is_undone_when_the_switch_is_gone(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	char path[TEST_PATH + 16];
+
+	(void)state;
+	begin_waiting();
+	server_destroy(world.xvsd);
+	world.xvsd = NULL;
+	while (!is_phase("undo"))
+		turn();
+	world.phase[0] = '\0';
+	(void)snprintf(path, sizeof(path), "%s/xvsd.sock", world.dir);
+	assert_int_equal(server_create(world.loop, path, &xvsd_table, &world.xvsd, &err), 0);
+	assert_undone("xvsd cannot be reached");
+}
+
 /* A host that our CA vouches for may have been broken into. */
 static void is_not_misled_by_what_the_other_host_answers(void **state)
 {
@@ -637,6 +702,9 @@ int main(void)
 		TEST(is_undone_when_the_other_qemu_dies),
 		TEST(is_undone_when_it_does_not_get_ready_in_time),
 		TEST(is_undone_when_the_guest_stands_too_long),
+		TEST(is_undone_when_the_switch_has_lost_the_move_of_its_port),
+		TEST(is_undone_when_the_move_of_its_port_has_ended),
+		TEST(is_undone_when_the_switch_is_gone),
 		TEST(is_not_misled_by_what_the_other_host_answers),
 		TEST(refuses_what_makes_no_sense),
 		TEST(is_in_one_place_when_somebody_refuses),

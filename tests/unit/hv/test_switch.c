@@ -33,6 +33,7 @@ static struct {
 	int code;
 	bool has_result;
 	char error[600];
+	bool is_slow;
 } w;
 
 static void on_asked(struct bufferevent *stream, void *arg)
@@ -103,6 +104,7 @@ static void on_answer(void *arg, const struct switch_answer *answer)
 	w.answers++;
 	w.code = answer->code;
 	w.has_result = answer->result != NULL;
+	w.is_slow = answer->is_slow;
 	(void)str_copy(w.error, sizeof(w.error), answer->error ? answer->error : "");
 }
 
@@ -154,6 +156,7 @@ static void says_that_nobody_is_there(void **state)
 	w.listener = NULL;
 	ask(NULL);
 	assert_non_null(strstr(w.error, "is it running?"));
+	assert_false(w.is_slow);
 }
 
 static void does_not_wait_for_ever(void **state)
@@ -164,6 +167,7 @@ static void does_not_wait_for_ever(void **state)
 	while (!w.answers)
 		(void)event_base_loop(loop_base(w.loop), EVLOOP_ONCE);
 	assert_non_null(strstr(w.error, "in time"));
+	assert_true(w.is_slow); /* but it is there */
 }
 
 static void answers_nobody_after_its_end(void **state)
