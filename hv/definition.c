@@ -12,14 +12,6 @@
 #include "base/str.h"
 #include "reading.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define AT(type, member) .offset = offsetof(struct type, member)
-#define SIZED(type, member) AT(type, member), .size = sizeof(((struct type *)0)->member)
-#define LISTED(type, member, counter) \
-	AT(type, member), .aux = offsetof(struct type, counter), \
-			  .size = sizeof(((struct type *)0)->member[0]), \
-			  .max = COUNT(((struct type *)0)->member)
-
 enum { MEMORY_MIN_MIB = 16, MEMORY_MAX_MIB = 16 << 20, DISK_MAX_MIB = 64 << 20 };
 enum { SHUTDOWN_S = 60, SHUTDOWN_MAX_S = 3600 };
 

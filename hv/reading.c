@@ -59,6 +59,18 @@ static const char *scalar(struct reading *r, const struct key *k, const struct n
 	return NULL;
 }
 
+/* A list, and not too long?  Else that was said. */
+static bool is_list(struct reading *r, const struct key *k, const struct node *n)
+{
+	if (n->kind != NODE_LIST)
+		refuse(r, n, k, "a list is expected");
+	else if (n->count > k->max)
+		refuse(r, n, k, "at most %u are possible", k->max);
+	else
+		return true;
+	return false;
+}
+
 /* ---- text ------------------------------------------------------------------------------------- */
 
 bool name_is_one(const char *text)
@@ -123,14 +135,8 @@ static void texts_read(struct reading *r, const struct key *k, const struct node
 {
 	uint32_t *count = in(out, k->aux);
 
-	if (n->kind != NODE_LIST) {
-		refuse(r, n, k, "a list is expected");
+	if (!is_list(r, k, n))
 		return;
-	}
-	if (n->count > k->max) {
-		refuse(r, n, k, "at most %u are possible", k->max);
-		return;
-	}
 	for (size_t i = 0; i < n->count; i++) {
 		char *text = (char *)in(out, k->offset) + (size_t)*count * k->size;
 
@@ -324,14 +330,8 @@ static void list_read(struct reading *r, const struct key *k, const struct node 
 {
 	uint32_t *count = in(out, k->aux);
 
-	if (n->kind != NODE_LIST) {
-		refuse(r, n, k, "a list is expected");
+	if (!is_list(r, k, n))
 		return;
-	}
-	if (n->count > k->max) {
-		refuse(r, n, k, "at most %u are possible", k->max);
-		return;
-	}
 	for (size_t i = 0; i < n->count; i++) {
 		item_read(r, k->section, n->items[i],
 			  (char *)in(out, k->offset) + (size_t)*count * k->section->bytes);

@@ -7,6 +7,8 @@
 #ifndef XVS_HV_READING_H
 #define XVS_HV_READING_H
 
+#include <stddef.h>
+
 #include <jansson.h>
 
 #include "base/node.h"
@@ -49,6 +51,15 @@ struct section {
 	size_t count;
 	uint32_t bytes; /* of one structure */
 };
+
+/* For a table of keys: where a member stands, how large it is; of a list, how many there may be. */
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define SIZED(type, member) AT(type, member), .size = sizeof(((struct type *)0)->member)
+#define LISTED(type, member, counter) \
+	AT(type, member), .aux = offsetof(struct type, counter), \
+			  .size = sizeof(((struct type *)0)->member[0]), \
+			  .max = COUNT(((struct type *)0)->member)
 
 /* [any] Into zeroed memory of s->bytes.  False: errors are in 'd'; what was read is there. */
 bool section_read(const struct section *s, const struct node *map, void *out, struct diags *d);

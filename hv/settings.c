@@ -13,14 +13,6 @@
 #include "reading.h"
 #include "remote.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define AT(type, member) .offset = offsetof(struct type, member)
-#define SIZED(type, member) AT(type, member), .size = sizeof(((struct type *)0)->member)
-#define LISTED(type, member, counter) \
-	AT(type, member), .aux = offsetof(struct type, counter), \
-			  .size = sizeof(((struct type *)0)->member[0]), \
-			  .max = COUNT(((struct type *)0)->member)
-
 enum { SWITCH_PORT = 4790, DOWNTIME_MAX_MS = 60000, BANDWIDTH_MAX_MIB = 1 << 20 };
 
 static const struct key peer_keys[] = {
