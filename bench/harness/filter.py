@@ -10,8 +10,8 @@ have nf_conntrack_bridge are few.  Beside both, how fast they are without any ru
 
 import json
 
-from harness import iperf_tap, peers, report, streams
-from harness.lab import BenchError, address, run, wait_for
+from harness import peers, report, streams
+from harness.lab import BenchError, run
 
 NAME = "filter"
 SUMMARY = "10,000 access rules between namespaces: xvs, and nftables on a bridge"
@@ -21,7 +21,6 @@ TARGETS = ("xvsd",)
 RULES = 10000
 ALLOWED = "10.77.0.0/24"
 STRANGERS = {"left": "10.79.0.1/24", "right": "10.79.0.2/24"}
-WAY = ("left", "right", peers.ADDRESSES["right"])
 
 
 def rules():
@@ -92,27 +91,8 @@ def expect_closed(peer):
         raise BenchError(f"{peer.name}: its rules let pass what they deny")
 
 
-def one_round(lab, kind, seconds):
-    peer = kind(lab)
-    with lab.namespaces(*peers.SIDES):
-        try:
-            peer.start()
-            for side in peers.SIDES:
-                address(side, "eth0", f"{peers.ADDRESSES[side]}/24")
-            wait_for(f"{peer.name}: ping", iperf_tap.is_reachable)
-            peer.verify()
-            result = streams.both(lab, peer, WAY, seconds)
-            peer.check()
-        finally:
-            peer.stop()
-    return result
-
-
 def measure(lab, args):
-    rounds = {kind.name: [] for kind in PEERS}
-    for _ in range(args.rounds):
-        for kind in PEERS:
-            rounds[kind.name].append(one_round(lab, kind, args.seconds))
+    rounds = streams.rounds_of(lab, args, PEERS, streams.SIDES, streams.both)
     columns, rows, data = streams.table("switch", rounds, {"nft": BridgeRules.name})
     for ruled, plain in ((XvsRules.name, peers.Xvsd.name), (BridgeRules.name, peers.Bridge.name)):
         for what in ("gbps", "kpps"):

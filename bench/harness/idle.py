@@ -62,10 +62,7 @@ def one_round(lab, kind):
 
 def measure(lab, args):
     kinds = (Idle, IdleWithExtensions)
-    rounds = {kind.name: [] for kind in kinds}
-    for _ in range(args.rounds):
-        for kind in kinds:
-            rounds[kind.name].append(one_round(lab, kind))
+    rounds = report.interleaved(args.rounds, kinds, lambda kind: one_round(lab, kind))
     rows, data = [], {}
     for name, all_ in rounds.items():
         data[name] = {key: report.median([one[key] for one in all_]) for key in all_[0]}

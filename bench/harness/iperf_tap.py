@@ -1,60 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """TCP between two namespaces, through each peer in turn."""
 
-import json
-
-from harness import peers, report
-from harness.lab import BenchError, CpuMeter, address, run, wait_for
+from harness import peers, report, streams
 
 NAME = "iperf-tap"
 SUMMARY = "iperf3 TCP between two namespaces: xvs, bare loop, Linux bridge, OVS"
 IS_USUAL = True
-TOOLS = ("iperf3", "ip", "taskset", "ping", "ovs-vswitchd", "ovsdb-server", "ovsdb-tool",
-         "ovs-vsctl")
+TOOLS = (*streams.TOOLS, "ovs-vswitchd", "ovsdb-server", "ovsdb-tool", "ovs-vsctl")
 TARGETS = ("xvsd", "plugin_capture", "plugin_guard", "plugin_secgroup", "plugin_static",
            "tap_loop")
 PEERS = (peers.XvsdWithExtensions, peers.Xvsd, peers.Loop, peers.Bridge, peers.Ovs)
-WARM_UP_S = 1
 COLUMNS = ["switch", "Gbit/s", "spread", "to bridge", "to loop", "to OVS", "switch CPU",
            "its core", "others"]
-
-
-def is_reachable():
-    try:
-        run("ip", "netns", "exec", "left", "ping", "-q", "-c1", "-W1", peers.ADDRESSES["right"])
-    except BenchError:
-        return False
-    return True
-
-
-def transfer(lab, peer, seconds):
-    """One connection from left to right: Gbit/s, and who was how busy."""
-    server = lab.start("ip", "netns", "exec", "right", "iperf3", "-s", "-1", "--forceflush")
-    try:
-        server.wait_until("listening", lambda: "listening" in server.said())
-        meter = CpuMeter(peer.pid)
-        said = json.loads(run("ip", "netns", "exec", "left", "iperf3", "-c",
-                              peers.ADDRESSES["right"], "-t", seconds, "-O", WARM_UP_S, "-J"))
-        busy = meter.read()
-    finally:
-        server.stop()
-    return {"gbps": said["end"]["sum_received"]["bits_per_second"] / 1e9, **busy}
-
-
-def one_round(lab, kind, seconds):
-    peer = kind(lab)
-    with lab.namespaces(*peers.SIDES):
-        try:
-            peer.start()
-            for side in peers.SIDES:
-                address(side, "eth0", f"{peers.ADDRESSES[side]}/24")
-            wait_for(f"{peer.name}: ping", is_reachable)
-            peer.verify()
-            result = transfer(lab, peer, seconds)
-            peer.check()
-        finally:
-            peer.stop()
-    return result
 
 
 def others_busy(round_, core):
@@ -87,10 +44,7 @@ def summarise(lab, rounds):
 
 
 def measure(lab, args):
-    rounds = {kind.name: [] for kind in PEERS}
-    for _ in range(args.rounds):
-        for kind in PEERS:
-            rounds[kind.name].append(one_round(lab, kind, args.seconds))
+    rounds = streams.rounds_of(lab, args, PEERS, streams.SIDES, streams.stream)
     rows, data = summarise(lab, rounds)
     own = data[peers.Xvsd.name]
     return {

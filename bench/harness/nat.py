@@ -11,7 +11,7 @@ ct(nat).  What the outside sees proves the translation.
 import re
 
 from harness import ovs, peers, report, streams
-from harness.lab import BenchError, address, has_device, run, wait_for
+from harness.lab import BenchError, address, has_device, run
 
 NAME = "nat"
 SUMMARY = "a NAT: iperf3 TCP, and small datagrams, beside nftables masquerade"
@@ -19,6 +19,8 @@ IS_USUAL = True
 TOOLS = (*streams.TOOLS, "nft", "sysctl", "ethtool", *ovs.Ovs.tools)
 TARGETS = ("xvsd",)
 INSIDE, GATEWAY, OWN, OUTSIDE = "10.77.0.1", "10.77.0.254", "192.0.2.5", "192.0.2.1"
+WAY = streams.Way({"inside": INSIDE + "/24", "outside": OUTSIDE + "/24"}, beside=("gateway",),
+                  gateway=GATEWAY)
 
 CONFIG = """
 daemon: {{workers: [{core}]}}
@@ -135,29 +137,12 @@ def expect_translated(peer, seen):
         raise BenchError(f"{peer.name}: the outside did not see {OWN}")
 
 
-def one_round(lab, kind, seconds):
-    peer = kind(lab)
-    with lab.namespaces("inside", "outside", "gateway"):
-        try:
-            peer.start()
-            address("inside", "eth0", INSIDE + "/24")
-            address("outside", "eth0", OUTSIDE + "/24")
-            run("ip", "-n", "inside", "route", "add", "default", "via", GATEWAY)
-            peer.prepare()
-            wait_for(f"{peer.name}: ping", lambda: streams.is_reachable("inside", OUTSIDE))
-            result = streams.both(lab, peer, ("inside", "outside", OUTSIDE), seconds,
-                                  lambda seen: expect_translated(peer, seen))
-            peer.check()
-        finally:
-            peer.stop()
-    return result
+def transfer(lab, peer, way, seconds):
+    return streams.both(lab, peer, way, seconds, lambda seen: expect_translated(peer, seen))
 
 
 def measure(lab, args):
-    rounds = {kind.name: [] for kind in PEERS}
-    for _ in range(args.rounds):
-        for kind in PEERS:
-            rounds[kind.name].append(one_round(lab, kind, args.seconds))
+    rounds = streams.rounds_of(lab, args, PEERS, WAY, transfer)
     columns, rows, data = streams.table("NAT", rounds, {"nft": Masquerade.name, "OVS": OvsNat.name})
     return {
         "scenario": NAME,

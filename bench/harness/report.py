@@ -31,6 +31,15 @@ def ratio(value, base):
     return value / base if base else None
 
 
+def interleaved(count, kinds, one_round):
+    """What one_round(kind) gave, by the names of the kinds: in turn, so that they meet the same weather."""
+    rounds = {kind.name: [] for kind in kinds}
+    for _ in range(count):
+        for kind in kinds:
+            rounds[kind.name].append(one_round(kind))
+    return rounds
+
+
 def goal(what, value, floor=None, limit=None):
     """A figure that is to be at least 'floor', or at most 'limit'; None: it was not measured."""
     reached = None

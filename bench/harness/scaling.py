@@ -72,10 +72,8 @@ class Scaling:
             return {"scenario": self.NAME, "title": self.SUMMARY, "columns": ["not measured"],
                     "rows": [[why]], "notes": [], "data": None, "missing": {"all": why}}
         kinds = (OneWorker, TwoPairs)
-        rounds = {kind.name: [] for kind in kinds}
-        for _ in range(args.rounds):
-            for kind in kinds:
-                rounds[kind.name].append(rate(lab, kind, args.seconds))
+        rounds = report.interleaved(args.rounds, kinds,
+                                    lambda kind: rate(lab, kind, args.seconds))
         speeds = {name: report.median(all_) for name, all_ in rounds.items()}
         one = speeds[OneWorker.name]
         return {
