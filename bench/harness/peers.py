@@ -104,8 +104,10 @@ class Ovs(Peer):
         self.spawn("ovsdb-server", base, f"--remote=p{remote}", f"--unixctl={home}/db.ctl",
                    env=env).wait_until("socket", (home / "db.sock").exists)
         vsctl = ["ovs-vsctl", f"--db={remote}", "--timeout=20"]
-        run(*vsctl, "--no-wait", "init", "--", "set", "Open_vSwitch", ".",
-            *[f'other_config:{key}="{value}"' for key, value in self.settings().items()])
+        run(*vsctl, "--no-wait", "init")
+        settings = [f'other_config:{key}="{value}"' for key, value in self.settings().items()]
+        if settings:
+            run(*vsctl, "--no-wait", "set", "Open_vSwitch", ".", *settings)
         self.spawn(self.DAEMON, remote, f"--unixctl={home}/switch.ctl",
                    core=self.lab.switch_core, env=env)
         self.add_ports(vsctl)

@@ -32,7 +32,7 @@ def ratio(value, base):
 
 
 def interleaved(count, kinds, one_round):
-    """What one_round(kind) gave, by the names of the kinds: in turn, so that they meet the same weather."""
+    """What one_round(kind) gave, by the names of the kinds, which take turns: all see the same weather."""
     rounds = {kind.name: [] for kind in kinds}
     for _ in range(count):
         for kind in kinds:
