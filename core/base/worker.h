@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * base/worker.h - what every floor may know of a packet worker: its number, its time, its letter
- * box and timers.  The packet path (core/path/worker.c) embeds this as its first member.
+ * box and timers.  The packet path (core/path/worker.h) embeds this as its first member.
  */
 #ifndef XVS_BASE_WORKER_H
 #define XVS_BASE_WORKER_H

@@ -3,7 +3,7 @@
  * ext/instance.h - one extension in one switch's chain, and the host functions that it is given.
  *
  * The order of life is that of struct xvs_ops in xvs/extension.h; the switch floor conducts it
- * (core/switch/chain.c), this floor makes the calls: it marks the thread, times the call, and
+ * (core/switch/member.c), this floor makes the calls: it marks the thread, times the call, and
  * makes sure that an error has a sentence.
  */
 #ifndef XVS_EXT_INSTANCE_H

@@ -98,5 +98,115 @@ class Checks(unittest.TestCase):
         self.assertEqual(self.run_check("check_sizes.py").returncode, 0)
 
 
+TABLE = """\
+const struct option_def option_defs[] = {
+	{ "--limit", OPTION_LIMIT, "limit", "N", "so many at most", true },
+	{ "--dry-run", OPTION_DRY_RUN, "dry_run", NULL, "only try", false },
+};
+enum {
+	TERMS = OPTION_DRY_RUN,
+};
+const struct verb verbs[] = {
+	{ "status", "", "", "one screen", 0, 0, 0, "status", { NULL }, print_status, NULL },
+	{ "port", "list", "", "all ports", 0, 0, OPTION_LIMIT, "port.list", { NULL }, NULL, NULL },
+	{ "port", "add", "NAME", "make one", 1, 1, TERMS, "port.add", { NULL }, NULL, NULL },
+	{ NULL },
+};
+"""
+MANUAL = """\
+.It Cm status
+.It Cm port list Op Fl Fl limit Ar n
+.It Cm port add Ar name
+"""
+
+
+class Documents(unittest.TestCase):
+    """check_docs.py on a tree that has a little of everything."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        for name, text in {
+                "tools/xvsctl/table.c": TABLE,
+                "docs/man/xvsctl.8": MANUAL,
+                "core/main/options.c": '{ "check", no_argument, NULL, 1 },\n',
+                "docs/man/xvsd.8": ".It Fl Fl check\n",
+                "hv/xvs_hv.c": "", "docs/man/xvs-hv.8": "",
+                "hv/xvs_migrate.c": "", "docs/man/xvs-migrate.8": "",
+                "docs/messages.yaml": "- {id: 7, name: READY}\n",
+                "api/control/xvs-rpc.json": '{"name": "port.list"}, {"name": "port.add"}\n',
+                "core/path/burst.c": '{ "xvs.vlan/1", "port-closed", "ports", "name" }\n',
+                "tests/net/test_vlan.py": "",
+        }.items():
+            self.write(name, text)
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def complaints(self):
+        done = subprocess.run([sys.executable, HERE / "check_docs.py", self.root], text=True,
+                              capture_output=True, check=False)
+        found = done.stdout.splitlines()[:-1]
+        self.assertEqual(done.returncode, 1 if found else 0, done.stdout + done.stderr)
+        return found
+
+    def assert_page(self, text, *wanted, name="docs/page.md"):
+        self.write(name, text)
+        found = self.complaints()
+        with self.subTest(text=text):
+            self.assertEqual(len(found), len(wanted), found)
+            for line, part in zip(found, wanted):
+                self.assertIn(part, line)
+
+    def test_what_is_there_may_be_named(self):
+        self.assert_page("# A page\n\nSee [above](#a-page), [it](page.md#a-page), `core/path/burst.c`, "
+                         "`test_vlan.py`,\n`xvsctl port list --limit 3`, `xvs.vlan/1`, XVS-0007 and "
+                         "`port.add`.\n\n    xvsctl --json port add vm1 --dry-run   # and --more\n    "
+                         "xvsd --check\n\n```yaml\nports:\n  - {name: vm1}\n```\n")
+
+    def test_links_and_sections_that_are_not_there(self):
+        self.assert_page("[a](gone.md) and [b](#gone)\n", "gone.md, which is not there",
+                         "#gone, which has no such section")
+
+    def test_files_and_tests_that_are_not_there(self):
+        self.assert_page("`core/path/gone.c`, `core/*/burst.c`, `test_gone.py`\n",
+                         "core/path/gone.c", "test_gone.py")
+
+    def test_verbs_and_options_that_are_not_there(self):
+        self.assert_page("`xvsctl port lst`, `xvsctl prt`, `xvsctl status --limit 3`\n\n    xvsd --chek\n",
+                         '"port lst"', '"prt"', 'status " has no option --limit',
+                         "xvsd has no option --chek")
+
+    def test_names_that_nobody_has(self):
+        self.assert_page("`xvs.vlan/2`, `org.xvs.gone`, `port.gone`\n\n    [XVS-0008] gone\n",
+                         "xvs.vlan/2", "org.xvs.gone", "XVS-0008", "port.gone")
+
+    def test_reasons_and_keys_that_nobody_has(self):
+        self.assert_page("| reason | |\n| --- | --- |\n| `port-closed` | a |\n| `port-gone` | b |\n\n"
+                         "```yaml\nports: [{nmae: vm1}]\n```\n", "port-gone", "nmae")
+
+    def test_rows_that_nothing_shows(self):
+        self.assert_page("| row | what | state | shown by |\n| A1 | a | yes | `tests/net/test_vlan.py` |\n"
+                         "| A2 | b | later | |\n| A3 | c | in part | |\n", "row A3",
+                         name="docs/features.md")
+
+    def test_manual_pages_that_lack_something(self):
+        self.write("docs/man/xvsctl.8", ".It Cm status\n.It Cm port list\n")
+        self.write("docs/man/xvsd.8", "")
+        found = self.complaints()
+        self.assertEqual(len(found), 3, found)
+        self.assertIn('"port list" lacks --limit', found[0])
+        self.assertIn('does not have the verb "port add"', found[1])
+        self.assertIn("xvsd.8: does not have the option --check", found[2])
+
+    def test_comments_that_name_files_which_have_gone(self):
+        self.write("core/path/tx.c", "/* as core/path/gone.c and core/path/burst.c */\n")
+        found = self.complaints()
+        self.assertEqual(found, ["core/path/tx.c:1: names core/path/gone.c, which is not there"])
+
+
 if __name__ == "__main__":
     unittest.main()
