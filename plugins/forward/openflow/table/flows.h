@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * table/flows.h - the flow tables of one switch, and the changes that controllers make to them.
+ *
+ *	begin -> add, modify, delete (many) -> commit: all of it is seen at once
+ *	                                    -> abort:  nothing has happened
+ *
+ * A change is seen by who looks at the version that it makes, so a worker that is half way through
+ * the tables goes on with those that it began with.  All but of_flows_find() belongs to the control
+ * thread.
+ *
+ * Source: OpenFlow 1.3.5, 6.4; 1.0.0, 4.6; 1.4.0, 6.5 (eviction) and 7.3.4.3.
+ */
+#ifndef OPENFLOW_TABLE_FLOWS_H
+#define OPENFLOW_TABLE_FLOWS_H
+
+#include "table/classifier.h"
+
+enum of_removed_reason { /* 1.3.5, 7.4.2; 1.4.0, 7.4.2 */
+			 OF_REMOVED_IDLE = 0,
+			 OF_REMOVED_HARD = 1,
+			 OF_REMOVED_DELETE = 2,
+			 OF_REMOVED_GROUP = 3,
+			 OF_REMOVED_METER = 4,
+			 OF_REMOVED_EVICTION = 5,
+			 OF_REMOVED_REPLACED = 0xff, /* by one of the same match: nobody is told */
+};
+
+struct of_flow_table {
+	struct of_classifier classifier;
+	struct of_rule *oldest, *newest; /* those that are there */
+	uint32_t count;
+	uint32_t limit;           /* more rules than this it does not take */
+	bool evicts;              /* 1.4: the least important makes room */
+	_Atomic uint64_t lookups; /* credited with flows */
+	_Atomic uint64_t matched;
+};
+
+/*
+ * What happened, told at commit, in order.  Called by the control thread; they may hold rules and
+ * change nothing.
+ */
+struct of_flows_events {
+	/* The packets of this match in this table may go another way now. */
+	void (*changed)(void *arg, uint8_t table, const struct of_fields *value,
+			const struct of_fields *mask);
+	void (*added)(void *arg, struct of_rule *r);
+	/* It is not seen any more; 'reason': enum of_removed_reason. */
+	void (*removed)(void *arg, struct of_rule *r, uint8_t reason);
+	void *arg;
+};
+
+struct of_change; /* one step of a transaction */
+
+struct of_flows {
+	_Atomic uint64_t version; /* what workers look at */
+	struct of_flow_table tables[OF_TABLES];
+	struct of_reclaim reclaim;
+	struct of_flows_events events;
+	struct of_change *changes; /* of the transaction in hand */
+	uint32_t change_count, change_space;
+	bool is_open;
+	uint64_t now_ns; /* of the transaction in hand */
+	uint32_t count;
+	/* rules on their way out: waiting, about to leave the classifiers, about to be freed */
+	struct of_rule *leaving, *unlinking, *freeing;
+};
+
+/* 'limit': of each table.  'events' and 'reclaim' are copied. */
+void of_flows_init(struct of_flows *f, uint64_t seed, uint32_t limit,
+		   const struct of_reclaim *reclaim, const struct of_flows_events *events);
+
+/* No worker can be in it, and nobody holds a rule. */
+void of_flows_destroy(struct of_flows *f);
+
+void of_flows_begin(struct of_flows *f, uint64_t now_ns);
+void of_flows_commit(struct of_flows *f);
+void of_flows_abort(struct of_flows *f);
+
+/*
+ * Within a transaction.  The mod's instructions are copied.  On a fault nothing was changed by this
+ * call (what was changed before it in the transaction stays).
+ */
+of_fault of_flows_mod(struct of_flows *f, const struct of_flow_mod *mod);
+
+/* Within a transaction: takes one rule out.  It is there. */
+int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason);
+
+/* Within a transaction: those that name it in their actions or instructions. */
+int of_flows_remove_group(struct of_flows *f, uint32_t group); /* OF_GROUP_ALL: any */
+int of_flows_remove_meter(struct of_flows *f, uint32_t meter); /* OF_METER_ALL: any */
+
+/* What statistics and deletions ask about: 1.3.5, 7.3.5.2. */
+struct of_flow_filter {
+	struct of_match match;
+	uint64_t cookie, cookie_mask;
+	uint32_t out_port, out_group; /* OF_PORT_ANY, OF_GROUP_ANY: any */
+	uint8_t table;                /* OF_TABLE_ALL: all */
+};
+
+bool of_flow_is_meant(const struct of_rule *r, const struct of_flow_filter *filter);
+
+/*
+ * Those that are there and meant, each held: drop each by of_rule_drop().  'out' is the caller's to
+ * free.  -ENOMEM: none are held.
+ */
+int of_flows_list(struct of_flows *f, const struct of_flow_filter *filter, struct of_rule ***out,
+		  uint32_t *count);
+
+/* Within a transaction, for mods.c: a rule comes in, or -ENOMEM; back to so many changes. */
+int of_flows_put(struct of_flows *f, struct of_rule *r, const struct of_fields *mask);
+void of_flows_undo(struct of_flows *f, uint32_t count);
+
+/* [any] The version to look at for all tables of one packet. */
+static inline uint64_t of_flows_version(const struct of_flows *f)
+{
+	return atomic_load_explicit(&f->version, memory_order_acquire);
+}
+
+/* [any] */
+static inline struct of_rule *of_flows_find(const struct of_flows *f, uint8_t table,
+					    const struct of_fields *packet, uint64_t version,
+					    struct of_fields *examined)
+{
+	return of_classifier_find(&f->tables[table].classifier, packet, version, examined);
+}
+
+#endif /* OPENFLOW_TABLE_FLOWS_H */
