@@ -79,7 +79,7 @@ static of_fault apply(const struct of_flow_mod *m)
 	if (fault)
 		of_flows_abort(&flows);
 	else
-		of_flows_commit(&flows);
+		of_flows_commit(&flows, false);
 	return fault;
 }
 

@@ -81,11 +81,6 @@ static void free_step(void *what)
 
 /* ---- transactions --------------------------------------------------------------------------------- */
 
-static uint64_t next_version(const struct of_flows *f)
-{
-	return atomic_load_explicit(&f->version, memory_order_relaxed) + 1;
-}
-
 /* Room for so many more changes, made before anything is done: commit cannot fail. */
 static int reserve(struct of_flows *f, uint32_t more)
 {
@@ -112,7 +107,7 @@ int of_flows_put(struct of_flows *f, struct of_rule *r, const struct of_fields *
 {
 	if (reserve(f, 1) != 0)
 		return -ENOMEM;
-	r->added = next_version(f);
+	r->added = of_flows_next(f);
 	r->modified_ns = f->now_ns;
 	if (of_classifier_add(&table_of(f, r)->classifier, r, mask) != 0)
 		return -ENOMEM;
@@ -126,7 +121,7 @@ int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason)
 {
 	if (reserve(f, 1) != 0)
 		return -ENOMEM;
-	atomic_store_explicit(&r->removed, next_version(f), memory_order_relaxed);
+	atomic_store_explicit(&r->removed, of_flows_next(f), memory_order_relaxed);
 	list_remove(table_of(f, r), r);
 	f->count--;
 	f->changes[f->change_count++] = (struct of_change){ .rule = r, .reason = reason };
@@ -181,14 +176,14 @@ static void tell(struct of_flows *f, const struct of_change *c)
 		e->changed(e->arg, r->table, &r->value, &r->subtable->whole);
 }
 
-void of_flows_commit(struct of_flows *f)
+void of_flows_commit(struct of_flows *f, bool anyway)
 {
 	uint32_t count = f->change_count;
 
 	f->is_open = false;
-	if (!count)
+	if (!count && !anyway)
 		return;
-	atomic_store_explicit(&f->version, next_version(f), memory_order_release);
+	atomic_store_explicit(&f->version, of_flows_next(f), memory_order_release);
 	for (uint32_t i = 0; i < count; i++)
 		tell(f, &f->changes[i]);
 	for (uint32_t i = 0; i < count; i++) {

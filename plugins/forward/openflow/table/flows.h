@@ -16,16 +16,6 @@
 
 #include "table/classifier.h"
 
-enum of_removed_reason { /* 1.3.5, 7.4.2; 1.4.0, 7.4.2 */
-			 OF_REMOVED_IDLE = 0,
-			 OF_REMOVED_HARD = 1,
-			 OF_REMOVED_DELETE = 2,
-			 OF_REMOVED_GROUP = 3,
-			 OF_REMOVED_METER = 4,
-			 OF_REMOVED_EVICTION = 5,
-			 OF_REMOVED_REPLACED = 0xff, /* by one of the same match: nobody is told */
-};
-
 struct of_flow_table {
 	struct of_classifier classifier;
 	struct of_rule *oldest, *newest; /* those that are there */
@@ -74,7 +64,8 @@ void of_flows_init(struct of_flows *f, uint64_t seed, uint32_t limit,
 void of_flows_destroy(struct of_flows *f);
 
 void of_flows_begin(struct of_flows *f, uint64_t now_ns);
-void of_flows_commit(struct of_flows *f);
+/* 'anyway': make a version of its own, though no flow has changed. */
+void of_flows_commit(struct of_flows *f, bool anyway);
 void of_flows_abort(struct of_flows *f);
 
 /*
@@ -110,6 +101,12 @@ int of_flows_list(struct of_flows *f, const struct of_flow_filter *filter, struc
 /* Within a transaction, for mods.c: a rule comes in, or -ENOMEM; back to so many changes. */
 int of_flows_put(struct of_flows *f, struct of_rule *r, const struct of_fields *mask);
 void of_flows_undo(struct of_flows *f, uint32_t count);
+
+/* [control] The version that the transaction in hand makes. */
+static inline uint64_t of_flows_next(const struct of_flows *f)
+{
+	return atomic_load_explicit(&f->version, memory_order_relaxed) + 1;
+}
 
 /* [any] The version to look at for all tables of one packet. */
 static inline uint64_t of_flows_version(const struct of_flows *f)
