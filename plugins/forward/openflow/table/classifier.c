@@ -139,7 +139,7 @@ static int order_change(struct of_classifier *c, struct of_subtable *s, uint32_t
 	}
 	if (!leave_out)
 		order_put(now, s, top);
-	s->known_top = leave_out ? -1 : top;
+	s->known_top = leave_out ? -1 : (int64_t)top;
 	order_publish(c, now);
 	return 0;
 }

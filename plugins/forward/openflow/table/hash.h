@@ -10,10 +10,12 @@
 
 #include <stdint.h>
 
+__extension__ typedef unsigned __int128 of_two_words;
+
 static inline uint64_t of_hash_word(uint64_t hash, uint64_t word)
 {
-	unsigned __int128 product = (unsigned __int128)(hash ^ word ^ 0x9e3779b97f4a7c15u) *
-				    (word + 0xbf58476d1ce4e5b9u + (hash << 32 | hash >> 32));
+	of_two_words product = (of_two_words)(hash ^ word ^ 0x9e3779b97f4a7c15u) *
+			       (word + 0xbf58476d1ce4e5b9u + (hash << 32 | hash >> 32));
 
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }

@@ -57,7 +57,7 @@ static void slots_free(void *arg)
 {
 	struct of_slots *s = arg;
 
-	free((void *)s->counts);
+	free((void *)(uintptr_t)s->counts);
 	free(s);
 }
 
