@@ -121,7 +121,7 @@ static void flows_go_with_their_group(void **state)
 	assert_int_equal(flow(&to_1, 0), OF_OK);
 	assert_int_equal(group(OF_GROUP_DELETE, 1, NULL), OF_OK);
 	assert_int_equal(removed, 1);
-	assert_int_equal(why, OF_REMOVED_GROUP);
+	assert_int_equal(why, OF_REMOVED_GROUP_DELETE);
 	assert_int_equal(state_.flows.count, 0);
 	assert_true(of_flows_version(&state_.flows) > before);
 }
@@ -196,7 +196,7 @@ static void a_meter_lets_its_rate_pass(void **state)
 	of_state_begin(&state_, 1);
 	assert_int_equal(of_state_meter(&state_, &mod), OF_OK);
 	of_state_commit(&state_);
-	assert_int_equal(why, OF_REMOVED_METER);
+	assert_int_equal(why, OF_REMOVED_METER_DELETE);
 	assert_int_equal(state_.flows.count, 0);
 }
 

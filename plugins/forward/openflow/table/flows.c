@@ -215,12 +215,12 @@ static int remove_named(struct of_flows *f, uint32_t number, uint8_t reason,
 
 int of_flows_remove_group(struct of_flows *f, uint32_t group)
 {
-	return remove_named(f, group, OF_REMOVED_GROUP, of_instructions_group);
+	return remove_named(f, group, OF_REMOVED_GROUP_DELETE, of_instructions_group);
 }
 
 int of_flows_remove_meter(struct of_flows *f, uint32_t meter)
 {
-	return remove_named(f, meter, OF_REMOVED_METER, of_instructions_meter);
+	return remove_named(f, meter, OF_REMOVED_METER_DELETE, of_instructions_meter);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------- */

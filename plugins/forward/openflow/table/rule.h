@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "model/mod.h"
+#include "model/reason.h"
 #include "table/stats.h"
 
 struct of_subtable;
@@ -19,15 +20,8 @@ struct of_subtable;
 /* A rule is seen by who looks at a version in [added, removed). */
 #define OF_VERSION_NEVER UINT64_MAX
 
-enum of_removed_reason { /* 1.3.5, 7.4.2; 1.4.0, 7.4.2 */
-			 OF_REMOVED_IDLE = 0,
-			 OF_REMOVED_HARD = 1,
-			 OF_REMOVED_DELETE = 2,
-			 OF_REMOVED_GROUP = 3,
-			 OF_REMOVED_METER = 4,
-			 OF_REMOVED_EVICTION = 5,
-			 OF_REMOVED_REPLACED = 0xff, /* by one of the same match: nobody is told */
-};
+/* Why it went, beside enum of_removed_reason: one of the same match came, so nobody is told. */
+enum { OF_REMOVED_REPLACED = 0xff };
 
 struct of_rule {
 	struct of_fields value;

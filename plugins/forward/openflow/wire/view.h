@@ -7,6 +7,7 @@
 #define OPENFLOW_WIRE_VIEW_H
 
 #include "model/mod.h"
+#include "model/reason.h"
 
 /* Since when something is there. */
 struct of_age {
@@ -76,15 +77,6 @@ struct of_features_view {
 	uint32_t port_count;
 };
 
-enum of_packet_in_reason { /* 1.4, 7.4.1; earlier versions are told ACTION for the last three */
-			   OF_PACKET_IN_NO_MATCH = 0,
-			   OF_PACKET_IN_ACTION = 1,
-			   OF_PACKET_IN_INVALID_TTL = 2,
-			   OF_PACKET_IN_ACTION_SET = 3,
-			   OF_PACKET_IN_GROUP = 4,
-			   OF_PACKET_IN_PACKET_OUT = 5,
-};
-
 struct of_packet_in_view {
 	uint32_t buffer_id;
 	uint32_t total_len; /* of the packet, of which 'len' bytes are told */
@@ -94,15 +86,6 @@ struct of_packet_in_view {
 	const struct of_fields *fields; /* ports, metadata, tunnel_id and registers are told */
 	const uint8_t *packet;
 	uint32_t len;
-};
-
-enum of_removed_reason { /* 1.4, 7.4.2; earlier versions are told DELETE for what they have not */
-			 OF_REMOVED_IDLE = 0,
-			 OF_REMOVED_HARD = 1,
-			 OF_REMOVED_DELETE = 2,
-			 OF_REMOVED_GROUP_DELETE = 3,
-			 OF_REMOVED_METER_DELETE = 4,
-			 OF_REMOVED_EVICTION = 5,
 };
 
 struct of_flow_view {
