@@ -66,7 +66,8 @@ static json_t *describe(struct content *c)
 	json_t *j = port ? node_to_json(port) : NULL;
 
 	node_destroy(port);
-	return json_pack("{s:o, s:o}", "port", j, "policies", policies);
+	return json_pack("{s:o, s:o, s:o*}", "port", j, "policies", policies, "nat",
+			 bundle_nat_shares(c->bundle));
 }
 
 static size_t owners(struct content *c, struct content_owner out[CONTENT_OWNERS])

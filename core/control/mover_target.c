@@ -171,6 +171,8 @@ static void judge_formats(struct mover *m, struct arrival *a)
 	for (size_t i = 0; i < a->owner_count; i++)
 		a->owners[i].format = owners ? owners[i].format : 0;
 	free(owners);
+	bundle_nat_judge(m->control->world, a->switch_name, json_object_get(a->offer, "nat"),
+			 on_left, a);
 }
 
 static void admit(void *host, struct arrival *a, content_done done, void *arg)
@@ -277,6 +279,18 @@ static int restore(void *host, const char *target, const struct content_record *
 	return bundle_restore(m->control->world, target, &record, err);
 }
 
+static void on_untaken(void *arg, const char *what, const char *why)
+{
+	(void)finding_add(arg, what, "%s", why);
+}
+
+static void untaken(void *host, const char *target, json_t *list)
+{
+	struct mover *m = host;
+
+	bundle_untaken(m->control->world, target, on_untaken, list);
+}
+
 static int open_port(void *host, const char *target, struct xvs_error *err)
 {
 	struct mover *m = host;
@@ -350,6 +364,7 @@ const struct content_target_ops mover_target = {
 	.admit = admit,
 	.prepare = prepare,
 	.restore = restore,
+	.untaken = untaken,
 	.open = open_port,
 	.settle = settle,
 	.discard = discard,

@@ -41,13 +41,29 @@ static uint32_t binding_take(struct nat_table *t)
 	return t->fresh_binding < t->limit ? ++t->fresh_binding : 0;
 }
 
+/* 'at' was taken, and the port is nobody's. */
+static void binding_put(struct nat_table *t, uint32_t at, const struct nat_view *v,
+			const struct outside *o, uint16_t port)
+{
+	uint32_t *bucket = &t->binding_chains[binding_bucket(t, v->src, v->src_port, v->proto)];
+
+	t->bindings[at - 1] = (struct binding){ .inside = v->src,
+						.outside = o->address,
+						.inside_port = v->src_port,
+						.outside_port = port,
+						.proto = v->proto,
+						.next = *bucket };
+	*bucket = at;
+	o->owner[proto_index(v->proto)][port] = at;
+	t->binding_count++;
+}
+
 static uint32_t binding_make(struct nat_table *t, const struct nat_view *v, uint64_t *random,
 			     uint16_t *reason)
 {
 	uint32_t at = binding_take(t);
 	uint16_t port = 0;
-	struct outside *o;
-	uint32_t *bucket;
+	const struct outside *o;
 
 	*reason = REASON_NAT_SESSIONS;
 	if (!at)
@@ -59,16 +75,26 @@ static uint32_t binding_make(struct nat_table *t, const struct nat_view *v, uint
 		t->free_binding = at;
 		return 0;
 	}
-	bucket = &t->binding_chains[binding_bucket(t, v->src, v->src_port, v->proto)];
-	t->bindings[at - 1] = (struct binding){ .inside = v->src,
-						.outside = o->address,
-						.inside_port = v->src_port,
-						.outside_port = port,
-						.proto = v->proto,
-						.next = *bucket };
-	*bucket = at;
-	o->owner[proto_index(v->proto)][port] = at;
-	t->binding_count++;
+	binding_put(t, at, v, o, port);
+	return at;
+}
+
+uint32_t nat_binding_claim(struct nat_table *t, const struct nat_view *v, uint32_t outside,
+			   uint16_t port)
+{
+	const struct outside *o = nat_outside_find(t, outside);
+	uint32_t at = binding_find(t, v);
+
+	if (at)
+		return t->bindings[at - 1].outside == outside &&
+				       t->bindings[at - 1].outside_port == port
+			       ? at
+			       : 0;
+	if (!o || o->owner[proto_index(v->proto)][port] != OWNER_NOBODY)
+		return 0;
+	at = binding_take(t);
+	if (at)
+		binding_put(t, at, v, o, port);
 	return at;
 }
 
@@ -130,6 +156,11 @@ static uint32_t host_make(struct nat_table *t, uint32_t address)
 	*bucket = at;
 	t->host_count++;
 	return at;
+}
+
+bool nat_host_has_sessions(const struct nat_table *t, uint32_t address)
+{
+	return host_find(t, address) != 0;
 }
 
 bool nat_host_is_full(struct nat_table *t, uint32_t address)

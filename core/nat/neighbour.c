@@ -37,18 +37,28 @@ struct nat_link *nat_link_create(struct nat_prefix prefix)
 	return l;
 }
 
-enum nat_neighbour_state nat_neighbour_get(struct nat_neighbour *n, uint64_t now_ns, uint8_t mac[6])
+bool nat_neighbour_last(const struct nat_neighbour *n, uint8_t mac[6])
 {
 	uint64_t word = atomic_load_explicit(&n->mac, memory_order_acquire);
-	uint64_t age;
 
 	if (!word)
+		return false;
+	put_be16(mac, (uint16_t)(word >> 48));
+	put_be32(mac + 2, (uint32_t)(word >> 16));
+	return true;
+}
+
+enum nat_neighbour_state nat_neighbour_get(struct nat_neighbour *n, uint64_t now_ns, uint8_t mac[6])
+{
+	uint8_t last[6];
+	uint64_t age;
+
+	if (!nat_neighbour_last(n, last))
 		return NEIGHBOUR_UNKNOWN;
 	age = ms_since(atomic_load_explicit(&n->heard, memory_order_relaxed), now_ns);
 	if (age >= GONE_MS)
 		return NEIGHBOUR_UNKNOWN;
-	put_be16(mac, (uint16_t)(word >> 48));
-	put_be32(mac + 2, (uint32_t)(word >> 16));
+	memcpy(mac, last, sizeof(last));
 	return age >= OLD_MS ? NEIGHBOUR_OLD : NEIGHBOUR_KNOWN;
 }
 

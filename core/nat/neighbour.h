@@ -41,6 +41,8 @@ enum nat_neighbour_state {
 /* [worker] */
 enum nat_neighbour_state nat_neighbour_get(struct nat_neighbour *n, uint64_t now_ns,
 					   uint8_t mac[6]);
+/* [any] Who it was last, however long ago.  False: it was never known. */
+bool nat_neighbour_last(const struct nat_neighbour *n, uint8_t mac[6]);
 /* [worker] It said so itself. */
 void nat_neighbour_heard(struct nat_neighbour *n, uint64_t now_ns, const uint8_t mac[6]);
 /* [worker] May it be asked now?  At most once a second; then it counts as asked. */

@@ -188,10 +188,14 @@ bool nat_session_knows_peer(const struct nat_table *t, uint32_t binding, uint32_
 /* Index + 1; 0: out->reason says why. */
 uint32_t nat_binding_get(struct nat_table *t, const struct nat_view *v, uint64_t *random,
 			 uint16_t *reason);
+/* The same at this outside end, which is in a pool.  0: it is another's, or that end has another one. */
+uint32_t nat_binding_claim(struct nat_table *t, const struct nat_view *v, uint32_t outside,
+			   uint16_t port);
 void nat_binding_release(struct nat_table *t, uint32_t binding); /* if it has no session */
-/* One more session of this inside address; index + 1, 0: its limit is reached. */
 /* Has this inside address as many sessions as it may?  Counted if so. */
 bool nat_host_is_full(struct nat_table *t, uint32_t address);
+bool nat_host_has_sessions(const struct nat_table *t, uint32_t address);
+/* One more session of this inside address; index + 1, 0: its limit is reached. */
 uint32_t nat_host_take(struct nat_table *t, uint32_t address, uint16_t *reason);
 void nat_host_give(struct nat_table *t, uint32_t host);
 

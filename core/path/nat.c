@@ -232,6 +232,24 @@ struct nat_table *path_nat_table(struct path_nat *n)
 	return n->table;
 }
 
+const struct nat_facts *path_nat_facts(const struct path_nat *n)
+{
+	return n->world ? &n->world->facts : NULL;
+}
+
+void path_nat_insides(const struct path_nat *n,
+		      void (*fn)(void *arg, uint32_t address, const uint8_t mac[6]), void *arg)
+{
+	const struct nat_link *l = n->world ? n->world->inside : NULL;
+
+	for (uint32_t i = 0; l && i <= ~l->prefix.mask; i++) {
+		uint8_t mac[6];
+
+		if (nat_neighbour_last(&l->places[i], mac))
+			fn(arg, (l->prefix.address & l->prefix.mask) + i, mac);
+	}
+}
+
 static void tell_link(struct nat_link *l, bool is_inside, uint64_t now_ns,
 		      void (*fn)(void *arg, const struct nat_neighbour_info *i), void *arg)
 {

@@ -53,6 +53,12 @@ void path_nat_apply(struct path_nat_change *c);   /* takes it */
 void path_nat_abandon(struct path_nat_change *c); /* takes it; NULL is fine */
 struct nat_table *path_nat_table(struct path_nat *n);
 
+/* [control] Who the gateway is now; NULL: it is not configured yet. */
+const struct nat_facts *path_nat_facts(const struct path_nat *n);
+/* [control] fn for each inside address and the adapter that had it last, however long ago. */
+void path_nat_insides(const struct path_nat *n,
+		      void (*fn)(void *arg, uint32_t address, const uint8_t mac[6]), void *arg);
+
 struct nat_neighbour_info {
 	bool is_inside;
 	uint32_t address;

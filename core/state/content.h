@@ -111,6 +111,8 @@ struct content_target_ops {
 	void (*prepare)(void *host, struct arrival *a, content_done done, void *arg);
 	int (*restore)(void *host, const char *target, const struct content_record *r,
 		       struct xvs_error *err);
+	/* What of all that was restored came to nothing: {what, why} to the list. */
+	void (*untaken)(void *host, const char *target, json_t *list);
 	/* Packets flow when it returns 0; it also tells the segment. */
 	int (*open)(void *host, const char *target, struct xvs_error *err);
 	/* What open() did is remembered by a restart. */

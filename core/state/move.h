@@ -116,6 +116,7 @@ struct move {
 	uint64_t records, bytes;
 	char problem[PROBLEM_TEXT];
 	json_t *left, *converted, *findings, *theirs; /* the other side's half of the report */
+	json_t *untaken; /* the target's: what was restored and came to nothing; NULL: nothing */
 	uint64_t blackout_ns;
 	struct straggled straggled;
 	const char *outcome; /* of one that has ended, or will have */

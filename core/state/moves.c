@@ -106,6 +106,7 @@ static void move_free(struct move *v)
 	json_drop(&v->converted);
 	json_drop(&v->findings);
 	json_drop(&v->theirs);
+	json_drop(&v->untaken);
 	offer_finish(&v->t.a);
 	free(v->t.bytes);
 	stragglers_end(v);

@@ -107,6 +107,8 @@ json_t *move_report(const struct move *v)
 		(void)json_object_set(j, "converted", v->converted);
 	if (v->findings)
 		(void)json_object_set(j, "findings", v->findings);
+	if (v->untaken)
+		(void)json_object_set(j, "untaken", v->untaken);
 	if (v->theirs)
 		(void)json_object_set(j, "target", v->theirs);
 	return j;

@@ -338,7 +338,17 @@ static void on_state(struct move *v, const struct wire_head *h, const uint8_t *b
 
 static json_t *ready_json(const struct move *v)
 {
-	return json_pack("{s:o}", "state", owners_json(v));
+	return json_pack("{s:o, s:O*}", "state", owners_json(v), "untaken", v->untaken);
+}
+
+static void weigh_untaken(struct move *v)
+{
+	json_t *list = json_array();
+
+	content_ops(v)->untaken(v->m->host, v->target, list);
+	json_decref(v->untaken);
+	v->untaken = json_array_size(list) ? json_incref(list) : NULL;
+	json_decref(list);
 }
 
 static void on_round(struct move *v, const uint8_t *body, size_t len)
@@ -356,6 +366,7 @@ static void on_round(struct move *v, const uint8_t *body, size_t len)
 		(void)move_send(v, WIRE_TAKEN, body, len);
 		return;
 	}
+	weigh_untaken(v);
 	move_phase(v, PHASE_READY);
 	(void)move_send_json(v, WIRE_READY, ready_json(v));
 }
@@ -364,8 +375,9 @@ static void on_round(struct move *v, const uint8_t *body, size_t len)
 
 static json_t *opened_json(const struct move *v)
 {
-	return json_pack("{s:o, s:I, s:b}", "state", owners_json(v), "open_us",
-			 (json_int_t)(v->t.open_ns / NS_PER_US), "cold", (int)v->t.is_cold);
+	return json_pack("{s:o, s:I, s:b, s:O*}", "state", owners_json(v), "open_us",
+			 (json_int_t)(v->t.open_ns / NS_PER_US), "cold", (int)v->t.is_cold,
+			 "untaken", v->untaken);
 }
 
 /* It is open: what remains is to remember that. */

@@ -46,6 +46,8 @@ static uint32_t host_format(const char *id)
 		return PORT_FORMAT;
 	if (strcmp(id, BUNDLE_CONN) == 0)
 		return CONN_FORMAT;
+	if (strcmp(id, BUNDLE_NAT) == 0)
+		return NAT_FORMAT;
 	return strcmp(id, BUNDLE_ADDRESSES) == 0 ? ADDRESSES_FORMAT : 0;
 }
 
@@ -177,6 +179,8 @@ static int restore_host(struct port *p, const struct bundle_record *r, struct xv
 		return part_restore_port(p, &c, err);
 	if (strcmp(r->owner, BUNDLE_CONN) == 0)
 		return part_restore_conns(p, &c, err);
+	if (strcmp(r->owner, BUNDLE_NAT) == 0)
+		return part_restore_nat(p, &c, err);
 	return part_restore_addresses(p, &c, err);
 }
 
@@ -256,6 +260,8 @@ void bundle_discard(struct world *w, const char *target)
 	counters_port_carry(w->counters, p->id, &(struct port_counters){ 0 });
 	if (p->is_guarded)
 		conn_port_disown(path_conns(w->path), p->id);
+	if (p->arrival)
+		arrival_nat_end(p);
 	arrival_finish(p);
 }
 

@@ -83,6 +83,8 @@ static void add_parts(struct bundle *b, const struct port *p)
 	(void)add_part(b, PART_ADDRESSES, BUNDLE_ADDRESSES, ADDRESSES_FORMAT);
 	if (b->watch)
 		add_part(b, PART_CONN, BUNDLE_CONN, CONN_FORMAT)->owner.critical = true;
+	if (b->nat)
+		(void)add_part(b, PART_NAT, BUNDLE_NAT, NAT_FORMAT);
 	for (size_t i = 0; i < p->attached_count; i++)
 		add_extension(b, p, &p->attached[i]);
 }
@@ -99,6 +101,10 @@ static bool counts_by_flow(const struct port *p)
 /* What is noted from now on: changes of connections, and what flows count. */
 static int open_notes(struct bundle *b, const struct port *p, struct xvs_error *err)
 {
+	int code = part_open_nat(b, p, err);
+
+	if (code < 0)
+		return code;
 	if (counts_by_flow(p)) {
 		b->credit = path_credit_open(p->path_port);
 		if (!b->credit)
@@ -130,6 +136,7 @@ int bundle_open(struct world *w, const char *target, struct bundle **out, struct
 	(void)str_copy(b->full_name, sizeof(b->full_name), p->full_name);
 	code = open_notes(b, p, err);
 	if (code < 0) {
+		nat_watch_destroy(b->nat);
 		path_credit_close(b->credit);
 		free(b);
 		return code;
@@ -232,6 +239,8 @@ static int save_part(struct outlet *o, struct xvs_error *err)
 		return part_save_addresses(o, err);
 	case PART_CONN:
 		return part_save_conns(o, err);
+	case PART_NAT:
+		return part_save_nat(o, err);
 	case PART_EXTENSION:
 	default:
 		return part_save_extension(o, err);
@@ -343,6 +352,7 @@ void bundle_close(struct bundle *b, bool moved)
 		p->bundle = NULL;
 	}
 	part_end_relay(b, p);
+	part_end_nat(b, p, moved);
 	conn_watch_close(b->watch);
 	b->watch = NULL;
 	path_credit_close(b->credit);

@@ -39,6 +39,7 @@ enum {
 #define BUNDLE_PORT "xvs.port"           /* counters, fill of rate limits */
 #define BUNDLE_ADDRESSES "xvs.addresses" /* learned behind it */
 #define BUNDLE_CONN "xvs.conn"           /* connections and remembered denials */
+#define BUNDLE_NAT "xvs.nat" /* sessions of its inside addresses through the switch's NAT */
 
 struct bundle_record {
 	const char *owner; /* "xvs.conn", or an extension's id */
@@ -87,6 +88,9 @@ enum bundle_what {
 int bundle_save(struct bundle *b, enum bundle_what what, bundle_sink sink, void *ctx,
 		struct xvs_error *err);
 
+/* {outside address: sessions} of a nat switch; NULL: there is nothing to say. */
+json_t *bundle_nat_shares(struct bundle *b);
+
 /* About so many bytes would a FINAL pass write now. */
 uint64_t bundle_pending(struct bundle *b);
 
@@ -125,9 +129,17 @@ int bundle_admit(struct world *w, const char *target, struct bundle_owner *owner
 void bundle_formats(struct world *w, const char *switch_name, struct bundle_owner *owners,
 		    size_t count);
 
+/* What of bundle_nat_shares() will end, since the switch has no NAT with that outside address. */
+void bundle_nat_judge(struct world *w, const char *switch_name, const json_t *shares,
+		      void (*ends)(void *arg, const char *what, const char *why), void *arg);
+
 /* Into a port that is held. */
 int bundle_restore(struct world *w, const char *target, const struct bundle_record *r,
 		   struct xvs_error *err);
+
+/* What of all that was restored ended in fact; before the port opens. */
+void bundle_untaken(struct world *w, const char *target,
+		    void (*ends)(void *arg, const char *what, const char *why), void *arg);
 
 bool bundle_is_held(struct world *w, const char *target);
 

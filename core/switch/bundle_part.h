@@ -8,14 +8,21 @@
 
 #include "base/record.h"
 #include "conn/move.h"
+#include "nat/move.h"
 #include "switch/bundle.h"
 #include "switch/relay.h"
 #include "switch/world.h"
 
-enum part_kind { PART_PORT = 0, PART_ADDRESSES = 1, PART_CONN = 2, PART_EXTENSION = 3 };
+enum part_kind {
+	PART_PORT = 0,
+	PART_ADDRESSES = 1,
+	PART_CONN = 2,
+	PART_EXTENSION = 3,
+	PART_NAT = 4
+};
 
 /* Formats of the host's own records. */
-enum { PORT_FORMAT = 1, ADDRESSES_FORMAT = 1, CONN_FORMAT = 1 };
+enum { PORT_FORMAT = 1, ADDRESSES_FORMAT = 1, CONN_FORMAT = 1, NAT_FORMAT = 1 };
 
 /* One owner, and how far its saving has come. */
 struct part {
@@ -34,6 +41,7 @@ struct bundle {
 	struct part parts[BUNDLE_OWNERS_MAX];
 	size_t count;
 	struct conn_watch *watch;   /* NULL: its connections are not tracked */
+	struct nat_watch *nat;      /* NULL: its switch has none */
 	struct relay *relay;        /* NULL: what comes for a frozen port drops */
 	struct port_credit *credit; /* NULL: nobody in its chain counts by flow */
 	bool is_agreed, is_frozen, is_freezing, is_closed;
@@ -56,6 +64,15 @@ struct outlet {
 	uint64_t deadline_ns; /* of this turn */
 };
 
+enum { ARRIVED_INSIDES = 256 };
+
+/* Sessions that came are in the table already; these inside addresses are the port's. */
+struct arrived_nat {
+	size_t count;
+	struct nat_prefix insides[ARRIVED_INSIDES];
+	struct nat_adopted counts;
+};
+
 /* What waits for a port to open. */
 struct arrival {
 	struct arrived_address {
@@ -64,6 +81,7 @@ struct arrival {
 		uint8_t mac[6];
 	} * addresses;
 	size_t address_count;
+	struct arrived_nat nat;
 };
 
 /* Why a held port is closed. */
@@ -96,6 +114,14 @@ int part_save_conns(struct outlet *o, struct xvs_error *err);
 int part_restore_conns(struct port *p, struct cursor *c, struct xvs_error *err);
 /* Has the port room for so many?  Refused with the reason. */
 int part_admit_conns(const struct port *p, uint64_t objects, struct xvs_error *err);
+
+/* bundle_nat.c: of a port of a nat switch. */
+int part_open_nat(struct bundle *b, const struct port *p, struct xvs_error *err);
+int part_save_nat(struct outlet *o, struct xvs_error *err);
+int part_restore_nat(struct port *p, struct cursor *c, struct xvs_error *err);
+/* Of a port that has moved they end here; 'p' may be NULL. */
+void part_end_nat(struct bundle *b, const struct port *p, bool has_moved);
+void arrival_nat_end(const struct port *p); /* it does not come: what was taken in ends */
 
 /* bundle_ext.c */
 int part_save_extension(struct outlet *o, struct xvs_error *err);

@@ -141,10 +141,18 @@ static bool may_place(void *host, const char *peer, const char *switch_name)
 	return switch_name[0] != '\0';
 }
 
+static void untaken(void *host, const char *port, json_t *list)
+{
+	(void)host;
+	(void)port;
+	(void)list;
+}
+
 static const struct content_target_ops target = {
 	.admit = admit,
 	.prepare = prepare,
 	.restore = restore,
+	.untaken = untaken,
 	.open = open_port,
 	.settle = settle,
 	.discard = discard,

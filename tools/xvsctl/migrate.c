@@ -113,6 +113,7 @@ void print_move(struct strbuf *out, const json_t *result)
 	put_list(out, move, "findings", "against it:");
 	put_list(out, move, "converted", "converted:");
 	put_list(out, move, "left", "left behind:");
+	put_list(out, json_object_get(move, "target"), "untaken", "left out there:");
 	if (json_array_size(json_object_get(move, "state")) > 0)
 		format_table(out, json_object_get(move, "state"), owner_columns, "  ");
 	json_decref(move);

@@ -304,10 +304,18 @@ static bool fake_may_place(void *host, const char *peer, const char *switch_name
 	       strcmp(switch_name, "lab") == 0;
 }
 
+static void fake_untaken(void *host, const char *target, json_t *list)
+{
+	(void)host;
+	(void)target;
+	(void)list;
+}
+
 static const struct content_target_ops fake_target = {
 	.admit = fake_admit,
 	.prepare = fake_prepare,
 	.restore = fake_restore,
+	.untaken = fake_untaken,
 	.open = fake_open_port,
 	.settle = fake_settle,
 	.discard = fake_discard,
