@@ -207,7 +207,9 @@ int hv_restore(struct hv *hv, struct xvs_error *err)
 void hv_open_to_hosts(struct hv *hv)
 {
 	const struct migration_settings *m = &hv->settings.migration;
-	const struct tls_files files = { m->certificate, m->key, m->ca };
+	const struct tls_files files = {
+		.certificate = m->certificate, .key = m->key, .ca = m->ca
+	};
 	struct xvs_error err = ERROR_INIT;
 
 	if (!hv->settings.has_migration) {

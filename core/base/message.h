@@ -29,6 +29,7 @@ enum message_id {
 	MSG_EXTENSION = 40, /* An extension says something */
 	MSG_CONTROL_HELD = 41, /* An extension held the control thread */
 	MSG_WORKER_HELD = 42, /* A worker is held */
+	MSG_EXTENSION_KEYS = 43, /* Keys of extensions */
 	MSG_CONTROL_SOCKET = 50, /* The control socket */
 	MSG_TEAM_LINK = 60, /* The link of an uplink */
 	MSG_TEAM_PATH = 61, /* Uplinks in use */
@@ -73,6 +74,7 @@ enum message_id {
 	X(MSG_EXTENSION, XVS_LOG_INFO) \
 	X(MSG_CONTROL_HELD, XVS_LOG_WARN) \
 	X(MSG_WORKER_HELD, XVS_LOG_WARN) \
+	X(MSG_EXTENSION_KEYS, XVS_LOG_WARN) \
 	X(MSG_CONTROL_SOCKET, XVS_LOG_ERROR) \
 	X(MSG_TEAM_LINK, XVS_LOG_WARN) \
 	X(MSG_TEAM_PATH, XVS_LOG_INFO) \

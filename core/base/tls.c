@@ -41,7 +41,7 @@ struct tls_link {
 	SSL *ssl;
 	int fd;
 	enum stage stage;
-	bool is_client, is_dead, is_ending, is_told;
+	bool is_client, is_dead, is_ending, is_told, is_paused;
 	unsigned depth; /* callbacks below which it is held */
 	const struct tls_ops *ops;
 	void *arg;
@@ -232,7 +232,7 @@ static void read_some(struct tls_link *l)
 	uint8_t bytes[WRITE_BYTES];
 	size_t got = 0;
 
-	while (!l->is_dead && l->stage == STAGE_OPEN && got < READ_BYTES) {
+	while (!l->is_dead && !l->is_paused && l->stage == STAGE_OPEN && got < READ_BYTES) {
 		int result;
 
 		ERR_clear_error();
@@ -247,7 +247,7 @@ static void read_some(struct tls_link *l)
 			l->ops->input(l->arg, bytes, (size_t)result);
 	}
 	/* what OpenSSL holds already does not make the socket readable */
-	if (!l->is_dead && l->stage == STAGE_OPEN && SSL_pending(l->ssl) > 0)
+	if (!l->is_dead && !l->is_paused && l->stage == STAGE_OPEN && SSL_pending(l->ssl) > 0)
 		event_active(l->readable, EV_READ, 0);
 }
 
@@ -517,6 +517,22 @@ bool tls_link_send(struct tls_link *l, const void *bytes, size_t len)
 size_t tls_link_queued(const struct tls_link *l)
 {
 	return evbuffer_get_length(l->out);
+}
+
+void tls_link_pause(struct tls_link *l, bool is_paused)
+{
+	if (l->is_paused == is_paused)
+		return;
+	l->is_paused = is_paused;
+	if (l->stage != STAGE_OPEN)
+		return;
+	if (is_paused) {
+		(void)event_del(l->readable);
+		return;
+	}
+	(void)event_add(l->readable, NULL);
+	if (SSL_pending(l->ssl) > 0)
+		event_active(l->readable, EV_READ, 0);
 }
 
 static void on_end(void *arg)

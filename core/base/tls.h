@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/tls.h - streams between hosts: TLS 1.3 with certificates on both sides, on the event loop.
+ * base/tls.h - streams between hosts: TLS with certificates on both sides, on the event loop.
  *
  * All of it is [control].  No early data, no tickets, no renegotiation; who is at the other end is
  * known, and verified by the CA, before its first byte is read.  SIGPIPE must be ignored.
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/loop.h"
 
@@ -19,7 +20,8 @@
 struct tls_files {
 	const char *certificate; /* PEM, with the chain behind it */
 	const char *key;
-	const char *ca; /* those who may have signed the other side's */
+	const char *ca;   /* those who may have signed the other side's */
+	bool takes_tls12; /* from who has nothing newer; else 1.3 alone */
 };
 
 struct tls_context;
@@ -66,6 +68,8 @@ void tls_link_end(struct tls_link *link);
 /* Copies.  False: out of memory, or it is closed. */
 bool tls_link_send(struct tls_link *link, const void *bytes, size_t len);
 size_t tls_link_queued(const struct tls_link *link);
+/* No more input for now: the other side's TCP waits.  Nor is it noticed then that it has gone. */
+void tls_link_pause(struct tls_link *link, bool is_paused);
 /* After 'ready': does the certificate have this name?  DNS names; wild cards match nothing. */
 bool tls_link_is_named(const struct tls_link *link, const char *name);
 /* The certificate's first name, or "". */
@@ -82,5 +86,28 @@ bool tls_address_parse(const char *text, uint16_t default_port, char host[TLS_HO
 bool tls_is_address(const char *host);
 /* A listening socket, given; -errno.  'host' is an address. */
 int tls_listen(const char *host, uint16_t port, int *out, struct xvs_error *err);
+
+/* ---- look-ups ------------------------------------------------------------------------------------ */
+
+enum { TLS_ADDRESSES_MAX = 8 };
+
+struct tls_address {
+	struct sockaddr_storage address;
+	socklen_t len;
+};
+
+/* One look-up, on a thread of its own where it is a name that must be asked for. */
+struct tls_lookup;
+struct tls_found {
+	struct tls_address items[TLS_ADDRESSES_MAX];
+	size_t count;
+	char why[128]; /* count 0 */
+};
+/* 'done' is called later, on the loop; never after tls_lookup_cancel().  NULL: out of memory. */
+struct tls_lookup *tls_lookup(struct loop *loop, const char *host, uint16_t port,
+			      void (*done)(void *arg, const struct tls_found *found), void *arg);
+void tls_lookup_cancel(struct tls_lookup *l); /* NULL is fine */
+/* "192.0.2.1:4790", "[2001:db8::1]:4790" */
+void tls_address_print(const struct sockaddr *address, socklen_t len, char *out, size_t size);
 
 #endif /* XVS_BASE_TLS_H */

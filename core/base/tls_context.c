@@ -19,6 +19,7 @@ enum { FILES = 3, CERTIFICATES_BYTES_MAX = 64 << 10 };
 struct tls_context {
 	SSL_CTX *ssl;
 	char *names[FILES]; /* certificate, key, CA */
+	int oldest;         /* version of TLS that is taken */
 	struct stat seen[FILES];
 };
 
@@ -58,18 +59,20 @@ static int load(SSL_CTX *ssl, char *const names[FILES], struct xvs_error *err)
 	return 0;
 }
 
-static SSL_CTX *ssl_create(char *const names[FILES], struct xvs_error *err)
+static SSL_CTX *ssl_create(const struct tls_context *c, struct xvs_error *err)
 {
 	SSL_CTX *ssl;
 
 	ERR_clear_error();
 	ssl = SSL_CTX_new(TLS_method());
-	if (!ssl || SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) != 1) {
+	if (!ssl || SSL_CTX_set_min_proto_version(ssl, c->oldest) != 1) {
 		(void)tls_error(err, -ENOMEM, "TLS", "out of memory");
 		SSL_CTX_free(ssl);
 		return NULL;
 	}
 	(void)SSL_CTX_set_num_tickets(ssl, 0);
+	(void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					       SSL_OP_NO_COMPRESSION);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_max_early_data(ssl, 0);
 	SSL_CTX_set_max_cert_list(ssl, CERTIFICATES_BYTES_MAX);
@@ -77,7 +80,7 @@ static SSL_CTX *ssl_create(char *const names[FILES], struct xvs_error *err)
 					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					    SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	if (load(ssl, names, err) == 0)
+	if (load(ssl, c->names, err) == 0)
 		return ssl;
 	SSL_CTX_free(ssl);
 	return NULL;
@@ -114,7 +117,7 @@ int tls_context_refresh(struct tls_context *c, struct xvs_error *err)
 	/* Looked at before it is read: what changes meanwhile is read at the next time. */
 	if (!look(c))
 		return 0;
-	ssl = ssl_create(c->names, err);
+	ssl = ssl_create(c, err);
 	if (!ssl)
 		return err ? err->code : -EINVAL;
 	SSL_CTX_free(c->ssl);
@@ -138,8 +141,9 @@ int tls_context_create(const struct tls_files *files, struct tls_context **out,
 		tls_context_destroy(c);
 		return error_set(err, -ENOMEM, "", "TLS: out of memory");
 	}
+	c->oldest = files->takes_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 	(void)look(c);
-	c->ssl = ssl_create(c->names, err);
+	c->ssl = ssl_create(c, err);
 	if (!c->ssl) {
 		code = err ? err->code : code;
 		tls_context_destroy(c);

@@ -15,6 +15,9 @@ void check_switch(const struct switch_spec *s, struct diags *d);
 /* [control] migration_keys.c: the listener's address; peers and their switches. */
 void check_migration(const struct config_spec *spec, struct diags *d);
 
+/* [control] network_keys.c: keys for TLS are whole. */
+void check_network(const struct network_spec *n, struct diags *d);
+
 /* [control] Team and uplinks. */
 void check_team(const struct switch_spec *s, struct diags *d);
 

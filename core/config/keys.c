@@ -614,6 +614,13 @@ static const struct key extensions_keys[] = {
 		.kind = KEY_LATER,
 		.flags = KEY_EMPTY_FINE,
 	},
+	{
+		.name = "network",
+		.help = "What extensions may do on the network: with whom, and with which keys",
+		.kind = KEY_MAP,
+		.offset = offsetof(struct extensions_spec, network),
+		.section = &section_network,
+	},
 };
 
 static const struct section section_extensions = {
@@ -641,7 +648,7 @@ static const struct key config_keys[] = {
 	},
 	{
 		.name = "extensions",
-		.help = "Where extensions come from",
+		.help = "Where extensions come from, and what they may do",
 		.kind = KEY_MAP,
 		.offset = offsetof(struct config_spec, extensions),
 		.section = &section_extensions,

@@ -32,6 +32,7 @@ enum key_kind {
 	KEY_EXTENSIONS, /* char (*)[64], count at 'aux' */
 	KEY_FEATURES,   /* the same */
 	KEY_PATHS,      /* char **, count at 'aux' */
+	KEY_TARGETS,    /* the same, of patterns as ext/net_target.h has them; not empty */
 	KEY_NAMES,      /* char [max][64] of names, count at 'aux' */
 	KEY_POLICIES,   /* struct node *: map of feature ids */
 	KEY_WORKERS,    /* in struct daemon_spec: auto, a number, or a list of cores */
@@ -85,6 +86,7 @@ enum { KEYS_MAX = 32 }; /* of one section */
 extern const struct section section_config, section_switch;
 extern const struct section section_uplink, section_host, section_guest;
 extern const struct section section_migration; /* migration_keys.c */
+extern const struct section section_network;   /* network_keys.c */
 extern const struct section section_nat;      /* nat_keys.c */
 extern const struct section section_mac_pool; /* pool_keys.c */
 extern const struct section section_dhcp;     /* dhcp_keys.c */

@@ -245,6 +245,7 @@ static struct printed print_key(const struct key *k, const void *structure)
 	case KEY_NAMES:
 		return print_names(k, structure);
 	case KEY_PATHS:
+	case KEY_TARGETS:
 		return print_paths(k, structure);
 	case KEY_POLICIES:
 		return print_policies(k, structure);

@@ -113,6 +113,8 @@ static json_t *text_schema(const struct key *k)
 		return list_schema(pattern_schema("^[A-Za-z0-9._-]{1,63}$"));
 	case KEY_PATHS:
 		return list_schema(pattern_schema("^/"));
+	case KEY_TARGETS:
+		return list_schema(pattern_schema("^(p?(tcp|tls|ssl|unix)|udp):[^ ]*$"));
 	default:
 		return json_pack("{s:s, s:i}", "type", "string", "minLength", 1);
 	}

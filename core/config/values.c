@@ -12,6 +12,7 @@
 #include "base/ipv4.h"
 #include "base/str.h"
 #include "config/reading.h"
+#include "ext/net_target.h"
 #include "policy/scalar.h"
 #include "policy/schema.h"
 
@@ -473,14 +474,32 @@ static void read_names(struct reading *r, const struct key *k, const struct node
 		read_id(r, k, n, i, names[i]);
 }
 
+/* What an item of such a list must be; NULL: it is. */
+static const char *refuse_item(const struct key *k, const struct node *item)
+{
+	bool is_text = item->kind == NODE_SCALAR;
+
+	if (k->kind == KEY_PATHS)
+		return is_text && item->text[0] == '/' ? NULL : "an absolute path";
+	return is_text && net_target_pattern_valid(item->text)
+		       ? NULL
+		       : "a target as \"tcp:192.0.2.1:6653\", in which * stands for any text";
+}
+
 static void read_paths(struct reading *r, const struct key *k, const struct node *n,
 		       void *structure)
 {
 	char ***paths = key_in(k->offset, structure);
 	size_t *count = key_in(k->aux, structure);
 
-	if (!check_list(r, k, n) || n->count == 0)
+	if (!check_list(r, k, n))
 		return;
+	if (n->count == 0) {
+		/* Nothing would be read as everything. */
+		if (k->kind == KEY_TARGETS)
+			reading_refuse(r, n, "%s is empty: name a target, or remove it", k->name);
+		return;
+	}
 	*paths = calloc(n->count, sizeof(**paths));
 	if (!*paths) {
 		reading_refuse_memory(r);
@@ -491,8 +510,8 @@ static void read_paths(struct reading *r, const struct key *k, const struct node
 		char name[96];
 
 		(void)snprintf(name, sizeof(name), "%s[%zu]", k->name, i);
-		if (item->kind != NODE_SCALAR || item->text[0] != '/') {
-			refuse_value(r, name, item, "an absolute path");
+		if (refuse_item(k, item)) {
+			refuse_value(r, name, item, refuse_item(k, item));
 			continue;
 		}
 		(*paths)[*count] = strdup(item->text);
@@ -686,6 +705,7 @@ void value_read(struct reading *r, const struct key *k, const struct node *n, vo
 		read_names(r, k, n, structure);
 		break;
 	case KEY_PATHS:
+	case KEY_TARGETS:
 		read_paths(r, k, n, structure);
 		break;
 	case KEY_POLICIES:

@@ -219,6 +219,8 @@ void control_changed(void *control, const struct change *change)
 	tell_file(c);
 	if (c->mover)
 		mover_reconfigure(c->mover);
+	if (c->network)
+		control_network(c, world_network(c->world));
 	if (o && o->is_return)
 		pending_end(c);
 	if (confirm_s && changelog_number(c->log) > before)

@@ -20,11 +20,13 @@ struct problems {
 	char state[PROBLEM_TEXT];     /* the journal was damaged or torn when the daemon started */
 	char journal[PROBLEM_TEXT];   /* the journal cannot be written now */
 	char migration[PROBLEM_TEXT]; /* what "migration:" says cannot be used */
+	char network[PROBLEM_TEXT];   /* ... and what "extensions: network:" says */
 	char file[PROBLEM_TEXT]; /* the file is not in force, since its change was taken back */
 };
 
 struct origin;
 struct mover;
+struct network;
 struct saver;
 
 /* A change that goes back by itself unless it is confirmed in time. */
@@ -43,6 +45,8 @@ struct control {
 	struct counters *counters;
 	struct changelog *log;
 	struct journal *journal;
+	struct network *network; /* of extensions */
+	struct network_spec network_now;
 	struct mover *mover;     /* NULL: not while it only checks, nor at the end */
 	struct saver *savers;    /* ports that are being saved or restored */
 	const char *socket;      /* --socket */
@@ -69,6 +73,14 @@ int control_admit(void *control, void *origin, struct diags *d);
 void control_changed(void *control, const struct change *c);
 /* The daemon's own file, as it is read at the start: was its change taken back? */
 bool control_is_taken_back(const struct control *c, const char *text, size_t len);
+
+/* ---- network.c: extensions' sockets --------------------------------------------------------------- */
+
+/* Keys and targets; for --check the error alone counts. */
+int control_network_set(struct network *network, const struct network_spec *spec,
+			struct xvs_error *err);
+/* The same for the daemon, where it has changed; what cannot be used is a problem in "status". */
+void control_network(struct control *c, const struct network_spec *wanted);
 
 /* ---- the file ------------------------------------------------------------------------------------- */
 

@@ -315,7 +315,9 @@ static int configure(struct mover *m, struct xvs_error *err)
 {
 	char(*names)[64] = calloc(m->spec.peer_count + 1, sizeof(*names));
 	struct channels_config config = { .listen = m->spec.listen,
-					  .files = { m->spec.certificate, m->spec.key, m->spec.ca },
+					  .files = { .certificate = m->spec.certificate,
+						     .key = m->spec.key,
+						     .ca = m->spec.ca },
 					  .peers = names,
 					  .peer_count = m->spec.peer_count };
 	int code;

@@ -90,6 +90,8 @@ void instance_set_active(struct instance *i, bool on)
 	i->state = on ? INSTANCE_ACTIVE : INSTANCE_CREATED;
 	if (i->ops.active)
 		i->ops.active(i->self, on);
+	if (!on)
+		sockets_stand_down(i);
 	control_leave(i, "active", since);
 }
 

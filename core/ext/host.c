@@ -186,7 +186,7 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 		{ XVS_FLOW_HOST, &s->flow_host }, { XVS_CONN_HOST, &s->conn_host },
 		{ XVS_TIMER, &timer_host },       { XVS_MAILBOX, &mailbox_host },
 		{ XVS_TASK, &task_host },         { XVS_SHED, &shed_host },
-		{ XVS_CLASSIFY, &classify_host },
+		{ XVS_CLASSIFY, &classify_host }, { XVS_LOOP, &loop_host },
 	};
 
 	for (size_t n = 0; id && n < sizeof(offers) / sizeof(offers[0]); n++) {
@@ -199,8 +199,8 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 bool interface_is_offered(const char *id)
 {
 	static const char *const ids[] = {
-		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER, XVS_MAILBOX, XVS_TASK,
-		XVS_SHED,      XVS_CLASSIFY,  XVS_MARK,  XVS_MIRROR,  XVS_L2,
+		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER,  XVS_MAILBOX, XVS_TASK, XVS_SHED,
+		XVS_CLASSIFY,  XVS_MARK,      XVS_MIRROR, XVS_L2,      XVS_LOOP,
 	};
 
 	for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {

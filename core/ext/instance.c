@@ -59,6 +59,7 @@ void services_silence(struct instance *i)
 	mailbox_silence(i);
 	tasks_silence(i);
 	shed_silence(i);
+	sockets_silence(i);
 }
 
 void services_close(struct instance *i)
@@ -67,6 +68,7 @@ void services_close(struct instance *i)
 	mailbox_close(i);
 	tasks_close(i);
 	shed_close(i);
+	sockets_close(i);
 	sayings_destroy(i->services->sayings);
 	free(i->services);
 }

@@ -18,12 +18,14 @@
 #include "xvs/ext/connscope.h"
 
 struct instance;
+struct network;
 struct xvs_shed_source;
 
 /* What upper floors lend to all instances; filled once at start by core/path. */
 struct instance_env {
 	struct loop *loop;
 	struct worker *const *workers;
+	struct network *network; /* NULL: no operator, so every target, and no keys */
 	uint32_t worker_count;
 	uint32_t reserved;
 	/* The packet functions of struct xvs_host: core/path/hostcalls.c. */
@@ -180,8 +182,7 @@ uint32_t instance_held(const struct instance *i);
 const char *instance_reason(const struct instance *i, uint32_t reason);
 
 /*
- * [any] True for "xvs.flow-host/1", "xvs.conn-host/1", "xvs.timer/1", "xvs.mailbox/1",
- * "xvs.task/1", "xvs.shed/1" and "xvs.classify/1".
+ * [any] True for what host_query() of host.c knows, and for what core/path and core/switch offer.
  */
 bool interface_is_offered(const char *id);
 

@@ -15,6 +15,7 @@
 #include "ext/instance.h"
 #include "xvs/ext/classify.h"
 #include "xvs/ext/l2.h"
+#include "xvs/ext/loop.h"
 #include "xvs/ext/mailbox.h"
 #include "xvs/ext/mark.h"
 #include "xvs/ext/mirror.h"
@@ -30,6 +31,17 @@ struct mail_call;
 struct shed_box;
 struct tasks;
 struct xvs_timer;
+struct dial;
+struct relay;
+
+/* What an instance has of "xvs.loop/1": sockets.h.  The control thread's. */
+struct sockets {
+	struct xvs_watch *watches;
+	struct xvs_listener *listeners;
+	struct dial *dials;
+	struct relay *relays;
+	uint32_t watch_count, listener_count, dial_count, relay_count;
+};
 
 /* The control thread's, but where a member says otherwise. */
 struct instance_services {
@@ -47,6 +59,7 @@ struct instance_services {
 	uint32_t call_count;
 	struct tasks *tasks; /* made with the first task */
 	struct shed_box *shed;
+	struct sockets sockets;
 };
 
 int services_open(struct instance *i);
@@ -99,6 +112,12 @@ int shed_open(struct instance *i);
 void shed_silence(struct instance *i);
 void shed_close(struct instance *i);
 void shed_box_free(struct shed_box *box);
+
+/* ---- loop.c ---- */
+extern const struct xvs_loop_host loop_host;
+void sockets_stand_down(struct instance *i); /* what is connected stays */
+void sockets_silence(struct instance *i);
+void sockets_close(struct instance *i);
 
 /* ---- classify.c ---- */
 extern const struct xvs_classify_host classify_host;

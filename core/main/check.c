@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "main/daemon.h"
 
 static void diags_print(const struct diags *d)
@@ -42,6 +43,14 @@ static void daemon_defaults(struct config_spec *spec, bool is_whole)
 }
 
 /* With the features of the extensions that can be found. */
+static void check_keys(const struct daemon *d, const struct network_spec *n, struct diags *diags)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (control_network_set(d->network, n, &err))
+		diag_add_at(diags, n->at.line, n->at.column, "%s", err.text);
+}
+
 static void check_wanted(const struct options *options, struct config_spec *spec,
 			 struct diags *diags)
 {
@@ -56,6 +65,8 @@ static void check_wanted(const struct options *options, struct config_spec *spec
 		(void)world_check(d.world, spec, diags);
 	else
 		control_check_rest(d.world, spec, diags);
+	if (d.network && is_whole)
+		check_keys(&d, &spec->extensions.network, diags);
 	if (d.world) {
 		world_destroy(d.world, on_gone, &d);
 		loop_run(d.loop);

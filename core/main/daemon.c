@@ -28,6 +28,7 @@
 #include "base/rcu.h"
 #include "control/mover.h"
 #include "control/origin.h"
+#include "ext/network.h"
 #include "main/background.h"
 #include "main/builtins.h"
 #include "main/host_id.h"
@@ -114,7 +115,11 @@ int parts_start(struct daemon *d, const struct config_spec *spec, const char *co
 		code = error_set(err, -ENOMEM, "", "out of memory");
 	if (code == 0)
 		code = counters_create(&d->counters, counters, config.workers, err);
+	d->network = network_create();
+	if (code == 0 && !d->network)
+		code = error_set(err, -ENOMEM, "", "out of memory");
 	config.loop = d->loop;
+	config.network = d->network;
 	config.counters = d->counters;
 	if (code == 0)
 		code = threads_start(d, &config, err);
@@ -125,6 +130,8 @@ void parts_stop(struct daemon *d)
 {
 	if (d->path)
 		path_destroy(d->path);
+	network_destroy(d->network);
+	d->network = NULL;
 	if (d->loop) {
 		rcu_stop();
 		loop_drain(d->loop);
@@ -314,12 +321,14 @@ static void control_fill(struct daemon *d, const struct config_spec *spec)
 	d->control.journal = d->journal;
 	d->control.socket = d->options->socket;
 	d->control.path = d->path;
+	d->control.network = d->network;
 	d->control.counters = d->counters;
 	d->control.state_dir = d->options->state;
 	d->control.counters_file = d->counters_file;
 	d->control.start_ns = clock_ns();
 	d->control.wanted = spec->daemon;
 	d->control.wanted.cores = NULL;
+	control_network(&d->control, &spec->extensions.network);
 }
 
 static int daemon_start(struct daemon *d, struct xvs_error *err)
@@ -354,6 +363,7 @@ static void daemon_finish(struct daemon *d)
 		loop_run(d->loop);
 	}
 	parts_stop(d);
+	network_spec_finish(&d->control.network_now);
 	changelog_past_finish(&d->past);
 	changelog_close(d->control.log);
 	journal_close(d->journal);

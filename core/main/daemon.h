@@ -18,6 +18,7 @@ struct daemon {
 	const struct options *options;
 	struct loop *loop;
 	struct counters *counters;
+	struct network *network; /* of extensions */
 	struct path *path;
 	struct world *world;
 	struct journal *journal;

@@ -170,6 +170,7 @@ int path_create(const struct path_config *c, struct path **out, struct xvs_error
 	path->polling = c->polling;
 	path->env = (struct instance_env){
 		.loop = c->loop,
+		.network = c->network,
 		.workers = path->worker_list,
 		.worker_count = c->workers,
 	};

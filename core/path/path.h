@@ -38,6 +38,7 @@ struct path_config {
 	const uint32_t *cores; /* NULL: not pinned */
 	struct counters *counters;
 	struct loop *loop;
+	struct network *network; /* borrowed; NULL: extensions have no operator's say, and no keys */
 	struct conn_limits conn; /* zero: defaults */
 	bool is_driven; /* no threads: the caller makes each turn (tests, fuzzing, measuring) */
 };

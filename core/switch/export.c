@@ -193,7 +193,7 @@ static int copy_extensions(const struct extensions_spec *from, struct extensions
 			return -ENOMEM;
 		to->path_count++;
 	}
-	return 0;
+	return network_spec_copy(&from->network, &to->network);
 }
 
 struct config_spec *world_export(struct world *w)

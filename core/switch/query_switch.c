@@ -157,6 +157,11 @@ const struct migration_spec *world_migration(const struct world *w)
 	return &w->model->file->spec->migration;
 }
 
+const struct network_spec *world_network(const struct world *w)
+{
+	return &w->model->file->spec->extensions.network;
+}
+
 json_t *world_status(struct world *w)
 {
 	json_t *switches = json_array();

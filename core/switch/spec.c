@@ -198,6 +198,7 @@ static void extensions_spec_finish(struct extensions_spec *s)
 	for (size_t i = 0; i < s->path_count; i++)
 		free(s->path[i]);
 	free(s->path);
+	network_spec_finish(&s->network);
 }
 
 void config_spec_destroy(struct config_spec *s)

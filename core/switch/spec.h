@@ -12,6 +12,7 @@
 #include "base/node.h"
 #include "switch/spec_dhcp.h"
 #include "switch/spec_migration.h"
+#include "switch/spec_network.h"
 #include "switch/spec_nat.h"
 
 enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
@@ -160,6 +161,7 @@ struct daemon_spec {
 struct extensions_spec {
 	char **path; /* directories, in order */
 	size_t path_count;
+	struct network_spec network;
 };
 
 struct config_spec {

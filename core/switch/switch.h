@@ -203,6 +203,8 @@ json_t *world_accounts(
 uint32_t world_confirm_host(const struct world *w);
 /* migration: of the file that is in force, until the next change. */
 const struct migration_spec *world_migration(const struct world *w);
+/* extensions.network: the same. */
+const struct network_spec *world_network(const struct world *w);
 
 /* Port id of a target; 0: no such port. */
 uint32_t world_port_id(struct world *w, const char *target);

@@ -228,6 +228,34 @@ static void collects_all_errors_of_a_file(void **state)
 	free(text);
 }
 
+static void reads_what_extensions_may_do(void **state)
+{
+	struct config_spec *spec = accepted_config(
+		"extensions: {network: {certificate: c.pem, key: c.key, ca: ca.pem,\n"
+		"  allow: [\"tcp:192.0.2.*:6653\", \"ssl:[2001:db8::1]:*\", \"punix:/run/x\"]}}\n");
+	const struct network_spec *n = &spec->extensions.network;
+
+	(void)state;
+	assert_true(n->is_given);
+	assert_string_equal(n->key, "c.key");
+	assert_int_equal(n->allow_count, 3);
+	assert_string_equal(n->allow[2], "punix:/run/x");
+	config_spec_destroy(spec);
+}
+
+static void refuses_half_of_what_extensions_need(void **state)
+{
+	(void)state;
+	refused("extensions: {network: {certificate: c.pem, key: c.key}}",
+		"x.yaml:1:14: extensions: network: TLS takes certificate, key and ca together, or "
+		"none of them\n");
+	refused("extensions: {network: {allow: [\"192.0.2.1\"]}}",
+		"x.yaml:1:32: extensions: network: allow[0] is 192.0.2.1, must be a target as "
+		"\"tcp:192.0.2.1:6653\", in which * stands for any text\n");
+	refused("extensions: {network: {allow: []}}",
+		"x.yaml:1:31: extensions: network: allow is empty: name a target, or remove it\n");
+}
+
 static void refuses_other_shapes(void **state)
 {
 	(void)state;
@@ -311,6 +339,8 @@ int main(void)
 		cmocka_unit_test(takes_a_socket_that_the_kernel_takes),
 		cmocka_unit_test(reads_an_uplink_of_af_xdp_in_either_form),
 		cmocka_unit_test(collects_all_errors_of_a_file),
+		cmocka_unit_test(reads_what_extensions_may_do),
+		cmocka_unit_test(refuses_half_of_what_extensions_need),
 		cmocka_unit_test(refuses_other_shapes),
 		cmocka_unit_test(names_the_nearest_key),
 		cmocka_unit_test(refuses_a_device_said_twice),

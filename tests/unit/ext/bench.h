@@ -197,7 +197,7 @@ static inline void bench_turn(void)
 {
 	struct timespec pause = { .tv_nsec = 200000 };
 
-	(void)event_base_loop(loop_base(bench.loop), EVLOOP_NONBLOCK);
+	(void)event_base_loop(loop_base(bench.loop), EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	(void)nanosleep(&pause, NULL);
 }
 

@@ -105,7 +105,7 @@ static void host_init(struct host_files *h, const struct authority *a, const cha
 	(void)snprintf(h->key, sizeof(h->key), "%s/%s.key", a->dir, name);
 	pem_write(h->certificate, certificate, NULL);
 	pem_write(h->key, NULL, key);
-	h->files = (struct tls_files){ h->certificate, h->key, a->ca };
+	h->files = (struct tls_files){ .certificate = h->certificate, .key = h->key, .ca = a->ca };
 	X509_free(certificate);
 	EVP_PKEY_free(key);
 }
