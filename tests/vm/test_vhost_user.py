@@ -6,6 +6,9 @@
     [ns]  eth0 ------------tap-----+
 """
 
+import signal
+import time
+
 import pytest
 
 from machine.adapter import VhostUser
@@ -139,6 +142,31 @@ def test_a_transfer_outlives_the_daemon(lab, ring, listens):
     assert passed_whole(daemon, "lab/vm1"), daemon.stats("lab/vm1")
     host.up(HOST + "/24")
     assert vm1.reaches(HOST)
+
+
+def sent(daemon):
+    return daemon.stats("lab/vm1")["rx_packets"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ring", RINGS)
+def test_what_qemu_drops_meanwhile_stops_nobody(lab, ring):
+    """A guest whose ring is full when the daemon dies: QEMU drops some of it, in the middle if it is
+    packed, which it can do once a boot.  Each time the ring has come to another place."""
+    daemon, vm1, vm2, _ = lab(ring, listens=True)
+    vm2.run("iperf3 -s -D -I /tmp/iperf3.pid < /dev/null > /dev/null 2>&1")
+    vm1.run("(iperf3 -u -c 10.77.0.2 -P 4 -b 8M -t 600 > /dev/null 2>&1 &)")
+    for turn in range(24):
+        before = sent(daemon)
+        wait_for(f"vm1 to send, turn {turn}", lambda: sent(daemon) > before + 700 + 50 * turn)
+        if "used by others" in daemon.do("port", "show", "lab/vm1"):
+            assert ring == PACKED
+            return
+        daemon.child.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)  # no event tells that the guest's buffers are full
+        daemon.kill()
+        daemon.start()
+    assert ring != PACKED, "QEMU never dropped anything"
 
 
 def test_policies_outlive_the_machine(lab):

@@ -52,7 +52,7 @@ void batch_begin(struct vhost_ring *r)
 	if (!r->batch)
 		return;
 	r->batch->count = 0;
-	r->batch->is_asked = true;
+	batch_ask(r->batch, true);
 }
 
 struct vhost_scratch *scratch_create(uint32_t workers)

@@ -16,7 +16,7 @@ enum {
 struct vhost_batch {
 	const struct vhost_view *view; /* that they were read in */
 	uint32_t count;                /* chains to give back */
-	bool is_asked;                 /* the guest kicks */
+	_Atomic bool is_asked;         /* the guest kicks; look.c reads it */
 	struct vring_segment *segments;
 	struct vring_chain chains[STAGE_CHAINS];
 	struct iovec runs[BATCH_RUNS];
@@ -63,5 +63,15 @@ void scratch_destroy(struct vhost_scratch *s, uint32_t workers);
 
 /* [control] The ring starts with kicks on and nothing in hand. */
 void batch_begin(struct vhost_ring *r);
+
+static inline bool batch_is_asked(const struct vhost_batch *b)
+{
+	return atomic_load_explicit(&b->is_asked, memory_order_relaxed);
+}
+
+static inline void batch_ask(struct vhost_batch *b, bool is_asked)
+{
+	atomic_store_explicit(&b->is_asked, is_asked, memory_order_relaxed);
+}
 
 #endif /* XVS_PORT_VHOST_USER_BATCH_H */

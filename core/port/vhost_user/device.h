@@ -153,6 +153,8 @@ struct vhost_ring {
 	uint32_t senders;      /* workers that may send here: 1 needs no lock */
 	/* told by facts(); 'bad': given back unsent, or not sent: of no length or header that can be */
 	_Atomic uint64_t packets, bytes, full, kicks, bad;
+	/* [worker] what somebody else gave back; [control] kicks that did not come */
+	_Atomic uint64_t passed, late;
 	struct vhost_batch *batch; /* rx.c: what a queue's worker has in hand; NULL: to the guest */
 } __attribute__((aligned(64)));
 

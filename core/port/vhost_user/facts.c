@@ -3,6 +3,7 @@
  * vhost_user/facts.c - what an operator gets to know of a vhost-user port.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "port/vhost_user/session.h"
@@ -77,6 +78,15 @@ static unsigned long long counted(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* What a guest and its front end do not do as a rule: told where it was. */
+static void add_odd(char *value, unsigned long long count, const char *what)
+{
+	const size_t len = strlen(value);
+
+	if (count)
+		(void)snprintf(value + len, VALUE - len, ", %llu %s", count, what);
+}
+
 static void add_ring(struct list *l, const struct session *s, uint32_t nr)
 {
 	const struct session_ring *wanted = &s->rings[nr];
@@ -89,10 +99,13 @@ static void add_ring(struct list *l, const struct session *s, uint32_t nr)
 		return;
 	(void)snprintf(name, sizeof(name), "ring %u", nr);
 	value = add(l, name);
-	if (value)
-		(void)snprintf(value, VALUE, "%s %s %u, %llu packets, %llu full, %llu interrupts",
-			       runs ? "runs" : "stopped", kind(s), wanted->size,
-			       counted(&r->packets), counted(&r->full), counted(&r->kicks));
+	if (!value)
+		return;
+	(void)snprintf(value, VALUE, "%s %s %u, %llu packets, %llu full, %llu interrupts",
+		       runs ? "runs" : "stopped", kind(s), wanted->size, counted(&r->packets),
+		       counted(&r->full), counted(&r->kicks));
+	add_odd(value, counted(&r->passed), "used by others");
+	add_odd(value, counted(&r->late), "kicks missed");
 }
 
 uint32_t session_facts(const struct session *s, struct backend_fact *out, uint32_t max)

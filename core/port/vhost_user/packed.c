@@ -61,6 +61,11 @@ bool packed_is_used(const struct vring *vr, uint16_t position)
 	return (flags & (DESC_AVAIL | DESC_USED)) == used;
 }
 
+uint16_t packed_id(const struct vring *vr, uint16_t position)
+{
+	return (uint16_t)(read_rest(vr, slot_of(position)) >> ID_SHIFT);
+}
+
 enum { LINE_SLOTS = 4, LINES_AHEAD = 3 };
 
 /* Simple chains in a row, up to the end of the table. */

@@ -150,6 +150,7 @@ struct receiving {
 	uint32_t header_bytes;
 	uint32_t run_count;
 	uint64_t bytes; /* of good packets */
+	bool is_vain;   /* there was something, and nothing of it is for the path */
 };
 
 static bool is_length_possible(uint32_t len)
@@ -258,13 +259,14 @@ static uint32_t receive(struct receiving *rx, struct pool *pool, struct packet *
 static void stop_kicks(struct receiving *rx)
 {
 	vring_ask(&rx->vr, rx->vr.ring->at.next_avail, false);
-	rx->batch->is_asked = false;
+	batch_ask(rx->batch, false);
 }
 
 static uint32_t receive_from(struct receiving *rx, struct pool *pool, struct packet **out,
 			     uint32_t max)
 {
 	struct vhost_ring *r = rx->vr.ring;
+	uint32_t good;
 
 	rx->batch = r->batch;
 	assert(rx->batch->count == 0);
@@ -273,12 +275,29 @@ static uint32_t receive_from(struct receiving *rx, struct pool *pool, struct pac
 	rx->st.segments = rx->batch->segments;
 	rx->st.used = r->mark->taken[0].used;
 	rx->header_bytes = vring_header_bytes(rx->vr.view->features);
-	if (!vring_stage(&rx->vr, &rx->st, max, false))
+	if (!vring_stage(&rx->vr, &rx->st, max, false)) {
+		rx->is_vain = vring_is_others(&rx->vr, r->at.next_avail) &&
+			      vring_pass_others(&rx->vr, &rx->st);
 		return 0;
-	if (rx->batch->is_asked)
-		stop_kicks(rx);
+	}
 	rx->batch->view = rx->vr.view;
-	return receive(rx, pool, out);
+	good = receive(rx, pool, out);
+	rx->is_vain = good == 0;
+	if (good > 0 && batch_is_asked(rx->batch))
+		stop_kicks(rx);
+	return good;
+}
+
+/*
+ * There was something, and nothing of it is for the path, which will not say that it is done.  Where
+ * kicks are on, they are for a place that we have left, and the worker, which has seen no packet, would
+ * sleep without asking for others: it has to be kicked.
+ */
+static void receive_nothing(struct receiving *rx, unsigned queue)
+{
+	vhost_rx_done(&rx->vr.device->backend, queue);
+	if (rx->is_vain && batch_is_asked(rx->batch))
+		vhost_kick_self(rx->vr.device, queue);
 }
 
 uint32_t vhost_rx(struct backend *b, unsigned queue, struct pool *pool, struct packet **out,
@@ -296,9 +315,8 @@ uint32_t vhost_rx(struct backend *b, unsigned queue, struct pool *pool, struct p
 	if (!v || !vring_open(&rx.vr, d, v, 2 * queue + 1))
 		return 0;
 	count = receive_from(&rx, pool, out, max);
-	/* nothing for the path: it will not say that it is done */
 	if (count == 0)
-		vhost_rx_done(b, queue);
+		receive_nothing(&rx, queue);
 	return count;
 }
 
@@ -336,9 +354,9 @@ bool vhost_arm(struct backend *b, unsigned queue)
 	if (!v || !vring_open(&vr, d, v, r->nr))
 		return false;
 	vring_ask(&vr, r->at.next_avail, true);
-	r->batch->is_asked = true;
+	batch_ask(r->batch, true);
 	atomic_thread_fence(memory_order_seq_cst);
-	return vring_has(&vr, r->at.next_avail);
+	return vring_has(&vr, r->at.next_avail) || vring_is_others(&vr, r->at.next_avail);
 }
 
 void vhost_disarm(struct backend *b, unsigned queue)
@@ -350,8 +368,8 @@ void vhost_disarm(struct backend *b, unsigned queue)
 	const bool is_there = v && vring_open(&vr, d, v, r->nr);
 
 	vhost_kick_clear(d, queue, is_there ? vr.at : NULL);
-	if (!is_there || !r->batch->is_asked)
+	if (!is_there || !batch_is_asked(r->batch))
 		return;
 	vring_ask(&vr, r->at.next_avail, false);
-	r->batch->is_asked = false;
+	batch_ask(r->batch, false);
 }

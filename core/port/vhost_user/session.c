@@ -329,6 +329,10 @@ int session_create(struct vhost_device *d, uint64_t offered, void (*ended)(void 
 	s->fd = -1;
 	s->replied_fd = -1;
 	s->requests_fd = -1;
+	if (look_create(s, err)) {
+		free(s);
+		return -ENOMEM;
+	}
 	*out = s;
 	return 0;
 }
@@ -339,6 +343,7 @@ void session_withdraw(struct session *s)
 	want_nothing(s);
 	s->is_ending = true;
 	session_let_go(s);
+	look_destroy(s);
 }
 
 void session_close(struct session *s, void (*closed)(void *arg))
@@ -350,5 +355,7 @@ void session_close(struct session *s, void (*closed)(void *arg))
 
 void session_destroy(struct session *s)
 {
+	if (s)
+		look_destroy(s);
 	free(s);
 }

@@ -93,8 +93,10 @@ struct session {
 	struct session_view *old;  /* not seen any more */
 	struct session_view *next; /* published when 'old' has gone; may be NULL */
 	struct rcu_node grace;
-	uint32_t base_of;          /* the ring whose base is to be replied */
-	struct vhost_view scratch; /* to look whether a ring can be where it is said to be */
+	uint32_t base_of;                 /* the ring whose base is to be replied */
+	struct loop_timer *look;          /* runs while rings do */
+	uint32_t looked[VHOST_RINGS_MAX]; /* by ring: where it waited at the last look, or LOOKED_NOT */
+	struct vhost_view scratch;        /* to look whether a ring can be where it is said to be */
 };
 
 /* ---- session.c ---- */
@@ -203,6 +205,14 @@ void session_settle(struct session *s);
 void session_let_go(struct session *s);
 /* How many pairs of rings run. */
 uint32_t session_pairs(const struct session *s);
+
+/* ---- look.c ---- */
+int look_create(struct session *s, struct xvs_error *err);
+void look_destroy(struct session *s); /* NULL or twice is fine */
+/* The first rings run; it ends by itself with the last. */
+void look_begin(struct session *s);
+/* What is done each second. */
+void session_look(struct session *s);
 
 /* ---- facts.c ---- */
 uint32_t session_facts(const struct session *s, struct backend_fact *out, uint32_t max);

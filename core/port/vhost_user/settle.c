@@ -193,8 +193,11 @@ static struct descriptor *kick_of(const struct session_view *v, uint32_t nr)
 	return is_running(v, nr) ? v->kicks[nr] : NULL;
 }
 
-/* Only kicks of rings that run can wake: nobody would clear another. */
-static void watch_kicks(const struct vhost_device *d, const struct session_view *before,
+/*
+ * Only kicks of rings that run can wake: nobody would clear another.  A kick that came on a descriptor
+ * which another takes the place of would be lost with it, and the guest gives no second one.
+ */
+static void watch_kicks(struct vhost_device *d, const struct session_view *before,
 			const struct session_view *after)
 {
 	for (uint32_t i = 1; i < d->ring_count; i += 2) {
@@ -212,6 +215,8 @@ static void watch_kicks(const struct vhost_device *d, const struct session_view 
 			log_message(MSG_PORT_WARNING,
 				    "port %s: kicks of ring %u cannot be watched: %s", d->port_name,
 				    i, strerror(errno));
+		if (old && now)
+			vhost_kick_self(d, i / 2);
 	}
 }
 
@@ -236,6 +241,8 @@ static void publish(struct session *s, struct session_view *v)
 	s->seen = v;
 	watch_kicks(d, before, v);
 	rcu_publish(&d->view, v ? &v->view : NULL);
+	if (!before && v)
+		look_begin(s);
 	link_follow(s);
 }
 

@@ -260,6 +260,22 @@ static inline bool vring_has(const struct vring *vr, uint16_t position)
 uint16_t split_used(const struct vring *vr);
 bool packed_used_bit(const struct vring *vr, uint16_t position);
 bool packed_is_used(const struct vring *vr, uint16_t position);
+/* The buffer id in a slot, be it available or used. */
+uint16_t packed_id(const struct vring *vr, uint16_t position);
+
+/* ---- others.c ------------------------------------------------------------------------------------ */
+
+/* Did somebody else give back what was available at 'position', where we are to go on? */
+static inline bool vring_is_others(const struct vring *vr, uint16_t position)
+{
+	return vr->is_packed && packed_is_used(vr, position);
+}
+
+/*
+ * A ring from the guest, of which nothing is in hand, goes on behind such chains; false: there are none.
+ * 'st' is empty, with the used elements of the ring's own batch.
+ */
+bool vring_pass_others(struct vring *vr, struct vring_stage *st);
 
 /* ---- positions ----------------------------------------------------------------------------------- */
 
