@@ -69,8 +69,9 @@ struct of_fields {
 	uint8_t nd_target[16];
 	uint8_t nd_sll[6];
 	uint8_t nd_tll[6];
-	uint8_t ip_ttl; /* NXM_NX_IP_TTL: for actions, matched by nobody but its extension */
-	uint8_t pad[3];
+	uint8_t ip_ttl;    /* NXM_NX_IP_TTL: for actions, matched by nobody but its extension */
+	uint8_t inner_tag; /* 1: there is a tag behind the outermost; for actions, matched by nobody */
+	uint8_t pad[2];
 };
 _Static_assert(sizeof(struct of_fields) == 192 && sizeof(struct of_fields) % 8 == 0,
 	       "whole words, no holes");

@@ -45,6 +45,16 @@ struct of_flow_mod {
 	uint32_t out_group;
 };
 
+/* What statistics and deletions ask about: 1.3.5, 7.3.5.2. */
+struct of_flow_filter {
+	struct of_match match;
+	uint64_t cookie;
+	uint64_t cookie_mask;
+	uint32_t out_port; /* OF_PORT_ANY: all */
+	uint32_t out_group;
+	uint8_t table; /* OF_TABLE_ALL */
+};
+
 enum of_group_command {
 	OF_GROUP_ADD = 0,
 	OF_GROUP_MODIFY = 1,

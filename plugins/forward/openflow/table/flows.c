@@ -235,6 +235,8 @@ void of_flows_init(struct of_flows *f, uint64_t seed, uint32_t limit,
 	for (uint32_t t = 0; t < OF_TABLES; t++) {
 		of_classifier_init(&f->tables[t].classifier, seed + t, &f->reclaim);
 		f->tables[t].limit = limit;
+		atomic_store_explicit(&f->tables[t].lookups.holders, 1, memory_order_relaxed);
+		atomic_store_explicit(&f->tables[t].matched.holders, 1, memory_order_relaxed);
 	}
 }
 

@@ -20,10 +20,10 @@ struct of_flow_table {
 	struct of_classifier classifier;
 	struct of_rule *oldest, *newest; /* those that are there */
 	uint32_t count;
-	uint32_t limit;           /* more rules than this it does not take */
-	bool evicts;              /* 1.4: the least important makes room */
-	_Atomic uint64_t lookups; /* credited with flows */
-	_Atomic uint64_t matched;
+	uint32_t limit; /* more rules than this it does not take */
+	bool evicts;    /* 1.4: the least important makes room */
+	/* credited with flows; they are the table's for good */
+	struct of_stats lookups, matched;
 };
 
 /*
@@ -81,14 +81,7 @@ int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason);
 int of_flows_remove_group(struct of_flows *f, uint32_t group); /* OF_GROUP_ALL: any */
 int of_flows_remove_meter(struct of_flows *f, uint32_t meter); /* OF_METER_ALL: any */
 
-/* What statistics and deletions ask about: 1.3.5, 7.3.5.2. */
-struct of_flow_filter {
-	struct of_match match;
-	uint64_t cookie, cookie_mask;
-	uint32_t out_port, out_group; /* OF_PORT_ANY, OF_GROUP_ANY: any */
-	uint8_t table;                /* OF_TABLE_ALL: all */
-};
-
+/* Is it one of those, its match apart? */
 bool of_flow_is_meant(const struct of_rule *r, const struct of_flow_filter *filter);
 
 /*

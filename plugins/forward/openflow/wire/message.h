@@ -156,16 +156,6 @@ struct of_async {
 	uint32_t has[2];                   /* bits of of_async_kind: which of them are said */
 };
 
-/* FLOW and AGGREGATE */
-struct of_flow_filter {
-	struct of_match match;
-	uint64_t cookie;
-	uint64_t cookie_mask;
-	uint32_t out_port; /* OF_PORT_ANY: all */
-	uint32_t out_group;
-	uint8_t table; /* OF_TABLE_ALL */
-};
-
 struct of_multipart {
 	uint16_t type;  /* enum ofp_multipart_type */
 	bool has_more;  /* TABLE_FEATURES only: more messages follow */

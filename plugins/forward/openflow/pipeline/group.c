@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipeline/group.c - outputs and groups: where a packet goes.
+ */
+#include <string.h>
+
+#include "pipeline/walk.h"
+#include "table/hash.h"
+
+/* ---- outputs -------------------------------------------------------------------------------------- */
+
+static void emit(struct of_walk *w, struct of_output *o)
+{
+	o->queue = w->queue;
+	o->cookie = w->rule ? w->rule->cookie : UINT64_MAX;
+	o->table = w->table;
+	o->metadata = w->now.metadata;
+	o->tunnel_id = w->now.tunnel_id;
+	w->has_output = true;
+	w->sink->output(w->arg, w, o);
+}
+
+static void output_port(struct of_walk *w, uint32_t number)
+{
+	struct of_output o = { .dest = of_port_id(w->pipeline, number) };
+	uint32_t bits = of_port_bits(w->pipeline, o.dest);
+
+	w->tags |= OF_TAG_PORTS;
+	/* back where it came from only by IN_PORT: 1.3.5, 4.5 */
+	if (o.dest == w->port || !(bits & OF_PORT_IS_THERE) || bits & OF_PORT_NO_FWD)
+		return;
+	emit(w, &o);
+}
+
+void of_walk_output(struct of_walk *w, uint32_t number, uint16_t max_len, uint8_t reason)
+{
+	struct of_output o = { 0 };
+
+	switch (number) {
+	case OF_PORT_IN_PORT:
+		o.dest = XVS_DEST_IN_PORT;
+		break;
+	case OF_PORT_NORMAL:
+		o.dest = XVS_DEST_NORMAL;
+		break;
+	case OF_PORT_FLOOD:
+	case OF_PORT_ALL:
+		w->tags |= OF_TAG_PORTS;
+		o.dest = number == OF_PORT_ALL ? OF_DEST_ALL : OF_DEST_FLOOD;
+		break;
+	case OF_PORT_CONTROLLER:
+		o.max_len = max_len;
+		o.reason = reason;
+		/* the entry for misses: no match fields, priority 0 (1.3.5, 5.4) */
+		if (reason != OF_PACKET_IN_INVALID_TTL && w->rule && w->rule->priority == 0 &&
+		    w->rule->subtable->mask.count == 0)
+			o.reason = OF_PACKET_IN_NO_MATCH;
+		break;
+	case OF_PORT_TABLE: /* of packets that a controller sends */
+		w->group_reason = 0;
+		of_walk_tables(w);
+		return;
+	default:
+		output_port(w, number);
+		return;
+	}
+	emit(w, &o);
+}
+
+/* ---- groups --------------------------------------------------------------------------------------- */
+
+static bool is_live(struct of_walk *w, const struct of_bucket *b, uint32_t depth);
+
+static bool group_is_live(struct of_walk *w, uint32_t id, uint32_t depth)
+{
+	const struct of_group *g = of_group_find(&w->pipeline->state.groups, id, w->version);
+
+	for (uint32_t i = 0; g && depth < OF_DEPTH_MAX && i < g->bucket_count; i++) {
+		if (is_live(w, &g->buckets[i].what, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+/* What watches nothing is live: 1.3.5, 6.5. */
+static bool is_live(struct of_walk *w, const struct of_bucket *b, uint32_t depth)
+{
+	if (b->watch_port != OF_PORT_ANY) {
+		uint32_t id = of_port_id(w->pipeline, b->watch_port);
+
+		w->tags |= OF_TAG_PORTS;
+		if (of_port_bits(w->pipeline, id) & OF_PORT_IS_UP)
+			return true;
+	}
+	if (b->watch_group != OF_GROUP_ANY && group_is_live(w, b->watch_group, depth))
+		return true;
+	return b->watch_port == OF_PORT_ANY && b->watch_group == OF_GROUP_ANY;
+}
+
+/* One flow keeps to one bucket: the hash is of what tells flows of the wire apart. */
+static uint64_t flow_hash(struct of_walk *w)
+{
+	struct of_fields bits = { .eth_type = UINT16_MAX,
+				  .ip_proto = UINT8_MAX,
+				  .ipv4_src = UINT32_MAX,
+				  .ipv4_dst = UINT32_MAX,
+				  .l4_src = UINT16_MAX,
+				  .l4_dst = UINT16_MAX };
+	uint64_t hash = w->pipeline->seed;
+	const uint64_t *seen = of_const_words(&bits);
+	const uint64_t *now = of_const_words(&w->now);
+
+	memset(bits.eth_src, 0xff, 6);
+	memset(bits.eth_dst, 0xff, 6);
+	memset(bits.ipv6_src, 0xff, 16);
+	memset(bits.ipv6_dst, 0xff, 16);
+	of_walk_examine(w, &bits);
+	for (uint32_t i = 0; i < OF_WORDS; i++)
+		hash = of_hash_word(hash, now[i] & seen[i]);
+	return of_hash_end(hash);
+}
+
+static const struct of_group_bucket *select_bucket(struct of_walk *w, const struct of_group *g)
+{
+	uint64_t live_weights = 0;
+	uint64_t at;
+
+	for (uint32_t i = 0; i < g->bucket_count; i++)
+		live_weights += is_live(w, &g->buckets[i].what, 0) ? g->buckets[i].what.weight : 0;
+	if (!live_weights)
+		return NULL;
+	at = flow_hash(w) % live_weights;
+	for (uint32_t i = 0; i < g->bucket_count; i++) {
+		const struct of_group_bucket *b = &g->buckets[i];
+
+		if (!is_live(w, &b->what, 0))
+			continue;
+		if (at < b->what.weight)
+			return b;
+		at -= b->what.weight;
+	}
+	return NULL;
+}
+
+static const struct of_group_bucket *first_live(struct of_walk *w, const struct of_group *g)
+{
+	for (uint32_t i = 0; i < g->bucket_count; i++) {
+		if (is_live(w, &g->buckets[i].what, 0))
+			return &g->buckets[i];
+	}
+	return NULL;
+}
+
+/* Its actions are a set; what they do to the packet is no other bucket's business. */
+static void go_by(struct of_walk *w, const struct of_group_bucket *b, bool with_packet)
+{
+	struct of_action_set set = { 0 };
+	const struct of_fields now = w->now;
+	const struct of_fields written = w->set;
+	const struct of_fields fixed = w->fixed;
+	uint32_t queue = w->queue;
+	uint8_t reason = w->group_reason;
+
+	if (with_packet && !w->sink->fork(w->arg, w)) {
+		of_walk_drop(w, OF_REASON_FAILED);
+		return;
+	}
+	w->sink->credit(w->arg, b->stats);
+	of_set_write(&set, &b->what.actions);
+	w->group_reason = OF_PACKET_IN_GROUP;
+	of_walk_finish(w, &set);
+	if (with_packet)
+		w->sink->join(w->arg, w);
+	w->now = now;
+	w->set = written;
+	w->fixed = fixed;
+	w->queue = queue;
+	w->group_reason = reason;
+	w->changed = true;
+	/* one bucket's end is not the others' */
+	if (!w->is_given_up && w->steps <= OF_STEPS_MAX)
+		w->is_over = false;
+}
+
+static void go_by_all(struct of_walk *w, const struct of_group *g)
+{
+	for (uint32_t i = 0; i < g->bucket_count && !w->is_over; i++)
+		go_by(w, &g->buckets[i], g->bucket_count > 1);
+}
+
+void of_walk_group(struct of_walk *w, uint32_t id)
+{
+	const struct of_group *g = of_group_find(&w->pipeline->state.groups, id, w->version);
+	const struct of_group_bucket *b = NULL;
+
+	w->tags |= OF_TAG_GROUPS;
+	if (!g)
+		return;
+	if (++w->steps > OF_STEPS_MAX || w->depth >= OF_DEPTH_MAX) {
+		of_walk_drop(w, OF_REASON_LIMIT);
+		return;
+	}
+	w->depth++;
+	w->sink->credit(w->arg, g->stats);
+	switch (g->type) {
+	case OF_GROUP_TYPE_ALL:
+		go_by_all(w, g);
+		break;
+	case OF_GROUP_TYPE_SELECT:
+		b = select_bucket(w, g);
+		break;
+	case OF_GROUP_TYPE_INDIRECT:
+		b = g->bucket_count ? &g->buckets[0] : NULL;
+		break;
+	default:
+		b = first_live(w, g);
+		break;
+	}
+	if (b)
+		go_by(w, b, false);
+	w->depth--;
+}

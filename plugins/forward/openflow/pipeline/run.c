@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pipeline/run.c - packets that walk by themselves, and those that have a program. */
+#include "pipeline/run.h"
+
+#include <string.h>
+
+#include "pipeline/emit.h"
+#include "pipeline/reshape.h"
+#include "pipeline/verdict.h"
+#include "xvs/ext/sdk.h"
+
+/* ---- a walk that does what it finds ---------------------------------------------------------------- */
+
+static void run_credit(void *arg, struct of_stats *s)
+{
+	const struct of_emitter *e = arg;
+
+	if (!e->is_dry)
+		of_stats_credit(s, xvs_wire_packets(e->packet), xvs_wire_bytes(e->packet),
+				e->now_ns);
+}
+
+static bool run_meter(void *arg, struct of_walk *w, const struct of_meter *m)
+{
+	(void)w;
+	return of_emit_meter(arg, m->entry.id);
+}
+
+static void run_output(void *arg, struct of_walk *w, const struct of_output *o)
+{
+	const struct of_image image = { w->now, w->set };
+
+	of_emit_output(arg, o, &image);
+}
+
+/* Its fields are read anew; what was to be written has been. */
+static void read_again(struct of_walk *w, const struct xvs_packet *p)
+{
+	const size_t from = offsetof(struct of_fields, eth_dst);
+
+	memset((uint8_t *)&w->now + from, 0, sizeof(w->now) - from);
+	memset((uint8_t *)&w->set + from, 0, sizeof(w->set) - from);
+	of_packet_fields(p, &w->now);
+}
+
+static bool run_reshape(void *arg, struct of_walk *w, const struct of_action *a)
+{
+	struct of_emitter *e = arg;
+	const struct xvs_host *host = e->pipeline->host;
+
+	if (e->is_dry)
+		return true;
+	of_emit_flush(e);
+	if (of_packet_write(host, e->packet, &w->now, &w->set) != 0 ||
+	    of_packet_reshape(host, e->packet, a) != 0) {
+		e->reason = OF_REASON_FAILED;
+		return false;
+	}
+	read_again(w, e->packet);
+	return true;
+}
+
+static bool run_fork(void *arg, struct of_walk *w)
+{
+	(void)w;
+	return of_emit_fork(arg);
+}
+
+static void run_join(void *arg, struct of_walk *w)
+{
+	(void)w;
+	of_emit_join(arg);
+}
+
+static const struct of_sink run_sink = {
+	.credit = run_credit,
+	.meter = run_meter,
+	.output = run_output,
+	.reshape = run_reshape,
+	.fork = run_fork,
+	.join = run_join,
+};
+
+/* ---- watched packets ------------------------------------------------------------------------------- */
+
+static void walk_packet(struct of_worker *w, struct of_emitter *e)
+{
+	of_walk_begin(&w->walk, w->pipeline, &run_sink, e, e->port);
+	of_packet_fields(e->packet, &w->walk.now);
+	of_walk_tables(&w->walk);
+	if (!e->reason)
+		e->reason = w->walk.reason;
+}
+
+static void run_program(const struct of_program *p, struct of_emitter *e)
+{
+	for (uint32_t i = 0; i < p->step_count; i++) {
+		const struct of_program_step *s = &p->steps[i];
+
+		if (s->meter && !of_emit_meter(e, s->meter))
+			return;
+		if (!s->meter)
+			of_emit_output(e, &s->output, &p->images[s->image]);
+	}
+	e->reason = p->reason;
+}
+
+static const struct of_program *program_of(uint64_t cookie)
+{
+	return (const struct of_program *)(uintptr_t)cookie;
+}
+
+void of_forward(struct of_worker *w, struct xvs_batch *b)
+{
+	for (XVS_EACH(i, b->live)) {
+		struct of_emitter e = {
+			.pipeline = w->pipeline,
+			.batch = b,
+			.index = (uint32_t)i,
+			.packet = b->pkts[i],
+			.now_ns = b->now_ns,
+			.port = b->pkts[i]->port_in,
+			.is_dry = b->pkts[i]->flags & XVS_PKT_DRY,
+		};
+
+		if (b->cookie[i])
+			run_program(program_of(b->cookie[i]), &e);
+		else
+			walk_packet(w, &e);
+		of_emit_end(&e);
+	}
+}
+
+void of_send(struct of_worker *w, struct xvs_packet *p, uint32_t port,
+	     const struct of_actions *actions, uint64_t now_ns)
+{
+	struct of_emitter e = {
+		.pipeline = w->pipeline,
+		.packet = p,
+		.now_ns = now_ns,
+		.port = port,
+	};
+
+	of_walk_begin(&w->walk, w->pipeline, &run_sink, &e, port);
+	of_packet_fields(p, &w->walk.now);
+	of_walk_list(&w->walk, actions);
+	of_emit_end(&e);
+}
+
+/* ---- flows ----------------------------------------------------------------------------------------- */
+
+static void end_program(uint64_t cookie)
+{
+	of_program_free((struct of_program *)(uintptr_t)cookie);
+}
+
+static void judge_normal(struct xvs_flow_verdict *v)
+{
+	v->dest = XVS_DEST_NORMAL;
+	v->tags = OF_TAG_RULES;
+	v->cookie = 0;
+}
+
+/* An operator's trace leaves nothing behind; its packets run by themselves. */
+static void keep_program(struct of_worker *w, bool is_dry, struct xvs_flow_verdict *v)
+{
+	struct of_program *p;
+
+	v->cookie = 0;
+	if (is_dry)
+		return;
+	p = of_program_new(&w->draft);
+	v->cookie = (uint64_t)(uintptr_t)p;
+	/* uncounted, and watched for it: better than to be lost */
+	if (!p)
+		v->action = XVS_FLOW_WATCH;
+}
+
+void of_judge(struct of_worker *w, const struct xvs_batch *b, uint32_t i,
+	      struct xvs_flow_verdict *v)
+{
+	const struct xvs_packet *p = b->pkts[i];
+	bool is_dry = p->flags & XVS_PKT_DRY;
+	uint64_t old = v->cookie;
+	struct of_walk *k = &w->walk;
+
+	if (__atomic_load_n(&w->pipeline->is_standalone, __ATOMIC_ACQUIRE)) {
+		judge_normal(v);
+	} else {
+		of_draft_begin(&w->draft);
+		of_walk_begin(k, w->pipeline, &of_draft_sink, &w->draft, p->port_in);
+		of_packet_fields(p, &k->now);
+		w->draft.packet = k->now;
+		of_walk_tables(k);
+		if (of_verdict(k, &w->draft, v))
+			keep_program(w, is_dry, v);
+		else
+			v->cookie = 0;
+	}
+	if (old && !is_dry)
+		end_program(old);
+}
+
+void of_account(const struct xvs_flow_stats *stats)
+{
+	of_program_credit(program_of(stats->cookie), stats->packets, stats->bytes, stats->last_ns);
+	if (stats->ended)
+		end_program(stats->cookie);
+}

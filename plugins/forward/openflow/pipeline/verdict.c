@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipeline/verdict.c - from a program to a verdict.
+ *
+ *	nothing goes out                           drop
+ *	one destination, changed as the host can   pass: no packet of the flow is seen again
+ *	meters, controllers, copies, other changes watch: each packet runs the program
+ *	fields that the flow key has not           watch: each packet walks by itself
+ */
+#include "pipeline/verdict.h"
+
+#include <string.h>
+
+/* What the host's own rewriting covers: addresses, the outermost tag, class, time, TCP and UDP ports. */
+static struct of_fields rewritable(const struct of_fields *packet)
+{
+	struct of_fields f = { .vlan_vid = 0x1fff, .vlan_pcp = 7 };
+
+	memset(f.eth_src, 0xff, 6);
+	memset(f.eth_dst, 0xff, 6);
+	if (packet->eth_type != 0x0800 && packet->eth_type != 0x86dd)
+		return f;
+	f.ip_dscp = 0x3f;
+	f.ip_ecn = 3;
+	f.ip_ttl = UINT8_MAX;
+	memset(f.ipv6_src, 0xff, 16);
+	memset(f.ipv6_dst, 0xff, 16);
+	f.ipv4_src = f.ipv4_dst = UINT32_MAX;
+	if (packet->ip_proto == 6 || packet->ip_proto == 17)
+		f.l4_src = f.l4_dst = UINT16_MAX;
+	return f;
+}
+
+/* Bits of the switch's own fields are no matter of the packet. */
+static bool is_within(const struct of_fields *mask, const struct of_fields *limit)
+{
+	const uint64_t *m = of_const_words(mask);
+	const uint64_t *l = of_const_words(limit);
+
+	for (uint32_t i = OF_STAGE_SWITCH; i < OF_WORDS; i++) {
+		if (m[i] & ~l[i])
+			return false;
+	}
+	return true;
+}
+
+/* All outputs to where the host can send by itself, with one image. */
+static bool is_plain(const struct of_draft *d)
+{
+	const struct of_program_step *s = d->steps;
+	struct of_fields limit = rewritable(&d->packet);
+
+	return d->p.step_count == 1 && !s->meter && s->output.dest != XVS_DEST_NONE &&
+	       is_within(&d->images[s->image].mask, &limit);
+}
+
+static uint32_t destination(const struct of_pipeline *p, uint32_t dest)
+{
+	uint32_t set;
+
+	if (dest != OF_DEST_ALL && dest != OF_DEST_FLOOD)
+		return dest;
+	set = __atomic_load_n(dest == OF_DEST_ALL ? &p->set_all : &p->set_flood, __ATOMIC_RELAXED);
+	return set ? set : XVS_DEST_FLOOD;
+}
+
+static void mask_words(struct of_fields *f, const struct of_fields *mask)
+{
+	uint64_t *to = of_words(f);
+	const uint64_t *m = of_const_words(mask);
+
+	for (uint32_t i = 0; i < OF_WORDS; i++)
+		to[i] &= m[i];
+}
+
+static void pass(const struct of_walk *w, const struct of_draft *d, struct xvs_flow_verdict *v)
+{
+	const struct of_program_step *s = d->steps;
+	const struct of_image *image = &d->images[s->image];
+	struct of_fields values = image->values;
+
+	v->action = XVS_FLOW_PASS;
+	v->dest = destination(w->pipeline, s->output.dest);
+	v->queue = (uint16_t)s->output.queue;
+	mask_words(&values, &image->mask);
+	of_values_to_key(&values, &d->packet, &v->set);
+	of_values_to_key(&image->mask, &d->packet, &v->rewrite);
+	/* a tag that was pushed is of type 0x8100 */
+	if (image->mask.vlan_vid & OF_VID_PRESENT)
+		v->rewrite.bits |= XVS_KEY_SVLAN;
+}
+
+static void drop(const struct of_walk *w, struct xvs_flow_verdict *v)
+{
+	v->action = XVS_FLOW_DROP;
+	v->reason = w->reason;
+}
+
+bool of_verdict(const struct of_walk *w, struct of_draft *d, struct xvs_flow_verdict *v)
+{
+	bool is_beyond = of_fields_to_key(&w->examined, &d->packet, &v->examined);
+
+	v->tags = w->tags;
+	d->p.reason = w->reason;
+	if (is_beyond || w->is_given_up || d->is_too_long) {
+		v->action = XVS_FLOW_WATCH;
+		return false;
+	}
+	if (w->idle_s)
+		v->account_ms = 1000;
+	if (!d->p.step_count)
+		drop(w, v);
+	else if (is_plain(d))
+		pass(w, d, v);
+	else
+		v->action = XVS_FLOW_WATCH;
+	return true;
+}
