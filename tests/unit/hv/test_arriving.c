@@ -512,7 +512,7 @@ static void qemu_make(void)
 	(void)fputs("#!/bin/sh\nexec sleep 1000\n", f);
 	(void)fclose(f);
 	assert_int_equal(chmod(hv.facts.qemu, 0755), 0);
-	(void)snprintf(hv.run, sizeof(hv.run), "%.80s/run", dir);
+	(void)snprintf(hv.run, sizeof(hv.run), "%.59s/run", dir);
 	assert_int_equal(mkdir(hv.run, 0755), 0);
 }
 
