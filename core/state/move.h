@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state/move.h - one move, on either side; what source.c, target.c and moves.c know of each other.
+ * state/move.h - one move, on either side; what the files of this folder know of each other.
  */
 #ifndef XVS_STATE_MOVE_H
 #define XVS_STATE_MOVE_H
@@ -144,18 +144,26 @@ struct moves {
 struct move *move_create(struct moves *m, const uint8_t id[WIRE_ID], bool is_source);
 void move_phase(struct move *v, enum phase phase);
 void move_arm(struct move *v, uint64_t delay_ns); /* 0: not at all */
-/* False: not connected, or out of memory; the link is lost then, which is told later. */
-bool move_send(struct move *v, enum wire_type type, const void *body, size_t len);
-bool move_send_json(struct move *v, enum wire_type type, json_t *body /* taken */);
-void move_hang_up(struct move *v);
+/* NULL: there is none, or nobody need hear of it. */
+struct move *move_find(const struct moves *m, const uint8_t id[WIRE_ID]);
 /* The sentence that people read; the first stays. */
 void move_problem(struct move *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Everything that must survive a restart. */
-int moves_keep(struct moves *m, struct xvs_error *err);
 /* It stays to be shown until others have ended after it. */
 void move_end(struct move *v, const char *outcome);
 extern const char outcome_moved[], outcome_checked[], outcome_refused[], outcome_failed[],
 	outcome_cancelled[], outcome_resolved[], outcome_taken_over[];
+
+/* ---- links.c ----------------------------------------------------------------------------------------- */
+
+/* False: not connected, or out of memory; the link is lost then, which is told later. */
+bool move_send(struct move *v, enum wire_type type, const void *body, size_t len);
+bool move_send_json(struct move *v, enum wire_type type, json_t *body /* taken */);
+void move_hang_up(struct move *v);
+
+/* ---- kept.c ------------------------------------------------------------------------------------------ */
+
+/* Everything that must survive a restart. */
+int moves_keep(struct moves *m, struct xvs_error *err);
 uint64_t moves_epoch(const struct moves *m, const uint8_t port[WIRE_ID]);
 void moves_set_epoch(struct moves *m, const uint8_t port[WIRE_ID], uint64_t number);
 
@@ -182,7 +190,8 @@ void offer_judge(struct arrival *a);
 json_t *admitted_write(const struct arrival *a, uint64_t epoch);
 /* Into the move's owners.  An answer that makes no sense: -EPROTO. */
 int admitted_read(const json_t *answer, struct move *v, uint64_t *epoch, struct xvs_error *err);
-/* ---- stragglers.c -------------------------------------------------------------------------------- */
+
+/* ---- stragglers.c ------------------------------------------------------------------------------------ */
 
 enum { STRAGGLERS_MAX = 8192, STRAGGLER_BYTES_MAX = 8 << 20 };
 
