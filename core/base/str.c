@@ -157,7 +157,7 @@ const char *str_nearest(const char *word, const char *const *words, size_t count
 	return nearest;
 }
 
-static int hex_digit(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';

@@ -29,6 +29,9 @@ const char *str_nearest(const char *word, const char *const *words, size_t count
 
 /* "52:54:00:00:00:01", also with '-' */
 bool mac_parse(const char *text, uint8_t mac[6]);
+
+/* [any] 0..15; -1: none. */
+int hex_digit(char c);
 enum { MAC_TEXT = 18, UUID_TEXT = 37, IP_TEXT = 50 };
 const char *mac_print(const uint8_t mac[6], char out[MAC_TEXT]);
 

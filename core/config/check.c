@@ -15,6 +15,18 @@
 #include "base/str.h"
 #include "config/keys.h"
 
+void check_refuse(const struct switch_spec *s, struct position at, struct diags *d,
+		  const char *part, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	diag_add_at(d, at.line, at.column, "switch %s: %s: %s", s->name, part, text);
+}
+
 struct claim {
 	char *text; /* "lab\tname vm1": where it counts, then what messages call it */
 	const struct switch_spec *owner;

@@ -30,6 +30,10 @@ void check_nat(const struct switch_spec *s, struct diags *d);
 /* [control] pool_keys.c: the ends of a range of addresses. */
 void check_mac_pool(const struct mac_pool_spec *s, struct diags *d);
 
+/* [control] An error of one part of a switch: "switch NAME: PART: ...". */
+void check_refuse(const struct switch_spec *s, struct position at, struct diags *d,
+		  const char *part, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* [control] dhcp_check.c: who serves, and addresses that fit its network. */
 void check_dhcp(const struct switch_spec *s, struct diags *d);
 

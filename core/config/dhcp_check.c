@@ -5,8 +5,6 @@
  * Each value was checked alone when it was read, so here it parses, or it is "" and was refused
  * already.  Which ports there are is known when the switch is planned: switch/plan_dhcp.c.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ipv4.h"
@@ -17,20 +15,6 @@ enum {
 	RESERVED_MAX = 4096,
 	SERVERS_MAX = 8, /* names of servers in one answer */
 };
-
-static void refuse(const struct switch_spec *s, struct position at, struct diags *d,
-		   const char *format, ...) __attribute__((format(printf, 4, 5)));
-static void refuse(const struct switch_spec *s, struct position at, struct diags *d,
-		   const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	diag_add_at(d, at.line, at.column, "switch %s: dhcp: %s", s->name, text);
-}
 
 static bool contains(struct ipv4 net, uint32_t address)
 {
@@ -61,16 +45,17 @@ static const struct port_spec *server_of(const struct switch_spec *s, struct dia
 			found = p;
 	}
 	if (!found && s->dhcp.port[0])
-		refuse(s, s->dhcp.at, d, "the switch has no host port %s, which is to serve",
-		       s->dhcp.port);
+		check_refuse(s, s->dhcp.at, d, "dhcp",
+			     "the switch has no host port %s, which is to serve", s->dhcp.port);
 	else if (!found)
-		refuse(s, s->dhcp.at, d,
-		       "a host port with an address is missing: it is where the server listens");
+		check_refuse(
+			s, s->dhcp.at, d, "dhcp",
+			"a host port with an address is missing: it is where the server listens");
 	else if (s->dhcp.port[0] || hosts == 1)
 		return found;
 	else
-		refuse(s, s->dhcp.at, d, "the switch has %zu host ports: say by port which serves",
-		       hosts);
+		check_refuse(s, s->dhcp.at, d, "dhcp",
+			     "the switch has %zu host ports: say by port which serves", hosts);
 	return NULL;
 }
 
@@ -81,10 +66,10 @@ static bool server_net(const struct switch_spec *s, const struct port_spec *serv
 	struct ipv4 inside;
 
 	if (!ipv4_parse(server->address, net) || net->len > 30) {
-		refuse(s, server->at, d,
-		       "host port %s serves and needs an IPv4 address with prefix, as "
-		       "192.168.10.2/24",
-		       server->name);
+		check_refuse(s, server->at, d, "dhcp",
+			     "host port %s serves and needs an IPv4 address with prefix, as "
+			     "192.168.10.2/24",
+			     server->name);
 		return false;
 	}
 	if (s->type != SWITCH_NAT || !ipv4_parse(s->nat.inside, &inside))
@@ -92,9 +77,10 @@ static bool server_net(const struct switch_spec *s, const struct port_spec *serv
 	if (inside.len == net->len && contains(inside, net->address) &&
 	    inside.address != net->address)
 		return true;
-	refuse(s, server->at, d,
-	       "host port %s serves at %s, which must be another address of the inside network %s",
-	       server->name, server->address, s->nat.inside);
+	check_refuse(
+		s, server->at, d, "dhcp",
+		"host port %s serves at %s, which must be another address of the inside network %s",
+		server->name, server->address, s->nat.inside);
 	return false;
 }
 
@@ -118,16 +104,18 @@ static void check_range(const struct switch_spec *s, struct ipv4 net, struct dia
 	if (!ipv4_range_parse(s->dhcp.range, &first, &last))
 		return;
 	if (!is_station(net, first) || !is_station(net, last))
-		refuse(s, s->dhcp.at, d, "the range %s is not of addresses of the server's network",
-		       s->dhcp.range);
+		check_refuse(s, s->dhcp.at, d, "dhcp",
+			     "the range %s is not of addresses of the server's network",
+			     s->dhcp.range);
 	else if (last - first >= RANGE_MAX)
-		refuse(s, s->dhcp.at, d, "the range %s has more than %d addresses", s->dhcp.range,
-		       RANGE_MAX);
+		check_refuse(s, s->dhcp.at, d, "dhcp", "the range %s has more than %d addresses",
+			     s->dhcp.range, RANGE_MAX);
 	else if (net.address >= first && net.address <= last)
-		refuse(s, s->dhcp.at, d, "the range %s has the server's own address in it",
-		       s->dhcp.range);
+		check_refuse(s, s->dhcp.at, d, "dhcp",
+			     "the range %s has the server's own address in it", s->dhcp.range);
 	else if (gateway >= first && gateway <= last)
-		refuse(s, s->dhcp.at, d, "the range %s has the gateway in it", s->dhcp.range);
+		check_refuse(s, s->dhcp.at, d, "dhcp", "the range %s has the gateway in it",
+			     s->dhcp.range);
 }
 
 static bool is_same_adapter(const struct dhcp_reserved_spec *a, const struct dhcp_reserved_spec *b)
@@ -143,28 +131,30 @@ static void check_reserved(const struct switch_spec *s, size_t idx, struct ipv4 
 	struct ipv4 ip;
 
 	if ((r->port[0] != '\0') == r->has_mac)
-		refuse(s, r->at, d, "reserved %s: say by port or by mac who gets it", r->address);
+		check_refuse(s, r->at, d, "dhcp", "reserved %s: say by port or by mac who gets it",
+			     r->address);
 	if (r->name[0] && !dhcp_name_valid(r->name))
-		refuse(s, r->at, d,
-		       "reserved %s: name %s is none of a host: letters, digits and hyphens, a "
-		       "letter first",
-		       r->address, r->name);
+		check_refuse(
+			s, r->at, d, "dhcp",
+			"reserved %s: name %s is none of a host: letters, digits and hyphens, a "
+			"letter first",
+			r->address, r->name);
 	if (!ipv4_parse(r->address, &ip))
 		return;
 	if (!is_station(net, ip.address) || ip.address == net.address ||
 	    ip.address == gateway_of(s))
-		refuse(s, r->at, d,
-		       "reserved %s: it must be of the server's network, and neither its own "
-		       "address nor the gateway's",
-		       r->address);
+		check_refuse(s, r->at, d, "dhcp",
+			     "reserved %s: it must be of the server's network, and neither its own "
+			     "address nor the gateway's",
+			     r->address);
 	for (size_t i = 0; i < idx; i++) {
 		const struct dhcp_reserved_spec *other = &s->dhcp.reserved[i];
 
 		if (strcmp(r->address, other->address) != 0 && !is_same_adapter(r, other))
 			continue;
-		refuse(s, r->at, d, "reserved %s: %s", r->address,
-		       is_same_adapter(r, other) ? "its adapter has another address already"
-						 : "the address is reserved already");
+		check_refuse(s, r->at, d, "dhcp", "reserved %s: %s", r->address,
+			     is_same_adapter(r, other) ? "its adapter has another address already"
+						       : "the address is reserved already");
 		return;
 	}
 }
@@ -174,16 +164,17 @@ static void check_others(const struct switch_spec *s, struct ipv4 net, struct di
 	struct ipv4 gateway;
 
 	if (ipv4_parse(s->dhcp.gateway, &gateway) && !is_station(net, gateway.address))
-		refuse(s, s->dhcp.at, d, "gateway %s is not of the server's network",
-		       s->dhcp.gateway);
+		check_refuse(s, s->dhcp.at, d, "dhcp", "gateway %s is not of the server's network",
+			     s->dhcp.gateway);
 	if (s->dhcp.resolver.domain[0] && !dhcp_domain_valid(s->dhcp.resolver.domain))
-		refuse(s, s->dhcp.at, d, "domain %s is none: names of letters, digits and hyphens",
-		       s->dhcp.resolver.domain);
+		check_refuse(s, s->dhcp.at, d, "dhcp",
+			     "domain %s is none: names of letters, digits and hyphens",
+			     s->dhcp.resolver.domain);
 	if (s->dhcp.dns_count > SERVERS_MAX || s->dhcp.resolver.forward_count > SERVERS_MAX)
-		refuse(s, s->dhcp.at, d, "there may be %d name servers", SERVERS_MAX);
+		check_refuse(s, s->dhcp.at, d, "dhcp", "there may be %d name servers", SERVERS_MAX);
 	if (s->dhcp.reserved_count > RESERVED_MAX)
-		refuse(s, s->dhcp.at, d, "%zu addresses are reserved, may be %d",
-		       s->dhcp.reserved_count, RESERVED_MAX);
+		check_refuse(s, s->dhcp.at, d, "dhcp", "%zu addresses are reserved, may be %d",
+			     s->dhcp.reserved_count, RESERVED_MAX);
 }
 
 void check_dhcp(const struct switch_spec *s, struct diags *d)
@@ -194,9 +185,9 @@ void check_dhcp(const struct switch_spec *s, struct diags *d)
 	if (s->name[0] == '\0' || (s->dhcp.at.line == 0 && s->dhcp.range[0] == '\0'))
 		return; /* nobody to speak of, or nothing */
 	if (s->type != SWITCH_NAT && s->type != SWITCH_INTERNAL) {
-		refuse(s, s->dhcp.at, d,
-		       "only a switch of type nat or internal has a server: on others guests "
-		       "would answer to networks that are not ours");
+		check_refuse(s, s->dhcp.at, d, "dhcp",
+			     "only a switch of type nat or internal has a server: on others guests "
+			     "would answer to networks that are not ours");
 		return;
 	}
 	server = server_of(s, d);

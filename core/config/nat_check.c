@@ -5,28 +5,12 @@
  * Each value was checked alone when it was read, so here it parses, or it is "" and was refused
  * already.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ipv4.h"
 #include "config/check.h"
 #include "nat/neighbour.h"
 #include "path/nat.h"
-
-static void refuse(const struct switch_spec *s, struct position at, struct diags *d,
-		   const char *format, ...) __attribute__((format(printf, 4, 5)));
-static void refuse(const struct switch_spec *s, struct position at, struct diags *d,
-		   const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	diag_add_at(d, at.line, at.column, "switch %s: nat: %s", s->name, text);
-}
 
 static bool is_station(struct ipv4 ip)
 {
@@ -58,9 +42,10 @@ static void check_inside(const struct switch_spec *s, struct diags *d)
 	if (!ipv4_parse(s->nat.inside, &ip))
 		return;
 	if (ip.len < NEIGHBOUR_PREFIX_MIN || ip.len > 30)
-		refuse(s, s->nat.at, d, width, "inside", s->nat.inside, "");
+		check_refuse(s, s->nat.at, d, "nat", width, "inside", s->nat.inside, "");
 	else if (!is_station(ip))
-		refuse(s, s->nat.at, d, "inside is %s, which no station can have", s->nat.inside);
+		check_refuse(s, s->nat.at, d, "nat", "inside is %s, which no station can have",
+			     s->nat.inside);
 }
 
 static void check_outside(const struct switch_spec *s, struct diags *d)
@@ -74,26 +59,27 @@ static void check_outside(const struct switch_spec *s, struct diags *d)
 	(void)ipv4_parse(s->nat.inside, &inside);
 	(void)ipv4_parse(o->gateway, &gateway);
 	if (o->address_count > NAT_ADDRESSES_MAX)
-		refuse(s, s->nat.at, d, "outside has %zu addresses, may have %d", o->address_count,
-		       NAT_ADDRESSES_MAX);
+		check_refuse(s, s->nat.at, d, "nat", "outside has %zu addresses, may have %d",
+			     o->address_count, NAT_ADDRESSES_MAX);
 	for (size_t i = 0; i < o->address_count; i++) {
 		if (!ipv4_parse(o->addresses[i], &ip))
 			continue;
 		has_way |= contains(ip, gateway.address) && ip.address != gateway.address;
 		if (ip.len < NEIGHBOUR_PREFIX_MIN)
-			refuse(s, s->nat.at, d, width, "an outside address", o->addresses[i],
-			       ", or of 32 for an address alone");
+			check_refuse(s, s->nat.at, d, "nat", width, "an outside address",
+				     o->addresses[i], ", or of 32 for an address alone");
 		else if (!is_station(ip))
-			refuse(s, s->nat.at, d,
-			       "outside address %s is one that no station can have",
-			       o->addresses[i]);
+			check_refuse(s, s->nat.at, d, "nat",
+				     "outside address %s is one that no station can have",
+				     o->addresses[i]);
 		else if (overlap(ip, inside))
-			refuse(s, s->nat.at, d, "outside address %s is in the inside network %s",
-			       o->addresses[i], s->nat.inside);
+			check_refuse(s, s->nat.at, d, "nat",
+				     "outside address %s is in the inside network %s",
+				     o->addresses[i], s->nat.inside);
 	}
 	if (!has_way)
-		refuse(s, s->nat.at, d, "gateway %s is in no network of an outside address",
-		       o->gateway);
+		check_refuse(s, s->nat.at, d, "nat",
+			     "gateway %s is in no network of an outside address", o->gateway);
 }
 
 static bool is_outside(const struct nat_spec *n, const char *text)
@@ -145,18 +131,21 @@ static void check_forward(const struct switch_spec *s, size_t idx, struct diags 
 	struct ipv4 to;
 
 	if (f->address[0] && !is_outside(&s->nat, f->address))
-		refuse(s, f->at, d, "forward %u: %s is no outside address of the switch", f->port,
-		       f->address);
+		check_refuse(s, f->at, d, "nat",
+			     "forward %u: %s is no outside address of the switch", f->port,
+			     f->address);
 	if (ipv4_parse(f->to, &to) && !is_inside(&s->nat, to.address))
-		refuse(s, f->at, d,
-		       "forward %u: %s is in no inside network; a network behind a router needs an "
-		       "entry in routes",
-		       f->port, f->to);
+		check_refuse(
+			s, f->at, d, "nat",
+			"forward %u: %s is in no inside network; a network behind a router needs an "
+			"entry in routes",
+			f->port, f->to);
 	for (size_t i = 0; i < idx; i++) {
 		if (!forwards_clash(&s->nat, f, &s->nat.forwards[i]))
 			continue;
-		refuse(s, f->at, d,
-		       "forward %u: the port is forwarded already for the same remotes", f->port);
+		check_refuse(s, f->at, d, "nat",
+			     "forward %u: the port is forwarded already for the same remotes",
+			     f->port);
 		return;
 	}
 }
@@ -168,26 +157,28 @@ static void check_lists(const struct switch_spec *s, struct diags *d)
 	struct ipv4 via;
 
 	if (n->forward_count > NAT_FORWARDS_MAX)
-		refuse(s, n->at, d, "there are %zu forwards, may be %d", n->forward_count,
-		       NAT_FORWARDS_MAX);
+		check_refuse(s, n->at, d, "nat", "there are %zu forwards, may be %d",
+			     n->forward_count, NAT_FORWARDS_MAX);
 	if (n->pool_count > NAT_POOLS_MAX)
-		refuse(s, n->at, d, "there are %zu pools, may be %d", n->pool_count, NAT_POOLS_MAX);
+		check_refuse(s, n->at, d, "nat", "there are %zu pools, may be %d", n->pool_count,
+			     NAT_POOLS_MAX);
 	if (n->route_count > NAT_ROUTES_MAX)
-		refuse(s, n->at, d, "there are %zu routes, may be %d", n->route_count,
-		       NAT_ROUTES_MAX);
+		check_refuse(s, n->at, d, "nat", "there are %zu routes, may be %d", n->route_count,
+			     NAT_ROUTES_MAX);
 	for (size_t i = 0; i < n->forward_count && i < NAT_FORWARDS_MAX; i++)
 		check_forward(s, i, d);
 	for (size_t i = 0; i < n->pool_count; i++) {
 		if (n->pools[i].address[0] && !is_outside(n, n->pools[i].address))
-			refuse(s, n->pools[i].at, d, "pool: %s is no outside address of the switch",
-			       n->pools[i].address);
+			check_refuse(s, n->pools[i].at, d, "nat",
+				     "pool: %s is no outside address of the switch",
+				     n->pools[i].address);
 	}
 	for (size_t i = 0; i < n->route_count && ipv4_parse(n->inside, &inside); i++) {
 		if (ipv4_parse(n->routes[i].via, &via) &&
 		    (!contains(inside, via.address) || via.address == inside.address))
-			refuse(s, n->routes[i].at, d,
-			       "route %s: %s is no station of the inside network %s",
-			       n->routes[i].prefix, n->routes[i].via, n->inside);
+			check_refuse(s, n->routes[i].at, d, "nat",
+				     "route %s: %s is no station of the inside network %s",
+				     n->routes[i].prefix, n->routes[i].via, n->inside);
 	}
 }
 
@@ -225,7 +216,7 @@ void check_nat(const struct switch_spec *s, struct diags *d)
 		return;
 	}
 	if (!uplink_of(s))
-		refuse(s, s->at, d, "an uplink is missing: it is the outside port");
+		check_refuse(s, s->at, d, "nat", "an uplink is missing: it is the outside port");
 	check_inside(s, d);
 	check_outside(s, d);
 	check_lists(s, d);

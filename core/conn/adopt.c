@@ -142,16 +142,6 @@ static bool renew(struct conn_table *t, struct conn *c, const struct entry_open 
 
 /* ---- a new one ----------------------------------------------------------------------------- */
 
-static bool count_in(_Atomic uint32_t *count, uint32_t limit)
-{
-	uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-
-	if (old < limit)
-		return true;
-	atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
-	return false;
-}
-
 /* As evict_reserve(), but nobody goes for it. */
 static const char *reserve(struct conn_table *t, struct conn_port *cp, uint32_t group, bool is_half)
 {

@@ -205,16 +205,6 @@ bool evict_one(struct conn_table *t, struct worker *w, struct conn_port *port, v
 
 /* ---- limits -------------------------------------------------------------------------------- */
 
-static bool count_in(_Atomic uint32_t *count, uint32_t limit)
-{
-	uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-
-	if (old < limit)
-		return true;
-	atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
-	return false;
-}
-
 /* Who has the most half-open ones is who loses them first when others find no room. */
 static void note_busy(struct conn_table *t, _Atomic uint32_t *busiest, struct conn_port *port)
 {

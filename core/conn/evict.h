@@ -7,6 +7,17 @@
 
 #include "conn/table.h"
 
+/* [any] One more, unless there are 'limit' already. */
+static inline bool count_in(_Atomic uint32_t *count, uint32_t limit)
+{
+	uint32_t old = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+
+	if (old < limit)
+		return true;
+	atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+	return false;
+}
+
 /* [control] NULL: no memory.  From malloc(), so that rcu_free() may have it. */
 struct ring *ring_create(uint32_t at_least);
 void ring_destroy(struct ring *r);

@@ -12,6 +12,16 @@ void on_policy_list(struct rpc_call *call)
 	answer_found(call, world_policy_list(world_of(call), target), "switch or port", target);
 }
 
+static void refuse_unknown(struct rpc_call *call, const char *feature, const char *nearest)
+{
+	if (nearest)
+		rpc_refuse(call, RPC_NOT_FOUND, "feature %.128s: unknown, did you mean \"%s\"",
+			   feature, nearest);
+	else
+		rpc_refuse(call, RPC_NOT_FOUND,
+			   "feature %.128s: unknown; \"xvsctl policy help\" lists them", feature);
+}
+
 static void refuse_feature(struct rpc_call *call, const char *feature)
 {
 	const char *nearest = NULL;
@@ -21,12 +31,8 @@ static void refuse_feature(struct rpc_call *call, const char *feature)
 			call, RPC_NOT_FOUND,
 			"switch or port %.128s: there is none of that name, or %.128s does not apply to it",
 			rpc_text(call, "target"), feature);
-	else if (nearest)
-		rpc_refuse(call, RPC_NOT_FOUND, "feature %.128s: unknown, did you mean \"%s\"",
-			   feature, nearest);
 	else
-		rpc_refuse(call, RPC_NOT_FOUND,
-			   "feature %.128s: unknown; \"xvsctl policy help\" lists them", feature);
+		refuse_unknown(call, feature, nearest);
 }
 
 void on_policy_show(struct rpc_call *call)
@@ -123,10 +129,6 @@ void on_policy_help(struct rpc_call *call)
 	f = world_feature(world_of(call), feature, &nearest);
 	if (f)
 		help_one(call, f, rpc_text(call, "field"));
-	else if (nearest)
-		rpc_refuse(call, RPC_NOT_FOUND, "feature %.128s: unknown, did you mean \"%s\"",
-			   feature, nearest);
 	else
-		rpc_refuse(call, RPC_NOT_FOUND,
-			   "feature %.128s: unknown; \"xvsctl policy help\" lists them", feature);
+		refuse_unknown(call, feature, nearest);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/field.h"
 #include "ext/names.h"
 #include "xvs/ext/mirror.h"
 
@@ -40,60 +41,19 @@ struct described {
 	struct arena *arena;
 };
 
-static uint64_t field_width(const struct xvs_field *f)
-{
-	switch (f->type) {
-	case XVS_BOOL:
-		return sizeof(bool);
-	case XVS_U32:
-	case XVS_ENUM:
-		return sizeof(uint32_t);
-	case XVS_U64:
-		return sizeof(uint64_t);
-	case XVS_TEXT:
-		return f->max;
-	case XVS_MAC:
-		return 6;
-	case XVS_IP:
-		return sizeof(struct xvs_ip);
-	default:
-		return sizeof(struct xvs_table);
-	}
-}
-
-static uint32_t field_alignment(const struct xvs_field *f)
-{
-	switch (f->type) {
-	case XVS_U32:
-	case XVS_ENUM:
-		return _Alignof(uint32_t);
-	case XVS_U64:
-		return _Alignof(uint64_t);
-	case XVS_LIST:
-		return _Alignof(struct xvs_table);
-	default:
-		return 1;
-	}
-}
-
 /* Where the field lies. */
 static int place_check(const struct xvs_field *f, const struct described *in, struct xvs_error *err)
 {
-	uint64_t width = field_width(f);
+	size_t width = field_size(f);
 
 	if (f->offset > in->bytes || width > in->bytes - f->offset)
 		return error_set(err, -EINVAL, "",
 				 "bytes %u..%llu lie outside the structure, which has %u",
 				 f->offset, (unsigned long long)f->offset + width, in->bytes);
 	if (f->offset % field_alignment(f))
-		return error_set(err, -EINVAL, "", "offset %u is not a multiple of %u", f->offset,
+		return error_set(err, -EINVAL, "", "offset %u is not a multiple of %zu", f->offset,
 				 field_alignment(f));
 	return 0;
-}
-
-static bool overlap(const struct xvs_field *a, const struct xvs_field *b)
-{
-	return a->offset < b->offset + field_width(b) && b->offset < a->offset + field_width(a);
 }
 
 static int neighbours_check(const struct xvs_field *fields, uint32_t nr, struct xvs_error *err)
@@ -101,7 +61,7 @@ static int neighbours_check(const struct xvs_field *fields, uint32_t nr, struct 
 	for (uint32_t i = 0; i < nr; i++) {
 		if (strcmp(fields[i].name, fields[nr].name) == 0)
 			return error_set(err, -EEXIST, "", "another field has the same name");
-		if (overlap(&fields[i], &fields[nr]))
+		if (fields_overlap(&fields[i], &fields[nr]))
 			return error_set(err, -EINVAL, "", "overlaps field %s", fields[i].name);
 	}
 	return 0;
@@ -149,11 +109,11 @@ static int element_check(const struct xvs_field *list, const struct xvs_field *f
 			 struct xvs_error *err)
 {
 	for (uint32_t i = 0; i < list->fields.count; i++) {
-		uint32_t alignment = field_alignment(&fields[i]);
+		size_t alignment = field_alignment(&fields[i]);
 
 		if (list->element_bytes % alignment)
 			return error_set(err, -EINVAL, "",
-					 "element_bytes is %u, no multiple of %u as field %s needs",
+					 "element_bytes is %u, no multiple of %zu as field %s needs",
 					 list->element_bytes, alignment, fields[i].name);
 	}
 	return 0;

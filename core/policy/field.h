@@ -8,7 +8,7 @@
 #ifndef XVS_POLICY_FIELD_H
 #define XVS_POLICY_FIELD_H
 
-#include "xvs/extension.h"
+#include "base/field.h"
 
 enum {
 	FIELDS_MAX = 128,    /* of one structure */
@@ -42,10 +42,6 @@ static inline const void *field_of(const struct xvs_field *f, const void *struct
 {
 	return (const char *)structure + f->offset;
 }
-
-/* [any] Bytes that it takes in its structure; 0: a type that this host does not know. */
-size_t field_size(const struct xvs_field *f);
-size_t field_alignment(const struct xvs_field *f);
 
 /* [any] The largest number allowed; a field with neither min nor max has all of its type. */
 uint64_t field_max(const struct xvs_field *f);

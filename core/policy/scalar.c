@@ -10,18 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "policy/field.h"
-
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
 
 bool number_parse(const char *text, uint64_t *number)
 {
@@ -33,9 +23,10 @@ bool number_parse(const char *text, uint64_t *number)
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++) {
-		int digit = digit_value(*text);
+		int digit = hex_digit(*text);
 
-		if (digit >= base || __builtin_mul_overflow(sum, (uint64_t)base, &sum) ||
+		if (digit < 0 || digit >= base ||
+		    __builtin_mul_overflow(sum, (uint64_t)base, &sum) ||
 		    __builtin_add_overflow(sum, (uint64_t)digit, &sum))
 			return false;
 	}

@@ -20,44 +20,6 @@
 
 enum { FIELD_NAME_MAX = 40, FEATURE_ID_MAX = 63, ENUM_NAMES_MAX = 256 };
 
-size_t field_size(const struct xvs_field *f)
-{
-	switch (f->type) {
-	case XVS_BOOL:
-		return sizeof(bool);
-	case XVS_U32:
-	case XVS_ENUM:
-		return sizeof(uint32_t);
-	case XVS_U64:
-		return sizeof(uint64_t);
-	case XVS_TEXT:
-		return f->max;
-	case XVS_MAC:
-		return 6;
-	case XVS_IP:
-		return sizeof(struct xvs_ip);
-	case XVS_LIST:
-		return sizeof(struct xvs_table);
-	default:
-		return 0;
-	}
-}
-
-size_t field_alignment(const struct xvs_field *f)
-{
-	switch (f->type) {
-	case XVS_U32:
-	case XVS_ENUM:
-		return _Alignof(uint32_t);
-	case XVS_U64:
-		return _Alignof(uint64_t);
-	case XVS_LIST:
-		return _Alignof(struct xvs_table);
-	default:
-		return 1;
-	}
-}
-
 uint64_t field_max(const struct xvs_field *f)
 {
 	if (f->min != 0 || f->max != 0)
@@ -301,11 +263,6 @@ static int check_field(const struct xvs_field *f, uint32_t stride, uint32_t byte
 		return error_set(err, -EINVAL, f->name, "has reserved set, must be 0");
 	code = check_type(f, err);
 	return code ? code : check_place(f, bytes, err);
-}
-
-static bool fields_overlap(const struct xvs_field *a, const struct xvs_field *b)
-{
-	return a->offset < b->offset + field_size(b) && b->offset < a->offset + field_size(a);
 }
 
 static int check_neighbours(const struct xvs_table *fields, uint32_t idx, struct xvs_error *err)

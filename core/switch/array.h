@@ -4,6 +4,7 @@
 #define XVS_SWITCH_ARRAY_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,18 @@ static inline void array_remove(void *items, size_t *count, size_t idx, size_t e
 
 	(*count)--;
 	memmove(at, at + element, (*count - idx) * element);
+}
+
+/* A copy of 'count' elements, NULL for none of them.  False: out of memory. */
+static inline bool array_copy(void **to, const void *from, size_t count, size_t element)
+{
+	*to = NULL;
+	if (count == 0)
+		return true;
+	*to = calloc(count, element);
+	if (*to)
+		memcpy(*to, from, count * element);
+	return *to != NULL;
 }
 
 #endif /* XVS_SWITCH_ARRAY_H */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switch/array.h"
+
 static bool is_label(const char *text, size_t len)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -45,18 +47,6 @@ void dhcp_spec_finish(struct dhcp_spec *s)
 	free(s->resolver.forward);
 	free(s->reserved);
 	*s = (struct dhcp_spec){ .range = "" };
-}
-
-/* False: out of memory. */
-static bool array_copy(void **to, const void *from, size_t count, size_t size)
-{
-	*to = NULL;
-	if (count == 0)
-		return true;
-	*to = calloc(count, size);
-	if (*to)
-		memcpy(*to, from, count * size);
-	return *to != NULL;
 }
 
 int dhcp_spec_copy(const struct dhcp_spec *from, struct dhcp_spec *to)

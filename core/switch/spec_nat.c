@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switch/array.h"
+
 void nat_spec_finish(struct nat_spec *s)
 {
 	free(s->outside.addresses);
@@ -13,18 +15,6 @@ void nat_spec_finish(struct nat_spec *s)
 	free(s->pools);
 	free(s->routes);
 	*s = (struct nat_spec){ .inside = "" };
-}
-
-/* False: out of memory. */
-static bool array_copy(void **to, const void *from, size_t count, size_t size)
-{
-	*to = NULL;
-	if (count == 0)
-		return true;
-	*to = calloc(count, size);
-	if (*to)
-		memcpy(*to, from, count * size);
-	return *to != NULL;
 }
 
 int nat_spec_copy(const struct nat_spec *from, struct nat_spec *to)
