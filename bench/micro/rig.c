@@ -177,7 +177,6 @@ static int add_port(struct rig *rig, uint32_t n, struct xvs_error *err)
 	static const char *const names[RIG_PORTS] = { "source", "sink" };
 	static const struct rig_chain empty;
 	struct port_conf *conf;
-	int result;
 
 	rig->gens[n] = gen_create();
 	if (!rig->gens[n])
@@ -185,10 +184,10 @@ static int add_port(struct rig *rig, uint32_t n, struct xvs_error *err)
 	conf = conf_create(rig, n, &empty);
 	if (!conf)
 		return error_set(err, -ENOMEM, "", "out of memory");
-	result = path_port_add(rig->path, PORT_FIRST + n, names[n], conf, conf->backend,
-			       &rig->ports[n], err);
-	if (result < 0)
-		return result;
+	rig->ports[n] =
+		path_port_add(rig->path, PORT_FIRST + n, names[n], conf, conf->backend, err);
+	if (!rig->ports[n])
+		return err->code;
 	return conn_port_open(path_conns(rig->path), PORT_FIRST + n, 0, 0, err);
 }
 

@@ -132,9 +132,8 @@ static void add_normal(struct targets *t, const struct path_switch *sw, const st
 		add_segment(t, sw, in, segment, !is_multicast(eth_dst));
 }
 
-void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
-		     const struct port_conf *in, uint32_t segment, const uint8_t eth[12],
-		     uint32_t dest, struct targets *out)
+void forward_resolve(const struct path_switch *sw, const struct port_conf *in, uint32_t segment,
+		     const uint8_t eth[12], uint32_t dest, struct targets *out)
 {
 	struct path_port *port;
 
@@ -148,7 +147,7 @@ void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
 		add_segment(out, sw, in, segment, false);
 		take_out(out, sender_of(out, sw, in, segment, eth));
 	} else if (dest != XVS_DEST_NONE && dest < XVS_DEST_SET) {
-		port = path_port_of(w->path, dest);
+		port = path_port_of(sw->path, dest);
 		out->reason = REASON_NO_PORT;
 		if (port && port->sw == sw)
 			add_port(out, in, port, segment);

@@ -227,7 +227,7 @@ static void walk_exits(struct walk *k)
 	}
 	memcpy(eth, k->key.k.eth_dst, 6);
 	memcpy(eth + 6, k->key.k.eth_src, 6);
-	forward_resolve(w, k->conf->sw, k->conf, k->key.segment, eth, k->dest, t);
+	forward_resolve(k->conf->sw, k->conf, k->key.segment, eth, k->dest, t);
 	if (t->used_address)
 		walk_examine(k, &whole_dst);
 	if (t->used_source)
@@ -361,7 +361,7 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 	bool is_taught;
 
 	if (k) {
-		k->is_partial = kind == WALK_PARTLY;
+		k->is_partial = old && kind == WALK_PARTLY;
 		k->is_charged = kind != WALK_OWN && !old;
 		k->may_be_common = may_be_common(b, i, old, kind);
 		walk_init(k, b, i, place, key, old);

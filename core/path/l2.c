@@ -315,41 +315,44 @@ static bool take_over(struct l2 *l2, struct l2_entry *e, struct path_port *port,
 	return true;
 }
 
-bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
-	      uint32_t limit, uint64_t now_ns, bool *limited)
+static enum l2_lesson changed(bool is_changed)
+{
+	return is_changed ? L2_LEARNED : L2_KNOWN;
+}
+
+enum l2_lesson l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+			struct path_port *port, uint32_t limit, uint64_t now_ns)
 {
 	uint32_t filed = filing(l2, segment);
 	struct l2_entry **place = find(l2->table, filed, mac);
 	struct l2_entry **any = find(l2->table, L2_ANY, mac);
 	struct l2_entry *e;
 
-	*limited = false;
 	if (place && (*place)->is_static)
-		return take_over(l2, *place, port, now_ns);
+		return changed(take_over(l2, *place, port, now_ns));
 	if (any)
-		return take_over(l2, *any, port, now_ns);
+		return changed(take_over(l2, *any, port, now_ns));
 	if (place && (*place)->port == port) {
 		(*place)->seen_ns = now_ns;
-		return false;
+		return L2_KNOWN;
 	}
 	if (l2->learning->by_port[port->id].count >= limit ||
 	    l2->learning->total >= L2_LEARNED_MAX) {
 		l2->learning->by_port[port->id].refused++;
-		*limited = true;
-		return false;
+		return L2_LIMITED;
 	}
 	if (place)
-		return move(l2, place, port, now_ns);
+		return changed(move(l2, place, port, now_ns));
 	e = entry_create(filed, mac, port);
 	if (!e || !make_room(l2)) {
 		free(e);
-		return false;
+		return L2_KNOWN;
 	}
 	e->seen_ns = now_ns;
 	e->window_ns = now_ns;
 	count(l2, e);
 	put(l2->table, e);
-	return true;
+	return L2_LEARNED;
 }
 
 static void remove_if(struct l2 *l2, bool (*match)(const struct l2_entry *e, void *ctx), void *ctx,

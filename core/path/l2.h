@@ -64,13 +64,17 @@ void l2_send_home(struct l2 *l2, struct path_port *port,
 		  void (*fn)(void *arg, uint32_t segment, const uint8_t mac[6]), void *arg);
 
 /*
- * [control] A source address seen at a learning port (a letter of a worker).  True: the table
- * changed, invalidate this destination.  A static address is never learned, but goes to another port of
- * its guest; an address that moved
- * 10 times within a second is held for a second; limit: *limited is set and nothing learned.
+ * [control] A source address seen at a learning port (a letter of a worker).  A static address is never
+ * learned, but goes to another port of its guest; an address that moved 10 times within a second is held
+ * for a second.
  */
-bool l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6], struct path_port *port,
-	      uint32_t limit, uint64_t now_ns, bool *limited);
+enum l2_lesson {
+	L2_KNOWN,   /* nothing changed */
+	L2_LEARNED, /* invalidate this destination */
+	L2_LIMITED, /* 'limit' is reached: nothing was learned */
+};
+enum l2_lesson l2_learn(struct l2 *l2, uint32_t segment, const uint8_t mac[6],
+			struct path_port *port, uint32_t limit, uint64_t now_ns);
 
 /* [control] Forget learned ones older than their port's age; calls fn for each (to invalidate). */
 void l2_age(struct l2 *l2, uint64_t now_ns, uint64_t (*max_age_ns)(struct path_port *port),

@@ -248,7 +248,7 @@ void output_packet(struct path_worker *w, struct packet *p, const struct path_sw
 {
 	struct targets *t = w->targets;
 
-	forward_resolve(w, sw, in, p->segment, p->x.data, dest, t);
+	forward_resolve(sw, in, p->segment, p->x.data, dest, t);
 	if (t->count == 0) {
 		packet_drop(w, p, drop_port, XVS_STAGE_FORWARD, 0, t->reason);
 		return;

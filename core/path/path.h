@@ -208,10 +208,11 @@ enum { PORT_HELD_MAX = 1024 }; /* packets of one entry port that may outlive the
 
 /*
  * [control] A new, closed port: its receive queues are given to workers, packets are dropped
- * (port-closed) until a conf says open.  'conf' is taken.
+ * (port-closed) until a conf says open.  'conf' is taken.  NULL: out of memory or of numbers.
  */
-int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
-		  struct backend *backend, struct path_port **out, struct xvs_error *err);
+struct path_port *path_port_add(struct path *path, uint32_t id, const char *name,
+				struct port_conf *conf, struct backend *backend,
+				struct xvs_error *err);
 
 /* [control] Takes 'conf'; frees the old one after a grace period. */
 void path_port_publish(struct path_port *port, struct port_conf *conf);

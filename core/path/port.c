@@ -121,8 +121,9 @@ static void exit_of(struct port_conf *conf, const struct path_port *port, struct
 	conf->counted_at = conf->relay ? 0 : port->id;
 }
 
-int path_port_add(struct path *path, uint32_t id, const char *name, struct port_conf *conf,
-		  struct backend *backend, struct path_port **out, struct xvs_error *err)
+struct path_port *path_port_add(struct path *path, uint32_t id, const char *name,
+				struct port_conf *conf, struct backend *backend,
+				struct xvs_error *err)
 {
 	struct path_port *port = calloc(1, sizeof(*port));
 	struct port_list *list = list_create(conf->sw->ports, port, NULL);
@@ -135,8 +136,9 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 		free(queues);
 		free(rate);
 		free(conf);
-		return error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers",
-				 name);
+		(void)error_set(err, -ENOMEM, "", "port %s: out of memory or of port numbers",
+				name);
+		return NULL;
 	}
 	port->id = id;
 	port->role = conf->role;
@@ -156,10 +158,9 @@ int path_port_add(struct path *path, uint32_t id, const char *name, struct port_
 	port_move_epoch(port);
 	rcu_publish(&path->ports[id], port);
 	list_replace(conf->sw, list);
-	*out = port;
 	for (uint32_t i = 0; i < backend->rx_queues; i++)
 		balance_add(path, &queues[i]);
-	return 0;
+	return port;
 }
 
 /* ---- being reconfigured --------------------------------------------------------------------------- */

@@ -205,7 +205,7 @@ static void forward(struct burst *b)
 		exits_run(b, confs, count, e);
 		return;
 	}
-	forward_resolve(w, b->conf->sw, b->conf, b->pkts[0]->segment, b->pkts[0]->x.data, dest, t);
+	forward_resolve(b->conf->sw, b->conf, b->pkts[0]->segment, b->pkts[0]->x.data, dest, t);
 	note_exits(b, dest, t->count);
 	if (t->count == 0) {
 		trace_dropped(w, b->conf->port->id, XVS_STAGE_FORWARD, 0, t->reason);

@@ -99,13 +99,14 @@ void path_learn(struct path_port *port, uint32_t segment, const uint8_t mac[6])
 {
 	struct path_switch *sw = port->sw;
 	uint64_t moves = moves_of(&sw->l2);
-	bool limited = false;
+	enum l2_lesson learned =
+		l2_learn(&sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns());
 
-	if (l2_learn(&sw->l2, segment, mac, port, port->conf->learn_limit, clock_ns(), &limited))
+	if (learned == L2_LEARNED)
 		path_switch_address_changed(sw, segment, mac);
 	if (moves_of(&sw->l2) != moves)
 		address_moved(sw, mac);
-	if (limited && port->conf->closes_at_limit && port->path->limited)
+	if (learned == L2_LIMITED && port->conf->closes_at_limit && port->path->limited)
 		port->path->limited(port->path->limited_arg, port->id);
 }
 

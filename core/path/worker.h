@@ -414,9 +414,8 @@ struct targets {
  * 'in' NULL: made by the switch or an extension, so no port is where it came from.  'eth': the
  * destination's address, and behind it the source's.
  */
-void forward_resolve(const struct path_worker *w, const struct path_switch *sw,
-		     const struct port_conf *in, uint32_t segment, const uint8_t eth[12],
-		     uint32_t dest, struct targets *out);
+void forward_resolve(const struct path_switch *sw, const struct port_conf *in, uint32_t segment,
+		     const uint8_t eth[12], uint32_t dest, struct targets *out);
 /* Is it to be told where addresses are that packets come from? */
 static inline bool conf_tells(const struct port_conf *conf)
 {

@@ -197,12 +197,11 @@ void arrival_learn(struct port *p)
 	for (size_t i = 0; learning && learning->enabled && i < p->arrival->address_count; i++) {
 		const struct arrived_address *a = &p->arrival->addresses[i];
 		uint64_t age_ns = (uint64_t)a->age_ms * NS_PER_MS;
-		bool limited;
 
 		if (age_ns > learning->age_s * NS_PER_S || age_ns > now_ns)
 			continue;
 		if (l2_learn(&sw->l2, a->segment, a->mac, p->path_port, learning->limit,
-			     now_ns - age_ns, &limited))
+			     now_ns - age_ns) == L2_LEARNED)
 			path_switch_address_changed(sw, a->segment, a->mac);
 	}
 }

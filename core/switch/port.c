@@ -223,7 +223,6 @@ static enum path_role path_role_of(enum port_role role)
 int port_enter(struct port *p, struct xvs_error *err)
 {
 	struct port_conf *conf = calloc(1, sizeof(*conf));
-	int result;
 
 	if (!conf)
 		return error_set(err, -ENOMEM, "", "out of memory");
@@ -232,13 +231,14 @@ int port_enter(struct port *p, struct xvs_error *err)
 	conf->role = path_role_of(p->spec.role);
 	conf->ingress.conn_place = CHAIN_MAX;
 	conf->egress.conn_place = CHAIN_MAX;
-	result = path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, &p->path_port,
-			       err);
-	if (result == 0 && team_join(p) < 0) {
+	p->path_port = path_port_add(p->w->path, p->id, p->full_name, conf, p->backend, err);
+	if (!p->path_port)
+		return err->code;
+	if (team_join(p) < 0) {
 		/* it stays without a team, and so without packets */
 		log_message(MSG_PORT_WARNING, "port %s: out of memory", p->full_name);
 	}
-	return result;
+	return 0;
 }
 
 bool port_is_outside(const struct port *p)

@@ -292,9 +292,8 @@ static void port_add(uint32_t id)
 	memory_init(s.memory[id]);
 	if (id == 2)
 		s.memory[id]->base.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6;
-	if (path_port_add(s.path, id, "port", conf_new(), &s.memory[id]->base, &s.ports[id],
-			  &err) ||
-	    l2_add_static(&s.sw->l2, 0, mac, s.ports[id]) ||
+	s.ports[id] = path_port_add(s.path, id, "port", conf_new(), &s.memory[id]->base, &err);
+	if (!s.ports[id] || l2_add_static(&s.sw->l2, 0, mac, s.ports[id]) ||
 	    conn_port_open(path_conns(s.path), id, 64, 16, &err))
 		abort();
 }

@@ -303,8 +303,8 @@ static inline struct port_conf *bench_port(uint32_t id)
 	p->conf.ingress.conn_place = CHAIN_MAX;
 	p->conf.egress.conn_place = CHAIN_MAX;
 	memcpy(p->mac, (const uint8_t[]){ 0x52, 0x54, 0, 0, 0, (uint8_t)id }, 6);
-	if (path_port_add(bench.path, id, name, conf_copy(&p->conf), &p->memory->base, &p->port,
-			  &err))
+	p->port = path_port_add(bench.path, id, name, conf_copy(&p->conf), &p->memory->base, &err);
+	if (!p->port)
 		fail_msg("%s", err.text);
 	assert_int_equal(l2_add_static(&bench.sw->l2, 0, p->mac, p->port), 0);
 	bench_turn();

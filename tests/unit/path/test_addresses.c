@@ -162,22 +162,22 @@ static void an_address_moves_with_its_sender(void **state)
 static void an_address_that_moves_all_the_time_is_held(void **state)
 {
 	struct path_port *port;
-	bool limited, moved = true;
+	bool moved = true;
 	const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
 	unsigned moves = 0;
 
 	(void)state;
 	bench_ports(2);
-	assert_true(l2_learn(&bench.sw->l2, 0, mac, bench.ports[1].port, 8, 5, &limited));
+	assert_int_equal(l2_learn(&bench.sw->l2, 0, mac, bench.ports[1].port, 8, 5), L2_LEARNED);
 	while (moved && moves < 100) {
 		port = bench.ports[moves % 2 ? 1 : 2].port;
-		moved = l2_learn(&bench.sw->l2, 0, mac, port, 8, 6 + moves, &limited);
+		moved = l2_learn(&bench.sw->l2, 0, mac, port, 8, 6 + moves) == L2_LEARNED;
 		moves += moved;
 	}
 	assert_int_equal(moves, 10);
 	port = l2_lookup(&bench.sw->l2, 0, mac) == bench.ports[1].port ? bench.ports[2].port
 								       : bench.ports[1].port;
-	assert_true(l2_learn(&bench.sw->l2, 0, mac, port, 8, 2 * NS_PER_S, &limited));
+	assert_int_equal(l2_learn(&bench.sw->l2, 0, mac, port, 8, 2 * NS_PER_S), L2_LEARNED);
 }
 
 /* Segment 7 is inside of 5: IEEE 802.1Q calls it shared learning. */
@@ -186,17 +186,16 @@ static void segments_that_share_have_their_addresses_in_common(void **state)
 	const uint8_t mac[6] = { 0x52, 0x54, 0, 0, 0, 77 };
 	uint16_t *shares = calloc(L2_SEGMENTS, sizeof(*shares));
 	struct l2 *l2;
-	bool limited;
 
 	(void)state;
 	bench_ports(2);
 	l2 = &bench.sw->l2;
-	assert_true(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 1, &limited));
+	assert_int_equal(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 1), L2_LEARNED);
 	for (uint16_t i = 0; i < L2_SEGMENTS; i++)
 		shares[i] = i == 7 ? 5 : i;
 	assert_true(l2_share(l2, shares));
 	assert_null(l2_lookup(l2, 7, mac)); /* where it was filed counts no more */
-	assert_true(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 2, &limited));
+	assert_int_equal(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 2), L2_LEARNED);
 	assert_ptr_equal(l2_lookup(l2, 5, mac), bench.ports[1].port);
 	assert_ptr_equal(l2_lookup(l2, 7, mac), bench.ports[1].port);
 	assert_null(l2_lookup(l2, 6, mac));

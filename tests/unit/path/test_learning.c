@@ -202,19 +202,19 @@ static void moves_are_counted_and_held_ones_shown(void **state)
 	const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
 	struct l2 *l2;
 	uint64_t moved, held;
-	bool limited, is_held = true;
+	bool is_held = true;
 
 	(void)state;
 	bench_ports(2);
 	l2 = &bench.sw->l2;
 	for (uint32_t n = 0; n < 11; n++)
-		(void)l2_learn(l2, 0, mac, bench.ports[1 + n % 2].port, 8, 5 + n, &limited);
+		(void)l2_learn(l2, 0, mac, bench.ports[1 + n % 2].port, 8, 5 + n);
 	l2_moves(l2, &moved, &held);
 	assert_int_equal(moved, 10);
 	assert_int_equal(held, 0);
 	l2_list(l2, note_held, &is_held);
 	assert_false(is_held);
-	(void)l2_learn(l2, 0, mac, bench.ports[2].port, 8, 20, &limited);
+	(void)l2_learn(l2, 0, mac, bench.ports[2].port, 8, 20);
 	l2_moves(l2, &moved, &held);
 	assert_int_equal(moved, 10);
 	assert_int_equal(held, 1);

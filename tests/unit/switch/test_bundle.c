@@ -328,13 +328,12 @@ static void learned_addresses_are_taken_over_when_it_opens(void **state)
 	struct xvs_error err = ERROR_INIT;
 	struct port *p;
 	struct bundle *b;
-	bool limited;
 
 	fixture_has(f, HERE THERE);
 	parcel_expect(f, "there", "vm1", learning);
 	p = world_port(f->world, "here/vm1");
-	assert_true(
-		l2_learn(&p->sw->path_switch->l2, 0, mac, p->path_port, 8, clock_ns(), &limited));
+	assert_int_equal(l2_learn(&p->sw->path_switch->l2, 0, mac, p->path_port, 8, clock_ns()),
+			 L2_LEARNED);
 	b = parcel_agree(&parcel, f->world, "here/vm1", "there/vm1");
 	(void)parcel_pass(&parcel, b, BUNDLE_FULL);
 	assert_int_equal(parcel_deliver(&parcel, f->world, "there/vm1", &err), 0);
