@@ -67,6 +67,7 @@ struct backend_config {
 	bool no_packed;   /* vhost-user: do not offer the packed ring */
 	bool copy_mode;   /* af_xdp: do not ask the driver for zero-copy */
 	bool may_carry;   /* af_xdp, af_packet: addresses of the host, which are to be taken away */
+	bool is_undone;   /* forget(): the port never was, what an earlier one has kept stays */
 };
 
 /* One line of what an operator gets to know of a backend: "state" "connected", "ring 0" "packed 256". */
@@ -148,7 +149,7 @@ void backend_close(struct backend *b); /* NULL is fine */
 
 /*
  * [control] A port that was closed will not be opened again: what its backend has kept for the next
- * daemon goes too.  Looks at kind, port_name and state_dir alone.
+ * daemon goes too.  Looks at kind, port_name, state_dir and is_undone alone.
  */
 void backend_forget(const struct backend_config *c);
 

@@ -195,22 +195,33 @@ void port_close(struct port *p)
 		give_id(p);
 }
 
-/* Unless the daemon ends, or a port of this name keeps its own there by now. */
-void port_forget(const struct port *p)
+static void forget(const struct port *p, bool is_undone)
 {
-	const struct port *heir = world_port(p->w, p->full_name);
 	char dir[DIR_MAX];
 	const struct backend_config c = {
 		.kind = p->spec.backend.kind,
 		.port_name = p->spec.name,
 		.state_dir = keeping_dir(p, dir),
+		.is_undone = is_undone,
 	};
+	const struct port *heir = world_port(p->w, p->full_name);
 
 	if (p->w->destroyed || (heir && strcmp(heir->spec.backend.kind, c.kind) == 0))
 		return;
 	backend_forget(&c);
 	if (c.state_dir)
 		(void)rmdir(c.state_dir);
+}
+
+/* Unless the daemon ends, or a port of this name keeps its own there by now. */
+void port_forget(const struct port *p)
+{
+	forget(p, false);
+}
+
+void port_forget_undone(const struct port *p)
+{
+	forget(p, true);
 }
 
 static enum path_role path_role_of(enum port_role role)

@@ -32,6 +32,7 @@ static int bring_up(struct step *s, struct xvs_error *err)
 		return 0;
 	s->t->refused_at = pp->spec->at;
 	vswitch_drop_port(pp->port->sw, pp->port);
+	port_forget_undone(pp->port);
 	return result;
 }
 
@@ -40,6 +41,7 @@ static void up_undone(void *arg)
 	struct step *s = arg;
 
 	port_down(s->plan_port->port);
+	port_forget_undone(s->plan_port->port);
 	transaction_wake(s->t);
 }
 
@@ -48,8 +50,10 @@ static int up_undo(struct step *s)
 	struct port *p = s->plan_port->port;
 
 	vswitch_drop_port(p->sw, p);
-	if (!p->path_port)
+	if (!p->path_port) {
+		port_forget_undone(p);
 		return 0;
+	}
 	team_leave(p);
 	port_forget_addresses(p);
 	path_port_remove(p->path_port, up_undone, s);

@@ -215,6 +215,8 @@ int port_open(struct port *p, struct xvs_error *err);
 void port_close(struct port *p); /* off the path, all detached */
 /* Closed, and removed for good: what its backend has kept goes. */
 void port_forget(const struct port *p);
+/* Closed, and never was: what its backend made goes, but not what a daemon before us has kept. */
+void port_forget_undone(const struct port *p);
 /* On the path, closed. */
 int port_enter(struct port *p, struct xvs_error *err);
 /*

@@ -91,6 +91,20 @@ def test_a_killed_daemon_leaves_nothing_in_the_way(lab, folder):
     assert FrontEnd(folder / "vm1").features()
 
 
+def test_a_port_that_never_was_leaves_no_positions(lab, folder):
+    kept = lab.home / "xvs.ports" / "lab" / "vhost"
+    lab.refuses("port", "add", "lab", "vm9", "backend.kind=vhost-user",
+                "backend.socket=/nowhere/vm9")
+    assert [path.name for path in kept.iterdir()] == ["vm1.rings"]
+    vm9 = f"{{name: vm9, backend: {{kind: vhost-user, socket: {folder}/vm9}}}}"
+    lab.write(f"{lab.config.read_text(encoding='utf-8').rstrip()}\n"
+              f"  - {{name: other, ports: [{vm9}, {{name: odd, "
+              "backend: {kind: pcap, read: /nowhere/x}}]}\n")
+    lab.refuses("config", "reload")
+    assert [path.name for path in lab.home.glob("xvs.ports/*")] == ["lab"]
+    assert [path.name for path in kept.iterdir()] == ["vm1.rings"]
+
+
 def test_positions_go_with_a_port_that_is_removed(lab, folder):
     kept = lab.home / "xvs.ports" / "lab" / "vhost"
     lab.do("port", "add", "lab", "vm9", "backend.kind=vhost-user", f"backend.socket={folder}/vm9")

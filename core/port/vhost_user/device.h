@@ -255,6 +255,8 @@ int vhost_mirror_open(const char *state_dir, const char *port, uint32_t rings, u
 void vhost_mirror_close(struct vhost_mirror *m);
 /* [control] Removes the file, and the folder with its last file. */
 void vhost_mirror_remove(const char *state_dir, const char *port);
+/* [control] There is a file, and it says nothing about any ring. */
+bool vhost_mirror_is_blank(const char *state_dir, const char *port);
 struct vhost_mark *vhost_mirror_mark(struct vhost_mirror *m, uint32_t ring);
 
 #endif /* XVS_PORT_VHOST_USER_DEVICE_H */

@@ -202,6 +202,38 @@ void vhost_mirror_remove(const char *state_dir, const char *port)
 		(void)rmdir(path);
 }
 
+static bool says_nothing(int fd)
+{
+	const size_t at = offsetof(struct vhost_mark, is_valid);
+	uint32_t is_valid = 0;
+	struct mirror_file head;
+	uint32_t nr = 0;
+
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || !is_ours(&head))
+		return false;
+	while (nr < VHOST_RINGS_MAX && !is_valid &&
+	       pread(fd, &is_valid, sizeof(is_valid), (off_t)(size_for(nr) + at)) ==
+		       sizeof(is_valid))
+		nr++;
+	return !is_valid;
+}
+
+bool vhost_mirror_is_blank(const char *state_dir, const char *port)
+{
+	char path[PATH_BYTES];
+	bool is_blank;
+	int fd;
+
+	if (file_path(state_dir, port, path))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	is_blank = says_nothing(fd);
+	(void)close(fd);
+	return is_blank;
+}
+
 struct vhost_mark *vhost_mirror_mark(struct vhost_mirror *m, uint32_t ring)
 {
 	return &m->file->marks[ring];

@@ -163,7 +163,10 @@ static void vhost_close(struct backend *b)
 
 static void vhost_forget(const struct backend_config *c)
 {
-	if (c->state_dir)
+	if (!c->state_dir)
+		return;
+	/* a front end may be there whose rings the next port of this name has to take up */
+	if (!c->is_undone || vhost_mirror_is_blank(c->state_dir, c->port_name))
 		vhost_mirror_remove(c->state_dir, c->port_name);
 }
 

@@ -485,6 +485,33 @@ static void removes_its_own_file_alone(void **state)
 	assert_int_equal(access(vhost, F_OK), 0);
 }
 
+/* What is blank may be thrown away with a port that never was; no file, or none of ours, is not. */
+static void tells_a_file_that_says_nothing(void **state)
+{
+	struct vhost_mirror *m = open_mirror("blank", 1);
+	char path[64];
+	int fd;
+
+	(void)state;
+	assert_true(vhost_mirror_is_blank(folder, "blank"));
+	assert_false(vhost_mirror_is_blank(folder, "absent"));
+	assert_false(vhost_mirror_is_blank(folder, "../blank"));
+	for (uint32_t nr = 0; nr < 4; nr++) {
+		atomic_store(&vhost_mirror_mark(m, nr)->is_valid, 1);
+		assert_false(vhost_mirror_is_blank(folder, "blank"));
+		atomic_store(&vhost_mirror_mark(m, nr)->is_valid, 0);
+	}
+	assert_true(vhost_mirror_is_blank(folder, "blank"));
+	vhost_mirror_close(m);
+	(void)snprintf(path, sizeof(path), "%s/vhost/blank.rings", folder);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "something", 9, 0), 9);
+	assert_false(vhost_mirror_is_blank(folder, "blank"));
+	assert_int_equal(ftruncate(fd, 8), 0);
+	assert_false(vhost_mirror_is_blank(folder, "blank"));
+	(void)close(fd);
+}
+
 static void says_why_it_keeps_no_positions(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -686,6 +713,7 @@ int main(void)
 		cmocka_unit_test(knows_nothing_of_other_memory),
 		cmocka_unit_test(begins_a_file_anew_that_is_none_of_ours),
 		cmocka_unit_test(removes_its_own_file_alone),
+		cmocka_unit_test(tells_a_file_that_says_nothing),
 		cmocka_unit_test(says_why_it_keeps_no_positions),
 		cmocka_unit_test(loses_no_buffer_when_killed),
 	};

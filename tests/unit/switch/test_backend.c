@@ -58,6 +58,8 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 	note_text(last.device, sizeof(last.device), c->device);
 	note_text(last.socket, sizeof(last.socket), c->socket);
 	note_text(last.state_dir, sizeof(last.state_dir), c->state_dir);
+	if (c->socket && strcmp(c->socket, "/nowhere") == 0)
+		return error_set(err, -ENOENT, "", "no such folder");
 	talkative = backend_null;
 	talkative.facts = tell_facts;
 	if (backend_null.open(c, loop, out, err) < 0)
@@ -68,10 +70,15 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 	return 0;
 }
 
-/* Nothing of these is kept beyond their ports. */
+/* What was to be forgotten: "PORT gone" or "PORT undone", in a row. */
+static char forgotten[64];
+
 void backend_forget(const struct backend_config *c)
 {
-	(void)c;
+	const size_t len = strlen(forgotten);
+
+	(void)snprintf(forgotten + len, sizeof(forgotten) - len, "%s %s\n", c->port_name,
+		       c->is_undone ? "undone" : "gone");
 }
 
 void backend_close(struct backend *b)
@@ -125,6 +132,21 @@ static void gives_each_switch_a_folder_to_keep_ring_positions(void **state)
 	assert_int_equal(st.st_mode & 0777, 0700);
 	fixture_has(f, LAB "ports: [{name: vm1, backend: null}]\n");
 	assert_string_equal(last.state_dir, "");
+}
+
+static void forgets_ports_that_go_and_those_that_never_were(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_has(f, VHOST(""));
+	assert_true(
+		fixture_apply(f, VHOST("}}, {name: vm2, backend: {kind: vhost-user, socket: /two"
+				       "}}, {name: vm3, backend: {kind: vhost-user, "
+				       "socket: /nowhere"))
+			.code < 0);
+	assert_string_equal(forgotten, "vm3 undone\nvm2 undone\n");
+	fixture_has(f, LAB "ports: []\n");
+	assert_string_equal(forgotten, "vm3 undone\nvm2 undone\nvm1 gone\n");
 }
 
 static void asks_a_driver_for_zero_copy_unless_told_not_to(void **state)
@@ -329,6 +351,7 @@ static int stop(void **state)
 	char lab[sizeof(f->run_dir) + 16];
 
 	last = (struct opened){ .count = 0 };
+	forgotten[0] = '\0';
 	(void)snprintf(lab, sizeof(lab), "%s/lab", f->run_dir);
 	(void)rmdir(lab);
 	(void)rmdir(f->run_dir);
@@ -341,6 +364,7 @@ int main(void)
 		CASE(hands_over_what_the_file_says_of_a_vhost_user_port),
 		CASE(listens_and_offers_packed_rings_where_nothing_else_is_said),
 		CASE(gives_each_switch_a_folder_to_keep_ring_positions),
+		CASE(forgets_ports_that_go_and_those_that_never_were),
 		CASE(asks_a_driver_for_zero_copy_unless_told_not_to),
 		CASE(opens_a_port_anew_when_its_front_end_must_notice),
 		CASE(shows_what_a_backend_tells_of_itself),
