@@ -375,7 +375,8 @@ static void taps_remove(const struct vm *vm)
 
 static void files_remove(const struct vm *vm)
 {
-	static const char *const names[] = { "variables.fd", "qemu.log", "state.json" };
+	static const char *const names[] = { "variables.fd", "qemu.log", "state.json",
+					     "owners.json" };
 	struct xvs_error err = ERROR_INIT;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -395,6 +396,7 @@ void arriving_discard_go_on(struct arriving *a)
 		move_key_remove(vm);
 		launch_finish(&vm->launch);
 		taps_remove(vm);
+		files_return(vm);
 		files_remove(vm);
 		a->vm = NULL;
 		vm->arriving = NULL;

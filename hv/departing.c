@@ -124,7 +124,10 @@ static void on_patience(void *arg)
 	struct departing *d = arg;
 	enum move_phase phase = move_phase(d->move);
 
-	if (d->timeout_s && (phase == MOVE_DISKS || phase == MOVE_MEMORY))
+	if (d->timeout_s && phase == MOVE_PREPARE)
+		departing_trouble(d, "host %s did not get ready within %u s", d->peer,
+				  d->timeout_s);
+	else if (d->timeout_s && (phase == MOVE_DISKS || phase == MOVE_MEMORY))
 		departing_trouble(d,
 				  "it did not get ready within %u s: the guest changes memory "
 				  "or disks faster than they can be sent",
@@ -271,6 +274,7 @@ void departing_destroy(struct departing *d)
 	loop_timer_destroy(d->timer);
 	loop_timer_destroy(d->patience);
 	loop_timer_destroy(d->watch);
+	loop_timer_destroy(d->marks);
 	loop_timer_destroy(d->finish);
 	move_destroy(d->move);
 	explicit_bzero(d->key, sizeof(d->key));
@@ -289,11 +293,13 @@ static struct departing *departing_create(struct vm *vm)
 	d->patience = loop_timer_create(vm->hv->loop, on_patience, d);
 	d->finish = loop_timer_create(vm->hv->loop, on_finish, d);
 	d->watch = loop_timer_create(vm->hv->loop, ports_watch, d);
+	d->marks = loop_timer_create(vm->hv->loop, marks_due, d);
 	d->findings = json_array();
 	d->left_files = json_array();
 	for (int i = 0; i < MOVE_STEPS; i++)
 		d->asks[i].d = d;
-	if (d->timer && d->patience && d->finish && d->watch && d->findings && d->left_files)
+	if (d->timer && d->patience && d->finish && d->watch && d->marks && d->findings &&
+	    d->left_files)
 		return d;
 	departing_destroy(d);
 	return NULL;

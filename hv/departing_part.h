@@ -68,6 +68,9 @@ struct departing {
 	struct transfer_options sending;
 	enum move_step qemu_step;
 	bool is_transferring, is_leaving;
+	struct loop_timer *marks; /* DSCP of its sockets */
+	uint32_t mark_ms, marked;
+	bool is_unmarkable;
 	char key[MOVE_KEY_TEXT];
 	char key_folder[MOVE_KEY_FOLDER];
 	json_t *disks; /* of the machine as the target is told of them */
@@ -113,6 +116,11 @@ void qemu_forget(struct departing *d);
 void qemu_attach(struct departing *d); /* the job of the machine becomes ours */
 /* What the target must know of the disks, into d->disks; then the target is asked. */
 void qemu_ask_disks(struct departing *d);
+
+/* ---- departing_marks.c -------------------------------------------------------------------------- */
+
+void marks_begin(struct departing *d); /* QEMU is about to connect */
+void marks_due(void *arg);             /* a departing */
 
 /* ---- departing_record.c ------------------------------------------------------------------------- */
 

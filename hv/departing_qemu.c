@@ -217,6 +217,8 @@ static void work_begin(struct departing *d, enum move_step step)
 		step_end(d, "the link has ended");
 		return;
 	}
+	if (step == STEP_MIRROR || step == STEP_MEMORY)
+		marks_begin(d);
 	if (step == STEP_MIRROR)
 		transfer_mirror(t, host, d->disks_port, on_done, d);
 	else if (step == STEP_MEMORY)

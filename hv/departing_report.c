@@ -132,6 +132,8 @@ json_t *departing_report(const struct departing *d)
 		(void)json_object_set_new(j, "untold", json_true());
 	if (json_array_size(d->left_files))
 		(void)json_object_set(j, "left_files", d->left_files);
+	if (d->marked)
+		(void)json_object_set_new(j, "dscp_sockets", json_integer(d->marked));
 	downtime_add(d, j);
 	progress_add(d, j);
 	return j;

@@ -13,7 +13,7 @@
 #include "reading.h"
 #include "remote.h"
 
-enum { SWITCH_PORT = 4790, DOWNTIME_MAX_MS = 60000, BANDWIDTH_MAX_MIB = 1 << 20 };
+enum { SWITCH_PORT = 4790, DOWNTIME_MAX_MS = 60000, BANDWIDTH_MAX_MIB = 1 << 20, DSCP_MAX = 63 };
 
 static const struct key peer_keys[] = {
 	{ "name", KEY_NAME, .is_required = true, SIZED(host_peer, name) },
@@ -32,6 +32,7 @@ static const struct key migration_keys[] = {
 	{ "ca", KEY_PATH, .is_required = true, SIZED(migration_settings, ca) },
 	{ "bandwidth", KEY_SIZE, AT(migration_settings, bandwidth), .min = 1,
 	  .max = BANDWIDTH_MAX_MIB },
+	{ "dscp", KEY_COUNT, AT(migration_settings, dscp), .max = DSCP_MAX },
 	{ "downtime_limit_ms", KEY_COUNT, AT(migration_settings, downtime_limit_ms), .min = 1,
 	  .max = DOWNTIME_MAX_MS, .dflt = 50 },
 	{ "downtime_max_ms", KEY_COUNT, AT(migration_settings, downtime_max_ms), .min = 1,
@@ -48,6 +49,7 @@ static const struct section section_migration = { "migration", migration_keys,
 						  sizeof(struct migration_settings) };
 
 static const struct key settings_keys[] = {
+	{ "dynamic_ownership", KEY_BOOL, AT(host_settings, has_dynamic_ownership) },
 	{ "migration", KEY_MAP, AT(host_settings, migration),
 	  .aux = offsetof(struct host_settings, has_migration), .section = &section_migration },
 };
@@ -116,10 +118,12 @@ static void migration_check(const struct migration_settings *m, const struct nod
 bool settings_read(const struct node *root, struct host_settings *out, struct diags *d)
 {
 	memset(out, 0, sizeof(*out));
+	out->has_dynamic_ownership = true;
 	if (root->kind == NODE_NULL)
 		return true; /* nothing but comments */
 	if (!section_read(&section_settings, root, out, d))
 		return false;
+	out->is_ownership_static = !out->has_dynamic_ownership;
 	if (out->has_migration)
 		migration_check(&out->migration, node_get(root, "migration"), d);
 	return d->count == 0;

@@ -26,11 +26,14 @@ struct host_peer {
 };
 
 struct host_settings {
+	bool has_dynamic_ownership,
+		is_ownership_static; /* as read; as it counts, without a file, too */
 	bool has_migration;
 	struct migration_settings {
 		char listen[SETTINGS_ADDRESS]; /* "": no machine comes */
 		char certificate[SPEC_PATH], key[SPEC_PATH], ca[SPEC_PATH];
 		uint64_t bandwidth; /* bytes a second, of memory and of each disk; 0: no limit */
+		uint32_t dscp;      /* of memory and disks that are sent; 0: as the system has it */
 		uint32_t downtime_limit_ms, downtime_max_ms, downtime_budget_ms;
 		/* Where files of machines that come may be, beside their own folder. */
 		char folders[SETTINGS_FOLDERS][SPEC_PATH];

@@ -453,11 +453,11 @@ void storage_recall(struct vm *vm)
 	json_decref(j);
 }
 
-bool storage_recover(struct vm *vm)
+bool storage_recover(struct vm *vm, vm_done done)
 {
 	struct storage *s = vm->storage;
 
-	if (!s || !s->is_recovery || !job_begin(vm, storage_job, NULL, NULL))
+	if (!s || !s->is_recovery || !job_begin(vm, storage_job, done, vm))
 		return false;
 	(void)str_copy(s->why, sizeof(s->why), "xvs-hv was started anew");
 	live_recover(s);

@@ -40,8 +40,8 @@ void storage_forget(struct vm *vm); /* the last one's report */
 
 /* After a start of xvs-hv, before QEMU is looked for. */
 void storage_recall(struct vm *vm);
-/* QEMU runs, and is spoken to.  False: nothing was under way. */
-bool storage_recover(struct vm *vm);
+/* QEMU runs, and is spoken to; done(vm) when that is over.  False: nothing was under way. */
+bool storage_recover(struct vm *vm, vm_done done);
 /* QEMU has ended, or did not run when xvs-hv started. */
 void storage_gone(struct vm *vm);
 void storage_destroy(struct vm *vm);

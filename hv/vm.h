@@ -168,6 +168,9 @@ void disks_undo(struct vm *vm);
 void vm_user_recall(struct vm *vm);
 /* Chooses where none was, and gives it the machine's own files.  Not while QEMU runs. */
 int vm_user_settle(struct vm *vm, struct xvs_error *err);
+/* vm_files.c: disks outside of its folder are its user's, where the settings allow that. */
+int files_settle(struct vm *vm, struct xvs_error *err);
+void files_return(const struct vm *vm); /* to those who had them */
 
 /* ---- vm_save.c --------------------------------------------------------------------------------- */
 

@@ -144,8 +144,10 @@ static void on_undefined(struct vm *vm, int code, const char *text)
 	vm_done done = vm->job.done;
 	void *arg = vm->job.arg;
 
-	if (code == 0)
+	if (code == 0) {
+		files_return(vm);
 		code = store_remove(vm->hv->store, vm->spec.name, &err);
+	}
 	if (code) {
 		job_end(vm, code, "%s", err.text[0] ? err.text : text);
 		return;
@@ -312,8 +314,8 @@ static void on_adopted_uuid(void *arg, const struct qmp_answer *answer)
 	qmp_command(vm->qmp, "query-status", NULL, 0, on_adopted_status, vm);
 }
 
-/* As well as it could be; a move that was under way goes on from there. */
-static void on_adopted(void *arg, int code, const char *text)
+/* A move that was under way goes on from there. */
+static void on_recovered(void *arg, int code, const char *text)
 {
 	struct vm *vm = arg;
 
@@ -321,8 +323,13 @@ static void on_adopted(void *arg, int code, const char *text)
 	(void)text;
 	if (vm->departing)
 		departing_go_on(vm);
-	else
-		(void)storage_recover(vm);
+}
+
+/* As well as it could be.  A disk that was moving comes first: the machine may leave with it. */
+static void on_adopted(void *arg, int code, const char *text)
+{
+	if (!storage_recover(arg, on_recovered))
+		on_recovered(arg, code, text);
 }
 
 /* False: it does not run any more. */

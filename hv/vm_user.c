@@ -148,5 +148,7 @@ int vm_user_settle(struct vm *vm, struct xvs_error *err)
 	if (code || geteuid() != 0)
 		return code;
 	code = own_all(vm);
-	return code ? error_set(err, code, "", "folder %s: %s", vm->folder, strerror(-code)) : 0;
+	if (code)
+		return error_set(err, code, "", "folder %s: %s", vm->folder, strerror(-code));
+	return files_settle(vm, err);
 }

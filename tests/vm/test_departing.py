@@ -27,6 +27,7 @@ def test_there_and_back(two_hosts, image, kind):
         report = hv.do(*wish)
         assert (report["outcome"], report["kind"], report["findings"]) == ("moved", kind, [])
         assert report["downtime_ms"] > 0 and report["memory"]["passes"] > 0
+        assert report["dscp_sockets"] > 0
         assert [port["adapter"] for port in report["ports"]] == ["eth0"]
         assert report["ports"][0]["report"]["blackout_us"] > 0
         assert hv.do("move", "show", "web") == report

@@ -464,6 +464,38 @@ static void is_not_moved_by_a_record_while_it_runs(void **state)
 	end();
 }
 
+/* A disk that was moving here when all ended: it is seen to first, then the way back is gone. */
+static void goes_back_after_a_disk_that_was_moving(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	char from[2 * TEST_PATH];
+	char to[2 * TEST_PATH];
+	json_t *departure =
+		json_pack("{s:s, s:i, s:s, s:s}", "move", "6a1f0000-0000-4000-8000-0000000000ff",
+			  "epoch", 1, "state", "moving", "to", "hostb");
+	json_t *storage;
+
+	(void)state;
+	begin(NO_FAULT, 0);
+	(void)snprintf(from, sizeof(from), "%s/state/vms/web/disks/root.qcow2", world.dir);
+	(void)snprintf(to, sizeof(to), "%s/root.new", world.dir);
+	storage = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}}", "disk", "root", "state",
+			    "copying", "from", "path", from, "format", "qcow2", "to", "path", to,
+			    "format", "qcow2");
+	assert_int_equal(store_write(world.hv.store, "web", "departure.json", departure, &err), 0);
+	assert_int_equal(store_write(world.hv.store, "web", "storage.json", storage, &err), 0);
+	json_decref(departure);
+	json_decref(storage);
+	world.is_core_to_die = true;
+	turn();
+	assert_non_null(machine()->departing);
+	until_quiet();
+	assert_false(has_file("storage.json"));
+	assert_int_equal(world.guest, GUEST_RUNS);
+	assert_settled(false);
+	end();
+}
+
 static void record_write_text(const char *text)
 {
 	char path[2 * TEST_PATH];
@@ -698,6 +730,7 @@ int main(void)
 		TEST(is_taken_over_by_a_person),
 		TEST(is_given_up_by_a_person),
 		TEST(is_not_moved_by_a_record_while_it_runs),
+		TEST(goes_back_after_a_disk_that_was_moving),
 		TEST(is_left_alone_when_its_record_is_damaged),
 		TEST(is_undone_when_the_other_qemu_dies),
 		TEST(is_undone_when_it_does_not_get_ready_in_time),

@@ -46,6 +46,11 @@ static void needs_none(void **state)
 {
 	(void)state;
 	assert_true(read_text("# nothing\n"));
+	assert_false(settings.is_ownership_static);
+	assert_true(read_text("dynamic_ownership: false\n"));
+	assert_true(settings.is_ownership_static);
+	assert_true(read_text("dynamic_ownership: true\n"));
+	assert_false(settings.is_ownership_static);
 	assert_false(settings.has_migration);
 	assert_null(settings_peer(&settings, "hostb"));
 }
@@ -58,13 +63,14 @@ static void reads_all(void **state)
 	(void)state;
 	assert_true(
 		read_text("migration:\n  listen: \"192.0.2.1:4791\"\n" FILES
-			  "  bandwidth: 100M\n  downtime_max_ms: 400\n"
+			  "  bandwidth: 100M\n  dscp: 10\n  downtime_max_ms: 400\n"
 			  "  folders: [/srv/vms, /srv/iso]\n"
 			  "  peers:\n    - {name: hostb, address: 10.0.0.2, switches: [lab, dmz]}\n"
 			  "    - {name: hostc}\n"));
 	assert_true(settings.has_migration);
 	assert_string_equal(m->listen, "192.0.2.1:4791");
 	assert_int_equal(m->bandwidth, 100 << 20);
+	assert_int_equal(m->dscp, 10);
 	assert_int_equal(m->downtime_limit_ms, 50);
 	assert_int_equal(m->downtime_max_ms, 400);
 	assert_int_equal(m->folder_count, 2);

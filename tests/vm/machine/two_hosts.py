@@ -56,6 +56,7 @@ migration:
   certificate: {certificate}
   key: {key}
   ca: {ca}
+  dscp: 10
   folders: [{shared}]
   peers:
     - {{name: {peer}, address: "{peer_address}:4791", switches: [lab]}}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Disks that an operator brought: whose they are while a machine has them, and afterwards.
+ * links: xvs_hv xvs_rpc xvs_tls xvs_base pkg::jansson pkg::libevent
+ */
+#include "support/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "vm.h"
+
+enum { OPERATOR = 4711, MACHINE = 2000000007, SOMEBODY = 4712 };
+
+static char dir[TEST_PATH];
+static struct hv hv;
+static struct vm *vm;
+
+static void path_of(const char *name, char out[SPEC_PATH])
+{
+	(void)snprintf(out, SPEC_PATH, "%s/%s", dir, name);
+}
+
+static void disk_make(const char *name, uid_t uid, mode_t mode)
+{
+	char path[SPEC_PATH];
+	FILE *f;
+
+	path_of(name, path);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	(void)fclose(f);
+	assert_int_equal(chown(path, uid, uid), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static uid_t owner_of(const char *name)
+{
+	char path[SPEC_PATH];
+	struct stat st;
+
+	path_of(name, path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_uid;
+}
+
+static int set_up(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+	struct vm_spec spec = { .name = "web", .disk_count = 2 };
+	char path[TEST_PATH + 16];
+
+	(void)state;
+	(void)test_temp_dir(dir);
+	memset(&hv, 0, sizeof(hv));
+	(void)snprintf(path, sizeof(path), "%s/state", dir);
+	if (loop_create(&hv.loop, &err) || store_open(path, &hv.store, &err))
+		return -1;
+	(void)strcpy(spec.disks[0].name, "root");
+	(void)strcpy(spec.disks[1].name, "data");
+	path_of("root.raw", spec.disks[0].file);
+	path_of("data.raw", spec.disks[1].file);
+	vm = vm_create(&hv, &spec);
+	vm->user = (struct user){ .name = "2000000007", .uid = MACHINE, .gid = MACHINE };
+	disk_make("root.raw", OPERATOR, 0644);
+	disk_make("data.raw", OPERATOR, 0600);
+	return store_make(hv.store, "web", getuid(), getgid(), &err);
+}
+
+static int tear_down(void **state)
+{
+	struct loop *loop = hv.loop;
+	char command[TEST_PATH + 16];
+
+	(void)state;
+	vm_destroy(vm);
+	hv_finish(&hv);
+	loop_destroy(loop);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command); /* NOLINT(cert-env33-c): the folder is our own */
+}
+
+static void settle(void)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (files_settle(vm, &err))
+		fail_msg("%s", err.text);
+}
+
+static void are_the_machines_and_go_back(void **state)
+{
+	(void)state;
+	settle();
+	settle();
+	assert_int_equal(owner_of("root.raw"), MACHINE);
+	assert_int_equal(owner_of("data.raw"), MACHINE);
+	files_return(vm);
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+}
+
+static void go_back_when_the_definition_drops_them(void **state)
+{
+	(void)state;
+	settle();
+	vm->spec.disk_count = 1;
+	settle();
+	assert_int_equal(owner_of("root.raw"), MACHINE);
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+}
+
+static void are_left_alone_where_they_need_not_change(void **state)
+{
+	char path[SPEC_PATH];
+	char other[SPEC_PATH];
+
+	(void)state;
+	vm->spec.disks[0].is_read_only = true;
+	disk_make("data.raw", OPERATOR, 0666);
+	settle();
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+	disk_make("data.raw", OPERATOR, 0660);
+	vm->user.groups[vm->user.group_count++] = OPERATOR;
+	settle();
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+	vm->user.group_count = 0;
+	path_of("data.raw", path);
+	path_of("second.raw", other);
+	assert_int_equal(link(path, other), 0);
+	settle();
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+	assert_int_equal(unlink(other), 0);
+	settle();
+	assert_int_equal(owner_of("data.raw"), MACHINE);
+}
+
+static void stay_as_they_are_where_the_settings_say_so(void **state)
+{
+	(void)state;
+	hv.settings.is_ownership_static = true;
+	settle();
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+}
+
+static void are_not_taken_back_from_somebody_else(void **state)
+{
+	char path[SPEC_PATH];
+
+	(void)state;
+	settle();
+	path_of("root.raw", path);
+	assert_int_equal(chown(path, SOMEBODY, (gid_t)-1), 0);
+	files_return(vm);
+	assert_int_equal(owner_of("root.raw"), SOMEBODY);
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(are_the_machines_and_go_back),
+		TEST(go_back_when_the_definition_drops_them),
+		TEST(are_left_alone_where_they_need_not_change),
+		TEST(stay_as_they_are_where_the_settings_say_so),
+		TEST(are_not_taken_back_from_somebody_else),
+	};
+
+	if (geteuid() != 0) {
+		(void)puts("skipped: only root gives files away");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
