@@ -266,3 +266,19 @@ int of_packet_reshape(const struct xvs_host *host, struct xvs_packet *p, const s
 		parse(p);
 	return code;
 }
+
+int of_packet_adopt(struct xvs_packet *p)
+{
+	uint16_t type;
+
+	if (p->linear < ETHER)
+		return -ENODATA;
+	type = xvs_get16(p->data + TYPE_AT);
+	if ((type == 0x8100 || type == 0x88a8) && p->linear >= ETHER + TAG) {
+		p->flags |= XVS_PKT_VLAN | (type == 0x88a8 ? XVS_PKT_SVLAN : 0u);
+		p->vlan_tci = xvs_get16(p->data + TYPE_AT + 2);
+		(void)take_out(p, TYPE_AT, TAG);
+	}
+	parse(p);
+	return 0;
+}

@@ -17,4 +17,10 @@
  */
 int of_packet_reshape(const struct xvs_host *host, struct xvs_packet *p, const struct of_action *a);
 
+/*
+ * A packet of the extension's own, as it is on the wire: its outermost tag goes out of the bytes and
+ * its offsets are set.  -ENODATA: it has no Ethernet header.
+ */
+int of_packet_adopt(struct xvs_packet *p);
+
 #endif /* OPENFLOW_PIPELINE_RESHAPE_H */

@@ -99,6 +99,34 @@ struct of_entry *of_map_next(const struct of_map *m, uint32_t id)
 	return best;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int of_map_ids(const struct of_map *m, uint32_t **ids, uint32_t *count)
+{
+	const struct of_map_slots *s = atomic_load_explicit(&m->slots, memory_order_relaxed);
+	uint32_t *list = malloc((m->count + 1) * sizeof(*list));
+	uint32_t n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (uint32_t i = 0; s && i < slot_count(s) && n < m->count; i++) {
+		struct of_entry *e = now_of(atomic_load_explicit(&s->at[i], memory_order_relaxed));
+
+		if (e)
+			list[n++] = e->id;
+	}
+	qsort(list, n, sizeof(*list), by_number);
+	*ids = list;
+	*count = n;
+	return 0;
+}
+
 static void slots_copy(const struct of_map *m, const struct of_map_slots *from,
 		       struct of_map_slots *to)
 {

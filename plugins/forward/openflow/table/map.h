@@ -55,6 +55,9 @@ struct of_entry *of_map_get(const struct of_map *m, uint32_t id);
 /* [control] The one of the next higher number at or above 'id', or NULL: to list them in order. */
 struct of_entry *of_map_next(const struct of_map *m, uint32_t id);
 
+/* [control] The numbers of all that are there, in order: the caller's to free.  -ENOMEM. */
+int of_map_ids(const struct of_map *m, uint32_t **ids, uint32_t *count);
+
 /* [any] */
 struct of_entry *of_map_find(const struct of_map *m, uint32_t id, uint64_t version);
 

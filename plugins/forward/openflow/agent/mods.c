@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/mods.c - changes of flows, groups, meters and tables; which verdicts they make untrue.
+ */
+#include <string.h>
+
+#include "agent/agent.h"
+
+/* ---- verdicts that are no longer true ------------------------------------------------------------- */
+
+/*
+ * Behind the first table a packet may be looked up with other fields than it came with; a rule there says
+ * nothing of the fields that some flow rewrites.
+ */
+static void on_changed(void *arg, uint8_t table, const struct of_fields *value,
+		       const struct of_fields *mask)
+{
+	struct of_agent *a = arg;
+	struct of_fields known = *mask;
+	struct xvs_flow_key key = { 0 };
+	struct xvs_flow_key care = { 0 };
+	uint64_t *k = of_words(&known);
+	const uint64_t *gone = of_const_words(&a->rewritten);
+
+	for (uint32_t i = 0; (table > 0 || a->resubmits) && i < OF_WORDS; i++)
+		k[i] &= ~gone[i];
+	of_values_to_key(value, value, &key);
+	(void)of_fields_to_key(&known, value, &care);
+	/* a length stands for any: the key has the length itself */
+	if (known.eth_type && value->eth_type == 0x05ff)
+		care.ethertype = 0;
+	a->flow->invalidate_match(a->host, &key, &care);
+}
+
+static void note_action(struct of_agent *a, const struct of_action *at)
+{
+	struct of_fields *f = &a->rewritten;
+
+	switch (at->type) {
+	case OF_ACT_SET_FIELD:
+		of_field_write(f, at->field, at->mask, NULL);
+		return;
+	case OF_ACT_MOVE_FIELD:
+		of_field_whole(f, at->field);
+		return;
+	case OF_ACT_SET_NW_TTL:
+	case OF_ACT_DEC_NW_TTL:
+	case OF_ACT_COPY_TTL_IN:
+		of_field_whole(f, OF_IP_TTL);
+		return;
+	case OF_ACT_PUSH_VLAN:
+	case OF_ACT_POP_VLAN:
+	case OF_ACT_STRIP_VLAN:
+	case OF_ACT_SET_VLAN_VID:
+	case OF_ACT_SET_VLAN_PCP:
+		of_field_whole(f, OF_VLAN_VID);
+		of_field_whole(f, OF_VLAN_PCP);
+		return;
+	case OF_ACT_PUSH_MPLS:
+	case OF_ACT_POP_MPLS: /* whole headers come and go */
+		memset((uint8_t *)f + offsetof(struct of_fields, eth_type), 0xff,
+		       sizeof(*f) - offsetof(struct of_fields, eth_type));
+		return;
+	case OF_ACT_RESUBMIT:
+		a->resubmits = true;
+		return;
+	default:
+		return;
+	}
+}
+
+static void on_added(void *arg, struct of_rule *r)
+{
+	struct of_agent *a = arg;
+	struct of_fields before = a->rewritten;
+
+	for (uint32_t i = 0; i < r->instructions->apply.count; i++)
+		note_action(a, &r->instructions->apply.list[i]);
+	/* rules that came before it told of packets by fields that are now known to change */
+	if (memcmp(&before, &a->rewritten, sizeof(before)) != 0)
+		a->flow->invalidate(a->host, UINT64_MAX);
+	of_wheel_add(&a->wheel, r, a->host->now(a->host));
+}
+
+static void on_removed(void *arg, struct of_rule *r, uint8_t reason)
+{
+	struct of_agent *a = arg;
+
+	of_wheel_remove(&a->wheel, r);
+	if (reason != OF_REMOVED_REPLACED && r->flags & OF_FLOW_SEND_REMOVED)
+		of_agent_tell_removed(a, r, reason);
+}
+
+const struct of_flows_events of_agent_events = {
+	.changed = on_changed,
+	.added = on_added,
+	.removed = on_removed,
+};
+
+/* ---- transactions of one ---------------------------------------------------------------------------- */
+
+static of_fault done(struct of_agent *a, of_fault fault)
+{
+	if (fault)
+		of_state_abort(&a->pipeline.state);
+	else
+		of_state_commit(&a->pipeline.state);
+	return fault;
+}
+
+static bool port_is_possible(const struct of_agent *a, uint32_t number)
+{
+	return number > (uint32_t)OF_PORT_MAX || (number && number < a->pipeline.ports_max);
+}
+
+static of_fault check_actions(const struct of_agent *a, const struct of_actions *list)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (list->list[i].type == OF_ACT_OUTPUT &&
+		    !port_is_possible(a, list->list[i].number))
+			return OF_BAD_ACTION_OUT_PORT;
+	}
+	return OF_OK;
+}
+
+of_fault of_agent_check_flow(const struct of_agent *a, const struct of_flow_mod *mod)
+{
+	of_fault fault;
+
+	/* nothing is ever kept for a controller to come back to */
+	if (mod->buffer_id != OF_NO_BUFFER && mod->command < OF_FLOW_DELETE)
+		return OF_BAD_REQUEST_BUFFER_UNKNOWN;
+	fault = check_actions(a, &mod->instructions.apply);
+	return fault ? fault : check_actions(a, &mod->instructions.write);
+}
+
+of_fault of_agent_flow(struct of_agent *a, const struct of_flow_mod *mod)
+{
+	of_fault fault = of_agent_check_flow(a, mod);
+
+	a->flow_mods++;
+	if (fault)
+		return fault;
+	of_state_begin(&a->pipeline.state, a->host->now(a->host));
+	return done(a, of_state_flow(&a->pipeline.state, mod));
+}
+
+of_fault of_agent_group(struct of_agent *a, const struct of_group_mod *mod)
+{
+	of_state_begin(&a->pipeline.state, a->host->now(a->host));
+	return done(a, of_state_group(&a->pipeline.state, mod));
+}
+
+of_fault of_agent_meter(struct of_agent *a, const struct of_meter_mod *mod)
+{
+	of_state_begin(&a->pipeline.state, a->host->now(a->host));
+	return done(a, of_state_meter(&a->pipeline.state, mod));
+}
+
+of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod)
+{
+	uint32_t first = mod->table == OF_TABLE_ALL ? 0 : mod->table;
+	uint32_t last = mod->table == OF_TABLE_ALL ? OF_TABLES - 1 : mod->table;
+
+	if (mod->config & OF_TABLE_VACANCY)
+		return OF_TABLE_MOD_CONFIG;
+	for (uint32_t t = first; t <= last; t++)
+		a->pipeline.state.flows.tables[t].evicts = mod->config & OF_TABLE_EVICTION;
+	return OF_OK;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------ */
+
+struct expiry {
+	struct of_agent *agent;
+	bool is_idle_suspected;
+	bool is_sure;
+};
+
+static void on_end(void *arg, struct of_rule *r, uint8_t reason)
+{
+	struct expiry *x = arg;
+
+	if (reason == OF_REMOVED_IDLE && !x->is_sure)
+		x->is_idle_suspected = true;
+	else
+		(void)of_flows_remove(&x->agent->pipeline.state.flows, r, reason);
+}
+
+static void expire(struct of_agent *a, bool is_sure, bool *is_suspected)
+{
+	struct expiry x = { .agent = a, .is_sure = is_sure };
+	uint64_t now = a->host->now(a->host);
+
+	of_state_begin(&a->pipeline.state, now);
+	of_wheel_turn(&a->wheel, now, on_end, &x);
+	of_state_commit(&a->pipeline.state);
+	*is_suspected = x.is_idle_suspected;
+}
+
+static void on_collected(void *arg)
+{
+	struct of_agent *a = arg;
+	bool suspected;
+
+	a->is_collecting = false;
+	expire(a, true, &suspected);
+}
+
+/* Workers tell of packets now and then: before a flow is called idle they are asked. */
+void of_agent_expire(struct of_agent *a, uint64_t now_ns)
+{
+	bool suspected = false;
+
+	(void)now_ns;
+	if (a->is_collecting)
+		return;
+	expire(a, false, &suspected);
+	if (suspected && a->flow->collect(a->host, on_collected, a) == 0)
+		a->is_collecting = true;
+}

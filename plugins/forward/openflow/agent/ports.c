@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/ports.c - ports of the switch come, go and change.
+ *
+ * A port's number is its id in the host; the first internal port is LOCAL.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+
+struct of_port *of_agent_port(struct of_agent *a, uint32_t number)
+{
+	uint32_t id = of_port_id(&a->pipeline, number);
+
+	return id && id < a->pipeline.ports_max && a->ports[id].is_there ? &a->ports[id] : NULL;
+}
+
+/* As a speed that OpenFlow has a name for: 1.3.5, 7.2.1. */
+static uint32_t feature_of(uint32_t mbps)
+{
+	static const struct {
+		uint32_t mbps, feature;
+	} names[] = { { 10, OF_PF_10MB_FD },    { 100, OF_PF_100MB_FD },
+		      { 1000, OF_PF_1GB_FD },   { 10000, OF_PF_10GB_FD },
+		      { 40000, OF_PF_40GB_FD }, { 100000, OF_PF_100GB_FD },
+		      { 1000000, OF_PF_1TB_FD } };
+
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].mbps == mbps)
+			return names[i].feature;
+	}
+	return mbps ? OF_PF_OTHER : 0;
+}
+
+static bool is_live(const struct of_port *p)
+{
+	return p->is_up && !(p->config & OF_PC_DOWN);
+}
+
+void of_agent_port_view(const struct of_agent *a, const struct of_port *p, struct of_port_view *out)
+{
+	*out = (struct of_port_view){
+		.number = of_port_number(&a->pipeline, p->id),
+		.name = p->name,
+		.config = p->config,
+		.state = (p->is_up ? 0u : OF_PS_LINK_DOWN) | (is_live(p) ? OF_PS_LIVE : 0u),
+		.current = feature_of(p->speed_mbps),
+		.speed_kbps = p->speed_mbps * 1000,
+		.max_speed_kbps = p->speed_mbps * 1000,
+	};
+	memcpy(out->hw_addr, p->mac, 6);
+}
+
+static void tell(struct of_agent *a, const struct of_port *p, uint8_t reason)
+{
+	struct of_port_view v;
+
+	of_agent_port_view(a, p, &v);
+	for (struct of_controller *c = a->controllers; c; c = c->next) {
+		struct of_to to;
+
+		if (!c->connection || !of_controller_wants(c, OF_ASYNC_PORT_STATUS, reason) ||
+		    !of_connection_has_room(c->connection))
+			continue;
+		to = of_connection_to(c->connection, 0);
+		of_put_port_status(&to, &v, reason);
+		of_connection_flush(c->connection);
+	}
+}
+
+/* ---- what workers know ----------------------------------------------------------------------------- */
+
+static uint32_t bits_of(const struct of_port *p)
+{
+	uint32_t bits = OF_PORT_IS_THERE;
+
+	if (!p->is_there)
+		return 0;
+	bits |= is_live(p) ? OF_PORT_IS_UP : 0;
+	bits |= p->config & (OF_PC_NO_RECV | OF_PC_DOWN) ? OF_PORT_NO_RECV : 0;
+	bits |= p->config & (OF_PC_NO_FWD | OF_PC_DOWN) ? OF_PORT_NO_FWD : 0;
+	bits |= p->config & OF_PC_NO_FLOOD ? OF_PORT_NO_FLOOD : 0;
+	bits |= p->config & OF_PC_NO_PACKET_IN ? OF_PORT_NO_PACKET_IN : 0;
+	return bits;
+}
+
+static int fill_set(struct of_agent *a, int set, uint32_t never)
+{
+	uint32_t ids[1024];
+	uint32_t count = 0;
+
+	if (set <= 0)
+		return -ENOSYS;
+	for (uint32_t id = 1; id < a->pipeline.ports_max && count < 1024; id++) {
+		if (a->ports[id].is_there && !(bits_of(&a->ports[id]) & never))
+			ids[count++] = id;
+	}
+	return a->destset_host->replace(a->host, (uint32_t)set, ids, count);
+}
+
+/* ALL and FLOOD as sets of the host; where it has none, it floods by itself. */
+static void fill_sets(struct of_agent *a)
+{
+	uint32_t all = 0;
+	uint32_t flood = 0;
+
+	if (fill_set(a, a->set_all, OF_PORT_NO_FWD) == 0)
+		all = XVS_DEST_SET | (uint32_t)a->set_all;
+	if (fill_set(a, a->set_flood, OF_PORT_NO_FWD | OF_PORT_NO_FLOOD) == 0)
+		flood = XVS_DEST_SET | (uint32_t)a->set_flood;
+	__atomic_store_n(&a->pipeline.set_all, all, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->pipeline.set_flood, flood, __ATOMIC_RELAXED);
+}
+
+static void choose_local(struct of_agent *a)
+{
+	uint32_t local = XVS_PORT_NONE;
+
+	for (uint32_t id = 1; id < a->pipeline.ports_max && !local; id++) {
+		if (a->ports[id].is_there && a->ports[id].flags & XVS_PORT_INTERNAL)
+			local = id;
+	}
+	__atomic_store_n(&a->pipeline.local, local, __ATOMIC_RELAXED);
+}
+
+static void changed(struct of_agent *a, const struct of_port *p)
+{
+	atomic_store_explicit(&a->pipeline.ports[p->id], bits_of(p), memory_order_release);
+	fill_sets(a);
+	a->flow->invalidate(a->host, OF_TAG_PORTS);
+}
+
+/* ---- the host tells -------------------------------------------------------------------------------- */
+
+static void take(struct of_agent *a, struct of_port *p, const struct xvs_port *port)
+{
+	p->id = port->id;
+	p->flags = port->flags;
+	p->speed_mbps = port->speed_mbps;
+	memcpy(p->mac, port->mac, 6);
+	(void)snprintf(p->name, sizeof(p->name), "%s", port->name);
+	(void)a;
+}
+
+int of_agent_port_attach(struct of_agent *a, const struct xvs_port *port)
+{
+	struct of_port *p = &a->ports[port->id];
+
+	if (port->flags & XVS_PORT_PROBE)
+		return 0;
+	memset(p, 0, sizeof(*p));
+	take(a, p, port);
+	p->is_there = true;
+	p->since_ns = a->host->now(a->host);
+	choose_local(a);
+	changed(a, p);
+	tell(a, p, OF_PORT_ADD);
+	return 0;
+}
+
+void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *now)
+{
+	struct of_port *p = &a->ports[now->id];
+	struct of_port before = *p;
+
+	if (!p->is_there)
+		return;
+	if (event == XVS_PORT_UP || event == XVS_PORT_DOWN || event == XVS_PORT_FROZEN)
+		p->is_up = event == XVS_PORT_UP;
+	take(a, p, now);
+	if (memcmp(&before, p, sizeof(before)) == 0)
+		return;
+	changed(a, p);
+	tell(a, p, OF_PORT_MODIFY);
+}
+
+void of_agent_port_detach(struct of_agent *a, uint32_t id)
+{
+	struct of_port *p = &a->ports[id];
+	struct of_port gone = *p;
+
+	if (!p->is_there)
+		return;
+	p->is_there = p->is_up = false;
+	changed(a, p);
+	tell(a, &gone, OF_PORT_DELETE);
+	choose_local(a);
+}
+
+/* ---- a controller asks ------------------------------------------------------------------------------ */
+
+of_fault of_agent_port_mod(struct of_agent *a, const struct of_port_mod *mod)
+{
+	const uint32_t known =
+		OF_PC_DOWN | OF_PC_NO_RECV | OF_PC_NO_FLOOD | OF_PC_NO_FWD | OF_PC_NO_PACKET_IN;
+	struct of_port *p = of_agent_port(a, mod->port);
+	uint32_t before;
+
+	if (!p)
+		return OF_PORT_MOD_PORT;
+	if (memcmp(p->mac, mod->hw_addr, 6) != 0)
+		return OF_PORT_MOD_HW_ADDR;
+	if (mod->config & mod->mask & ~known)
+		return OF_PORT_MOD_CONFIG;
+	before = p->config;
+	p->config = (p->config & ~mod->mask) | (mod->config & mod->mask);
+	if (p->config == before)
+		return OF_OK;
+	changed(a, p);
+	tell(a, p, OF_PORT_MODIFY);
+	return OF_OK;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/query.h - an answer of many parts that is under way.
+ *
+ *	request -> (workers tell what they counted) -> entries in turns, as the controller reads -> end
+ *
+ * Its connection is held as long, so that what follows is answered behind it.
+ */
+#ifndef OPENFLOW_AGENT_QUERY_H
+#define OPENFLOW_AGENT_QUERY_H
+
+#include "agent/agent.h"
+
+struct of_query {
+	struct of_query *next;            /* of the agent's */
+	struct of_controller *controller; /* held */
+	struct of_multipart what;
+	struct of_reply reply;
+	uint32_t xid;
+	uint64_t now_ns;
+	struct xvs_timer *timer;
+	struct of_rule **rules; /* FLOW, AGGREGATE: each held */
+	uint32_t rule_count;
+	uint32_t *ids; /* ports, groups or meters */
+	uint32_t count, at;
+	bool is_open; /* the reply has begun */
+};
+
+/* Gathers what is to be told.  A fault: nothing is. */
+of_fault of_query_gather(struct of_query *q);
+
+/* Tells of one element. */
+void of_query_tell(struct of_query *q, uint32_t at);
+
+/* What was gathered, let go. */
+void of_query_let_go(struct of_query *q);
+
+#endif /* OPENFLOW_AGENT_QUERY_H */
