@@ -79,7 +79,10 @@ struct xvs_host {
 	 * next burst.  For answers (ARP, RST, ICMP) and for packets that a forwarder makes,
 	 * copies or decapsulates.  'dest' is a port, or, from a forwarder, any destination;
 	 * port_in is kept, so that an uplink's packet still never leaves by an uplink; a
-	 * packet of your own making may.  Results as of inject.
+	 * packet of your own making may.  With IMPERSONATE you may write port_in of one of your
+	 * making before: it is then judged and tagged as what entered there (a controller's
+	 * packet-out).  No batch need be in hand: a call of "xvs.mailbox/1" will do.
+	 * Results as of inject.
 	 */
 	int (*deliver)(const struct xvs_host *h, struct xvs_packet *p, uint32_t dest);
 

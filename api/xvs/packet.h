@@ -79,6 +79,7 @@ enum xvs_stage { XVS_STAGE_INGRESS = 0, XVS_STAGE_FORWARD = 1, XVS_STAGE_EGRESS 
 #define XVS_DEST_NONE 0u            /* initial value; still so afterwards: dropped, counted */
 #define XVS_DEST_FLOOD 0xfffffffeu  /* every port of the packet's segment but its own */
 #define XVS_DEST_NORMAL 0xfffffffdu /* let the built-in L2 switch choose */
+#define XVS_DEST_IN_PORT 0xfffffffcu /* back where it came from, which no other destination allows */
 #define XVS_DEST_SET 0x80000000u    /* or'ed with a set number of "xvs.destset/1" (below 2^24) */
 
 /*

@@ -200,7 +200,7 @@ bool interface_is_offered(const char *id)
 {
 	static const char *const ids[] = {
 		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER,  XVS_MAILBOX, XVS_TASK, XVS_SHED,
-		XVS_CLASSIFY,  XVS_MARK,      XVS_MIRROR, XVS_L2,      XVS_LOOP,
+		XVS_CLASSIFY,  XVS_MARK,      XVS_MIRROR, XVS_L2,      XVS_LOOP, XVS_DESTSET,
 	};
 
 	for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {

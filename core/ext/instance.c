@@ -21,7 +21,7 @@
 
 enum { LINE = 64, WHO_BYTES = 144, NUMA_UNKNOWN = -1 };
 
-bool is_on_control(const struct instance *i)
+bool instance_is_on_control(const struct instance *i)
 {
 	return pthread_equal(pthread_self(), i->services->control) != 0;
 }

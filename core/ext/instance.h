@@ -172,6 +172,9 @@ bool instance_tracks(struct instance *i, void *port_state);
  */
 void instance_silence(struct instance *i);
 
+/* [any] Is the caller the thread that made the instance, which is the control thread? */
+bool instance_is_on_control(const struct instance *i);
+
 /* [control] On one worker, and sums over all. */
 void instance_cost_of(const struct instance *i, uint32_t worker, struct instance_cost *out);
 void instance_cost_sum(const struct instance *i, struct instance_cost *out);

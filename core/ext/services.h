@@ -14,6 +14,7 @@
 #define XVS_USE_DRAFT /* the optional interfaces that this host offers are drafts */
 #include "ext/instance.h"
 #include "xvs/ext/classify.h"
+#include "xvs/ext/destset.h"
 #include "xvs/ext/l2.h"
 #include "xvs/ext/loop.h"
 #include "xvs/ext/mailbox.h"
@@ -67,7 +68,10 @@ void services_silence(struct instance *i);
 void services_close(struct instance *i);
 
 /* [any] Is this the thread that made the instance? */
-bool is_on_control(const struct instance *i);
+static inline bool is_on_control(const struct instance *i)
+{
+	return instance_is_on_control(i);
+}
 
 /* [any] The part of the worker that the caller is, or NULL. */
 struct instance_worker *worker_here(struct instance *i, struct worker **worker);

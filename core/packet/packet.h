@@ -67,7 +67,7 @@ struct packet {
 	void *scratch;
 	uint64_t epoch;    /* of the configuration in which 'place' was counted */
 	uint32_t port_out; /* where it was stolen and goes on */
-	uint32_t behind;   /* number of the instance behind which it goes on */
+	uint32_t behind;   /* number of the instance behind which it goes on; while owned: entry port */
 	uint16_t stage;    /* enum xvs_stage in which it was stolen or will go on */
 	uint16_t place;    /* number of chain places already behind it in that stage */
 

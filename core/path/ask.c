@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "path/destset.h"
 #include "path/tracing.h"
 #include "path/walk.h"
 
@@ -58,25 +59,36 @@ static struct flow_step *step_add(struct walk *k, struct flow_leg *leg,
 	return s;
 }
 
-static void note_add(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
-		     uint32_t place)
+static struct flow_step *note_add(struct walk *k, struct flow_leg *leg,
+				  const struct chain_place *at, uint32_t place)
 {
 	struct flow_step *s = step_add(k, leg, at, place);
 
 	if (s)
 		s->is_note = 1;
+	return s;
 }
 
 void walk_note_firewall(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
 			uint32_t place)
 {
 	if (!at->instance->has_flow)
-		note_add(k, leg, at, place);
+		(void)note_add(k, leg, at, place);
 }
 
 void walk_note_l2(struct walk *k, struct flow_leg *leg)
 {
-	note_add(k, leg, NULL, CHAIN_MAX);
+	(void)note_add(k, leg, NULL, CHAIN_MAX);
+}
+
+void walk_note_set(struct walk *k, struct flow_leg *leg, uint32_t dest)
+{
+	struct flow_step *s = note_add(k, leg, NULL, CHAIN_MAX);
+
+	if (!s)
+		return;
+	s->instance_nr = DESTSET_TELLER;
+	s->tags = destset_tag(dest);
 }
 
 /* ---- rewriting -------------------------------------------------------------------------------- */
@@ -386,7 +398,7 @@ static void note_firewalls(struct walk *k, struct flow_leg *leg, uint32_t first)
 
 	for (uint32_t place = first; place < chain->count; place++) {
 		if (chain_place_has_conn(&chain->places[place]))
-			note_add(k, leg, &chain->places[place], place);
+			(void)note_add(k, leg, &chain->places[place], place);
 	}
 }
 

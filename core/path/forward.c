@@ -2,13 +2,14 @@
 /*
  * forward.c - from a destination to the ports it stands for; the built-in L2 switch.
  *
- * Rules that hold whoever chose the destination: never back where it came from, never from an
- * uplink to an uplink, only to ports that carry the packet's segment, and no flood to the port whose
+ * Rules that hold whoever chose the destination: never back where it came from, unless the forwarder
+ * says just that (XVS_DEST_IN_PORT), never from an uplink to another, only to ports that carry the packet's segment, and no flood to the port whose
  * address it bears.
  */
 #include <string.h>
 
 #include "base/bytes.h"
+#include "path/destset.h"
 #include "path/worker.h"
 
 static bool is_multicast(const uint8_t mac[6])
@@ -132,6 +133,31 @@ static void add_normal(struct targets *t, const struct path_switch *sw, const st
 		add_segment(t, sw, in, segment, !is_multicast(eth_dst));
 }
 
+/* Each member that may have it; a machine that is looked for elsewhere is no member here. */
+static void add_set(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
+		    uint32_t segment, uint32_t dest)
+{
+	const struct destset *set = destset_of(sw, dest);
+
+	for (uint32_t i = 0; set && i < set->count; i++) {
+		const struct path_port *port = path_port_of(sw->path, set->ports[i]);
+		struct port_conf *conf = port && port->sw == sw ? rcu_read(&port->conf) : NULL;
+
+		if (conf && !conf->relay && refuse(in, conf, segment) == REASON_NONE)
+			t->confs[t->count++] = conf;
+	}
+}
+
+/* Where it came from: the forwarder has said so, so this is no loop. */
+static void add_back(struct targets *t, const struct port_conf *in, uint32_t segment)
+{
+	bool has_port = in && in->port->id != XVS_PORT_NONE;
+
+	t->reason = REASON_NO_PORT;
+	if (has_port)
+		add_port(t, NULL, in->port, segment);
+}
+
 void forward_resolve(const struct path_switch *sw, const struct port_conf *in, uint32_t segment,
 		     const uint8_t eth[12], uint32_t dest, struct targets *out)
 {
@@ -146,6 +172,10 @@ void forward_resolve(const struct path_switch *sw, const struct port_conf *in, u
 	} else if (dest == XVS_DEST_FLOOD) {
 		add_segment(out, sw, in, segment, false);
 		take_out(out, sender_of(out, sw, in, segment, eth));
+	} else if (dest == XVS_DEST_IN_PORT) {
+		add_back(out, in, segment);
+	} else if (is_destset(dest)) {
+		add_set(out, sw, in, segment, dest);
 	} else if (dest != XVS_DEST_NONE && dest < XVS_DEST_SET) {
 		port = path_port_of(sw->path, dest);
 		out->reason = REASON_NO_PORT;

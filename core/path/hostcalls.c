@@ -74,6 +74,7 @@ static struct xvs_packet *keep(const struct xvs_host *h, struct path_worker *w, 
 	p->owner = inst->nr;
 	p->charged = 0;
 	p->stage = XVS_STAGE_INGRESS;
+	p->behind = p->x.port_in;
 	p->port_out = PORTS_MAX; /* it was not stolen anywhere, so there is nothing to resume */
 	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);
 	return &p->x;
@@ -200,6 +201,27 @@ static uint32_t own_segment(const struct packet *p, const struct path_port *to)
 	return vid || !to ? vid : rcu_read(&to->conf)->segment;
 }
 
+/*
+ * Who may impersonate may say where a packet of its making entered; it is tagged then as it would be
+ * there.  REASON_NONE: it may go on.
+ */
+static uint32_t enter_by_word(const struct path_worker *w, const struct instance *inst,
+			      const struct path_switch *sw, struct packet *p)
+{
+	const struct path_port *in = path_port_of(w->path, p->x.port_in);
+
+	if (!(inst->rights & XVS_RIGHT_IMPERSONATE))
+		return REASON_RIGHTS;
+	if (!in || in->sw != sw)
+		return REASON_NO_PORT;
+	return admit_tag(rcu_read(&in->conf), p) ? REASON_NONE : REASON_VLAN;
+}
+
+static int refused_code(uint32_t reason)
+{
+	return reason == REASON_RIGHTS ? -EPERM : reason == REASON_NO_PORT ? -ENOENT : 0;
+}
+
 static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t dest)
 {
 	struct path_worker *w = path_worker_self();
@@ -208,9 +230,12 @@ static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t
 	struct way_on on = { .stage = XVS_STAGE_FORWARD, .port = dest, .behind = inst->nr };
 	const struct path_switch *sw;
 	const struct path_port *to;
+	uint32_t reason = REASON_NONE;
+	uint32_t entered;
 
 	if (!p)
 		return -EPERM;
+	entered = p->behind;
 	give_back(h, w, p);
 	sw = rcu_read(&w->path->instance_switch[inst->nr]);
 	if (!(inst->rights & XVS_RIGHT_ORIGINATE))
@@ -224,6 +249,12 @@ static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t
 		return refuse(w, p, REASON_BAD_HEADER, 0);
 	if (p->x.port_in == XVS_PORT_NONE)
 		p->segment = own_segment(p, to);
+	else if (p->x.port_in != entered)
+		reason = enter_by_word(w, inst, sw, p);
+	if (reason != REASON_NONE) {
+		p->x.port_in = entered;
+		return refuse(w, p, reason, refused_code(reason));
+	}
 	p->x.flags |= XVS_PKT_INJECTED;
 	counter_add(&inst->workers[w->w.nr].cost.originated, 1);
 	on.sw = sw;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "path/destset.h"
 
 enum { IDLE_DEFAULT_MS = 10000, LEARNING_MAX_MS = 30000, OWN_MAX_MS = 1000 };
 
@@ -234,6 +235,8 @@ static void walk_exits(struct walk *k)
 		walk_examine(k, &sender);
 	if (k->dest == XVS_DEST_NORMAL)
 		walk_note_l2(k, &e->leg);
+	else if (is_destset(k->dest))
+		walk_note_set(k, &e->leg, k->dest);
 	if (t->count == 0 && forwarder_watches(k))
 		e->exit = FLOW_EXIT_DEST; /* it may still choose another */
 	else if (t->count == 0)

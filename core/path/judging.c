@@ -9,7 +9,9 @@
 #include <string.h>
 
 #define XVS_USE_DRAFT
+#include "path/destset.h"
 #include "path/walk.h"
+#include "xvs/ext/destset.h"
 #include "xvs/ext/l2.h"
 #include "xvs/ext/mark.h"
 #include "xvs/ext/mirror.h"
@@ -160,6 +162,8 @@ const void *path_offer(const char *id)
 	static const struct xvs_mirror_host mirror = { .size = sizeof(mirror),
 						       .copy = mirror_copy };
 
+	if (strcmp(id, XVS_DESTSET) == 0)
+		return &destset_host;
 	if (strcmp(id, XVS_MARK) == 0)
 		return &mark;
 	if (strcmp(id, XVS_L2) == 0)

@@ -27,6 +27,9 @@ struct path_heard;
 struct path_link;
 struct port_conf;
 struct rx_queue;
+struct destset_table;
+struct destsets;
+struct leaving;
 
 /* When a worker sleeps: after a while without packets, never, or whenever there is none. */
 enum path_polling { PATH_ADAPTIVE = 0, PATH_BUSY = 1, PATH_INTERRUPT = 2 };
@@ -64,6 +67,9 @@ struct path_switch {
 	struct port_list *ports;
 	struct mirror_table *mirrors; /* published; NULL: no session */
 	struct path_port *none;       /* id 0: for what enters nowhere in particular */
+	struct destset_table *destset_table; /* published; these three destset.c's, NULL: no set yet */
+	struct destsets *destsets;
+	struct leaving *destset_leaving;
 	struct path *path;
 	_Atomic uint64_t guarded[PORTS_MAX / 64]; /* ports with connections; control thread writes */
 };

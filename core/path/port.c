@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "path/control.h"
+#include "path/destset.h"
 #include "path/link.h"
 #include "path/rate.h"
 #include "path/shed.h"
@@ -307,6 +308,7 @@ void path_port_remove(struct path_port *port, void (*done)(void *arg), void *arg
 	port->is_leaving = true;
 	shed_forget_port(port->path->shed, port->id);
 	l2_forget_port(&port->sw->l2, port, address_gone, port->sw);
+	destsets_forget_port(port->sw, port->id);
 	path_port_publish(port, conf);
 	list_replace(port->sw, list);
 	rcu_defer(&r->rcu, closed);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "path/control.h"
+#include "path/destset.h"
 
 struct path_switch *path_switch_create(struct path *path)
 {
@@ -35,6 +36,7 @@ void path_switch_destroy(struct path_switch *sw)
 	rcu_synchronize();
 	l2_finish(&sw->l2);
 	free(sw->ports);
+	destsets_finish(sw);
 	mirror_table_destroy(sw->mirrors);
 	free(sw->none->conf);
 	free(sw->none);
@@ -169,6 +171,10 @@ static void forgotten(void *arg)
 	struct forgetting *f = arg;
 
 	if (!f->is_one_port) {
+		struct path_switch *sw = rcu_read(&f->path->instance_switch[f->instance->nr]);
+
+		if (sw)
+			destsets_forget_instance(sw, f->instance->nr);
 		rcu_publish(&f->path->instance_switch[f->instance->nr], NULL);
 		rcu_publish(&f->path->instances[f->instance->nr], NULL);
 	}

@@ -60,5 +60,7 @@ enum conn_answer walk_ask_conn(struct walk *k, struct conn_result *r);
 void walk_note_firewall(struct walk *k, struct flow_leg *leg, const struct chain_place *at,
 			uint32_t place);
 void walk_note_l2(struct walk *k, struct flow_leg *leg);
+/* It goes where a set of ports said. */
+void walk_note_set(struct walk *k, struct flow_leg *leg, uint32_t dest);
 
 #endif /* XVS_PATH_WALK_H */

@@ -91,6 +91,8 @@ static const char *destination(struct world *w, uint32_t dest)
 		return "flood";
 	case XVS_DEST_NONE:
 		return "none";
+	case XVS_DEST_IN_PORT:
+		return "in-port";
 	default:
 		return dest < XVS_DEST_SET ? world_port_name(w, dest) : "set";
 	}
