@@ -42,7 +42,7 @@ enum { OF_MAX_LEN_NO_BUFFER = 0xffff };
 enum of_action_type {
 	OF_ACT_OUTPUT = 1, /* port, max_len */
 	OF_ACT_GROUP,      /* number */
-	OF_ACT_SET_QUEUE,  /* number */
+	OF_ACT_SET_QUEUE,  /* number; OF_QUEUE_ALL: that of the port again (1.0, behind ENQUEUE) */
 	OF_ACT_METER,      /* number; 1.5 */
 	OF_ACT_SET_FIELD,  /* field, value, mask */
 	OF_ACT_MOVE_FIELD, /* copy; NXAST_REG_MOVE, 1.5 COPY_FIELD */
@@ -59,7 +59,9 @@ enum of_action_type {
 	OF_ACT_DEC_NW_TTL,
 	OF_ACT_COPY_TTL_OUT,
 	OF_ACT_COPY_TTL_IN,
-	OF_ACT_RESUBMIT, /* NXAST_RESUBMIT_TABLE: port, table */
+	OF_ACT_RESUBMIT,   /* NXAST_RESUBMIT_TABLE: port, table */
+	OF_ACT_SET_TP_SRC, /* number; 1.0: of TCP, UDP or SCTP, whichever the packet is */
+	OF_ACT_SET_TP_DST,
 	OF_ACT_TYPES,
 };
 

@@ -65,10 +65,9 @@ struct of_reply {
 	uint32_t at; /* of the message that is open */
 	uint16_t type;
 	bool is_open;
-	bool is_nicira;
 };
 
-void of_reply_begin(struct of_reply *r, const struct of_to *to, uint16_t type, bool is_nicira);
+void of_reply_begin(struct of_reply *r, const struct of_to *to, uint16_t type);
 
 /* Ends the message that is open with MORE; the next entry begins another. */
 void of_reply_flush(struct of_reply *r);

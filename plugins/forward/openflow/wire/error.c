@@ -51,7 +51,7 @@ static const struct span to_v10[] = {
 	{ BAD_REQUEST, 10, 10, V10_BAD_REQUEST, 5, true }, /* IS_SLAVE: EPERM */
 	{ BAD_REQUEST, 13, 13, V10_BAD_REQUEST, 2, true }, /* MULTIPART_OVERFLOW: BAD_STAT */
 	{ BAD_REQUEST, 9, 9, V10_BAD_REQUEST, 5, true },   /* TABLE_ID: EPERM */
-	{ BAD_REQUEST, 11, 11, V10_BAD_ACTION, 4, true },  /* PORT: BAD_OUT_PORT */
+	{ BAD_REQUEST, 11, 11, V10_BAD_REQUEST, 5, true }, /* PORT: EPERM */
 	{ BAD_REQUEST, 9, EVERY_CODE, V10_BAD_REQUEST, 6, true },
 	{ BAD_ACTION, 0, 8, V10_BAD_ACTION, 0, false },
 	{ BAD_ACTION, 9, 9, V10_BAD_ACTION, 4, true },   /* OUT_GROUP: BAD_OUT_PORT */

@@ -157,9 +157,8 @@ struct of_async {
 };
 
 struct of_multipart {
-	uint16_t type;  /* enum ofp_multipart_type */
-	bool has_more;  /* TABLE_FEATURES only: more messages follow */
-	bool is_nicira; /* 1.0: FLOW and AGGREGATE as NXST_: pass it on to of_reply_begin() */
+	uint16_t type; /* enum ofp_multipart_type */
+	bool has_more; /* TABLE_FEATURES only: more messages follow */
 	union {
 		struct of_flow_filter flow;
 		struct {

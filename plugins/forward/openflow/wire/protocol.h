@@ -238,42 +238,30 @@ enum {
 
 /* Messages of Nicira's extension: the subtype behind the vendor. */
 enum nx_type {
-	NXT_ROLE_REQUEST = 10,    /* role 4 */
-	NXT_ROLE_REPLY = 11,      /* role 4 */
-	NXT_SET_FLOW_FORMAT = 12, /* format 4 */
-	NXT_FLOW_MOD = 13,        /* see OFP_NX_FLOW_MOD */
-	NXT_FLOW_REMOVED = 14,
+	NXT_ROLE_REQUEST = 10,         /* role 4 */
+	NXT_ROLE_REPLY = 11,           /* role 4 */
+	NXT_SET_FLOW_FORMAT = 12,      /* format 4 */
 	NXT_FLOW_MOD_TABLE_ID = 15,    /* on 1, -7 */
 	NXT_SET_PACKET_IN_FORMAT = 16, /* format 4 */
-	NXT_PACKET_IN = 17,
-	NXT_SET_ASYNC_CONFIG = 19,  /* as OFP_ASYNC */
-	NXT_SET_CONTROLLER_ID = 20, /* -6, id 2 */
-};
-
-enum {
-	/* cookie 8, command 2, idle 2, hard 2, priority 2, buffer 4, out_port 2, flags 2,
-	 * match_len 2, -6, match padded to 8, actions */
-	OFP_NX_FLOW_MOD = 32,
-	OFP_NX_FLOW_STATS = 8, /* out_port 2, match_len 2, table 1, -3 */
+	NXT_SET_ASYNC_CONFIG = 19,     /* as OFP_ASYNC */
+	NXT_SET_CONTROLLER_ID = 20,    /* -6, id 2 */
 };
 
 enum nx_flow_format { NXFF_OPENFLOW10 = 0, NXFF_NXM = 2 };
 enum nx_packet_in_format { NXPIF_STANDARD = 0, NXPIF_NXT_PACKET_IN = 1, NXPIF_NXT_PACKET_IN2 = 2 };
-
-enum nx_stats_type { NXST_FLOW = 0, NXST_AGGREGATE = 1 };
 
 /* Actions of Nicira's extension, behind type, length and vendor: subtype 2 and what is named. */
 enum nx_action_type {
 	NXAST_RESUBMIT = 1,        /* 16: port 2, -4 */
 	NXAST_SET_TUNNEL = 2,      /* 16: -2, tunnel 4 */
 	NXAST_SET_QUEUE = 4,       /* 16: -2, queue 4 */
+	NXAST_POP_QUEUE = 5,       /* 16: -6 */
 	NXAST_REG_MOVE = 6,        /* 24: bits 2, from_bit 2, to_bit 2, from 4, to 4 */
 	NXAST_REG_LOAD = 7,        /* 24: ofs 10 bits, bits-1 6 bits, to 4, value 8 */
 	NXAST_NOTE = 8,            /* any length */
 	NXAST_SET_TUNNEL64 = 9,    /* 24: -6, tunnel 8 */
 	NXAST_RESUBMIT_TABLE = 14, /* 16: port 2, table 1, -3 */
 	NXAST_DEC_TTL = 18,        /* 16: -6 */
-	NXAST_WRITE_METADATA = 22, /* 32: -6, metadata 8, mask 8 */
 	NXAST_PUSH_MPLS = 23,      /* 16: ethertype 2, -4 */
 	NXAST_POP_MPLS = 24,       /* 16: ethertype 2, -4 */
 	NXAST_SET_MPLS_TTL = 25,   /* 16: ttl 1, -5 */
