@@ -37,7 +37,7 @@ static void begin(struct of_query *q)
 {
 	struct of_to to = of_connection_to(q->controller->connection, q->xid);
 
-	of_reply_begin(&q->reply, &to, q->what.type, q->what.is_nicira);
+	of_reply_begin(&q->reply, &to, q->what.type);
 	q->is_open = true;
 }
 
