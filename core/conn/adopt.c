@@ -32,9 +32,10 @@ static uint32_t stamps_of(uint64_t ms)
 static uint32_t flags_of(const struct entry_open *e, const struct entry_half *h)
 {
 	bool is_past = e->key.proto == PROTO_TCP && !state_is_half_open(e->state);
+	uint32_t shift = h->flags >> ENTRY_SHIFT_AT << HALF_SHIFT_AT;
 
 	if (!is_past)
-		return h->flags & ~(uint32_t)HALF_MOVED;
+		return (h->flags & UINT16_MAX & ~(uint32_t)HALF_MOVED) | shift;
 	return (h->flags & (HALF_SCALE_MASK | HALF_SYN | HALF_SCALE | HALF_EDGE)) |
 	       (h->flags & (HALF_SEATED | HALF_MOVED) ? HALF_MOVED : 0);
 }
@@ -49,7 +50,7 @@ static void fill_window(struct half *h, const struct entry_open *e, const struct
 	h->fin_end = from->fin_end;
 	h->later = from->later;
 	h->later_end = from->later_end;
-	atomic_store_explicit(&h->flags, flags_of(e, from), memory_order_release);
+	atomic_store_explicit(&h->flags, (uint16_t)flags_of(e, from), memory_order_release);
 }
 
 /* Where somebody counts for the half already, its owner stays, who alone may let go of that. */
@@ -66,7 +67,7 @@ static void fill_half(struct conn *c, unsigned direction, const struct entry_ope
 	set(&h->seen, now - stamps_of(from->ago_ms));
 	if (!proto_has_handshake(c->key.proto))
 		return;
-	set(&h->owner, OWNER_NONE);
+	atomic_store_explicit(&h->owner, OWNER_NONE, memory_order_relaxed);
 	fill_window(h, e, from);
 }
 

@@ -198,6 +198,8 @@ enum conn_answer conn_update(struct conn_table *t, struct worker *w, struct conn
 /* What may be known of a connection to ask for it ahead: its size, and where its halves are. */
 enum { CONN_BYTES = 256, CONN_HALVES = 128, CONN_HALF_BYTES = 64 };
 
+struct half; /* one direction of a connection */
+
 /*
  * Packets of one burst whose flows are cached, with their handles: 'port' is the guarded one.  None is
  * a traced one.
@@ -205,13 +207,28 @@ enum { CONN_BYTES = 256, CONN_HALVES = 128, CONN_HALF_BYTES = 64 };
 struct conn_run {
 	uint32_t port;
 	struct packet *const *pkts;
-	char *first; /* of all connections; set by conn_run_begin() */
-	struct conn *conns[XVS_BATCH_MAX];
+	uintptr_t halves_of_none; /* with handle 0; these three set by conn_run_begin() */
+	uint64_t twins;           /* packets that were added with one */
+	uint64_t paired;          /* of them, those that both have let in */
+	struct half *halves[XVS_BATCH_MAX];
 	uint32_t generations[XVS_BATCH_MAX];
+	struct half *twin_halves[XVS_BATCH_MAX];
+	uint32_t twin_generations[XVS_BATCH_MAX];
 };
 
 /* [worker] Before packets are added. */
 void conn_run_begin(struct conn_table *t, struct conn_run *r);
+
+/* The half of who sends packets with this handle; that of the other end is the other one of two lines. */
+static inline struct half *conn_run_half(const struct conn_run *r, struct conn_ref ref)
+{
+	uintptr_t half = r->halves_of_none + (uintptr_t)ref.index * CONN_BYTES +
+			 (ref.generation & 1) * CONN_HALF_BYTES;
+
+	__builtin_prefetch((void *)half, 1);
+	__builtin_prefetch((void *)(half ^ CONN_HALF_BYTES));
+	return (struct half *)half;
+}
 
 /*
  * [worker] Packet i has this handle, which conn_judge() gave: asks memory for its connection.  With no
@@ -219,13 +236,19 @@ void conn_run_begin(struct conn_table *t, struct conn_run *r);
  */
 static inline void conn_run_add(struct conn_run *r, uint64_t i, struct conn_ref ref)
 {
-	char *c = r->first + ((int64_t)ref.index - 1) * CONN_BYTES;
-
-	r->conns[i] = (struct conn *)(void *)c;
+	r->halves[i] = conn_run_half(r, ref);
 	r->generations[i] = ref.generation;
-	__builtin_prefetch(c);
-	__builtin_prefetch(c + CONN_HALVES, 1);
-	__builtin_prefetch(c + CONN_HALVES + CONN_HALF_BYTES, 1);
+}
+
+/*
+ * [worker] The same packet goes on, if it is let in, to a port that tracks it by this handle: where both
+ * know the same, what is true for one is true for the other, which then need not be asked.  Its bit in
+ * r->twins is the caller's to set.
+ */
+static inline void conn_run_add_twin(struct conn_run *r, uint64_t i, struct conn_ref ref)
+{
+	r->twin_halves[i] = conn_run_half(r, ref);
+	r->twin_generations[i] = ref.generation;
 }
 
 /*
@@ -233,8 +256,9 @@ static inline void conn_run_add(struct conn_run *r, uint64_t i, struct conn_ref 
  * an established connection: that one, and all behind it, are what is returned.  It is for
  * conn_update(); then the run may go on.
  */
-uint64_t conn_run(struct conn_table *t, const struct worker *w, const struct conn_run *r,
-		  uint64_t mask);
+uint64_t conn_run(struct conn_table *t, const struct worker *w, struct conn_run *r, uint64_t mask);
+/* [worker] Before a handle is run that was given before env.changed(). */
+void conn_verify(struct conn_table *t, struct conn_ref ref);
 
 /*
  * [worker] From now on what 'tally' counts passes by this handle, and conn_run() and conn_update() are

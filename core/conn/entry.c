@@ -26,7 +26,10 @@ static uint32_t ago_ms(uint32_t seen, uint64_t now_ns)
 
 static void read_window(struct half *h, struct entry_half *out)
 {
-	out->flags = get(&h->flags);
+	uint32_t flags = half_flags(h);
+
+	out->flags = (flags & ~(uint32_t)HALF_SHIFT_MASK) |
+		     (flags & HALF_SHIFT_MASK) >> HALF_SHIFT_AT << ENTRY_SHIFT_AT;
 	out->end = get(&h->end);
 	out->edge = get(&h->edge);
 	out->window = get(&h->window);
@@ -204,12 +207,12 @@ static const char *state_fault(const struct entry_open *e)
 static const char *half_fault(const struct entry_half *h, uint8_t proto)
 {
 	const uint32_t known = HALF_SCALE_MASK | HALF_SEATED | HALF_SYN | HALF_SCALE | HALF_EDGE |
-			       HALF_AGREED | HALF_MOVED | UINT32_C(0x1f) << HALF_SHIFT_AT;
+			       HALF_AGREED | HALF_MOVED | UINT32_C(0x1f) << ENTRY_SHIFT_AT;
 
 	if (h->flags & ~known || (!proto_has_handshake(proto) && h->flags))
 		return "unknown flags of a direction";
 	if ((h->flags & HALF_SCALE_MASK) > TCP_SCALE_MAX ||
-	    h->flags >> HALF_SHIFT_AT > TCP_SCALE_MAX)
+	    h->flags >> ENTRY_SHIFT_AT > TCP_SCALE_MAX)
 		return "a window scale above 14";
 	return NULL;
 }

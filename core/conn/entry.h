@@ -24,6 +24,9 @@
 
 enum { ENTRY_OPEN = 1, ENTRY_END = 2, ENTRY_DENIAL = 3, ENTRY_OPTIONAL = 128 };
 
+/* half.flags on the wire: as HALF_* of table.h, but for by how much windows are shifted. */
+enum { ENTRY_SHIFT_AT = 16 };
+
 enum {
 	ENTRY_HEADER_BYTES = 4,
 	ENTRY_KEY_BYTES = 44,

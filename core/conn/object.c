@@ -66,7 +66,9 @@ void conn_set_state(struct conn_table *t, struct conn *c, enum conn_state state)
 	if (state_is_half_open(old) && !state_is_half_open(state))
 		atomic_fetch_sub_explicit(&conn_port(t, c)->half_count, 1, memory_order_relaxed);
 	/* WORD_FLUSHED may be set meanwhile without the bit, so the word is changed by xor. */
-	atomic_fetch_xor_explicit(&c->word, (uint32_t)old ^ (uint32_t)state, memory_order_release);
+	atomic_fetch_xor_explicit(&c->word, (uint32_t)old ^ (uint32_t)state, memory_order_seq_cst);
+	if (old == STATE_ESTABLISHED)
+		gate_shut(c);
 	conn_touch(t, c);
 }
 
@@ -102,8 +104,8 @@ void conn_end(struct conn_table *t, struct worker *w, struct conn *c, uint16_t c
 
 bool half_is_own(const struct worker *w, struct half *h)
 {
-	uint32_t me = w->nr + 1;
-	uint32_t owner = atomic_load_explicit(&h->owner, memory_order_relaxed);
+	uint16_t me = (uint16_t)(w->nr + 1);
+	uint16_t owner = atomic_load_explicit(&h->owner, memory_order_relaxed);
 
 	if (owner == me)
 		return true;

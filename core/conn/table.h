@@ -49,21 +49,23 @@ enum {
 	WORD_LOCK = 1 << 30,    /* the connection's bit */
 };
 
-/* half.flags; the low byte is the window scale that the half's SYN asked for. */
+/* half.flags; the lowest four bits are the window scale that the half's SYN asked for. */
 enum {
 	HALF_SCALE_MASK = 0x0f,
+	/* by how much windows are shifted; with HALF_AGREED */
+	HALF_SHIFT_AT = 4,
+	HALF_SHIFT_MASK = 0xf0,
 	HALF_SEATED = 1 << 8, /* 'end' and so on are numbers of this direction */
 	HALF_SYN = 1 << 9,    /* its SYN was seen: scale and 'first' are known */
 	HALF_SCALE = 1 << 10, /* with a window scale option */
 	HALF_EDGE = 1 << 11,  /* 'edge' and 'ack' are valid */
-	/* all this is true of both halves, and will be: the rest is by how much windows are shifted */
+	/* all this is true of both halves, and will be */
 	HALF_AGREED = 1 << 12,
 	/*
 	 * It was elsewhere: its SYN, scale and numbers are of the past.  The next packet seats it; more
 	 * than was seen may be under way from now on.
 	 */
 	HALF_MOVED = 1 << 13,
-	HALF_SHIFT_AT = 16,
 };
 
 /* conn.tcp_bits, under the connection's bit; shifted left by the direction. */
@@ -87,14 +89,22 @@ struct half {
 			_Atomic uint32_t window; /* largest that it offered */
 			_Atomic uint32_t ack;    /* highest acknowledgement sent */
 		};
+		_Atomic uint64_t numbers[2];         /* the same, two at a time */
 		struct {                             /* without: tally.c */
 			struct tally *_Atomic tally; /* counts for it; NULL: nobody does */
 			_Atomic uint32_t turn;       /* odd: that is just being changed */
 		};
 	};
-	_Atomic uint32_t seen; /* stamp of the last packet */
-	_Atomic uint32_t flags;
-	_Atomic uint32_t owner;
+	union {
+		struct {
+			/* gate.c: in which life all but its numbers is known to be plain; 0: ask */
+			_Atomic uint32_t pass;
+			_Atomic uint16_t owner;
+			_Atomic uint16_t flags;
+		};
+		_Atomic uint64_t gate; /* the same at once */
+	};
+	_Atomic uint32_t seen;  /* stamp of the last packet */
 	_Atomic uint32_t first; /* number of its SYN; changes under the connection's bit */
 	uint32_t fin_end;       /* end of its FIN; likewise */
 	uint32_t reported;      /* likewise; [0]: stamp of the last report, [1]: conn_group() */
@@ -285,6 +295,12 @@ bool half_is_own(const struct worker *w, struct half *h);
 
 void conn_view(struct conn *c, struct xvs_conn *out); /* all but 'slot' */
 
+/* [worker] What is written to it meanwhile may be missed. */
+static inline uint32_t half_flags(struct half *h)
+{
+	return atomic_load_explicit(&h->flags, memory_order_relaxed);
+}
+
 /* ---- tally.c: what is counted elsewhere ---------------------------------------------------- */
 
 struct half_counts {
@@ -295,6 +311,31 @@ struct half_counts {
 void half_read(struct conn *c, unsigned direction, struct half_counts *out);
 /* [any] Behind its end, or what ends it at the next packet: who counts for it is to ask. */
 void conn_doubt(struct conn *c);
+
+/* ---- gate.c: what is known to be plain ------------------------------------------------------ */
+
+enum { GATE_OWNER_AT = 32, GATE_FLAGS_AT = 48 };
+
+/* What half.pass is while it stands for this life: never 0. */
+static inline uint32_t pass_of(uint32_t generation)
+{
+	return generation | 1;
+}
+
+/* [worker] Is it open to this worker, for packets with a handle of this generation? */
+static inline bool gate_is_open(uint64_t gate, uint32_t generation, uint32_t owner)
+{
+	uint64_t want = pass_of(generation) | (uint64_t)owner << GATE_OWNER_AT;
+
+	return (gate ^ want) << (64 - GATE_FLAGS_AT) == 0;
+}
+/*
+ * [worker] It is established, authorised, and agreed on by both ends, and this worker alone has the
+ * direction: so it was just now.
+ */
+void gate_open(struct conn *c, unsigned direction, uint32_t generation);
+/* [any] Behind a change of that. */
+void gate_shut(struct conn *c);
 
 /* times.c */
 uint64_t conn_timeout_ms(struct conn_table *t, struct conn *c);

@@ -163,8 +163,10 @@ void conn_miss(struct conn_table *t, struct conn_ref ref, uint64_t packets, uint
 
 void conn_doubt(struct conn *c)
 {
-	if (proto_has_handshake(c->key.proto))
+	if (proto_has_handshake(c->key.proto)) {
+		gate_shut(c);
 		return;
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		struct tally *t = tally_of(&c->halves[i]);
 

@@ -159,8 +159,8 @@ static void raise_to(_Atomic uint32_t *word, uint32_t value, bool own)
 void tcp_grow(struct conn *c, unsigned direction, const struct tcp_segment *seg, bool own)
 {
 	struct half *s = &c->halves[direction];
-	uint32_t flags = get(&s->flags);
-	uint32_t window = window_of(flags, get(&c->halves[!direction].flags), seg);
+	uint32_t flags = half_flags(s);
+	uint32_t window = window_of(flags, half_flags(&c->halves[!direction]), seg);
 
 	raise_to(&s->end, seg->end, own);
 	raise_to(&s->window, window, own);
@@ -169,7 +169,8 @@ void tcp_grow(struct conn *c, unsigned direction, const struct tcp_segment *seg,
 	if (!(flags & HALF_EDGE)) { /* only before the connection is established: under the bit */
 		set(&s->edge, seg->ack + window);
 		set(&s->ack, seg->ack);
-		set(&s->flags, flags | HALF_EDGE);
+		atomic_store_explicit(&s->flags, (uint16_t)(flags | HALF_EDGE),
+				      memory_order_relaxed);
 		return;
 	}
 	raise_to(&s->edge, seg->ack + window, own);
@@ -194,7 +195,7 @@ void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg)
 	struct half *s = &c->halves[direction];
 	uint32_t flags = HALF_SEATED;
 
-	if (get(&s->flags) & HALF_MOVED) {
+	if (half_flags(s) & HALF_MOVED) {
 		seat_again(c, direction, seg);
 		return;
 	}
@@ -209,23 +210,23 @@ void tcp_seat(struct conn *c, unsigned direction, const struct tcp_segment *seg)
 	set(&s->end, seg->end);
 	set(&s->window, 1);
 	/* Who sees the flag sees the numbers: pairs with tcp_check(). */
-	atomic_store_explicit(&s->flags, flags, memory_order_release);
+	atomic_store_explicit(&s->flags, (uint16_t)flags, memory_order_release);
 	tcp_grow(c, direction, seg, true);
 }
 
 void tcp_agree(struct conn *c)
 {
 	enum { ALL = HALF_SEATED | HALF_SYN | HALF_EDGE };
-	uint32_t flags[2] = { get(&c->halves[0].flags), get(&c->halves[1].flags) };
+	uint32_t flags[2] = { half_flags(&c->halves[0]), half_flags(&c->halves[1]) };
 
 	if ((flags[0] & flags[1] & ALL) != ALL || flags[0] & HALF_AGREED)
 		return;
 	for (unsigned i = 0; i < 2; i++) {
-		uint32_t shift = tcp_scale(flags[i], flags[!i]);
+		uint32_t shift = tcp_scale(flags[i], flags[!i]) << HALF_SHIFT_AT;
 
 		/* who sees this sees the numbers of both */
 		atomic_store_explicit(&c->halves[i].flags,
-				      flags[i] | HALF_AGREED | shift << HALF_SHIFT_AT,
+				      (uint16_t)(flags[i] | HALF_AGREED | shift),
 				      memory_order_release);
 	}
 }

@@ -26,7 +26,7 @@ static uint32_t get(_Atomic uint32_t *word)
 
 static bool is_seated(struct half *h)
 {
-	return get(&h->flags) & HALF_SEATED;
+	return half_flags(h) & HALF_SEATED;
 }
 
 /* The segment acknowledges r's SYN, and nothing that r has not sent. */
@@ -59,7 +59,7 @@ static void refuse(struct tcp_step *out, uint16_t reason)
  */
 static void reset_unseated(struct half *r, const struct tcp_segment *seg, struct tcp_step *out)
 {
-	bool is_expected = get(&r->flags) & HALF_EDGE && seg->seq == get(&r->ack);
+	bool is_expected = half_flags(r) & HALF_EDGE && seg->seq == get(&r->ack);
 
 	if (acks_syn(r, seg) || is_expected)
 		out->effect = TCP_CLOSED;
@@ -74,12 +74,12 @@ static void reset_unseated(struct half *r, const struct tcp_segment *seg, struct
 static void tcp_reset(struct half *s, struct half *r, const struct tcp_segment *seg,
 		      struct tcp_step *out)
 {
-	uint32_t r_flags = get(&r->flags);
+	uint32_t r_flags = half_flags(r);
 	uint32_t una = get(&r->ack);
 
 	if (!is_seated(s)) {
 		/* where it is now, its receiver knows, and no more than that is at stake */
-		if (!(get(&s->flags) & HALF_MOVED))
+		if (!(half_flags(s) & HALF_MOVED))
 			reset_unseated(r, seg, out);
 		return;
 	}
@@ -195,7 +195,7 @@ static void tcp_syn(struct conn *c, unsigned direction, const struct tcp_segment
 	if (!(seg->flags & TCP_ACK))
 		note_later_syn(c, direction, seg);
 	/* A SYN-ACK whose acknowledgement was lost comes again; any other is not of this life. */
-	else if (!(get(&s->flags) & (HALF_SEATED | HALF_MOVED)) || seg->seq != get(&s->first))
+	else if (!(half_flags(s) & (HALF_SEATED | HALF_MOVED)) || seg->seq != get(&s->first))
 		refuse(out, REASON_CONN_WINDOW);
 }
 

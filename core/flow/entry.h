@@ -82,6 +82,9 @@ struct flow_leg {
 	uint8_t drop_place;     /* FLOW_NO_PLACE: none */
 	uint8_t reject : 1;     /* answer before dropping (xvs.conn/1 REJECT) */
 	uint8_t is_settled : 1; /* drops by settling, so there may be steps behind the drop */
+	/* tracked, and so is the exit, and nothing happens between: asked at once (quiet.c) */
+	uint8_t is_paired : 1;
+	uint8_t is_led : 1; /* paired, and nothing happens at the exit behind that */
 	/* with what */
 	uint32_t conn_index; /* struct conn_ref, without conn's header: floors are siblings */
 	uint32_t conn_generation;

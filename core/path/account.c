@@ -142,6 +142,7 @@ void account_missed_exits(struct burst *b, uint32_t i)
 {
 	struct flow_entry *e = b->entries[i];
 
+	burst_part(b, i);
 	for (uint32_t n = 0; n < e->out_count; n++)
 		account_missed_leg(b->worker, flow_out(e, n), b->pkts[i], 0);
 }
@@ -150,6 +151,7 @@ void account_missed(struct burst *b, uint32_t i, uint32_t first)
 {
 	if (!b->legs[i])
 		return;
+	burst_part(b, i);
 	account_missed_leg(b->worker, b->legs[i], b->pkts[i], first);
 	/* left on ingress: no exit saw it */
 	if (b->stage == XVS_STAGE_INGRESS)

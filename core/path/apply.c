@@ -58,7 +58,7 @@ static inline bool are_equal(const two_words differs[2])
  */
 static inline __attribute__((always_inline)) bool legs_agree(const struct burst *b, uint64_t who,
 							     const struct flow_leg *first,
-							     struct conn_run *run)
+							     struct conn_run *run, bool are_paired)
 {
 	const two_words want[2] = { leg_words(first, 0), leg_words(first, sizeof(two_words)) };
 	two_words differs[2] = { 0 };
@@ -72,6 +72,8 @@ static inline __attribute__((always_inline)) bool legs_agree(const struct burst 
 			legs_compare(differs, leg, want);
 			if (run)
 				conn_run_add(run, i, leg_conn(leg));
+			if (are_paired)
+				conn_run_add_twin(run, i, leg_conn(&b->entries[i]->out));
 		}
 		who = ones_from(who, some.end);
 	}
@@ -103,8 +105,14 @@ static void gather_each(const struct burst *b, struct work *k)
 {
 	for (XVS_EACH(i, k->who))
 		gather_leg(b, b->legs[i], UINT64_C(1) << i, k);
-	for (XVS_EACH(n, k->tracked))
+	k->tracked &= ~b->paired;
+	for (XVS_EACH(n, k->tracked)) {
 		conn_run_add(k->run, n, leg_conn(b->legs[n]));
+		if (!b->legs[n]->is_paired)
+			continue;
+		conn_run_add_twin(k->run, n, leg_conn(&b->entries[n]->out));
+		k->run->twins |= UINT64_C(1) << n;
+	}
 }
 
 static void gather(const struct burst *b, struct work *k, struct conn_run *run)
@@ -118,13 +126,19 @@ static void gather(const struct burst *b, struct work *k, struct conn_run *run)
 		return;
 	conn_run_begin(b->worker->path->conns, run);
 	/* nearly always: one chain, and packets that nobody refuses */
-	agree = leg_is_tracked(b, first) ? legs_agree(b, who, first, run)
-					 : legs_agree(b, who, first, NULL);
+	if (!leg_is_tracked(b, first) || !(who & ~b->paired))
+		agree = legs_agree(b, who, first, NULL, false);
+	else if (first->is_paired)
+		agree = legs_agree(b, who, first, run, true);
+	else
+		agree = legs_agree(b, who, first, run, false);
 	if (!agree) {
 		gather_each(b, k);
 		return;
 	}
+	run->twins = first->is_paired ? who : 0;
 	gather_leg(b, first, who, k);
+	k->tracked &= ~b->paired;
 	k->sample = first->sample;
 }
 

@@ -29,6 +29,7 @@ void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf,
 	b->keyed = 0;
 	b->segments = UINT64_MAX;
 	b->plain = 0;
+	b->paired = 0;
 	w->call_until = 0;
 	/* an entry that is verified now is asked again after any change told from now on */
 	w->changes = epoch_changes();

@@ -178,7 +178,7 @@ static void conn_tracked(struct burst *b, uint32_t place, uint32_t i)
 }
 
 /* Those that are left for conn_update(), from the first that is. */
-static inline uint64_t run_of(const struct burst *b, const struct conn_run *r, uint64_t tracked)
+static inline uint64_t run_of(const struct burst *b, struct conn_run *r, uint64_t tracked)
 {
 	struct path_worker *w = b->worker;
 
@@ -220,6 +220,7 @@ void burst_conn(struct burst *b, uint32_t place, struct conn_run *r, uint64_t tr
 		tracked &= ~first;
 		inside &= ~first;
 	}
+	b->paired |= r->paired;
 }
 
 /* ---- what the tracker asks and tells --------------------------------------------------------------- */

@@ -277,6 +277,8 @@ void entry_mark(struct flow_entry *e)
 	e->is_single = e->exit == FLOW_EXIT_LEGS && e->out_count == 1;
 	e->is_calm = e->exit == FLOW_EXIT_LEGS && !events;
 	e->is_plain = e->is_calm && !e->leg.events && !changes;
+	e->leg.is_paired = entry_is_paired(e);
+	e->leg.is_led = e->leg.is_paired && (events & (events - 1)) == 0;
 	if (!e->is_single)
 		return;
 	e->out_port = e->out.port;

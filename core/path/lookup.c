@@ -78,6 +78,7 @@ static void packet_use(struct burst *b, uint32_t i, struct flow_entry *e, uint16
 	entry_used_now(b, e);
 	packet_follow(b, i, e);
 	b->plain = (b->plain & ~(UINT64_C(1) << i)) | (uint64_t)e->is_plain << i;
+	b->paired &= ~(UINT64_C(1) << i);
 }
 
 static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struct flow_key *key,

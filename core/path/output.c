@@ -49,6 +49,7 @@ static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *c
 	x->burst.teaching = 0;
 	x->burst.dynamic = 0;
 	x->burst.plain = 0;
+	x->burst.paired = 0;
 	x->burst.unjudged = 0;
 }
 
@@ -91,6 +92,21 @@ static void tag_some(const struct port_conf *conf, struct packet *const *pkts, u
 	}
 }
 
+/*
+ * Whose exits' connections have let them in already, and nothing else happens there.  They are alike as a
+ * rule; where the first is none of them, it is left to apply.c to see who is.
+ */
+static uint64_t led_of(const struct burst *b, uint32_t first, uint64_t paired)
+{
+	uint64_t led = 0;
+
+	if (!paired || !b->entries[first + (uint32_t)__builtin_ctzll(paired)]->leg.is_led)
+		return 0;
+	for (XVS_EACH(i, paired))
+		led |= (uint64_t)b->entries[first + i]->leg.is_led << i;
+	return led;
+}
+
 /* Packets to whom nothing happens at their exits: those that are plain, and some that are not. */
 static uint64_t calm_of(const struct burst *b, uint32_t first, uint32_t count)
 {
@@ -99,6 +115,8 @@ static uint64_t calm_of(const struct burst *b, uint32_t first, uint32_t count)
 	bool are_all = true;
 	bool are_any = false;
 
+	if (b->paired)
+		calm |= led_of(b, first, b->paired >> first & ones);
 	if (calm == ones)
 		return ones;
 	for (uint32_t i = 0; i < count; i++) {
@@ -122,6 +140,7 @@ static void exit_append(struct exit *x, const struct burst *from, uint32_t first
 	uint32_t flags = 0;
 
 	b->plain |= calm_of(from, first, count) << at;
+	b->paired |= (from->paired >> first & ones) << at;
 	b->fresh |= (from->fresh >> first & ones) << at;
 	for (uint32_t i = 0; i < count; i++) {
 		struct flow_entry *e = from->entries[first + i];
@@ -270,6 +289,7 @@ static void push_leg(struct burst *b, uint32_t i, struct packet *p, uint32_t n)
 	struct flow_leg *leg = flow_out(b->entries[i], n);
 	const struct path_port *port = path_port_of(w->path, leg->port);
 
+	burst_part(b, i);
 	if (port) {
 		push(w, p, rcu_read(&port->conf), leg, b->entries[i], b->fresh >> i & 1);
 		return;

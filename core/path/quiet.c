@@ -11,6 +11,9 @@
  * connections are to be authorised anew moves the state of the world, and a connection that ends puts
  * the entries that count for it in doubt, no others.  Then the leg asks about each packet again, and
  * the next one is told what has become of its connection.
+ *
+ * A segment of TCP moves windows, so its connections are looked at; but where nothing happens to it
+ * between the tracker of its own port and that of its exit, both are asked at once (conn/run.c).
  */
 #include "path/worker.h"
 
@@ -24,6 +27,36 @@ static bool is_alone(const struct flow_leg *leg)
 {
 	return !((leg->calls | leg->rewrites) & place_of(leg)) &&
 	       leg->drop_place != leg->conn_place;
+}
+
+/* Nothing happens behind the connection. */
+static bool is_last(const struct flow_leg *leg)
+{
+	return leg->conn_kind == FLOW_CONN_TRACK && is_alone(leg) &&
+	       leg->events >> leg->conn_place == 1;
+}
+
+/* Nor in front of it. */
+static bool is_first(const struct flow_leg *leg)
+{
+	return leg->conn_kind == FLOW_CONN_TRACK && is_alone(leg) &&
+	       (leg->events & -leg->events) == place_of(leg);
+}
+
+bool entry_is_paired(const struct flow_entry *e)
+{
+	return e->is_single && e->key.k.ip_proto == 6 && is_last(&e->leg) && is_first(&e->out);
+}
+
+void burst_part(struct burst *b, uint32_t i)
+{
+	struct flow_entry *e = b->entries[i];
+	const struct flow_leg *leg = b->stage == XVS_STAGE_INGRESS ? &e->out : b->legs[i];
+
+	if (!(b->paired >> i & 1))
+		return;
+	conn_miss(b->worker->path->conns, leg_conn(leg), 1, b->pkts[i]->x.len);
+	b->paired &= ~(UINT64_C(1) << i);
 }
 
 static struct flow_entry *entry_of(struct tally *t)
@@ -54,6 +87,8 @@ static void leg_calm(struct path_worker *w, struct flow_leg *leg, struct tally *
 
 static void leg_wake(struct path_worker *w, struct flow_leg *leg, struct tally *t)
 {
+	if (leg->conn_kind == FLOW_CONN_TRACK)
+		conn_verify(w->path->conns, leg_conn(leg));
 	if (leg->conn_kind != FLOW_CONN_QUIET || conn_holds(w->path->conns, leg_conn(leg)))
 		return;
 	conn_unbind(w->path->conns, leg_conn(leg), t);

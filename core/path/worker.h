@@ -42,6 +42,7 @@ struct burst {
 	uint64_t teaching; /* not judged, but its sender's address is to be told again */
 	uint64_t dynamic;  /* a forwarder said another destination than the verdict: dest[] */
 	uint64_t plain;    /* entries[i] is: its legs need no look; burst_lookup() says so */
+	uint64_t paired; /* the exit's connection has let it in already, or this leg's at an exit */
 	uint64_t unjudged; /* at an exit: legs[i] is NULL, it is looked up there */
 	struct packet *pkts[XVS_BATCH_MAX];
 	struct flow_entry *entries[XVS_BATCH_MAX]; /* ingress: whose exits are taken */
@@ -557,6 +558,10 @@ static inline struct conn_ref leg_conn(const struct flow_leg *leg)
 void entry_calm(struct path_worker *w, struct flow_entry *e);
 /* It leaves: what it has counted is its connections'. */
 void entry_leave(struct path_worker *w, struct flow_entry *e);
+/* Are the connections of its leg and its exit to be asked at once? */
+bool entry_is_paired(const struct flow_entry *e);
+/* Packet i, which its exit's connection has let in already, does not come there as it was judged. */
+void burst_part(struct burst *b, uint32_t i);
 /* The entry counts packets that the leg's connection is not to count. */
 void quiet_miss(struct path_worker *w, const struct flow_leg *leg, uint64_t packets,
 		uint64_t bytes);

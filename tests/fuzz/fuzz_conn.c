@@ -161,6 +161,7 @@ static void play_packet(struct scene *s, const uint8_t b[16])
 
 		conn_run_begin(s->t, &r);
 		if (handle->index) {
+			conn_verify(s->t, *handle);
 			conn_run_add(&r, 0, *handle);
 			is_left = conn_run(s->t, &s->w, &r, 1) != 0;
 		}

@@ -194,6 +194,7 @@ static inline bool run_alone(struct world *s, struct conn_ref ref, struct packet
 {
 	struct conn_run r = { .port = PORT, .pkts = &p };
 
+	conn_verify(s->t, ref);
 	conn_run_begin(s->t, &r);
 	conn_run_add(&r, 0, ref);
 	return conn_run(s->t, &s->w, &r, 1) == 0;

@@ -30,11 +30,13 @@ static uint64_t fire(struct world *s, struct volley *v)
 	v->r.port = PORT;
 	v->r.pkts = v->pkts;
 	conn_run_begin(s->t, &v->r);
+	for (uint32_t i = 0; i < v->count; i++)
+		conn_verify(s->t, v->refs[i]);
 	for (uint32_t n = 0; n < v->count; n++)
 		conn_run_add(&v->r, n, v->refs[n]);
 	left = conn_run(s->t, &s->w, &v->r, mask);
-	for (uint32_t i = 0; i < v->count; i++)
-		packet_free(v->pkts[i]);
+	for (uint32_t k = 0; k < v->count; k++)
+		packet_free(v->pkts[k]);
 	return left;
 }
 

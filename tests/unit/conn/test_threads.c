@@ -166,6 +166,7 @@ static void say(struct actor *a, const uint8_t *f, uint32_t len)
 	if (answer == CONN_PASS) {
 		struct conn_run r = { .port = PORT, .pkts = &p };
 
+		conn_verify(a->arena->t, result.ref);
 		conn_run_begin(a->arena->t, &r);
 		conn_run_add(&r, 0, result.ref);
 		if (conn_run(a->arena->t, &a->w, &r, 1))
