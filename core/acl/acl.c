@@ -11,7 +11,7 @@
 #include "acl/tree.h"
 #include "base/error.h"
 
-enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20, LARGE = 512 << 10 };
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20, LINE_WORDS = CACHE_LINE / 4 };
 
 /* What is known while a classifier is made. */
 struct making {
@@ -22,7 +22,7 @@ struct making {
 	uint64_t *order; /* by rank: weight, inverted, above place in the list */
 	uint32_t *ranks; /* of one class, and behind them of another */
 	uint32_t class_count[CLASSES];
-	uint32_t roots[CLASSES];
+	struct acl_root roots[CLASSES];
 };
 
 /* ---- order ----------------------------------------------------------------------------------- */
@@ -153,15 +153,22 @@ static bool share_tree(struct making *m, enum acl_class kind, const uint32_t *ra
 
 static int build_class(struct making *m, enum acl_class kind)
 {
-	uint32_t count = list_class(m, kind, m->ranks);
+	struct acl_list list = { m->ranks, list_class(m, kind, m->ranks) };
+	struct acl_root *root = &m->roots[kind];
 	struct acl_box box;
+	int e;
 
-	m->class_count[kind] = count;
-	m->roots[kind] = REF_NOTHING;
-	if (count == 0 || share_tree(m, kind, m->ranks))
+	m->class_count[kind] = list.count;
+	*root = (struct acl_root){ .tree = REF_NOTHING, .rank = ACL_NONE };
+	if (list.count == 0 || share_tree(m, kind, m->ranks))
 		return 0;
 	class_box(kind, &box);
-	return tree_build(&m->build, m->ranks, count, count * ACL_COPIES, &box, &m->roots[kind]);
+	e = index_build(&m->build, kind, &box, &list, root);
+	if (e || list.count == 0)
+		return e;
+	root->rank = list.ranks[0];
+	return tree_build(&m->build, list.ranks, list.count, list.count * ACL_COPIES, &box,
+			  &root->tree);
 }
 
 static int build_trees(struct making *m)
@@ -215,26 +222,52 @@ static void move_node(struct acl_node *n, uint32_t node_words)
 		n->child[i] = moved(n->child[i], node_words);
 }
 
+static struct acl_root moved_root(const struct acl_root *from, uint32_t node_words,
+				  uint32_t slots_at)
+{
+	struct acl_root root = *from;
+
+	root.tree = moved(root.tree, node_words);
+	for (uint32_t i = 0; i < root.count; i++)
+		root.by[i].at = slots_at + root.by[i].at * SLOT_WORDS;
+	return root;
+}
+
+static void move_all(struct acl_build *b, uint32_t node_words)
+{
+	for (uint32_t i = 0; i < b->node_count; i++)
+		move_node(&b->nodes[i], node_words);
+	for (uint32_t i = 0; i < b->slot_count; i++)
+		b->slots[i].ref = moved(b->slots[i].ref, node_words);
+}
+
+static void copy_numbers(uint32_t *to, const void *from, uint64_t count)
+{
+	if (count > 0)
+		memcpy(to, from, count * sizeof(*to));
+}
+
 static int finish(struct making *m, struct acl *a)
 {
 	struct acl_build *b = &m->build;
 	uint64_t node_words = b->node_count * (uint64_t)NODE_WORDS;
-	uint64_t bytes = (node_words + b->leaf_words) * sizeof(*a->memory);
+	uint64_t slots_at = whole(node_words + b->leaf_words, LINE_WORDS);
+	uint64_t slot_words = b->slot_count * (uint64_t)SLOT_WORDS;
+	uint64_t bytes = (slots_at + slot_words) * sizeof(*a->memory);
 
-	if (node_words + b->leaf_words >= REF_LEAF)
+	if (slots_at + slot_words >= REF_LEAF)
 		return -E2BIG;
 	a->memory = block_create(&bytes);
 	if (!a->memory)
 		return -ENOMEM;
 	build_hold(b, bytes);
-	for (uint32_t i = 0; i < b->node_count; i++)
-		move_node(&b->nodes[i], (uint32_t)node_words);
-	if (b->node_count > 0)
-		memcpy(a->memory, b->nodes, node_words * sizeof(*a->memory));
-	memcpy(a->memory + node_words, b->leaves, b->leaf_words * sizeof(*a->memory));
+	move_all(b, (uint32_t)node_words);
+	copy_numbers(a->memory, b->nodes, node_words);
+	copy_numbers(a->memory + node_words, b->leaves, b->leaf_words);
+	copy_numbers(a->memory + slots_at, b->slots, slot_words);
 	for (uint32_t kind = 0; kind < CLASSES; kind++)
-		a->roots[kind] = moved(m->roots[kind], (uint32_t)node_words);
-	a->is_large = bytes > LARGE;
+		a->roots[kind] =
+			moved_root(&m->roots[kind], (uint32_t)node_words, (uint32_t)slots_at);
 	a->info = b->info;
 	a->info.rules = m->count;
 	a->info.nodes = b->node_count;
@@ -252,6 +285,7 @@ static void making_finish(struct making *m)
 	free(m->build.answers);
 	free(m->build.nodes);
 	free(m->build.leaves);
+	free(m->build.slots);
 	free(m->order);
 	free(m->ranks);
 }

@@ -20,7 +20,7 @@ struct acl;
 
 enum {
 	ACL_RULES_MAX = 1 << 20,
-	ACL_COPIES = 4, /* entries in a tree, for each rule, at most */
+	ACL_COPIES = 4, /* entries in a class, for each rule, at most */
 };
 
 /* What acl_find() gives where no rule matches; no rule may have it as its answer. */
@@ -74,7 +74,7 @@ struct acl_rule {
  * [control] Builds a classifier; 'rules' are not used afterwards.  Takes time in proportion to
  * 'count', so a caller with many rules does it off the event loop: it may run in any thread.
  * Memory is bounded whatever the rules are: at most ACL_COPIES entries for each in one of
- * five trees (IPv4, IPv6, their later fragments, all else).
+ * five classes (IPv4, IPv6, their later fragments, all else).
  * -EINVAL: a rule contradicts itself (err->field names it); -E2BIG: over ACL_RULES_MAX, or more
  * than a classifier can hold; -ENOMEM.
  */

@@ -298,8 +298,8 @@ static int job_run(struct jobs *jobs)
 	return job_node(jobs, &job, &cut);
 }
 
-int tree_build(struct acl_build *b, const uint32_t *ranks, uint32_t count, uint32_t quota,
-	       const struct acl_box *box, uint32_t *ref)
+static int tree_grow(struct acl_build *b, const uint32_t *ranks, uint32_t count, uint32_t quota,
+		     const struct acl_box *box, uint32_t *ref)
 {
 	struct jobs jobs = {
 		.b = b,
@@ -329,4 +329,14 @@ int tree_build(struct acl_build *b, const uint32_t *ranks, uint32_t count, uint3
 	free(jobs.into);
 	twins_finish(&jobs.twins);
 	return e;
+}
+
+int tree_build(struct acl_build *b, const uint32_t *ranks, uint32_t count, uint32_t quota,
+	       const struct acl_box *box, uint32_t *ref)
+{
+	struct acl_set set = { ranks, count, quota, 0 };
+
+	if (count <= LEAF_RULES)
+		return leaf_write(b, &set, box, ref);
+	return tree_grow(b, ranks, count, quota, box, ref);
 }

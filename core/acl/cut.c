@@ -12,6 +12,7 @@ enum {
 	SAMPLE = 128,
 	FEW = 64, /* a set of so many rules is near its leaves: copies do not multiply further */
 	VISIT_PRICE = 3, /* of an aside, in rules */
+	LATE_PRICE = 4,  /* of a word that tells connections apart, in others */
 };
 
 struct sample {
@@ -244,7 +245,8 @@ static bool cut_fence(const struct acl_build *b, const struct acl_set *set,
 /*
  * Rules that no cut parts are fenced in: in a box of their own one may cover it, and those behind
  * it go.  So are those that are to be parted by ports or flags, which tell connections apart: a
- * packet to none of their addresses leaves at the fence, and its answer says nothing of ports.
+ * packet to none of their addresses leaves at the fence, and its answer says nothing of ports.  For
+ * the same reason a cut by addresses is taken where one by ports is not much better.
  */
 bool cut_choose(const struct acl_build *b, const struct acl_set *set, const struct acl_box *box,
 		struct acl_cut *cut)
@@ -252,7 +254,7 @@ bool cut_choose(const struct acl_build *b, const struct acl_set *set, const stru
 	uint32_t step = (set->count + SAMPLE - 1) / SAMPLE;
 	struct sample s = { .ranks = set->ranks, .count = set->count / step, .step = step };
 	uint32_t found[2 * SAMPLE];
-	uint64_t least = set->count;
+	uint64_t least = UINT64_MAX;
 
 	find_open(&s, b, box);
 	for (uint32_t i = 0; i < b->word_count; i++) {
@@ -270,12 +272,15 @@ bool cut_choose(const struct acl_build *b, const struct acl_set *set, const stru
 			continue;
 		pick_ends(found, count, &tried);
 		cost = price(&s, set, &tried);
+		if (cost >= set->count)
+			continue;
+		cost *= tried.word >= WORD_DSCP ? LATE_PRICE : 1;
 		if (cost < least) {
 			least = cost;
 			*cut = tried;
 		}
 	}
-	if (least >= set->count)
+	if (least == UINT64_MAX)
 		return cut_fence(b, set, box, WORDS, cut);
 	if (cut->word >= WORD_DSCP)
 		(void)cut_fence(b, set, box, WORD_DSCP, cut);

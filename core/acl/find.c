@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * acl/find.c - the look-up: down the tree of the packet's class, and down the asides that may still
- * hold a better rule.
+ * acl/find.c - the look-up: down the trees of the packet's subnets and of its class, and down the
+ * asides that may still hold a better rule.
  *
  * Every decision on the way depends on some bits of one word, and those are noted: where a value
  * lies between two ends, the bits down to where it first differs from each.  Whoever agrees in them
@@ -17,10 +17,10 @@ typedef int32_t ends_four __attribute__((vector_size(16)));
 
 enum { LINE_WORDS = 16 }; /* of a cache line */
 
+/* An aside that waits, or the tree of a subnet or of the class. */
 struct pending {
 	uint32_t ref;
-	uint32_t rank;  /* of the best rule there */
-	uint32_t ahead; /* how far its way has been scouted */
+	uint32_t rank; /* of the best rule there */
 };
 
 struct search {
@@ -29,7 +29,7 @@ struct search {
 	uint32_t best;   /* rank */
 	uint32_t answer; /* of that rule */
 	uint32_t pending_count;
-	struct pending pending[ACL_DEPTH + 1]; /* the last one is written, never used */
+	struct pending pending[1 + INDICES + ACL_DEPTH + 1]; /* the last one is written, never used */
 };
 
 static inline const uint32_t *at_ref(const struct acl *a, uint32_t ref)
@@ -70,18 +70,22 @@ static inline uint32_t node_child(const struct acl_node *n, uint32_t x)
 }
 
 /*
- * The bits down to where x first differs from the value below the child's first and from the one
- * above its last.  Those of 0 and of the largest value differ from every x above bit 31, so that
- * there nothing is to be seen.
+ * The bits down to where x first differs from the value below 'first' and from the one above
+ * 'last'.  Those of 0 and of the largest value differ from every x above bit 31, so that there
+ * nothing is to be seen.
  */
-static inline uint32_t node_seen(const struct acl_node *n, uint32_t child, uint32_t x)
+static inline uint32_t span_seen(uint32_t first, uint32_t last, uint32_t x)
 {
-	uint32_t first = ((uint32_t)n->ends[child] ^ 0x80000000) + 1;
-	uint64_t last = (uint32_t)n->ends[child + 1] ^ 0x80000000;
 	int below = __builtin_clzll(x ^ ((uint64_t)first - 1));
-	int above = __builtin_clzll(x ^ (last + 1));
+	int above = __builtin_clzll(x ^ ((uint64_t)last + 1));
 
 	return (uint32_t)(UINT64_MAX << (63 - (below > above ? below : above)));
+}
+
+static inline uint32_t node_seen(const struct acl_node *n, uint32_t child, uint32_t x)
+{
+	return span_seen(((uint32_t)n->ends[child] ^ 0x80000000) + 1,
+			 (uint32_t)n->ends[child + 1] ^ 0x80000000, x);
 }
 
 static inline uint32_t node_step(const struct acl *a, struct search *s, const struct acl_node *n)
@@ -92,7 +96,7 @@ static inline uint32_t node_step(const struct acl *a, struct search *s, const st
 	__builtin_prefetch(n->child);
 	child = node_child(n, x);
 	s->seen[n->word] |= node_seen(n, child, x);
-	s->pending[s->pending_count] = (struct pending){ n->aside, n->aside_rank, n->aside };
+	s->pending[s->pending_count] = (struct pending){ n->aside, n->aside_rank };
 	s->pending_count += n->aside_rank < s->best;
 	prefetch_ref(a, n->aside);
 	return n->child[child];
@@ -176,71 +180,207 @@ static inline bool conditions_met(struct search *s, const uint32_t *at, uint32_t
 	return bits == 0;
 }
 
-static void rule_found(struct search *s, const uint32_t *rule, uint32_t conditions)
+static inline void rule_found(struct search *s, const uint32_t *rule)
+{
+	s->best = rule[0] >> RANK_SHIFT;
+	s->answer = rule[1];
+}
+
+static bool other_met(struct search *s, const uint32_t *rule, uint32_t conditions)
 {
 	const uint32_t *at = rule + RULE_WORDS;
 
-	s->best = rule[0] >> 5;
-	s->answer = rule[1];
+	if (!conditions_met(s, at, conditions))
+		return false;
 	for (uint32_t i = 0; i < conditions; i++, at += CONDITION_WORDS) {
 		uint32_t w = head_word(at[0]);
 
 		s->seen[w] |= condition_met(at[0], at[1], s->words[w]);
 	}
+	return true;
+}
+
+/* ---- plain rules ----------------------------------------------------------------------------- */
+
+static inline bool is_outside(uint32_t ports, uint32_t x)
+{
+	uint32_t first = ports >> 16;
+
+	return x - first > (ports & UINT16_MAX) - first;
+}
+
+/* The bits of a port by which it is outside; 0: it is not. */
+static uint32_t ports_failed(uint32_t ports, uint32_t x)
+{
+	uint32_t first = ports >> 16;
+
+	return is_outside(ports, x) ? bits_from(x ^ (x < first ? first : ports & UINT16_MAX)) : 0;
+}
+
+static inline uint32_t ports_seen(uint32_t ports, uint32_t x)
+{
+	return span_seen(ports >> 16, ports & UINT16_MAX, x);
+}
+
+/* The two words by prefix, and how many bits of each do not count: up to all 32. */
+struct prefixes {
+	uint32_t word[2];
+	uint32_t shift[2];
+};
+
+static inline struct prefixes plain_prefixes(const uint32_t *rule)
+{
+	uint32_t both = rule[4];
+
+	return (struct prefixes){ { both & UINT8_MAX, both >> 16 & UINT8_MAX },
+				  { both >> 8 & UINT8_MAX, both >> 24 } };
+}
+
+/*
+ * Notes one of the reasons by which the packet fails, the widest, unless a port has one that was
+ * noted before.
+ */
+static void plain_failed(struct search *s, const uint32_t *rule)
+{
+	struct prefixes p = plain_prefixes(rule);
+	uint32_t dst = ports_failed(rule[6], s->words[WORD_DST_PORT]);
+	uint32_t src = ports_failed(rule[7], s->words[WORD_SRC_PORT]);
+	uint32_t proto = (s->words[WORD_PROTO] ^ rule[5]) & rule[5] >> 8;
+
+	if ((dst && !(dst & ~s->seen[WORD_DST_PORT])) || (src && !(src & ~s->seen[WORD_SRC_PORT])))
+		return;
+	if (proto) {
+		s->seen[WORD_PROTO] |= bits_from(proto);
+		return;
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t differs = s->words[p.word[i]] ^ rule[2 + i];
+
+		if ((uint64_t)differs >> p.shift[i]) {
+			s->seen[p.word[i]] |= bits_from(differs);
+			return;
+		}
+	}
+	s->seen[dst ? WORD_DST_PORT : WORD_SRC_PORT] |= dst ? dst : src;
+}
+
+static inline void plain_note(struct search *s, const uint32_t *rule)
+{
+	struct prefixes p = plain_prefixes(rule);
+
+	s->seen[p.word[0]] |= (uint32_t)(UINT64_MAX << p.shift[0]);
+	s->seen[p.word[1]] |= (uint32_t)(UINT64_MAX << p.shift[1]);
+	s->seen[WORD_PROTO] |= rule[5] >> 8;
+	s->seen[WORD_DST_PORT] |= ports_seen(rule[6], s->words[WORD_DST_PORT]);
+	s->seen[WORD_SRC_PORT] |= ports_seen(rule[7], s->words[WORD_SRC_PORT]);
+}
+
+/* Most rules are failed by bits that were noted before. */
+static inline bool plain_met(struct search *s, const uint32_t *rule)
+{
+	struct prefixes p = plain_prefixes(rule);
+	uint64_t a = s->words[p.word[0]] ^ rule[2];
+	uint64_t b = s->words[p.word[1]] ^ rule[3];
+	uint32_t proto = (s->words[WORD_PROTO] ^ rule[5]) & rule[5] >> 8;
+
+	if ((a & s->seen[p.word[0]]) >> p.shift[0] | (b & s->seen[p.word[1]]) >> p.shift[1] |
+	    (proto & s->seen[WORD_PROTO]))
+		return false;
+	if (a >> p.shift[0] | b >> p.shift[1] | proto |
+	    (uint32_t)is_outside(rule[6], s->words[WORD_DST_PORT]) |
+	    (uint32_t)is_outside(rule[7], s->words[WORD_SRC_PORT])) {
+		plain_failed(s, rule);
+		return false;
+	}
+	plain_note(s, rule);
+	return true;
 }
 
 static inline void leaf_search(struct search *s, const uint32_t *rule)
 {
-	__builtin_prefetch(rule + LINE_WORDS); /* the rest of all but long ones */
-	while (rule[0] >> 5 < s->best) {
-		uint32_t conditions = rule[0] & 31;
+	uint32_t head = rule[0];
 
-		if (conditions_met(s, rule + RULE_WORDS, conditions)) {
-			rule_found(s, rule, conditions);
+	while (head >> RANK_SHIFT < s->best) {
+		uint32_t form = head & RULE_PLAIN;
+
+		if (form == RULE_PLAIN ? plain_met(s, rule) : other_met(s, rule, form)) {
+			rule_found(s, rule);
 			return;
 		}
-		rule += RULE_WORDS + conditions * CONDITION_WORDS;
+		if (head & RULE_LAST)
+			return;
+		rule += form == RULE_PLAIN ? (uint32_t)PLAIN_WORDS
+					   : RULE_WORDS + form * CONDITION_WORDS;
+		head = rule[0];
 	}
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/*
- * One step ahead into each aside that waits, so that its lines are on their way while the search is
- * elsewhere.  Nothing is noted: who will not be of interest costs some instructions, and a
- * memory access for each node in turn would cost more.
- */
-static inline void scout(const struct acl *a, struct search *s)
+/* What was added last comes first: rules of a host, then those of networks, then all others. */
+static void search(const struct acl *a, struct search *s)
 {
-	for (uint32_t i = 0; i < s->pending_count; i++) {
-		uint32_t ref = s->pending[i].ahead;
-		const struct acl_node *n = (const struct acl_node *)at_ref(a, ref);
+	while (s->pending_count > 0) {
+		struct pending next = s->pending[--s->pending_count];
+		uint32_t ref = next.ref;
 
-		if (ref & REF_LEAF)
+		if (next.rank >= s->best)
 			continue;
-		ref = n->child[node_child(n, s->words[n->word])];
-		s->pending[i].ahead = ref;
-		prefetch_ref(a, ref);
+		while (!(ref & REF_LEAF)) {
+			ref = node_step(a, s, (const struct acl_node *)at_ref(a, ref));
+			prefetch_ref(a, ref);
+		}
+		leaf_search(s, at_ref(a, ref));
 	}
 }
 
-static void search(const struct acl *a, struct search *s, uint32_t ref)
+/* ---- indices --------------------------------------------------------------------------------- */
+
+static inline uint64_t packet_subnet(const struct search *s, const struct acl_index *x)
 {
-	for (;;) {
-		while (!(ref & REF_LEAF)) {
-			ref = node_step(a, s, (const struct acl_node *)at_ref(a, ref));
-			if (!a->is_large)
-				continue;
-			prefetch_ref(a, ref);
-			scout(a, s);
-		}
-		leaf_search(s, at_ref(a, ref));
-		do {
-			if (s->pending_count == 0)
-				return;
-			s->pending_count--;
-		} while (s->pending[s->pending_count].rank >= s->best);
-		ref = s->pending[s->pending_count].ref;
+	return (uint64_t)(s->words[x->word] & x->high) << 32 | (s->words[x->word + 1] & x->low);
+}
+
+static inline const struct acl_slot *slot_at(const struct acl *a, const struct acl_index *x,
+					     uint32_t place)
+{
+	return (const struct acl_slot *)(const void *)(a->memory + x->at) + place;
+}
+
+/* The slot of the packet's subnet, or one that is free. */
+static inline const struct acl_slot *find_slot(const struct acl *a, const struct acl_index *x,
+					       uint64_t subnet, uint32_t place)
+{
+	const struct acl_slot *slot = slot_at(a, x, place);
+
+	while ((slot->subnet != subnet) & (slot->rank != ACL_NONE)) {
+		place = index_next(x, place);
+		slot = slot_at(a, x, place);
+	}
+	return slot;
+}
+
+/* What the packet's subnets have waits as asides do, that of the longest on top. */
+static void add_subnets(const struct acl *a, struct search *s, const struct acl_root *root)
+{
+	uint64_t subnets[INDICES];
+	uint32_t places[INDICES];
+
+	for (uint32_t i = 0; i < root->count; i++) {
+		const struct acl_index *x = &root->by[i];
+
+		subnets[i] = packet_subnet(s, x);
+		places[i] = index_place(x, subnets[i]);
+		__builtin_prefetch(slot_at(a, x, places[i]));
+		s->seen[x->word] |= x->high;
+		s->seen[x->word + 1] |= x->low;
+	}
+	for (uint32_t i = root->count; i-- > 0;) {
+		const struct acl_slot *slot = find_slot(a, &root->by[i], subnets[i], places[i]);
+
+		prefetch_ref(a, slot->ref);
+		s->pending[s->pending_count] = (struct pending){ slot->ref, slot->rank };
+		s->pending_count += slot->rank < s->best;
 	}
 }
 
@@ -248,14 +388,17 @@ uint32_t acl_find(const struct acl *a, const struct xvs_flow_key *key, uint32_t 
 		  struct xvs_flow_key *mask)
 {
 	enum acl_class kind = key_class(key);
+	const struct acl_root *root = &a->roots[kind];
 	struct search s;
 
 	key_words(key, segment, s.words);
 	memset(s.seen, 0, sizeof(s.seen));
-	s.best = ACL_NONE >> 5;
+	s.best = RANK_NONE;
 	s.answer = ACL_NONE;
-	s.pending_count = 0;
-	search(a, &s, a->roots[kind]);
+	s.pending[0] = (struct pending){ root->tree, root->rank };
+	s.pending_count = root->rank < s.best;
+	add_subnets(a, &s, root);
+	search(a, &s);
 	if (mask)
 		mask_add(mask, kind, s.seen);
 	return s.answer;

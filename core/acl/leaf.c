@@ -31,8 +31,8 @@ static void condition_write(uint32_t *to, uint32_t word, const struct acl_span *
 	}
 }
 
-static uint32_t *rule_write(const struct acl_build *b, uint32_t rank, const struct acl_box *box,
-			    uint32_t *to)
+static uint32_t *conditions_write(const struct acl_build *b, uint32_t rank,
+				  const struct acl_box *box, uint32_t *to)
 {
 	uint32_t *at = to + RULE_WORDS;
 	uint32_t conditions = 0;
@@ -48,14 +48,81 @@ static uint32_t *rule_write(const struct acl_build *b, uint32_t rank, const stru
 		conditions++;
 	}
 	to[0] = rule_head(rank, conditions);
-	to[1] = b->answers[rank];
 	return at;
+}
+
+/* ---- plain rules ----------------------------------------------------------------------------- */
+
+enum { SHIFT_ALL = 32, PREFIXES = 2 };
+
+struct plain {
+	uint32_t count; /* of words by prefix */
+	uint32_t word[PREFIXES], value[PREFIXES], shift[PREFIXES];
+	uint32_t proto; /* and mask above */
+	uint32_t dst_ports, src_ports;
+};
+
+/* False: this is beyond a plain rule. */
+static bool plain_add(struct plain *p, uint32_t word, const struct acl_span *s)
+{
+	uint32_t rest = s->low ^ s->high;
+
+	if (s->holes)
+		return false;
+	if (word == WORD_DST_PORT || word == WORD_SRC_PORT) {
+		*(word == WORD_DST_PORT ? &p->dst_ports : &p->src_ports) = s->low << 16 | s->high;
+		return true;
+	}
+	if (word == WORD_PROTO && rest == 0) {
+		p->proto = s->low | (uint32_t)UINT8_MAX << 8;
+		return true;
+	}
+	if (p->count == PREFIXES || !is_prefix(s))
+		return false;
+	p->word[p->count] = word;
+	p->value[p->count] = s->low;
+	p->shift[p->count++] = (uint32_t)__builtin_popcount(rest);
+	return true;
+}
+
+static bool plain_of(const struct acl_build *b, uint32_t rank, const struct acl_box *box,
+		     struct plain *p)
+{
+	*p = (struct plain){ .shift = { SHIFT_ALL, SHIFT_ALL },
+			     .dst_ports = UINT16_MAX,
+			     .src_ports = UINT16_MAX };
+	for (uint32_t i = 0; i < b->word_count; i++) {
+		uint32_t word = b->words[i];
+		const struct acl_span *s = &b->spans[word][rank];
+
+		if (!span_covers(s, box->low[word], box->high[word]) && !plain_add(p, word, s))
+			return false;
+	}
+	return true;
+}
+
+static uint32_t *rule_write(const struct acl_build *b, uint32_t rank, const struct acl_box *box,
+			    uint32_t *to)
+{
+	struct plain p;
+
+	to[1] = b->answers[rank];
+	if (!plain_of(b, rank, box, &p))
+		return conditions_write(b, rank, box, to);
+	to[0] = rule_head(rank, RULE_PLAIN);
+	to[2] = p.value[0];
+	to[3] = p.value[1];
+	to[4] = plain_word(p.word[0], p.shift[0]) | plain_word(p.word[1], p.shift[1]) << 16;
+	to[5] = p.proto;
+	to[6] = p.dst_ports;
+	to[7] = p.src_ports;
+	return to + PLAIN_WORDS;
 }
 
 /* Room for a leaf of so many rules, however long they are. */
 static int leaf_reserve(struct acl_build *b, uint32_t count)
 {
-	uint64_t longest = RULE_WORDS + CONDITION_WORDS * (uint64_t)b->word_count;
+	uint64_t longest = PLAIN_WORDS + CONDITION_WORDS * (uint64_t)b->word_count;
 	uint64_t need = b->leaf_words + 1 + count * longest;
 	uint64_t room = b->leaf_room;
 	void *leaves;
@@ -85,9 +152,14 @@ int leaf_write(struct acl_build *b, const struct acl_set *set, const struct acl_
 		return e;
 	to = b->leaves + b->leaf_words;
 	*ref = REF_LEAF | b->leaf_words;
-	for (uint32_t i = 0; i < set->count; i++)
+	if (set->count == 0)
+		*to++ = rule_head(RANK_NONE, RULE_LAST);
+	for (uint32_t i = 0; i < set->count; i++) {
+		uint32_t *head = to;
+
 		to = rule_write(b, set->ranks[i], box, to);
-	*to++ = ACL_NONE;
+		*head |= i + 1 == set->count ? (uint32_t)RULE_LAST : 0;
+	}
 	b->leaf_words = (uint32_t)(to - b->leaves);
 	b->info.leaves++;
 	b->info.entries += set->count;

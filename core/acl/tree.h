@@ -14,11 +14,15 @@
  * leaf has rules in order of rank (0 is the best), each with what its box does not prove yet.
  * Rules that are hidden in a box, by an earlier one that matches all that they do there, are not in
  * it; nor do they count as copies.
+ *
+ * Of a large set most rules name a host or a small network: they are found by subnet (index.c), and
+ * only the rest is in the tree of the class.
  */
 #ifndef XVS_ACL_TREE_H
 #define XVS_ACL_TREE_H
 
 #include "acl/word.h"
+#include "base/hash.h"
 
 enum {
 	NODE_CUTS = 12,
@@ -50,16 +54,36 @@ _Static_assert(sizeof(struct acl_node) == 128, "two cache lines");
 enum { NODE_WORDS = sizeof(struct acl_node) / sizeof(uint32_t) };
 
 /*
- * A leaf is a row of numbers: for each rule its rank and the number of its conditions, its answer,
- * and the conditions, two numbers each.  Then ACL_NONE, which is above all ranks.
+ * A leaf is a row of numbers: for each rule its rank and what form it has, its answer, and its
+ * conditions.  Most rules speak of a protocol, of two more words by prefix, and of ports: they have
+ * a form of fixed length that is asked with few branches.  Any other has conditions of two numbers.
+ *
+ *	plain   head, answer, two values, two words and shifts, protocol and mask, ports: dst, src
+ *	other   head, answer, (condition head, operand) ...
+ *
+ * The leaf without rules is a head alone, whose rank is above all.
  */
-enum { RULE_WORDS = 2, CONDITION_WORDS = 2 };
+enum {
+	RULE_WORDS = 2,
+	CONDITION_WORDS = 2,
+	PLAIN_WORDS = 8,
+	RULE_PLAIN = 31, /* in place of the number of conditions */
+	RULE_LAST = 32,
+	RANK_SHIFT = 6,
+};
+#define RANK_NONE (ACL_NONE >> RANK_SHIFT)
 
-static inline uint32_t rule_head(uint32_t rank, uint32_t conditions)
+static inline uint32_t rule_head(uint32_t rank, uint32_t form)
 {
-	return rank << 5 | conditions;
+	return rank << RANK_SHIFT | form;
 }
-_Static_assert(ACL_RULES_MAX <= 1 << 26, "a rank fits");
+_Static_assert(ACL_RULES_MAX < 1 << 25, "a rank fits");
+
+/* Of a plain rule: number 4 has two of these, and 5 has one. */
+static inline uint32_t plain_word(uint32_t word, uint32_t shift)
+{
+	return word | shift << 8;
+}
 
 enum condition_kind {
 	CONDITION_PREFIX, /* equal from bit 'argument' up */
@@ -72,10 +96,51 @@ static inline uint32_t condition_head(uint32_t word, enum condition_kind kind, u
 	return argument << 8 | (uint32_t)kind << 5 | word;
 }
 
+/* ---- indices --------------------------------------------------------------------------------- */
+
+/* Rules by the subnet of one address, see index.c.  The subnet of a packet: bits of two words. */
+struct acl_index {
+	uint32_t at; /* of its slots in memory, in numbers; while it is built, in slots */
+	uint32_t places;
+	uint32_t word;      /* and the next one */
+	uint32_t high, low; /* bits of the two */
+};
+
+/* The tree of a subnet.  A slot whose rank is ACL_NONE is free. */
+struct acl_slot {
+	uint64_t subnet;
+	uint32_t ref;
+	uint32_t rank; /* of the best rule there */
+};
+_Static_assert(sizeof(struct acl_slot) == 16, "four in a cache line");
+
+enum { SLOT_WORDS = sizeof(struct acl_slot) / sizeof(uint32_t) };
+
+static inline uint32_t index_place(const struct acl_index *x, uint64_t subnet)
+{
+	uint64_t hash = hash_mix(subnet ^ hash_secret[1], hash_secret[2]);
+
+	return (uint32_t)((hash >> 32) * x->places >> 32);
+}
+
+static inline uint32_t index_next(const struct acl_index *x, uint32_t place)
+{
+	return place + 1 < x->places ? place + 1 : 0;
+}
+
+enum { INDICES = 6 };
+
+/* Of a class: rules that no index has are in the tree. */
+struct acl_root {
+	uint32_t tree;
+	uint32_t rank; /* of the best rule there; ACL_NONE: none */
+	uint32_t count;
+	struct acl_index by[INDICES]; /* longer subnets first */
+};
+
 struct acl {
-	uint32_t *memory; /* nodes, then leaves; at a whole cache line */
-	uint32_t roots[CLASSES];
-	bool is_large; /* more than stays in a cache near the core: look-ups scout ahead */
+	uint32_t *memory; /* nodes, leaves, slots; at a whole cache line */
+	struct acl_root roots[CLASSES];
 	struct acl_info info;
 };
 
@@ -94,6 +159,8 @@ struct acl_build {
 	uint32_t node_count, node_room;
 	uint32_t *leaves;
 	uint32_t leaf_words, leaf_room;
+	struct acl_slot *slots;
+	uint32_t slot_count;
 	uint64_t bytes, bytes_most; /* held, and at the peak */
 	struct acl_info info;
 };
@@ -192,5 +259,18 @@ uint32_t cut_reach(const uint32_t reaching[NODE_CUTS + 2], uint64_t count, uint6
 /* leaf.c: writes the leaf of a set in a box.  -ENOMEM, -E2BIG. */
 int leaf_write(struct acl_build *b, const struct acl_set *set, const struct acl_box *box,
 	       uint32_t *ref);
+
+/* Rules of a class, ascending. */
+struct acl_list {
+	uint32_t *ranks;
+	uint32_t count;
+};
+
+/*
+ * index.c: takes the rules within subnets of an address out of the list of a class, into indices,
+ * where there are many.  -ENOMEM, -E2BIG.
+ */
+int index_build(struct acl_build *b, enum acl_class kind, const struct acl_box *box,
+		struct acl_list *list, struct acl_root *root);
 
 #endif /* XVS_ACL_TREE_H */

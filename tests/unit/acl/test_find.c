@@ -99,6 +99,92 @@ static void sets_of_sites_agree_with_a_linear_search(void **state)
 	}
 }
 
+/* ---- indices --------------------------------------------------------------------------------- */
+
+enum {
+	OF_A_KIND = 2200, /* more than an index is made for */
+	SUBNETS = 150,
+	KINDS = 5,
+	MANY = OF_A_KIND * KINDS,
+};
+
+/* Within subnet 'nr': a host, or where it is short a network that is longer than the subnet is. */
+static void put_within(struct xvs_ip *ip, bool is_ipv6, uint32_t nr, bool is_short)
+{
+	memset(ip, 0, sizeof(*ip));
+	if (is_ipv6) {
+		ip->addr[0] = 0x20;
+		ip->addr[is_short ? 3 : 7] = (uint8_t)nr;
+		ip->addr[is_short ? 5 : 15] = (uint8_t)draw(256);
+		ip->prefix_len = is_short ? 48 : (uint8_t)(64 + 64 * draw(2));
+	} else {
+		memset(ip->addr + 10, 0xff, 2);
+		ip->addr[12] = 10;
+		ip->addr[is_short ? 13 : 14] = (uint8_t)nr;
+		ip->addr[is_short ? 14 : 15] = (uint8_t)(draw(16) << 4);
+		ip->prefix_len = is_short ? (uint8_t)(96 + 16 + draw(5)) : 96 + 28;
+	}
+}
+
+/* Hosts and networks of either address, and rules of ports alone. */
+static void rule_of_kind(struct acl_rule *r, bool is_ipv6, uint32_t i)
+{
+	uint32_t kind = i % KINDS;
+
+	memset(r, 0, sizeof(*r));
+	r->answer = i;
+	r->weight = draw(1000);
+	r->matches = ACL_ETHERTYPE | ACL_PROTO | ACL_DST_PORTS;
+	r->ethertype = is_ipv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+	r->proto = draw(2) ? PROTO_TCP : PROTO_UDP;
+	r->dst_ports.first = (uint16_t)draw(200);
+	r->dst_ports.last = (uint16_t)(r->dst_ports.first + draw(50));
+	if (kind < 4)
+		put_within(kind % 2 ? &r->src : &r->dst, is_ipv6, draw(SUBNETS), kind >= 2);
+	else
+		r->dst_ports.last = r->dst_ports.first;
+}
+
+static struct xvs_flow_key key_of_subnets(bool is_ipv6)
+{
+	struct xvs_flow_key key = { .ethertype = htons(is_ipv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4),
+				    .ip_proto = draw(2) ? PROTO_TCP : PROTO_UDP,
+				    .l4_dst = htons((uint16_t)draw(300)),
+				    .l4_src = htons((uint16_t)draw(60000)) };
+	struct xvs_ip ip;
+
+	put_within(&ip, is_ipv6, draw(SUBNETS + 20), draw(2));
+	memcpy(key.ip_dst, ip.addr, 16);
+	put_within(&ip, is_ipv6, draw(SUBNETS + 20), draw(2));
+	memcpy(key.ip_src, ip.addr, 16);
+	return key;
+}
+
+static void many_in_subnets_agree_with_a_linear_search(void **state)
+{
+	struct acl_rule *rules = calloc(MANY, sizeof(*rules));
+
+	(void)state;
+	assert_non_null(rules);
+	for (uint32_t round = 0; round < 2; round++) {
+		struct acl_info info;
+		struct acl *a;
+
+		for (uint32_t i = 0; i < MANY; i++)
+			rule_of_kind(&rules[i], round, i);
+		a = create(rules, MANY);
+		acl_info(a, &info);
+		assert_true(info.entries <= MANY * ACL_COPIES);
+		for (uint32_t i = 0; i < 500; i++) {
+			struct xvs_flow_key key = key_of_subnets(round);
+
+			check(a, rules, MANY, &key);
+		}
+		acl_destroy(a);
+	}
+	free(rules);
+}
+
 /* ---- every field ----------------------------------------------------------------------------- */
 
 static void random_mac(uint8_t mac[6], uint8_t mask[6])
@@ -269,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sets_of_sites_agree_with_a_linear_search),
+		cmocka_unit_test(many_in_subnets_agree_with_a_linear_search),
 		cmocka_unit_test(random_rules_of_all_fields_agree_with_a_linear_search),
 		cmocka_unit_test(the_highest_weight_wins_and_the_earliest_among_equals),
 		cmocka_unit_test(no_rules_are_a_list_too),

@@ -16,6 +16,7 @@
 
 #include "acl/acl.c"
 #include "acl/build.c"
+#include "acl/index.c"
 #include "acl/leaf.c"
 #include "acl/twins.c"
 
