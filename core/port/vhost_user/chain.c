@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vhost_user/chain.c - chains of any shape: several descriptors, a table of them elsewhere
- * (indirect, one level deep, at the end of a chain), pieces of no length.
+ * (indirect, one level deep, at the end of a chain), pieces of no length, buffers and tables that go on
+ * in the next region of memory.
  *
  * Every step is paid from a budget, so a chain that bites its own tail ends as one that is too
- * long.  Sources: virtio 1.2, 2.7.5.3 (split) and 2.8.7 (packed) for tables.
+ * long; a piece of a buffer in another region is a step as well, so there is always room for them.  Sources: virtio 1.2, 2.7.5.3 (split) and 2.8.7 (packed) for tables.
  */
 #include "port/vhost_user/vring.h"
 
@@ -19,28 +20,30 @@ struct gathering {
 	uint32_t steps_left;
 };
 
-static uint8_t *find(struct vring *vr, uint64_t guest, uint32_t len)
+/* The bytes at 'guest', and in *room how many of them lie in one piece; NULL: not the guest's memory. */
+static uint8_t *find(struct vring *vr, uint64_t guest, uint64_t *room)
 {
 	for (uint32_t i = 0; i < vr->view->region_count; i++) {
 		const struct vhost_region *r = &vr->view->regions[i];
 		uint64_t off = guest - r->guest;
 
-		if (off < r->size && len <= r->size - off) {
+		if (off < r->size) {
 			vr->near = *r;
+			*room = r->size - off;
 			return r->host + off;
 		}
 	}
 	return NULL;
 }
 
-/* NULL: not within the guest's memory. */
-static uint8_t *address(struct vring *vr, uint64_t guest, uint32_t len)
+static inline uint8_t *address(struct vring *vr, uint64_t guest, uint64_t *room)
 {
 	uint64_t off = guest - vr->near.guest;
 
-	if (off < vr->near.size && len <= vr->near.size - off)
-		return vr->near.host + off;
-	return find(vr, guest, len);
+	if (off >= vr->near.size)
+		return find(vr, guest, room);
+	*room = vr->near.size - off;
+	return vr->near.host + off;
 }
 
 static bool refuse(const struct vring *vr, const char *why)
@@ -49,39 +52,77 @@ static bool refuse(const struct vring *vr, const char *why)
 	return false;
 }
 
+static bool take_step(struct gathering *g)
+{
+	return g->steps_left-- > 0 || refuse(g->vr, "a chain of descriptors does not end");
+}
+
+/* All of [guest, guest + len), which is not empty; nearly always it is one piece. */
+static bool add_pieces(struct gathering *g, uint64_t guest, uint32_t len)
+{
+	for (;;) {
+		uint64_t room = 0;
+		uint8_t *at = address(g->vr, guest, &room);
+		uint32_t here = room < len ? (uint32_t)room : len;
+
+		if (!at)
+			return refuse(g->vr, "a buffer is outside of the guest's memory");
+		g->st->segments[g->first + g->count++] = (struct vring_segment){ at, here };
+		g->bytes += here;
+		len -= here;
+		if (len == 0)
+			return true;
+		guest += here;
+		if (!take_step(g))
+			return false;
+	}
+}
+
 static bool add(struct gathering *g, const struct vring_desc *d)
 {
-	struct vring_segment *s = &g->st->segments[g->first + g->count];
-	uint8_t *at;
-
-	if (g->steps_left-- == 0)
-		return refuse(g->vr, "a chain of descriptors does not end");
+	if (!take_step(g))
+		return false;
 	if (g->is_writable && !(d->flags & DESC_WRITE))
 		return refuse(g->vr, "a buffer to receive into is read-only");
 	/* DPDK's driver marks the header of what it sends so, in a table of a packed ring: no harm */
 	if (!g->is_writable && d->flags & DESC_WRITE && !(g->is_in_table && g->vr->is_packed))
 		return refuse(g->vr, "a buffer to send from is write-only");
-	if (d->len == 0)
-		return true;
-	at = address(g->vr, d->addr, d->len);
-	if (!at)
-		return refuse(g->vr, "a buffer is outside of the guest's memory");
-	*s = (struct vring_segment){ at, d->len };
-	g->count++;
-	g->bytes += d->len;
+	return d->len == 0 || add_pieces(g, d->addr, d->len);
+}
+
+/* A table of descriptors: in one piece, or where the guest has it. */
+struct table {
+	const uint8_t *at; /* NULL: it goes on in another region */
+	uint64_t guest;
+	uint32_t entries;
+};
+
+static bool read_entry(struct gathering *g, const struct table *t, uint32_t nr,
+		       struct vring_desc *d)
+{
+	uint64_t room = DESC_BYTES;
+	const uint8_t *at = t->at ? t->at + (size_t)nr * DESC_BYTES
+				  : address(g->vr, t->guest + (uint64_t)nr * DESC_BYTES, &room);
+
+	if (!at || room < DESC_BYTES)
+		return refuse(g->vr, "a descriptor of a table is cut by the end of a region");
+	*d = desc_read(at, 0, g->vr->is_packed);
 	return true;
 }
 
 /* A split ring's table is linked like the ring itself; a packed ring's is read from end to end. */
-static bool add_table(struct gathering *g, const uint8_t *table, uint32_t entries)
+static bool add_table(struct gathering *g, const struct table *t)
 {
 	bool is_packed = g->vr->is_packed;
 	uint32_t nr = 0;
 
 	for (;;) {
-		struct vring_desc d = desc_read(table, nr, is_packed);
-		bool goes_on = is_packed ? nr + 1 < entries : (d.flags & DESC_NEXT) != 0;
+		struct vring_desc d;
+		bool goes_on;
 
+		if (!read_entry(g, t, nr, &d))
+			return false;
+		goes_on = is_packed ? nr + 1 < t->entries : (d.flags & DESC_NEXT) != 0;
 		if (!is_packed && d.flags & DESC_INDIRECT)
 			return refuse(g->vr, "a table of descriptors leads to another");
 		if (!add(g, &d))
@@ -89,27 +130,41 @@ static bool add_table(struct gathering *g, const uint8_t *table, uint32_t entrie
 		if (!goes_on)
 			return true;
 		nr = is_packed ? nr + 1 : d.next;
-		if (nr >= entries)
+		if (nr >= t->entries)
 			return refuse(g->vr, "a descriptor leads out of its table");
 	}
 }
 
+/* No longer than there are regions: none is empty. */
+static bool is_mapped(struct vring *vr, uint64_t guest, uint64_t len)
+{
+	uint64_t room;
+
+	for (; address(vr, guest, &room); guest += room, len -= room) {
+		if (len <= room)
+			return true;
+	}
+	return false;
+}
+
 static bool add_indirect(struct gathering *g, const struct vring_desc *d)
 {
-	uint32_t entries = d->len / DESC_BYTES;
-	uint8_t *table;
+	struct table t = { .guest = d->addr, .entries = d->len / DESC_BYTES };
+	uint64_t room = 0;
 
 	if (!vhost_has(g->vr->view->features, VHOST_RING_INDIRECT))
 		return refuse(g->vr, "a table of descriptors, which were not agreed on");
 	if (d->flags & DESC_NEXT)
 		return refuse(g->vr, "a chain goes on behind a table of descriptors");
-	if (d->len % DESC_BYTES || entries == 0 || entries > VHOST_SIZE_MAX)
+	if (d->len % DESC_BYTES || t.entries == 0 || t.entries > VHOST_SIZE_MAX)
 		return refuse(g->vr, "a table of descriptors has a length that cannot be");
-	table = address(g->vr, d->addr, d->len);
-	if (!table)
+	t.at = address(g->vr, d->addr, &room);
+	if (room < d->len)
+		t.at = NULL;
+	if (!t.at && !is_mapped(g->vr, d->addr, d->len))
 		return refuse(g->vr, "a table of descriptors is outside of the guest's memory");
 	g->is_in_table = true;
-	return add_table(g, table, entries);
+	return add_table(g, &t);
 }
 
 static uint32_t next_slot(const struct vring *vr, uint32_t slot, const struct vring_desc *d)
