@@ -47,6 +47,7 @@ static const char usage[] =
 	"  --wait              rate, new, connect: says \"warm\" on standard error when it is, and\n"
 	"                      waits for a line of input before it measures\n"
 	"  --pps N, --idle-ms N, --samples N, --patience-ms N\n"
+	"  --beside N          wake: in turn with the switch, a bare thread on that core\n"
 	"  --core N            run there\n";
 
 static const struct {
@@ -179,6 +180,7 @@ enum {
 	O_IDLE_MS,
 	O_SAMPLES,
 	O_PATIENCE_MS,
+	O_BESIDE,
 	O_CORE,
 	O_HELP,
 };
@@ -207,6 +209,7 @@ static const struct option known[] = {
 	{ "idle-ms", required_argument, NULL, O_IDLE_MS },
 	{ "samples", required_argument, NULL, O_SAMPLES },
 	{ "patience-ms", required_argument, NULL, O_PATIENCE_MS },
+	{ "beside", required_argument, NULL, O_BESIDE },
 	{ "core", required_argument, NULL, O_CORE },
 	{ "help", no_argument, NULL, O_HELP },
 	{ 0 },
@@ -336,6 +339,9 @@ static void take_value(struct options *o, int option, const char *text)
 	case O_PATIENCE_MS:
 		o->patience_ms = (int)number(text, 1, 1000000);
 		break;
+	case O_BESIDE:
+		o->beside = (int)number(text, 0, CPU_SETSIZE - 1);
+		break;
 	case O_CORE:
 		run_on(number(text, 0, CPU_SETSIZE - 1));
 		break;
@@ -359,6 +365,7 @@ static void parse(struct options *o, int argc, char **argv)
 			       .warm_up_s = 0.5,
 			       .idle_ms = 1000,
 			       .samples = 10,
+			       .beside = -1,
 			       .patience_ms = 10000 };
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (!take_switch(o, option))

@@ -31,6 +31,7 @@ struct options {
 	uint32_t pps;     /* latency: 0 is 10,000 */
 	uint32_t idle_ms; /* wake: how long nothing is sent */
 	uint32_t samples; /* wake, connect */
+	int beside; /* wake: the core of a thread that is woken in turn with the switch; -1: none */
 	int patience_ms;
 	uint32_t size_max; /* verify: all sizes from size to this */
 	bool offloads;     /* verify: checksums and segmentation are left to the switch */
