@@ -61,12 +61,14 @@ static bool queue_arm(struct rx_queue *q)
 }
 
 /* Disarming is system calls: they wait until the packet that has woken us is on its way. */
-static void queue_kicked(struct rx_queue *q)
+static void queue_kicked(struct path_worker *w, struct rx_queue *q)
 {
-	if (q->is_armed && !q->is_kicked)
+	if (q->is_armed && !q->is_kicked) {
 		q->is_kicked = true;
-	else
+		w->rx = q;
+	} else {
 		queue_disarm(q);
+	}
 }
 
 static void count_queue(struct path_worker *w, const struct rx_queue *q, int by)
@@ -325,7 +327,8 @@ uint32_t poll_queues(struct path_worker *w)
 
 bool poll_may_sleep(const struct path_worker *w, uint32_t done)
 {
-	if (done || w->has_more)
+	/* where nothing is polled, to ask what has come meanwhile and to wait for it are one call */
+	if (w->has_more || (done && w->polled_queues))
 		return false;
 	if (w->path->polling == PATH_BUSY)
 		return w->rx_count == 0;
@@ -342,7 +345,10 @@ static void read_wake(struct path_worker *w)
 		return;
 }
 
-/* A polled queue is ready anyway: what its descriptor says is that its kicks are on. */
+/*
+ * A polled queue is ready anyway: what its descriptor says is that its kicks are on.  It is served
+ * first, since what is not in the cache after a sleep makes each look at a silent one dear.
+ */
 static void mark_ready(struct path_worker *w, const struct epoll_event *events, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -351,7 +357,7 @@ static void mark_ready(struct path_worker *w, const struct epoll_event *events, 
 		if (!q)
 			read_wake(w);
 		else if (q->is_polled)
-			queue_kicked(q);
+			queue_kicked(w, q);
 		else
 			q->is_ready = !q->is_resting;
 	}

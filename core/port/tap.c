@@ -5,7 +5,9 @@
  *
  * One descriptor a worker: transmission needs no lock, and each is a receive queue as well, since
  * the kernel spreads what it sends over all of them.  Frames are read straight into pool memory;
- * there is no second copy but that of small ones, which then do not hold a large buffer.
+ * there is no second copy but that of small ones, which then do not hold a large buffer.  System
+ * calls are made directly: read() and write() of libc may be cancelled, and what they do for that
+ * before and behind each call is a fiftieth of all that a stream of 64 KiB packets costs us.
  *
  * A device that vanishes (removed, its namespace deleted) leaves descriptors that report an error
  * for ever and would wake the poller for ever.  The worker that notices puts a timer that never
@@ -18,6 +20,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -81,7 +84,7 @@ static void silence_queue(struct tap *t, struct tap_queue *q)
  */
 static int read_frame(struct tap *t, struct tap_queue *q, uint8_t *to)
 {
-	const ssize_t len = read(q->fd, to - VNET_BYTES, VNET_BYTES + RX_ROOM);
+	const long len = syscall(SYS_read, q->fd, to - VNET_BYTES, VNET_BYTES + RX_ROOM);
 
 	if (len > VNET_BYTES && len < VNET_BYTES + RX_ROOM)
 		return (int)(len - VNET_BYTES);
@@ -170,7 +173,7 @@ static ssize_t write_one_run(const struct tap_queue *q, const struct packet *p)
 	uint8_t *header = p->x.data - VNET_BYTES;
 
 	vnet_write(p, header, VNET_BYTES, 0);
-	return write(q->fd, header, VNET_BYTES + (size_t)p->x.len);
+	return syscall(SYS_write, q->fd, header, VNET_BYTES + (size_t)p->x.len);
 }
 
 static ssize_t write_runs(const struct tap_queue *q, const struct packet *p)

@@ -171,6 +171,27 @@ static void a_kick_wakes_it_and_puts_kicks_off(void **state)
 	rcu_unregister();
 }
 
+/* Whoever else is looked at before costs it time. */
+static void who_kicked_is_served_first(void **state)
+{
+	struct memory_frame f = udp(1, 2, 7, 20);
+	const struct rx_queue *q;
+
+	(void)state;
+	open_ports(&ring_ops, false);
+	q = &bench.ports[1].port->queues[0];
+	rcu_register();
+	for (unsigned i = 0; i < 2; i++) { /* whosever turn it was */
+		wait_us(200);
+		kick();
+		poll_sleep(bench.w, -1);
+		assert_ptr_equal(bench.w->rx, q);
+		pass(1, &f);
+		bench_turns(i);
+	}
+	rcu_unregister();
+}
+
 /* The system calls of disarming are in no packet's way. */
 static void what_woke_it_is_on_its_way_before_kicks_are_off(void **state)
 {
@@ -263,6 +284,21 @@ static void a_kernel_queue_waits_for_epoll(void **state)
 	assert_true(poll_may_sleep(bench.w, 0));
 }
 
+/* To ask what came meanwhile, and then to wait for it, would be two calls. */
+static void with_kernel_queues_alone_it_sleeps_behind_its_work(void **state)
+{
+	(void)state;
+	open_ports(&memory_ops, true);
+	assert_false(poll_may_sleep(bench.w, 1)); /* the other port is polled */
+	bench_remove(2);
+	assert_true(poll_may_sleep(bench.w, 1));
+	bench.w->has_more = true;
+	assert_false(poll_may_sleep(bench.w, 1));
+	set_polling(PATH_BUSY);
+	bench.w->has_more = false;
+	assert_false(poll_may_sleep(bench.w, 1));
+}
+
 static void a_kernel_queue_is_looked_at_under_load(void **state)
 {
 	struct memory_frame f = udp(1, 3, 7, 20);
@@ -350,11 +386,13 @@ int main(void)
 		POLL_TEST(busy_never_sleeps_and_interrupt_at_once),
 		POLL_TEST(it_does_not_sleep_on_packets),
 		POLL_TEST(a_kick_wakes_it_and_puts_kicks_off),
+		POLL_TEST(who_kicked_is_served_first),
 		POLL_TEST(what_woke_it_is_on_its_way_before_kicks_are_off),
 		POLL_TEST(a_kick_in_vain_wakes_it_once),
 		POLL_TEST(a_kick_in_vain_is_cleared_under_load),
 		POLL_TEST(a_kick_that_came_late_is_cleared_under_load),
 		POLL_TEST(a_kernel_queue_waits_for_epoll),
+		POLL_TEST(with_kernel_queues_alone_it_sleeps_behind_its_work),
 		POLL_TEST(a_kernel_queue_is_looked_at_under_load),
 		POLL_TEST(patience_follows_the_guest),
 		POLL_TEST(cycles_are_told_by_stage),
