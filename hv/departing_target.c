@@ -120,7 +120,10 @@ static void on_answer(void *arg, const json_t *value, const char *why)
 		why = take_answer(d, (enum move_step)(ask - d->asks), value);
 	if (why)
 		(void)snprintf(text, sizeof(text), "host %s: %.300s", d->peer, why);
-	departing_ended(d, (enum move_step)(ask - d->asks), why ? text : NULL);
+	if (!why && ask == &d->asks[STEP_LOADED])
+		ports_begin(d, STEP_LOADED); /* which ends it */
+	else
+		departing_ended(d, (enum move_step)(ask - d->asks), why ? text : NULL);
 }
 
 /* ---- the link --------------------------------------------------------------------------------- */

@@ -265,7 +265,7 @@ static void copy_next(struct export *x)
 /* Files of ports that had none when it was saved are not there, and need not be. */
 static void files_find(struct export *x)
 {
-	size_t all = portable_list(x->vm, x->is_saved, x->files);
+	size_t all = portable_list(x->vm, x->is_saved, x->vm->checkpoints, x->files);
 
 	for (size_t i = 0; i < all; i++) {
 		bool is_optional = strncmp(x->files[i].name, "port-", 5) == 0 ||

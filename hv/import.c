@@ -32,6 +32,7 @@ struct import {
 	char folder[SPEC_PATH];
 	json_t *checkpoints;
 	bool is_saved;
+	bool has_identity;                          /* it is the machine that it was */
 	struct portable_file files[PORTABLE_FILES]; /* path: where they go */
 	char wanted[PORTABLE_FILES][SUM_DIGITS + 1];
 	size_t count, at;
@@ -228,7 +229,7 @@ static void on_ports_allowed(struct vm *vm, int code, const char *text)
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "%s/ports", vm->folder);
-	if (m->is_saved && mkdir(path, 0700))
+	if ((m->is_saved || json_array_size(m->checkpoints)) && mkdir(path, 0700))
 		fail(m, -errno, strerror(errno));
 	else
 		copy_next(m);
@@ -414,7 +415,8 @@ static json_t *manifest_load(const char *folder, struct xvs_error *err)
 static int sums_load(struct import *m, struct xvs_error *err)
 {
 	char *text = text_load(m->folder, "SHA256SUMS", err);
-	size_t all = portable_list(m->vm, m->is_saved, m->files);
+	size_t all = portable_list(m->vm, m->is_saved, m->has_identity ? m->checkpoints : NULL,
+				   m->files);
 	int code = 0;
 
 	if (!text)
@@ -501,6 +503,7 @@ int import_begin(struct hv *hv, const struct import_wish *wish, vm_done done, vo
 	}
 	(void)str_copy(m->folder, sizeof(m->folder), wish->folder);
 	m->is_saved = json_is_true(json_object_get(manifest, "saved"));
+	m->has_identity = !wish->is_new_identity;
 	m->checkpoints = json_is_array(checkpoints) ? json_deep_copy(checkpoints) : json_array();
 	code = folder_check(m->vm, err);
 	if (code == 0)

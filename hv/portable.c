@@ -49,7 +49,29 @@ static void add_saved(const struct vm *vm, struct portable_file *out, size_t *co
 	}
 }
 
-size_t portable_list(const struct vm *vm, bool is_saved, struct portable_file out[PORTABLE_FILES])
+/* A name that anybody may have written becomes a path only where it is one of a checkpoint. */
+static void add_checkpoints(const struct vm *vm, const json_t *checkpoints,
+			    struct portable_file *out, size_t *count)
+{
+	char name[SPEC_NAME + 16];
+	char path[SPEC_PATH + SPEC_NAME];
+
+	for (unsigned n = 0; n < json_array_size(checkpoints) && n < CHECKPOINTS_MAX; n++) {
+		const json_t *one = json_array_get(checkpoints, n);
+		const char *tag = json_string_value(json_object_get(one, "name"));
+
+		for (uint32_t i = 0; tag && checkpoint_is_name(tag) && i < vm->spec.adapter_count;
+		     i++) {
+			(void)snprintf(name, sizeof(name), "port-%s@%u", vm->spec.adapters[i].name,
+				       n);
+			archive_path(vm, tag, vm->spec.adapters[i].name, path, sizeof(path));
+			file_add(out, count, name, path)->is_ours = true;
+		}
+	}
+}
+
+size_t portable_list(const struct vm *vm, bool is_saved, const json_t *checkpoints,
+		     struct portable_file out[PORTABLE_FILES])
 {
 	const struct vm_spec *s = &vm->spec;
 	char path[SPEC_PATH + 16];
@@ -67,6 +89,7 @@ size_t portable_list(const struct vm *vm, bool is_saved, struct portable_file ou
 		(void)file_add(out, &count, "variables", path);
 	if (is_saved)
 		add_saved(vm, out, &count);
+	add_checkpoints(vm, checkpoints, out, &count);
 	return count;
 }
 

@@ -27,7 +27,11 @@ int import_begin(struct hv *hv, const struct import_wish *wish, vm_done done, vo
 
 /* ---- what both share --------------------------------------------------------------------------- */
 
-enum { PORTABLE_FILES = SPEC_DISKS + SPEC_ADAPTERS + 5, PORTABLE_FORMAT = 1, SUM_DIGITS = 64 };
+enum {
+	PORTABLE_FILES = SPEC_DISKS + SPEC_ADAPTERS * (1 + CHECKPOINTS_MAX) + 5,
+	PORTABLE_FORMAT = 1,
+	SUM_DIGITS = 64,
+};
 
 struct portable_file {
 	char name[SPEC_NAME + 16];        /* in the folder */
@@ -38,9 +42,11 @@ struct portable_file {
 
 /*
  * All files of a machine with this definition, in an order that both sides know.  'is_saved': with
- * memory and ports.  Disks and what it boots from have the path that the definition says.
+ * memory and ports.  'checkpoints', NULL: none: with what their ports knew, "port-ADAPTER@N" of the N-th.
+ * Disks and what it boots from have the path that the definition says.
  */
-size_t portable_list(const struct vm *vm, bool is_saved, struct portable_file out[PORTABLE_FILES]);
+size_t portable_list(const struct vm *vm, bool is_saved, const json_t *checkpoints,
+		     struct portable_file out[PORTABLE_FILES]);
 
 /* "sum  name" lines, as sha256sum writes them.  False: a file has none. */
 bool portable_sums(const char *text, struct portable_file *files, size_t count);

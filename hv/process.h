@@ -14,7 +14,7 @@
 
 #include "base/loop.h"
 
-enum { USER_GROUPS_MAX = 64, PLAN_FDS_MAX = 96, PLAN_WORDS_MAX = 256, FIRST_FD = 3 };
+enum { USER_GROUPS_MAX = 64, PLAN_FDS_MAX = 96, PLAN_WORDS_MAX = 512, FIRST_FD = 3 };
 
 /* As whom programs run. */
 struct user {

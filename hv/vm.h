@@ -22,6 +22,7 @@ enum { VM_SOCKET = RUN_FOLDER + 2 * SPEC_NAME + 16 };
 
 enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_PAUSED };
 
+enum { CHECKPOINTS_MAX = 32 };
 enum checkpoint_verb { CHECKPOINT_SAVE, CHECKPOINT_REVERT, CHECKPOINT_DELETE };
 
 /* A verb has ended: code 0 or -errno, and then 'text' is a whole sentence. */
@@ -183,6 +184,8 @@ void save_consumed(struct vm *vm);
 
 /* ---- vm_checkpoint.c --------------------------------------------------------------------------- */
 
+/* [any] */
+bool checkpoint_is_name(const char *name);
 /* Of a machine that runs or stands still. */
 void vm_checkpoint(struct vm *vm, enum checkpoint_verb verb, const char *name, vm_done done,
 		   void *arg);

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "vm_archive.h"
 
-enum { CHECKPOINT_S = 3600, CHECKPOINTS_MAX = 32 };
+enum { CHECKPOINT_S = 3600 };
 
 /* ---- the list --------------------------------------------------------------------------------- */
 
@@ -51,7 +51,7 @@ static void list_add(struct vm *vm)
 					      text, "unfinished", 1));
 }
 
-static bool is_word(const char *name)
+bool checkpoint_is_name(const char *name)
 {
 	static const char letters[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -313,7 +313,7 @@ static bool verb_check(struct vm *vm, enum checkpoint_verb verb, const char *nam
 {
 	if (!vm->qmp || (vm->state != VM_RUNNING && vm->state != VM_PAUSED))
 		job_end(vm, -ENOTCONN, "it does not run; start it first, paused or not");
-	else if (!is_word(name))
+	else if (!checkpoint_is_name(name))
 		job_end(vm, -EINVAL, "a checkpoint's name is of letters, digits and . _ -");
 	else if (verb == CHECKPOINT_SAVE && entry(vm, name))
 		job_end(vm, -EEXIST, "there is a checkpoint %s already", name);

@@ -39,7 +39,8 @@ def test_a_saved_machine_goes_on_where_it_was_carried_to(hv, web, folder):  # no
     hv.do("export", "web", folder)
     assert sums(folder) and folder.stat().st_mode & 0o777 == 0o700
     assert sorted(os.listdir(folder)) == ["SHA256SUMS", "disk-root.qcow2", "initrd", "kernel",
-                                          "manifest.json", "memory", "port-eth0"]
+                                          "manifest.json", "memory", "port-eth0",
+                                          "port-eth0@0"]
     assert all(path.stat().st_uid == 0 for path in folder.iterdir())
     assert "File exists" in hv.refuses("export", "web", folder)
 
@@ -54,6 +55,7 @@ def test_a_saved_machine_goes_on_where_it_was_carried_to(hv, web, folder):  # no
     # and now it is not
     hv.do("import", folder)
     assert hv.show("web")["state"] == "saved"
+    assert (hv.state / "vms" / "web" / "ports" / "one@eth0").stat().st_size > 0
     assert hv.show("web")["definition"]["uuid"] == uuid
     hv.do("restore", "web")
     guest.connect()

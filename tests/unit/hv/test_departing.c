@@ -634,6 +634,23 @@ static void is_undone_when_the_move_of_its_port_has_ended(void **state)
 	assert_undone("adapter eth0: the move of its port has ended");
 }
 
+/* Their QEMU has all, and their xvsd has forgotten meanwhile what it had. */
+static void is_undone_when_the_move_of_its_port_ends_before_the_decision(void **state)
+{
+	(void)state;
+	begin(NO_FAULT, 0);
+	world.is_never_loaded = true;
+	depart(false, false);
+	while (!world.unanswered)
+		turn();
+	assert_string_equal(world.phase, "frozen");
+	(void)strcpy(world.phase, "ended");
+	world.place = PORT_HERE;
+	rpc_answer(world.unanswered, json_object());
+	world.unanswered = NULL;
+	assert_undone("load devices: adapter eth0: the move of its port has ended");
+}
+
 static void is_undone_when_the_switch_is_gone(void **state)
 {
 	struct xvs_error err = ERROR_INIT;
@@ -737,6 +754,7 @@ int main(void)
 		TEST(is_undone_when_the_guest_stands_too_long),
 		TEST(is_undone_when_the_switch_has_lost_the_move_of_its_port),
 		TEST(is_undone_when_the_move_of_its_port_has_ended),
+		TEST(is_undone_when_the_move_of_its_port_ends_before_the_decision),
 		TEST(is_undone_when_the_switch_is_gone),
 		TEST(is_not_misled_by_what_the_other_host_answers),
 		TEST(refuses_what_makes_no_sense),
