@@ -243,6 +243,7 @@ def record_ofctl(version):
                                   capture_output=True, text=True, timeout=20, check=False)
             if done.returncode:
                 print(f"ovs-ofctl {name} {OFCTL_VERSION[version]}: {done.stderr.strip()[:200]}")
+            yield "ofctl_hello", next(m for m in switch.heard if m[1] == HELLO)
             for nr, message in enumerate(m for m in switch.heard if m[1] != HELLO):
                 yield f"ofctl_{name}_{nr}", message
         switch.listener.close()
@@ -261,12 +262,10 @@ def osken_messages(version):
     yield "get_config", p.OFPGetConfigRequest(dp)
     yield "error", p.OFPErrorMsg(dp, 1, 2, b"12345678")
     if version == 1:
-        yield "hello", p.OFPHello(dp)
         yield "packet_out", p.OFPPacketOut(dp, 0xffffffff, 3, [p.OFPActionOutput(4, 0)], b"\1" * 60)
         yield "nx_role", p.NXTRoleRequest(dp, 1)
         yield "nx_table_id", p.NXTFlowModTableId(dp, 1)
         return
-    yield "hello", p.OFPHello(dp, [p.OFPHelloElemVersionBitmap([1, 4, 5])])
     yield "role_master", p.OFPRoleRequest(dp, o.OFPCR_ROLE_MASTER, 0x123456789abcdef0)
     yield "get_async", p.OFPGetAsyncRequest(dp)
     out = [p.OFPActionOutput(1, 64)]
