@@ -92,6 +92,24 @@ static void set_field(struct of_walk *w, const struct of_action *a)
 	note_written(w, &bits);
 }
 
+/* A port of 1.0: of the one protocol that the packet has of these. */
+static void set_port(struct of_walk *w, const struct of_action *a)
+{
+	static const uint8_t src[] = { OF_TCP_SRC, OF_UDP_SRC, OF_SCTP_SRC };
+	static const uint8_t dst[] = { OF_TCP_DST, OF_UDP_DST, OF_SCTP_DST };
+
+	for (uint32_t i = 0; i < sizeof(src); i++) {
+		const struct of_action set = {
+			.type = OF_ACT_SET_FIELD,
+			.field = a->type == OF_ACT_SET_TP_SRC ? src[i] : dst[i],
+			.value = { (uint8_t)(a->number >> 8), (uint8_t)a->number },
+			.mask = { 0xff, 0xff },
+		};
+
+		set_field(w, &set);
+	}
+}
+
 static uint64_t get_bits(const struct of_fields *f, uint32_t id)
 {
 	uint8_t bytes[16];
@@ -257,7 +275,7 @@ void of_walk_action(struct of_walk *w, const struct of_action *a)
 		of_walk_group(w, a->number);
 		return;
 	case OF_ACT_SET_QUEUE:
-		w->queue = a->number;
+		w->queue = a->number == OF_QUEUE_ALL ? 0 : a->number;
 		return;
 	case OF_ACT_METER:
 		(void)of_walk_meter(w, a->number);
@@ -278,6 +296,10 @@ void of_walk_action(struct of_walk *w, const struct of_action *a)
 	case OF_ACT_SET_VLAN_VID:
 	case OF_ACT_SET_VLAN_PCP:
 		set_vlan(w, a, a->type == OF_ACT_SET_VLAN_VID);
+		return;
+	case OF_ACT_SET_TP_SRC:
+	case OF_ACT_SET_TP_DST:
+		set_port(w, a);
 		return;
 	case OF_ACT_SET_NW_TTL:
 		if (is_ip(w))

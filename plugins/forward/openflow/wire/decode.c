@@ -17,11 +17,19 @@ int32_t of_frame(const uint8_t *bytes, uint32_t len)
 	return frame < OFP_HEADER ? -1 : (int32_t)frame;
 }
 
+static uint8_t highest(uint32_t versions)
+{
+	versions &= ~1u;
+	return versions ? (uint8_t)(31 - __builtin_clz(versions)) : 0;
+}
+
 uint8_t of_version_choose(uint32_t mine, uint32_t theirs)
 {
-	uint32_t both = mine & theirs & ~1u;
+	uint8_t lower = highest(mine) < highest(theirs) ? highest(mine) : highest(theirs);
 
-	return both ? (uint8_t)(31 - __builtin_clz(both)) : 0;
+	if (theirs & 1)
+		return mine >> lower & 1 ? lower : 0;
+	return highest(mine & theirs);
 }
 
 /* ---- messages of few bytes --------------------------------------------------------------------- */
@@ -34,14 +42,14 @@ static of_fault decode_nothing(struct of_decoder *d, struct of_message *out)
 }
 
 /*
- * The versions of the bitmap; without one, all up to that of the header (1.3, 6.3.1).  Other
- * elements and what is no element are passed over, as 7.5.1 asks for.
+ * The versions of the bitmap; without one, which bit 0 says, all up to that of the header.  Other
+ * elements and what is no element are passed over, as 1.3, 7.5.1 asks for.
  */
 static of_fault decode_hello(struct of_decoder *d, struct of_message *out)
 {
 	uint32_t up_to = d->version > 30 ? 30 : d->version;
 
-	out->hello.versions = (2u << up_to) - 2;
+	out->hello.versions = (2u << up_to) - 1;
 	while (d->r.left >= ELEMENT_HEAD) {
 		uint16_t type = of_get16(&d->r);
 		uint16_t len = of_get16(&d->r);
@@ -51,7 +59,7 @@ static of_fault decode_hello(struct of_decoder *d, struct of_message *out)
 			break;
 		body = of_part(&d->r, len - (uint32_t)ELEMENT_HEAD);
 		if (type == OFPHET_VERSIONBITMAP && body.left >= 4) {
-			out->hello.versions = of_get32(&body);
+			out->hello.versions = of_get32(&body) & ~1u;
 			break;
 		}
 		of_skip(&d->r, (8u - len % 8u) % 8u);

@@ -159,6 +159,14 @@ static of_fault read_field(struct of_action_source *from, struct of_reader *r, u
 	return oxm.form == OF_OXM_SAME ? OF_OK : OF_BAD_ACTION_SET_TYPE;
 }
 
+/* Up to 64 bits, the lowest of a field that has more. */
+static bool are_bits_of(uint8_t id, uint32_t first, uint32_t bits)
+{
+	uint32_t most = of_field(id)->bits < 64 ? of_field(id)->bits : 64;
+
+	return bits && first + bits <= most;
+}
+
 static of_fault read_move(struct of_action_source *from, struct of_reader *r,
 			  struct of_action_list *list)
 {
@@ -179,8 +187,7 @@ static of_fault read_move(struct of_action_source *from, struct of_reader *r,
 		return OF_BAD_ACTION_SET_TYPE;
 	a->from_field = source;
 	a->field = target;
-	if (!a->bits || a->from_bit + a->bits > of_field(source)->bits ||
-	    a->to_bit + a->bits > of_field(target)->bits)
+	if (!are_bits_of(source, a->from_bit, a->bits) || !are_bits_of(target, a->to_bit, a->bits))
 		return OF_BAD_ACTION_SET_ARGUMENT;
 	return OF_OK;
 }

@@ -349,11 +349,11 @@ static const struct {
 
 static void put_action10(struct of_writer *w, const struct of_action *a)
 {
+	bool is_said = a->type == OF_ACT_SET_FIELD && is_whole(a) && put_field10(w, a);
+
 	if (a->type == OF_ACT_OUTPUT)
 		put_output10(w, a);
-	else if (a->type == OF_ACT_SET_FIELD && is_whole(a) && put_field10(w, a))
-		return;
-	else if (put_extension(w, OF_V10, a) || !rules10[a->type].number)
+	else if (is_said || put_extension(w, OF_V10, a) || !rules10[a->type].number)
 		return;
 	else if (rules10[a->type].is_nicira)
 		put_nicira(w, rules10[a->type].number, a->number, rules10[a->type].bytes);

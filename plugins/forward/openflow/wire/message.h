@@ -60,7 +60,7 @@ struct of_bytes {
 };
 
 struct of_hello {
-	uint32_t versions; /* bit N: version N */
+	uint32_t versions; /* bit N: version N; bit 0: no bitmap was sent, so all up to one */
 };
 
 struct of_error {
@@ -235,7 +235,10 @@ of_fault of_decode(const struct of_dialect *dialect, const uint8_t *bytes, uint3
  */
 bool of_fault_in(of_fault fault, uint8_t version, uint16_t *type, uint16_t *code);
 
-/* [any] The highest of the versions in both sets; 0: there is none. */
+/*
+ * [any] The highest of the versions in both sets; of a controller that sent no bitmap the lower of
+ * the two highest, and no other (1.3, 6.3.1).  0: there is none.
+ */
 uint8_t of_version_choose(uint32_t mine, uint32_t theirs);
 
 #endif /* OPENFLOW_WIRE_MESSAGE_H */
