@@ -141,6 +141,18 @@ static const struct wrong actions[] = {
 	  OF_BAD_ACTION_MATCH_INCONSISTENT },
 	{ "dec_nw_ttl behind a pop", 4, 14,
 	  ADD MPLS APPLY("0018", "0014 0008 08000000 0018 0008 00000000"), OF_OK },
+	{ "a move of more than 64 bits", 4, 14,
+	  ADD ALL APPLY("0020", "ffff 0018 00002320 0006 0041 0000 0000 00012610 00012810"),
+	  OF_BAD_ACTION_SET_ARGUMENT },
+	{ "a move beyond the field", 4, 14,
+	  ADD ALL APPLY("0020", "ffff 0018 00002320 0006 0020 0000 0001 00010004 00010204"),
+	  OF_BAD_ACTION_SET_ARGUMENT },
+	{ "a load beyond the field", 4, 14,
+	  ADD ALL APPLY("0020", "ffff 0018 00002320 0007 005f 00010004 0000000000000001"),
+	  OF_BAD_ACTION_SET_ARGUMENT },
+	{ "a load of more than its bits", 4, 14,
+	  ADD ALL APPLY("0020", "ffff 0018 00002320 0007 0003 00010004 0000000000000010"),
+	  OF_BAD_ACTION_SET_ARGUMENT },
 	{ "resubmit in a set", 4, 14, ADD ALL WRITE("0018", "ffff 0010 00002320 0001fff800000000"),
 	  OF_BAD_ACTION_TYPE },
 };
@@ -352,8 +364,12 @@ static void only_the_version_agreed_on_is_spoken(void **state)
 	(void)state;
 	assert_int_equal(of_decode(&dialect, echo, 8, &arena, &m), OF_BAD_REQUEST_VERSION);
 	assert_int_equal(of_decode(&dialect, hello, 8, &arena, &m), OF_OK);
-	assert_int_equal(m.hello.versions, 0x7e);
+	assert_int_equal(m.hello.versions, 0x7f);
 	assert_int_equal(of_version_choose(OF_VERSIONS, m.hello.versions), OF_V14);
+	assert_int_equal(of_version_choose(1 << OF_V10 | 1 << OF_V13, m.hello.versions), OF_V13);
+	assert_int_equal(of_version_choose(OF_VERSIONS, 0x0f), 0); /* 1.2 without a bitmap */
+	assert_int_equal(of_version_choose(OF_VERSIONS, 0x0e), OF_V10);
+	assert_int_equal(of_version_choose(OF_VERSIONS, 1), 0);
 	dialect.version = 0;
 	assert_int_equal(of_decode(&dialect, echo, 8, &arena, &m), OF_BAD_REQUEST_VERSION);
 	dialect.version = OF_V13;
