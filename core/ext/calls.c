@@ -179,6 +179,16 @@ int instance_status_read(struct instance *i, void *port_state, const char *featu
 	return instance_result(i, "status_read", code, &said, err);
 }
 
+void instance_port_told(struct instance *i,
+			void (*fn)(void *self, const struct xvs_port_view *v, int event),
+			const struct xvs_port_view *v, int event)
+{
+	uint64_t since = control_enter();
+
+	fn(i->self, v, event);
+	control_leave(i, "a function that is told of ports", since);
+}
+
 bool instance_tracks(struct instance *i, void *port_state)
 {
 	uint64_t since;

@@ -175,6 +175,14 @@ void collections_silence(struct instance *i)
 		collection_end(i, i->services->collections);
 }
 
+/* Of upper floors, from below. */
+static const void *offer_of(const struct instance_env *env, const char *id)
+{
+	const void *found = env->offer ? env->offer(id) : NULL;
+
+	return found || !env->offer_above ? found : env->offer_above(id);
+}
+
 static const void *host_query(const struct xvs_host *h, const char *id)
 {
 	const struct instance_services *s = instance_of(h)->services;
@@ -193,14 +201,15 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 		if (strcmp(offers[n].id, id) == 0)
 			return offers[n].interface;
 	}
-	return id && env->offer ? env->offer(id) : NULL;
+	return id ? offer_of(env, id) : NULL;
 }
 
 bool interface_is_offered(const char *id)
 {
 	static const char *const ids[] = {
-		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER,  XVS_MAILBOX, XVS_TASK, XVS_SHED,
-		XVS_CLASSIFY,  XVS_MARK,      XVS_MIRROR, XVS_L2,      XVS_LOOP, XVS_DESTSET,
+		XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER, XVS_MAILBOX, XVS_TASK,
+		XVS_SHED,      XVS_CLASSIFY,  XVS_MARK,  XVS_MIRROR,  XVS_L2,
+		XVS_LOOP,      XVS_DESTSET,   XVS_PORTS,
 	};
 
 	for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {

@@ -19,6 +19,7 @@
 
 struct instance;
 struct network;
+struct xvs_port_view;
 struct xvs_shed_source;
 
 /* What upper floors lend to all instances; filled once at start by core/path. */
@@ -50,6 +51,7 @@ struct instance_env {
 	void (*shed_forget)(struct instance *i); /* all of them */
 	/* Interfaces that upper floors offer by themselves, by id; NULL: none (of that name).  [any] */
 	const void *(*offer)(const char *id);
+	const void *(*offer_above)(const char *id); /* the same, of a floor above that one */
 	/* A line that an extension logged; default: base/log.h.  [any] */
 	void (*log)(struct instance *i, int level, const char *text);
 };
@@ -162,6 +164,10 @@ void instance_policy_abort(struct instance *i, void *port_state, const char *fea
 			   void *prepared);
 int instance_status_read(struct instance *i, void *port_state, const char *feature, void *out,
 			 struct xvs_error *err);
+/* "xvs.port/1": one of all ports of the switch. */
+void instance_port_told(struct instance *i,
+			void (*fn)(void *self, const struct xvs_port_view *v, int event),
+			const struct xvs_port_view *v, int event);
 /* Shall the port's connections be tracked for it?  After its policies have been applied. */
 bool instance_tracks(struct instance *i, void *port_state);
 

@@ -20,6 +20,7 @@
 #include "xvs/ext/mailbox.h"
 #include "xvs/ext/mark.h"
 #include "xvs/ext/mirror.h"
+#include "xvs/ext/port.h"
 #include "xvs/ext/shed.h"
 #include "xvs/ext/task.h"
 #include "xvs/ext/timer.h"

@@ -223,6 +223,11 @@ const struct instance_env *path_instance_env(const struct path *path)
 	return &path->env;
 }
 
+void path_lend(struct path *path, const void *(*offer)(const char *id))
+{
+	path->env.offer_above = offer;
+}
+
 void path_on_limit(struct path *path, void (*fn)(void *arg, uint32_t port), void *arg)
 {
 	path->limited = fn;

@@ -53,6 +53,8 @@ void path_destroy(struct path *path);
 
 /* [control] What instance_create() needs; lives as long as the path. */
 const struct instance_env *path_instance_env(const struct path *path);
+/* [control] What a floor above offers to instances by itself: NULL of an id that it does not know. */
+void path_lend(struct path *path, const void *(*offer)(const char *id));
 struct conn_table *path_conns(const struct path *path);
 uint32_t path_workers(const struct path *path);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/attach.c - which members know a port, with which policies, and what they are told. */
 #include "base/error.h"
+#include "switch/portview.h"
 #include "switch/world.h"
 
 struct attachment *port_attachment(const struct port *p, const struct member *m)
@@ -129,4 +130,5 @@ void port_tell_down(struct port *p, struct attachment *a)
 	a->is_up = false;
 	port_facts(p, &facts);
 	instance_port_event(a->member->instance, a->port_state, XVS_PORT_DOWN, &facts);
+	portview_tell(p);
 }

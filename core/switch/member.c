@@ -181,6 +181,7 @@ int member_start(struct member *m, const struct settings *settings, struct xvs_e
 		return error_set(err, -ENOSPC, "", "%s (%s): there are %d instances already",
 				 m->name, m->extension, INSTANCES_MAX - 1);
 	m->nr = args.nr;
+	m->port_fn = NULL;
 	result = instance_create(m->ext, &args, path_instance_env(w->path), &m->instance, err);
 	if (result < 0)
 		goto err_number;
@@ -205,6 +206,7 @@ err_number:
 
 void member_stop(struct member *m)
 {
+	m->port_fn = NULL;
 	instance_destroy(m->instance);
 	m->instance = NULL;
 	m->state = MEMBER_STOPPED;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "policy/builtin.h"
+#include "switch/portview.h"
 #include "switch/relay.h"
 #include "switch/world.h"
 
@@ -60,6 +61,7 @@ void port_down(struct port *p)
 {
 	p->path_port = NULL;
 	p->is_open = false;
+	portview_tell(p);
 	if (p->is_guarded)
 		conn_port_close(path_conns(p->w->path), p->id);
 	p->is_guarded = false;
@@ -165,6 +167,7 @@ bool port_publish(struct port *p, struct port_conf *conf, struct reasons *reason
 	tell_state(p);
 	/* First, so that UP comes before the first packet. */
 	port_tell_news(p);
+	portview_tell(p);
 	if (!p->path_port || (!is_changed && conf_equal(conf, p->path_port->conf))) {
 		free(conf);
 		return !p->is_open;

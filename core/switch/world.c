@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/world.c - all switches: made, found by name, destroyed. */
+#include "switch/portview.h"
 #include "switch/world.h"
 
 #include "base/error.h"
@@ -33,6 +34,7 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 		return error_set(err, -ENOMEM, "", "out of memory");
 	w->loop = c->loop;
 	w->path = c->path;
+	path_lend(c->path, portview_offer);
 	w->counters = c->counters;
 	w->run_dir = c->run_dir;
 	w->host_id = c->host_id;
@@ -64,6 +66,7 @@ err_model:
 	model_destroy(w->model);
 err_catalogue:
 	catalogue_finish(&w->catalogue);
+	free(w->exit_drops);
 	free(w);
 	return code;
 }
@@ -97,6 +100,7 @@ static void free_world(struct letter *letter)
 	catalogue_finish(&w->catalogue);
 	model_destroy(w->model);
 	free(w->switches);
+	free(w->exit_drops);
 	free(w);
 	if (done)
 		done(arg);

@@ -22,6 +22,8 @@ struct team;
 struct lldp_port;
 struct dhcp_server;
 struct takeover;
+struct exit_drops;
+struct xvs_port_view;
 
 enum { PROBLEM_MAX = 256, REASON_MAX = 16 };
 
@@ -47,6 +49,8 @@ struct member {
 	char problem[PROBLEM_MAX];
 	char why[160];            /* why it stands where it stands */
 	struct settings settings; /* switch scope */
+	/* "xvs.port/1": is told of every port of the switch; NULL: nobody asked */
+	void (*port_fn)(void *self, const struct xvs_port_view *v, int event);
 };
 
 /* A member that knows a port. */
@@ -54,6 +58,13 @@ struct attachment {
 	struct member *member;
 	void *port_state;
 	bool is_up; /* was told UP, and not DOWN since */
+};
+
+/* What was told of a port to those who want to know of all: portview.c. */
+struct port_listing {
+	bool is_known, is_up;
+	uint64_t up_since_ns;
+	struct xvs_port facts;
 };
 
 struct reasons {
@@ -89,10 +100,11 @@ struct port {
 	char problem[PROBLEM_MAX];     /* why it could not be brought up whole; "" */
 	char warned[PROBLEM_MAX];      /* what the backend does worse than asked, as logged */
 	char mac_problem[PROBLEM_MAX]; /* why its address is not in the table; "" */
-	struct xvs_port told;          /* what extensions know of it; 'name' is spec.name */
-	struct reasons *reasons;       /* why it is closed; NULL: no reason */
-	bool is_told_open;             /* the last message on it said so */
-	struct bundle *bundle;         /* that reads it; NULL: none */
+	struct port_listing listing;
+	struct xvs_port told;    /* what extensions know of it; 'name' is spec.name */
+	struct reasons *reasons; /* why it is closed; NULL: no reason */
+	bool is_told_open;       /* the last message on it said so */
+	struct bundle *bundle;   /* that reads it; NULL: none */
 	struct relay *relay;     /* where its packets go while it is frozen; NULL: they drop */
 	struct arrival *arrival; /* what came for it and waits until it opens; NULL */
 	struct arrival_announcement
@@ -144,8 +156,9 @@ struct world {
 	uint16_t last_nr;
 	struct transaction *current;
 	struct transaction *waiting, **waiting_tail;
-	const struct member *retried; /* while a plan is made: if it is down, start it anew */
-	bool is_linked;               /* a transaction for link events waits already */
+	const struct member *retried;  /* while a plan is made: if it is down, start it anew */
+	bool is_linked;                /* a transaction for link events waits already */
+	struct exit_drops *exit_drops; /* portview.c */
 	struct loop_timer *ageing;
 	struct loop_timer *lldp;
 	void (*destroyed)(void *arg);

@@ -59,10 +59,13 @@ static void query_knows_what_is_offered_and_nothing_else(void **state)
 {
 	static const char *const offered[] = { XVS_FLOW_HOST, XVS_CONN_HOST, XVS_TIMER,
 					       XVS_MAILBOX,   XVS_TASK,      "xvs.loop/1" };
-	static const char *const absent[] = { "xvs.event/1",   "xvs.port/1",
-					      "xvs.queue/1",   "xvs.stream/1",
-					      "xvs.offload/1", "xvs.timer/2",
-					      "xvs.timer",     "" };
+	static const char *const absent[] = { "xvs.event/1",
+					      "xvs.queue/1",
+					      "xvs.stream/1",
+					      "xvs.offload/1",
+					      "xvs.timer/2",
+					      "xvs.timer",
+					      "" };
 
 	(void)state;
 	for (unsigned n = 0; n < sizeof(offered) / sizeof(offered[0]); n++) {

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "xvs.port/1": every port of a switch, its numbers, and what becomes of it. */
+/* links: xvs_config xvs_policy */
+#include "base/clock.h"
+#include "fixture.h"
+#include "switch/world.h"
+
+#define XVS_USE_DRAFT
+#include "xvs/ext/port.h"
+
+#define PORT(port) "  - {name: " port ", backend: {kind: 'null'}}\n"
+#define SWITCH(ports) \
+	"switches:\n- name: lan\n  type: private\n" \
+	"  chain: [{instance: rec, extension: test.recorder}]\n  ports:\n" ports \
+	"- name: other\n  type: private\n  ports:\n  - {name: x, backend: {kind: 'null'}}\n"
+
+static char told[512];
+
+static void on_port(void *self, const struct xvs_port_view *v, int event)
+{
+	static const char *const events[] = { "gone", "up", "down", "frozen", "changed" };
+	size_t len = strlen(told);
+
+	(void)self;
+	(void)snprintf(told + len, sizeof(told) - len, "%s %s%s\n", v->port->name, events[event],
+		       v->up ? "" : " -");
+}
+
+static const struct xvs_host *host_of(const struct fixture *f)
+{
+	const struct member *m = world_member(f->world, "lan/rec");
+
+	assert_non_null(m);
+	assert_non_null(m->instance);
+	return &m->instance->host;
+}
+
+static const struct xvs_port_host *ports_of(const struct xvs_host *h)
+{
+	const struct xvs_port_host *ports = h->query(h, XVS_PORTS);
+
+	assert_non_null(ports);
+	return ports;
+}
+
+static void lists_the_ports_of_its_switch(void **state)
+{
+	struct fixture *f = *state;
+	struct xvs_port_view v = { .size = sizeof(v) };
+	const struct xvs_port_host *ports;
+	const struct xvs_host *h;
+	uint32_t first;
+
+	fixture_has(f, SWITCH(PORT("a") PORT("b")));
+	h = host_of(f);
+	ports = ports_of(h);
+	assert_int_equal(ports->next(h, XVS_PORT_NONE, &v), 0);
+	assert_string_equal(v.port->name, "a");
+	assert_int_equal(v.port->id, world_port_id(f->world, "lan/a"));
+	assert_int_equal(v.up, 1);
+	assert_null(v.device);
+	first = v.port->id;
+	assert_int_equal(ports->next(h, first, &v), 0);
+	assert_string_equal(v.port->name, "b");
+	assert_int_equal(ports->next(h, v.port->id, &v), -ENOENT);
+	assert_int_equal(ports->next(h, UINT32_MAX, &v), -ENOENT);
+	/* one of before knows less */
+	memset(&v, 0xff, sizeof(v));
+	v.size = offsetof(struct xvs_port_view, device);
+	assert_int_equal(ports->next(h, XVS_PORT_NONE, &v), 0);
+	assert_int_equal(v.size, offsetof(struct xvs_port_view, device));
+	assert_ptr_equal(v.device, (const void *)UINTPTR_MAX);
+	v.size = 0;
+	assert_int_equal(ports->next(h, XVS_PORT_NONE, &v), -EINVAL);
+}
+
+static void tells_numbers(void **state)
+{
+	struct fixture *f = *state;
+	struct xvs_port_stats s = { .size = sizeof(s) };
+	const struct xvs_port_host *ports;
+	const struct xvs_host *h;
+	struct counter_shard *shard;
+	uint32_t id;
+
+	fixture_has(f, SWITCH(PORT("a") PORT("b")));
+	h = host_of(f);
+	ports = ports_of(h);
+	id = world_port_id(f->world, "lan/b");
+	shard = counters_shard(f->counters, 0);
+	counter_add(&shard->ports[id].rx_packets, 7);
+	counter_add(&shard->ports[id].tx_multicast, 3);
+	counters_drop(shard, drop_key(id, XVS_STAGE_INGRESS, 0, 5), 2, 100);
+	counters_drop(shard, drop_key(id, XVS_STAGE_EGRESS, 0, 5), 4, 100);
+	assert_int_equal(ports->stats(h, id, &s), 0);
+	assert_int_equal(s.rx_packets, 7);
+	assert_int_equal(s.tx_multicast, 3);
+	assert_int_equal(s.rx_drops, 2);
+	assert_int_equal(s.tx_drops, 4);
+	assert_int_equal(s.rx_errors, 0);
+	assert_in_range(s.up_since_ns, 1, clock_ns());
+	assert_int_equal(ports->stats(h, world_port_id(f->world, "other/x"), &s), -ENOENT);
+	assert_int_equal(ports->stats(h, 0, &s), -ENOENT);
+	assert_int_equal(ports->stats(h, UINT32_MAX, &s), -ENOENT);
+}
+
+static void tells_what_becomes_of_ports(void **state)
+{
+	struct fixture *f = *state;
+	const struct xvs_port_host *ports;
+	const struct xvs_host *h;
+
+	told[0] = '\0';
+	fixture_has(f, SWITCH(PORT("a")));
+	h = host_of(f);
+	ports = ports_of(h);
+	assert_int_equal(ports->notify(h, on_port), 0);
+	fixture_has(f, SWITCH(PORT("a") PORT("b")));
+	assert_string_equal(told, "b changed -\nb up\n");
+	told[0] = '\0';
+	fixture_has(
+		f, SWITCH(PORT("a") "  - {name: b, backend: {kind: 'null'}, policies: {xvs.vlan/1: "
+				    "{mode: access, vlan: 7}}}\n"));
+	assert_string_equal(told, "b changed\n");
+	told[0] = '\0';
+	/* closed without what it requires */
+	fixture_has(f, SWITCH("  - {name: a, backend: {kind: 'null'}, requires: [test.choosy]}\n"
+			      "  - {name: b, backend: {kind: 'null'}, policies: {xvs.vlan/1: "
+			      "{mode: access, vlan: 7}}}\n"));
+	assert_string_equal(told, "a down -\n");
+	told[0] = '\0';
+	fixture_has(f, SWITCH(PORT("a")));
+	assert_non_null(strstr(told, "b gone -\n"));
+	assert_non_null(strstr(told, "a up\n"));
+	told[0] = '\0';
+	assert_int_equal(ports->notify(h, NULL), 0);
+	fixture_has(f, SWITCH(PORT("a") PORT("c")));
+	assert_string_equal(told, "");
+}
+
+static void a_new_instance_has_asked_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct xvs_host *h;
+
+	told[0] = '\0';
+	fixture_has(f, SWITCH(PORT("a")));
+	h = host_of(f);
+	assert_int_equal(ports_of(h)->notify(h, on_port), 0);
+	assert_int_equal(fixture_enable(f, "lan/rec", false).code, 0);
+	assert_int_equal(fixture_enable(f, "lan/rec", true).code, 0);
+	told[0] = '\0';
+	fixture_has(f, SWITCH(PORT("a") PORT("b")));
+	assert_string_equal(told, "");
+}
+
+#define WORLD(test) cmocka_unit_test_setup_teardown(test, fixture_start, fixture_stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD(lists_the_ports_of_its_switch),
+		WORLD(tells_numbers),
+		WORLD(tells_what_becomes_of_ports),
+		WORLD(a_new_instance_has_asked_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
