@@ -22,7 +22,7 @@ enum {
 	SIZE_MAX_LOG2 = 10,
 	RINGS = 4,
 	PACKETS = 192,
-	HIGH = 0x20000, /* guest address of the second region */
+	HIGH = 0x20000, /* guest address of the second region, or it follows the first */
 };
 
 static struct {
@@ -33,6 +33,7 @@ static struct vhost_device device;
 static struct vhost_view *view;
 static struct pool *pool;
 static uint8_t *memory[2];
+static uint64_t high;
 static _Atomic uint8_t *dirty;
 static _Atomic uint64_t disturbance; /* 0: none */
 
@@ -113,7 +114,7 @@ static uint8_t *place(uint32_t bytes, uint64_t *guest)
 
 	if (off + bytes > REGION)
 		off = (REGION - bytes) & ~15u;
-	*guest = (region ? HIGH : 0) + off;
+	*guest = (region ? high : 0) + off;
 	return memory[region] + off;
 }
 
@@ -126,6 +127,7 @@ static uint64_t some_features(void)
 	uint64_t features = 0;
 	uint8_t chosen = next_byte();
 
+	high = chosen >> 7 ? REGION : HIGH;
 	for (uint32_t i = 0; i < sizeof(bits); i++)
 		features |= (uint64_t)(chosen >> i & 1) << bits[i];
 	return features;
@@ -153,6 +155,7 @@ static void start_ring(uint32_t nr)
 static void start(void)
 {
 	view->features = some_features();
+	view->regions[1].guest = high;
 	view->log = dirty;
 	view->log_bytes = LOG_BYTES;
 	for (uint32_t i = 0; i < RINGS; i++) {
@@ -181,7 +184,7 @@ static void write_memory(void)
 static void write_descriptor(void)
 {
 	const struct vhost_ring_view *r = &view->rings[next_byte() % RINGS];
-	uint64_t addr = (next_byte() & 1 ? HIGH : 0) + next_word() % REGION;
+	uint64_t addr = (next_byte() & 1 ? high : 0) + next_word() % REGION;
 	uint32_t len = next_word();
 	uint16_t third = (uint16_t)next_word();
 	uint16_t fourth = (uint16_t)next_word();
