@@ -65,7 +65,8 @@ def test_all_do_their_work(lab, tool):
     daemon, vm1, vm2 = lab
     for source, target, address in ((vm1, vm2, PEER), (vm2, vm1, OUTSIDE)):
         end = iperf(tool, source, target, address, "-n", "10M")
-        assert 0 < end["sum_received"]["bits_per_second"] < 105e6
+        assert end["sum_received"]["bytes"] >= 5 << 20  # but what is in buffers at the end
+        assert end["sum_received"]["bits_per_second"] < 105e6
         assert source.ping(address, "-s", "4000")
     with vm2.listen(PEER, 23), vm1.open_socket() as s, pytest.raises(ConnectionRefusedError):
         s.connect((PEER, 23))
