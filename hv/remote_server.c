@@ -281,7 +281,8 @@ void remote_server_destroy(struct remote_server *s)
 	if (!s)
 		return;
 	while (s->sessions)
-		session_end(s->sessions);
+		session_end(
+			s->sessions); /* NOLINT(clang-analyzer-unix.Malloc): off the list by itself */
 	if (s->listener)
 		evconnlistener_free(s->listener);
 	free(s->methods);

@@ -2,6 +2,7 @@
 /*
  * hv/transfer_receive.c - the target's QEMU: takes disks and memory, and stands.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +46,7 @@ static enum outcome server_start(struct transfer *t)
 
 static const char *disk_node(const struct transfer *t, char out[SPEC_NAME + 16])
 {
-	(void)strcpy(out, "disk-");
-	(void)str_copy(out + 5, SPEC_NAME, script_disk(t));
+	(void)snprintf(out, SPEC_NAME + 16, "disk-%.*s", SPEC_NAME, script_disk(t));
 	return out;
 }
 

@@ -84,13 +84,16 @@ struct bench {
 static uint64_t resident_bytes(void)
 {
 	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long all = 0;
-	unsigned long resident = 0;
+	char line[128];
+	char *at = line;
+	uint64_t resident;
 
-	if (!f || fscanf(f, "%lu %lu", &all, &resident) != 2)
+	if (!f || !fgets(line, sizeof(line), f))
 		abort();
 	(void)fclose(f);
-	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	(void)strtoull(at, &at, 10); /* all of them come first */
+	resident = strtoull(at, &at, 10);
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t bench_open(struct bench *b)

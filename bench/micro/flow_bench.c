@@ -98,8 +98,10 @@ static int compare(const void *a, const void *b)
 /* The least disturbed tenth, a packet. */
 static double figure(uint32_t *cycles)
 {
+	const uint32_t *tenth = &cycles[SAMPLES / 20];
+
 	qsort(cycles, SAMPLES, sizeof(*cycles), compare);
-	return (double)cycles[SAMPLES / 20] / XVS_BATCH_MAX;
+	return (double)*tenth / XVS_BATCH_MAX;
 }
 
 static void tell(struct bench *b, const char *what, uint32_t first)

@@ -103,12 +103,12 @@ static void remember_places(const struct guest_ring *r, uint64_t *places)
 		uint16_t id;
 
 		if (r->is_packed) {
-			memcpy(&id, r->desc + i * 16 + 12, 2);
+			memcpy(&id, r->desc + (size_t)i * 16 + 12, 2);
 			id = (uint16_t)(id - r->id_base);
 		} else {
 			id = (uint16_t)i;
 		}
-		memcpy(&places[id], r->desc + i * 16, 8);
+		memcpy(&places[id], r->desc + (size_t)i * 16, 8);
 	}
 }
 
@@ -164,17 +164,17 @@ static struct guest *make_guest(const struct options *o)
 static void run(struct rig *rig)
 {
 	pthread_t thread;
+	bool is_started;
 
 	pin(0);
-	if (rig->o.is_threaded)
-		(void)pthread_create(&thread, NULL, drive_thread, rig);
+	is_started = rig->o.is_threaded && pthread_create(&thread, NULL, drive_thread, rig) == 0;
 	while (rig->packets < rig->o.packets) {
-		if (!rig->o.is_threaded)
+		if (!is_started)
 			drive(rig, places[0], places[1]);
 		forward(rig);
 	}
 	atomic_store(&rig->is_done, true);
-	if (rig->o.is_threaded)
+	if (is_started)
 		(void)pthread_join(thread, NULL);
 }
 
@@ -193,10 +193,11 @@ static void report(struct rig *rig)
 	printf("%s %u bytes, ring %u, %s:", rig->o.is_packed ? "packed" : "split", rig->o.len,
 	       rig->o.size, rig->o.is_threaded ? "two cores" : "one core");
 	for (uint32_t i = 0; i < STAGES && rig->sample_count; i++) {
+		const uint32_t *middle = &rig->samples[i][rig->sample_count / 2];
 		double cycles;
 
 		qsort(rig->samples[i], rig->sample_count, sizeof(uint32_t), compare);
-		cycles = (double)rig->samples[i][rig->sample_count / 2] / rig->o.burst;
+		cycles = (double)*middle / rig->o.burst;
 		printf(" %s %.1f", stage_names[i], cycles);
 		all += cycles;
 	}

@@ -43,7 +43,8 @@ bool ipv4_range_parse(const char *text, uint32_t *first, uint32_t *last)
 {
 	const char *dash = strchr(text, '-');
 	char before[INET_ADDRSTRLEN];
-	struct ipv4 from, to;
+	struct ipv4 from;
+	struct ipv4 to;
 
 	if (!dash || (size_t)(dash - text) >= sizeof(before))
 		return false;

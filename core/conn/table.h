@@ -361,7 +361,7 @@ uint32_t table_bucket(const struct conn_table *t, const struct conn_key *key);
 /* [worker] NULL: none that is live. */
 struct conn *table_find(struct conn_table *t, uint32_t bucket, const struct conn_key *key);
 /* [worker] Links c unless there is a live one with its key already, which is returned; else c. */
-struct conn *table_link(struct conn_table *t, uint32_t bucket, struct conn *c);
+struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c);
 /* [worker] Asks memory for a bucket; when it has come, for the first of its chain. */
 void table_fetch(struct conn_table *t, uint32_t bucket);
 void table_fetch_first(struct conn_table *t, uint32_t bucket);

@@ -261,7 +261,7 @@ static void errand_done(void *arg, const struct outcome *o)
 	for (size_t i = 0; e->m && code && e->arrival && o->d && i < o->d->count && i < DIAG_MAX;
 	     i++)
 		(void)finding_add(e->arrival->findings, "port", "%s", o->d->items[i].text);
-	if (e->m && e->is_trial && json_array_size(e->arrival->findings) > 0)
+	if (e->m && e->is_trial && e->arrival && json_array_size(e->arrival->findings) > 0)
 		code = 0;
 	if (e->m && code == 0 && e->then)
 		code = e->then(e, &err);

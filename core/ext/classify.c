@@ -141,6 +141,7 @@ static uint32_t classify_find(const struct xvs_host *h, const struct xvs_classif
 	return c ? acl_find(acl_of(c), key, segment, mask) : XVS_CLASSIFY_NONE;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): so it is in xvs/ext/classify.h */
 static uint32_t classify_find_first(const struct xvs_host *h,
 				    const struct xvs_classifier *const *list, uint32_t count,
 				    const struct xvs_flow_key *key, uint32_t segment,

@@ -340,6 +340,7 @@ enum { GROUP_NEAR = 1024 };
  * By the hashes of packets at one spot; how many were not where they were looked for first.  Packets of
  * a train are each looked up: where flows are told apart, trains are short.
  */
+/* NOLINTNEXTLINE(readability-function-size): one loop, whose values stay in registers */
 BATCH_STAGE uint32_t pass_tuples(struct flow_cache *c, const struct flow_batch *b,
 				 const struct flow_way *at, struct flow_group *g,
 				 struct flow_entry **found)

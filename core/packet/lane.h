@@ -147,6 +147,7 @@ LANE_INLINE uint16_t lane_facts(struct packet *p)
 
 /* ---- all of it --------------------------------------------------------------------------------- */
 
+/* NOLINTNEXTLINE(readability-function-size): inlined, once for each kind of processor */
 LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct xvs_flow_key *keys,
 			  uint16_t *reasons, lane_key key_ipv4, lane_key key_ipv6, const void *kit)
 {

@@ -145,7 +145,7 @@ static int receive_one(struct run *r)
 		return len;
 	len -= (int)sizeof(struct facts);
 	if (r->arrived == r->sent) {
-		fputs("a packet came that was not sent\n", stderr);
+		(void)fputs("a packet came that was not sent\n", stderr);
 		return -1;
 	}
 	r->packets++;

@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return list();
 	if (!round || !freopen("/dev/null", "w", stderr)) {
-		fputs("hostile ATTACK SECONDS SEED SOCKET, or hostile list\n", stderr);
+		(void)fputs("hostile ATTACK SECONDS SEED SOCKET, or hostile list\n", stderr);
 		return 2;
 	}
 	a.random.state = strtoull(argv[3], NULL, 10);

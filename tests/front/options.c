@@ -68,8 +68,9 @@ bool options_read(struct options *o, int argc, char **argv)
 			return false;
 	}
 	if (argc - optind != 2 || o->step == 0) {
-		fputs("bytes [--tx WORDS] [--rx WORDS] [--mtu N] [--step N] SENDER RECEIVER\n",
-		      stderr);
+		(void)fputs(
+			"bytes [--tx WORDS] [--rx WORDS] [--mtu N] [--step N] SENDER RECEIVER\n",
+			stderr);
 		return false;
 	}
 	o->sender = argv[optind];

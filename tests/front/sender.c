@@ -16,8 +16,8 @@ bool sender_open(struct sender *s, const char *path, uint64_t features)
 	s->spares = 0;
 	if (!front_open(&s->front, path, 2, ENDS_RING, (uint64_t)TX_SLOTS * TX_SLOT_BYTES))
 		return false;
-	for (uint16_t i = 0; i < TX_SLOTS; i++)
-		s->spare[s->spares++] = i;
+	for (uint32_t i = 0; i < TX_SLOTS; i++)
+		s->spare[s->spares++] = (uint16_t)i;
 	return true;
 }
 

@@ -23,7 +23,7 @@ static enum verified wrong(struct verify *v, const struct frame *f, const char *
 
 	va_start(args, format);
 	if (len > 0 && (size_t)len < sizeof(v->why))
-		vsnprintf(v->why + len, sizeof(v->why) - (size_t)len, format, args);
+		(void)vsnprintf(v->why + len, sizeof(v->why) - (size_t)len, format, args);
 	va_end(args);
 	return VERIFY_WRONG;
 }

@@ -86,6 +86,7 @@ static bool is_refused(const void *caller)
 	return true;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the library's begin with __ */
 #define REFUSE() is_refused(__builtin_return_address(0))
 
 __attribute__((visibility("default"))) void *malloc(size_t bytes)
@@ -140,3 +141,4 @@ __attribute__((visibility("default"))) char *strndup(const char *text, size_t mo
 {
 	return REFUSE() ? NULL : copy_text(text, strnlen(text, most));
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

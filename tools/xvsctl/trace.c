@@ -148,8 +148,8 @@ static json_t *hex(const uint8_t *bytes, uint32_t len)
 	if (!text)
 		return NULL;
 	for (uint32_t i = 0; i < len; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
+		text[2 * (size_t)i] = digits[bytes[i] >> 4];
+		text[2 * (size_t)i + 1] = digits[bytes[i] & 15];
 	}
 	out = json_stringn(text, 2 * (size_t)len);
 	free(text);

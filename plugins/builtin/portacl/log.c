@@ -39,7 +39,9 @@ static void name_print(const char *name, char out[NAME_BYTES])
 	for (size_t i = 0; i < len; i++) {
 		uint8_t c = (uint8_t)name[i];
 
-		out[i] = c < ' ' || c == '"' || c == '\\' || c == 0x7f ? '_' : name[i];
+		out[i] = name[i];
+		if (c < ' ' || c == '"' || c == '\\' || c == 0x7f)
+			out[i] = '_';
 	}
 	out[len] = '\0';
 }
@@ -49,8 +51,10 @@ static void line_print(const struct log_entry *e, uint64_t untold, char *line, s
 	const struct xvs_flow_key *key = e->key;
 	const struct answer *a = e->answer;
 	const struct acl_port *port = e->batch->port_state;
-	char src[ADDRESS_BYTES], dst[ADDRESS_BYTES];
-	char src_mac[MAC_BYTES], dst_mac[MAC_BYTES];
+	char src[ADDRESS_BYTES];
+	char dst[ADDRESS_BYTES];
+	char src_mac[MAC_BYTES];
+	char dst_mac[MAC_BYTES];
 	char name[NAME_BYTES];
 
 	address_print(key, key->ip_src, src);

@@ -146,7 +146,7 @@ static const struct xvs_field extended_rule_fields[] = {
 	  .help = "A stateful connection ends after so many seconds without a packet; 0: as its "
 		  "protocol has it",
 	  .type = XVS_U32,
-	  .max = 7 * 24 * 3600,
+	  .max = UINT64_C(7) * 24 * 3600,
 	  EXTENDED(idle_s) },
 	{ .name = "mark_priority",
 	  .help = "802.1p priority that the packets get, in their tag; 8: leave it",

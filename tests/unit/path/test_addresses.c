@@ -191,8 +191,8 @@ static void segments_that_share_have_their_addresses_in_common(void **state)
 	bench_ports(2);
 	l2 = &bench.sw->l2;
 	assert_int_equal(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 1), L2_LEARNED);
-	for (uint16_t i = 0; i < L2_SEGMENTS; i++)
-		shares[i] = i == 7 ? 5 : i;
+	for (uint32_t i = 0; i < L2_SEGMENTS; i++)
+		shares[i] = (uint16_t)(i == 7 ? 5 : i);
 	assert_true(l2_share(l2, shares));
 	assert_null(l2_lookup(l2, 7, mac)); /* where it was filed counts no more */
 	assert_int_equal(l2_learn(l2, 7, mac, bench.ports[1].port, 8, 2), L2_LEARNED);

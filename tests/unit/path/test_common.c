@@ -61,7 +61,7 @@ static void many_connections_share_an_entry_and_each_is_authorised(void **state)
 
 	(void)state;
 	setup();
-	for (uint16_t i = 0; i < MANY; i++) {
+	for (uint32_t i = 0; i < MANY; i++) {
 		struct memory_frame f = datagram((uint16_t)(1000 + i));
 
 		send_frame(OTHER, &f);

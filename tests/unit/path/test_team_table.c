@@ -32,8 +32,8 @@ static int begin(void **state)
 /* Members 0 .. active - 1 send, those behind them stand by. */
 static void ordered(uint32_t active, uint32_t standby)
 {
-	for (uint8_t m = 0; m < active + standby; m++)
-		*(m < active ? &order.active[m] : &order.standby[m - active]) = m;
+	for (uint32_t m = 0; m < active + standby; m++)
+		*(m < active ? &order.active[m] : &order.standby[m - active]) = (uint8_t)m;
 	order.active_count = active;
 	order.standby_count = standby;
 	team_choose(&order, holders);

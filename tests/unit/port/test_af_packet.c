@@ -240,14 +240,14 @@ static void carries_frames_both_ways(void **state)
 	assert_int_equal(lab.b->rx_queues, 1);
 	assert_int_equal(lab.b->mtu, 1500);
 	assert_int_equal(lab.b->speed_mbps, 10000);
-	for (uint8_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		uint8_t vnet[VNET];
 		uint8_t want[1514];
 		uint8_t got[2048];
 		struct packet *p;
 
-		fill_frame(want, lengths[i], i);
-		send_frame(&lab, lengths[i], i);
+		fill_frame(want, lengths[i], (uint8_t)i);
+		send_frame(&lab, lengths[i], (uint8_t)i);
 		p = receive(&lab, FRAME_ETHERTYPE);
 		assert_non_null(p);
 		assert_int_equal(p->x.len, lengths[i]);
