@@ -225,7 +225,7 @@ static inline uint32_t cut_child(const struct acl_cut *c, uint32_t x)
 /* Children (a bit each) from 'first', up to the one before 'end'. */
 static inline uint32_t children_between(uint32_t first, uint32_t end)
 {
-	return first >= end ? 0 : (1u << end) - (1u << first);
+	return first >= end ? 0 : (1u << (end & 31)) - (1u << (first & 31));
 }
 
 /* Many processors that this is built for have no instruction for it that we may use. */
