@@ -168,7 +168,7 @@ static void adopt_one(struct nat_table *t, uint64_t now_ns, const struct entry *
 }
 
 int nat_adopt(struct nat_table *t, uint64_t now_ns, const void *entries, size_t len,
-	      bool (*is_own)(void *arg, uint32_t inside), void *arg, struct nat_adopted *counts)
+	      struct nat_adoption *adoption)
 {
 	struct cursor c = cursor_of(entries, len);
 	struct entry e;
@@ -178,13 +178,13 @@ int nat_adopt(struct nat_table *t, uint64_t now_ns, const void *entries, size_t 
 	while (cursor_left(&c)) {
 		if (!entry_read(&c, &e))
 			return -EPROTO;
-		if (!is_own(arg, e.inside)) {
-			counts->busy++;
+		if (!adoption->is_own(adoption->arg, e.inside)) {
+			adoption->counts.busy++;
 			continue;
 		}
 		nat_lock(t);
 		if (t->rules)
-			adopt_one(t, now_ns, &e, counts);
+			adopt_one(t, now_ns, &e, &adoption->counts);
 		nat_unlock(t);
 	}
 	return 0;

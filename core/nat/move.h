@@ -44,12 +44,18 @@ struct nat_adopted {
 	uint32_t busy;    /* that are somebody else's, or as many sessions as there may be */
 };
 
+struct nat_adoption {
+	bool (*is_own)(void *arg, uint32_t inside); /* is it an inside address of who comes? */
+	void *arg;
+	struct nat_adopted counts; /* added to */
+};
+
 /*
- * Takes them in where is_own() says that their inside address is one of who comes.  -EPROTO, and nothing
- * done: malformed.  What it has by the same inside end and remote is replaced.
+ * Takes in what is_own().  -EPROTO, and nothing done: malformed.  What it has by the same inside end and
+ * remote is replaced.
  */
 int nat_adopt(struct nat_table *t, uint64_t now_ns, const void *entries, size_t len,
-	      bool (*is_own)(void *arg, uint32_t inside), void *arg, struct nat_adopted *counts);
+	      struct nat_adoption *adoption);
 /* Has a rule of these this outside address? */
 bool nat_rules_have(const struct nat_rules *r, uint32_t outside);
 /* Has this inside address a session? */

@@ -236,12 +236,14 @@ static bool is_own(void *arg, uint32_t inside)
 
 int part_restore_nat(struct port *p, struct cursor *c, struct xvs_error *err)
 {
-	struct nat_adopted *counts = &p->arrival->nat.counts;
+	struct nat_adoption adoption = { is_own, p, p->arrival->nat.counts };
+	int code;
 
 	if (!p->sw->nat)
 		return 0; /* they end, as was said when it was admitted */
-	if (nat_adopt(path_nat_table(p->sw->nat), clock_ns(), c->at, cursor_left(c), is_own, p,
-		      counts))
+	code = nat_adopt(path_nat_table(p->sw->nat), clock_ns(), c->at, cursor_left(c), &adoption);
+	p->arrival->nat.counts = adoption.counts;
+	if (code)
 		return error_set(err, -EPROTO, "", "port %s: a record of NAT sessions is malformed",
 				 p->full_name);
 	return 0;

@@ -57,8 +57,8 @@ static uint32_t count_of(struct nat_table *t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct nat_adopted first = { 0 };
-	struct nat_adopted second = { 0 };
+	struct nat_adoption first = { .is_own = is_own };
+	struct nat_adoption second = { .is_own = is_own };
 	struct nat_table *here = table_make();
 	struct nat_table *there = table_make();
 	struct nat_watch *w = nat_watch_create(here);
@@ -69,17 +69,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!w)
 		abort();
 	hash_start();
-	if (nat_adopt(here, NOW_NS, data, len, is_own, NULL, &first))
+	if (nat_adopt(here, NOW_NS, data, len, &first))
 		assert(count_of(here) == 0);
-	assert(first.taken >= count_of(here));
+	assert(first.counts.taken >= count_of(here));
 	nat_watch_begin(w, &inside, 1);
 	while (more)
 		bytes += nat_watch_next(w, NOW_NS, told + bytes, sizeof(told) - bytes, &more);
 	assert(bytes == (size_t)count_of(here) * NAT_ENTRY_BYTES);
-	if (nat_adopt(there, NOW_NS, told, bytes, is_own, NULL, &second))
+	if (nat_adopt(there, NOW_NS, told, bytes, &second))
 		abort();
-	assert(second.taken == count_of(here) && count_of(there) == second.taken);
-	assert(nat_watch_end(w) == second.taken && count_of(here) == 0);
+	assert(second.counts.taken == count_of(here) && count_of(there) == second.counts.taken);
+	assert(nat_watch_end(w) == second.counts.taken && count_of(here) == 0);
 	nat_watch_destroy(w);
 	nat_table_destroy(here);
 	nat_table_destroy(there);

@@ -116,10 +116,10 @@ static size_t told(void)
 
 static struct nat_adopted taken(size_t len)
 {
-	struct nat_adopted counts = { 0 };
+	struct nat_adoption adoption = { .is_own = is_a };
 
-	assert_int_equal(nat_adopt(there, now.now_ns, entries, len, is_a, NULL, &counts), 0);
-	return counts;
+	assert_int_equal(nat_adopt(there, now.now_ns, entries, len, &adoption), 0);
+	return adoption.counts;
 }
 
 static uint32_t sessions_of(struct nat_table *t)
@@ -292,7 +292,7 @@ static void end_at_the_source(void **state)
 
 static void are_refused_whole_where_they_are_malformed(void **state)
 {
-	struct nat_adopted counts = { 0 };
+	struct nat_adoption adoption = { .is_own = is_a };
 	size_t len;
 
 	(void)state;
@@ -301,9 +301,8 @@ static void are_refused_whole_where_they_are_malformed(void **state)
 	len = told();
 	assert_int_equal(len, 2 * NAT_ENTRY_BYTES);
 	entries[NAT_ENTRY_BYTES + 18] = 99; /* a protocol that is none */
-	assert_int_equal(nat_adopt(there, now.now_ns, entries, len, is_a, NULL, &counts), -EPROTO);
-	assert_int_equal(nat_adopt(there, now.now_ns, entries, len - 1, is_a, NULL, &counts),
-			 -EPROTO);
+	assert_int_equal(nat_adopt(there, now.now_ns, entries, len, &adoption), -EPROTO);
+	assert_int_equal(nat_adopt(there, now.now_ns, entries, len - 1, &adoption), -EPROTO);
 	assert_int_equal(sessions_of(there), 0);
 }
 
