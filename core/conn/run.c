@@ -276,25 +276,25 @@ RUN_INLINE bool pair_agrees(struct half *a, struct half *b)
 	return !(half_differs(a, b) | half_differs(other_half(a), other_half(b)));
 }
 
-/* As run_grow(), of both. */
-RUN_INLINE void pair_raise(_Atomic uint32_t *a, _Atomic uint32_t *b, uint32_t value)
+RUN_INLINE void pair_raise(_Atomic uint32_t *a, _Atomic uint32_t *b, uint32_t has, uint32_t value)
 {
-	if (!seq_before(get(a), value))
+	if (!seq_before(has, value))
 		return;
 	atomic_store_explicit(a, value, memory_order_relaxed);
 	atomic_store_explicit(b, value, memory_order_relaxed);
 }
 
-RUN_INLINE void pair_grow(struct half *a, struct half *b, const struct run_segment *seg,
-			  uint32_t shift)
+/* As run_grow(), of both. */
+RUN_INLINE void pair_grow(struct half *a, struct half *b, const struct run_numbers *n,
+			  const struct run_segment *seg, uint32_t shift)
 {
 	uint32_t window = seg->window << shift;
 
 	window += !window;
-	pair_raise(&a->end, &b->end, seg->end);
-	pair_raise(&a->window, &b->window, window);
-	pair_raise(&a->edge, &b->edge, seg->ack + window);
-	pair_raise(&a->ack, &b->ack, seg->ack);
+	pair_raise(&a->end, &b->end, n->s_end, seg->end);
+	pair_raise(&a->window, &b->window, n->s_window, window);
+	pair_raise(&a->edge, &b->edge, get(&a->edge), seg->ack + window);
+	pair_raise(&a->ack, &b->ack, get(&a->ack), seg->ack);
 }
 
 /* Both gates are open.  False: nothing was written. */
@@ -304,15 +304,17 @@ static __attribute__((noinline)) bool run_pair(struct half *a, struct half *b,
 {
 	struct run_segment seg;
 	struct run_numbers n;
+	uint32_t len;
 
 	if (!pair_agrees(a, b) || !(x->flags & XVS_PKT_L4) || !run_read(x, &seg))
 		return false;
 	run_look(a, other_half(a), &n);
 	if (!run_is_in_window(&n, &seg, 0))
 		return false;
-	pair_grow(a, b, &seg, shift_of(gate));
-	run_count(a, x->len, now);
-	run_count(b, x->len, now);
+	pair_grow(a, b, &n, &seg, shift_of(gate));
+	len = x->len;
+	run_count(a, len, now);
+	run_count(b, len, now);
 	return true;
 }
 

@@ -12,6 +12,7 @@ enum {
 	STEP_MIN = 32,   /* objects a call, however little time has passed */
 	STEP_MAX = 1024, /* and however much */
 	PAUSE_NS = NS_PER_MS,
+	AHEAD = 8, /* objects: asked for so much before their turn */
 };
 
 /* XVS_CONN_...; 0: it lives.  MOVED: the port has gone, so nobody is told. */
@@ -35,11 +36,12 @@ static uint16_t cause_to_end(struct conn_table *t, struct conn *c, uint32_t now)
 /* Due, and there is something to report. */
 static bool is_report_due(struct conn *c, uint32_t now)
 {
-	uint64_t since = (uint64_t)(now - c->halves[0].reported) << STAMP_SHIFT;
-	uint32_t idle = conn_idle_stamps(c, now);
+	uint32_t since = now - c->halves[0].reported;
 
-	return c->report_ms && c->log && since >= (uint64_t)c->report_ms * NS_PER_MS &&
-	       idle < now - c->halves[0].reported;
+	if (!c->report_ms || !c->log ||
+	    (uint64_t)since << STAMP_SHIFT < (uint64_t)c->report_ms * NS_PER_MS)
+		return false;
+	return conn_idle_stamps(c, now) < since;
 }
 
 static void report(struct conn_table *t, struct conn *c, uint32_t now, void *arg)
@@ -71,6 +73,17 @@ static void visit(struct conn_table *t, struct worker *w, struct conn *c, void *
 	conn_unlock(c);
 }
 
+/* Most have been out of all caches for a second: 0.3 us each, if nobody asks for them ahead. */
+static void fetch(const struct conn_table *t, uint32_t at, uint32_t high)
+{
+	const struct conn *c = &t->objects[at < high ? at : at - high];
+
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(&c->id);
+	__builtin_prefetch(&c->halves[0]);
+	__builtin_prefetch(&c->halves[1]);
+}
+
 /* So many that a worker alone gets round in a second. */
 static uint32_t step_of(const struct stock *s, const struct worker *w, uint32_t high)
 {
@@ -100,6 +113,8 @@ static void sweep_objects(struct conn_table *t, struct worker *w, void *arg)
 	s->swept_ns = w->now_ns;
 	at = atomic_fetch_add_explicit(&t->cursor, step, memory_order_relaxed) % high;
 	for (uint32_t i = 0; i < step; i++) {
+		if (high > AHEAD)
+			fetch(t, at + AHEAD, high);
 		visit(t, w, &t->objects[at], arg);
 		at = at + 1 == high ? 0 : at + 1;
 	}

@@ -182,7 +182,7 @@ static inline uint64_t run_of(const struct burst *b, struct conn_run *r, uint64_
 {
 	struct path_worker *w = b->worker;
 
-	return w->trace ? tracked : conn_run(w->path->conns, &w->w, r, tracked);
+	return w->trace || !tracked ? tracked : conn_run(w->path->conns, &w->w, r, tracked);
 }
 
 static __attribute__((noinline)) void look_inside(struct burst *b, uint64_t inside)
