@@ -309,6 +309,10 @@ static const struct wrong of10[] = {
 	{ "enqueue to FLOOD", 1, 14,
 	  FLOW10(ALL10, "0000", "0000") "000b 0010 fffb 000000000000 00000001",
 	  OF_BAD_ACTION_OUT_PORT },
+	{ "port mod of bit 7", 1, 15, "0001 020000000001 00000080 00000080 00001000 00000000",
+	  OF_OK },
+	{ "port mod of FLOOD", 1, 15, "fffb 020000000001 00000001 00000001 00000000 00000000",
+	  OF_PORT_MOD_PORT },
 	{ "group stats", 1, 16, "0006 0000", OF_BAD_REQUEST_MULTIPART },
 	{ "a role of 3", 1, 4, "00002320 0000000a 00000003", OF_ROLE_BAD },
 	{ "flows as NXM", 1, 4, "00002320 0000000c 00000002", OF_BAD_REQUEST_EPERM },
@@ -375,6 +379,7 @@ static void only_the_version_agreed_on_is_spoken(void **state)
 	dialect.version = OF_V13;
 	assert_int_equal(of_decode(&dialect, echo, 8, &arena, &m), OF_OK);
 	assert_int_equal(of_decode(&dialect, lie, 8, &arena, &m), OF_BAD_REQUEST_LEN);
+	assert_int_equal(m.xid, 7);
 	assert_int_equal(of_decode(&dialect, echo, 3, &arena, &m), OF_BAD_REQUEST_LEN);
 	assert_int_equal(of_frame(echo, 8), 8);
 	assert_int_equal(of_frame(echo, 3), 0);

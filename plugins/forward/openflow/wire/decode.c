@@ -192,18 +192,18 @@ of_fault of_decode(const struct of_dialect *dialect, const uint8_t *bytes, uint3
 	struct of_decoder d = { .dialect = dialect, .arena = arena, .r = of_reader(bytes, len) };
 	const struct message_rule *rule;
 	uint8_t type;
+	uint16_t said;
 	of_fault fault;
 
 	memset(out, 0, sizeof(*out));
 	d.version = of_get8(&d.r);
 	type = of_get8(&d.r);
-	if (of_get16(&d.r) != len)
-		return OF_BAD_REQUEST_LEN;
+	said = of_get16(&d.r);
 	d.xid = of_get32(&d.r);
-	if (d.r.is_short)
-		return OF_BAD_REQUEST_LEN;
 	out->version = d.version;
 	out->xid = d.xid;
+	if (d.r.is_short || said != len)
+		return OF_BAD_REQUEST_LEN;
 	fault = check_version(dialect, d.version, type);
 	if (fault)
 		return fault;

@@ -38,6 +38,9 @@ of_fault of_decode_port10(struct of_decoder *d, struct of_message *out)
 	port->config = of_get32(&d->r);
 	port->mask = of_get32(&d->r);
 	port->advertise = of_get32(&d->r);
+	port->config &= PORT_CONFIG10; /* 1.0 has no fault for the others */
+	port->mask &= PORT_CONFIG10;
+	port->advertise &= ADVERTISE10;
 	fault = check_port(port, PORT_CONFIG10, ADVERTISE10);
 	/* COPPER to PAUSE_ASYM are four bits higher since there are faster ports */
 	port->advertise = (port->advertise & SPEEDS10) | (port->advertise & ~(uint32_t)SPEEDS10)
