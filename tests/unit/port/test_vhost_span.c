@@ -162,7 +162,7 @@ static void writes_a_buffer_across_regions(void **state)
 		}
 		for (uint32_t off = 0; off <= HEADER + FRAME + MIDDLE; off++) {
 			const struct guest_piece one = { CUT_AT + MIDDLE - off, 512 };
-			uint32_t len;
+			uint32_t len = 0;
 
 			memset(guest_at(g, one.at), 0xee, one.len);
 			assert_true(guest_post(g->rings[0], &one, 1, 0) >= 0);
