@@ -212,6 +212,12 @@ int dial_start(struct instance *i, const struct net_target *t, xvs_connect_fn do
 
 void dials_end(struct instance *i)
 {
-	while (i->services->sockets.dials)
-		dial_free(i->services->sockets.dials);
+	struct dial *d = i->services->sockets.dials;
+
+	while (d) {
+		struct dial *next = d->next;
+
+		dial_free(d);
+		d = next;
+	}
 }

@@ -98,7 +98,7 @@ static void on_call(evutil_socket_t listener, short what, void *arg)
 		welcome(l, fd, peer);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 		(void)event_del(l->readable);
-		loop_timer_arm(l->rest, REST_MS * NS_PER_MS);
+		loop_timer_arm(l->rest, (uint64_t)REST_MS * NS_PER_MS);
 	}
 }
 

@@ -286,6 +286,12 @@ void relays_forget(struct instance *i, const struct relay_end *end)
 
 void relays_end(struct instance *i)
 {
-	while (i->services->sockets.relays)
-		relay_free(i->services->sockets.relays);
+	struct relay *r = i->services->sockets.relays;
+
+	while (r) {
+		struct relay *next = r->next;
+
+		relay_free(r);
+		r = next;
+	}
 }

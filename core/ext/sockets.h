@@ -46,7 +46,7 @@ void relays_end(struct instance *i);
 
 /* ---- listen.c ---- */
 void listener_close(struct xvs_listener *l); /* accepts no more; the handle stays */
-int loop_listen(const struct xvs_host *h, const char *target, xvs_accept_fn fn, void *arg,
+int loop_listen(const struct xvs_host *h, const char *text, xvs_accept_fn fn, void *arg,
 		struct xvs_listener **out);
 void loop_unlisten(const struct xvs_host *h, struct xvs_listener *l);
 void listeners_close(struct instance *i);

@@ -136,7 +136,7 @@ static uint32_t number_take(struct path_switch *sw)
 {
 	struct destsets *d = sw->destsets;
 
-	for (uint32_t turn = 0; turn < room_of(sw); turn++) {
+	for (uint32_t turn = 0; d->slots && turn < room_of(sw); turn++) {
 		uint32_t n = d->next++ & (room_of(sw) - 1);
 
 		if (d->slots[n].state == SLOT_FREE)

@@ -133,6 +133,7 @@ static int port_next(const struct xvs_host *h, uint32_t id, struct xvs_port_view
 	return -ENOENT;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the arguments are those of counters_drops(). */
 static void add_exit_drop(void *arg, uint32_t port, uint32_t stage, uint32_t instance,
 			  uint32_t reason, uint64_t packets, uint64_t bytes)
 {
