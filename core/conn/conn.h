@@ -223,7 +223,7 @@ void conn_run_begin(struct conn_table *t, struct conn_run *r);
 static inline struct half *conn_run_half(const struct conn_run *r, struct conn_ref ref)
 {
 	uintptr_t half = r->halves_of_none + (uintptr_t)ref.index * CONN_BYTES +
-			 (ref.generation & 1) * CONN_HALF_BYTES;
+			 (uintptr_t)(ref.generation & 1) * CONN_HALF_BYTES;
 
 	__builtin_prefetch((void *)half, 1);
 	__builtin_prefetch((void *)(half ^ CONN_HALF_BYTES));
