@@ -9,7 +9,7 @@
 
 #include "xvs/ext/sdk.h"
 
-enum { MAIL_SLOTS = 4096, MAIL_PACKET_BYTES = 9216 };
+enum { MAIL_SLOTS = 512 };
 
 /* ---- controllers ------------------------------------------------------------------------------------ */
 
@@ -152,7 +152,7 @@ static int make_parts(struct of_agent *a, const struct xvs_create *args)
 	a->pipeline.ports = calloc(args->ports_max, sizeof(*a->pipeline.ports));
 	if (!a->ports || !a->pipeline.ports || of_packet_outs_init(a) != 0)
 		return -ENOMEM;
-	if (a->mailbox->open(a->host, MAIL_SLOTS, MAIL_PACKET_BYTES, of_agent_mail) != 0)
+	if (a->mailbox->open(a->host, MAIL_SLOTS, OF_PACKET_IN_MAX, of_agent_mail) != 0)
 		return -ENOMEM;
 	if (a->destset_host) {
 		a->set_all = a->destset_host->create(a->host);

@@ -226,6 +226,7 @@ static void tell_table_features(struct of_query *q, uint8_t table)
 		.wildcards = fields_with(OF_FIELD_MATCHABLE),
 		.config = 0,
 		.max_entries = t->limit,
+		.properties = 0xf5ff, /* all of 1.3.5, 7.3.5.5.2 */
 		.table = table,
 	};
 

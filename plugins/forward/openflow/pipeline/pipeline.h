@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct of_packet_in) <= XVS_MAIL_BYTES_MAX, "fits a letter
 #endif
 
 /* So much of a packet at most is told to a controller. */
-enum { OF_PACKET_IN_MAX = 65535 - 64 };
+enum { OF_PACKET_IN_MAX = 9216 };
 
 struct of_pipeline {
 	const struct xvs_host *host;
