@@ -40,7 +40,11 @@ enum xvs_class {
  * Chains are built per port.  POLICY_ONLY: leave me out where no policy of mine is
  * set; such a port is attached with its first policy and detached with its last.
  */
-enum { XVS_EXT_POLICY_ONLY = 1u << 0 };
+enum {
+	XVS_EXT_POLICY_ONLY = 1u << 0,
+	/* A forwarder that decides about tags: a port without a VLAN policy carries all of them. */
+	XVS_EXT_TAGS = 1u << 1,
+};
 
 /* What an extension must have been granted beside its class; declared in the note. */
 enum xvs_right {

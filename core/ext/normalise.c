@@ -132,7 +132,7 @@ static int rights_check(const struct xvs_extension *x, const struct module_note 
 static int class_check(const struct xvs_extension *x, const struct module_note *note,
 		       struct xvs_error *err)
 {
-	const unsigned known = XVS_EXT_POLICY_ONLY;
+	const unsigned known = XVS_EXT_POLICY_ONLY | XVS_EXT_TAGS;
 
 	if (x->cls < XVS_INSPECT || x->cls > XVS_FORWARD)
 		return error_set(err, -EINVAL, "", "xvs_extension.cls: unknown value %u", x->cls);
@@ -143,6 +143,9 @@ static int class_check(const struct xvs_extension *x, const struct module_note *
 	if (x->flags & ~known)
 		return error_set(err, -EINVAL, "", "xvs_extension.flags: unknown bits 0x%x",
 				 x->flags & ~known);
+	if (x->flags & XVS_EXT_TAGS && x->cls != XVS_FORWARD)
+		return error_set(err, -EINVAL, "",
+				 "xvs_extension.flags: XVS_EXT_TAGS is for forwarders");
 	return 0;
 }
 

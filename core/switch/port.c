@@ -257,13 +257,27 @@ bool port_is_outside(const struct port *p)
 	return p->spec.role == PORT_UPLINK && p->sw->type == SWITCH_NAT;
 }
 
+/* Is there a forwarder that decides about tags? */
+static bool tags_are_forwarded(const struct vswitch *sw)
+{
+	for (size_t i = 0; i < sw->member_count; i++) {
+		const struct member *m = sw->members[i];
+
+		if (m->ext && m->ext->flags & XVS_EXT_TAGS && m->state == MEMBER_RUNNING)
+			return true;
+	}
+	return false;
+}
+
 bool port_is_trunk(const struct port *p)
 {
 	const struct policy_vlan *vlan = settings_bytes(&p->settings, builtin_vlan.id);
 
 	if (port_is_outside(p))
 		return false; /* inside it is a station like any other */
-	return vlan ? vlan->mode == VLAN_TRUNK : p->spec.role == PORT_UPLINK;
+	if (vlan)
+		return vlan->mode == VLAN_TRUNK;
+	return p->spec.role == PORT_UPLINK || tags_are_forwarded(p->sw);
 }
 
 uint32_t settings_segment(const struct settings *s)

@@ -382,6 +382,7 @@ enum {
 static const struct xvs_extension extensions[] = {
 	{ .size = sizeof(struct xvs_extension),
 	  .cls = XVS_FORWARD,
+	  .flags = XVS_EXT_TAGS,
 	  .id = "org.xvs.openflow",
 	  .version = XVS_VERSION,
 	  .vendor = "xvs",

@@ -347,9 +347,9 @@ static void check_promise(const struct of_fields *packet, const struct of_fields
 			  int32_t priority, uint64_t *random)
 {
 	struct of_fields other = random_packet(random);
-	uint64_t *o = of_words(&other);
-	const uint64_t *p = of_const_words(packet);
-	const uint64_t *e = of_const_words(examined);
+	of_word *o = of_words(&other);
+	const of_word *p = of_const_words(packet);
+	const of_word *e = of_const_words(examined);
 
 	for (uint32_t i = 0; i < OF_WORDS; i++)
 		o[i] = (o[i] & ~e[i]) | (p[i] & e[i]);

@@ -154,10 +154,6 @@ static int make_parts(struct of_agent *a, const struct xvs_create *args)
 		return -ENOMEM;
 	if (a->mailbox->open(a->host, MAIL_SLOTS, OF_PACKET_IN_MAX, of_agent_mail) != 0)
 		return -ENOMEM;
-	if (a->destset_host) {
-		a->set_all = a->destset_host->create(a->host);
-		a->set_flood = a->destset_host->create(a->host);
-	}
 	return of_channel_init(&a->channel, a->host, a->loop, a->timers, &handler, on_ticked);
 }
 

@@ -202,6 +202,6 @@ of_fault of_agent_bundle(struct of_controller *c, const struct of_message *m)
 		return add(c, &m->bundle);
 	fault = control(c, m);
 	if (!fault)
-		reply(c, m, (uint16_t)(m->bundle.type + 1));
+		reply(c, m, m->bundle.type);
 	return fault;
 }

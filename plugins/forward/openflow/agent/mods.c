@@ -19,8 +19,8 @@ static void on_changed(void *arg, uint8_t table, const struct of_fields *value,
 	struct of_fields known = *mask;
 	struct xvs_flow_key key = { 0 };
 	struct xvs_flow_key care = { 0 };
-	uint64_t *k = of_words(&known);
-	const uint64_t *gone = of_const_words(&a->rewritten);
+	of_word *k = of_words(&known);
+	const of_word *gone = of_const_words(&a->rewritten);
 
 	for (uint32_t i = 0; (table > 0 || a->resubmits) && i < OF_WORDS; i++)
 		k[i] &= ~gone[i];

@@ -106,6 +106,10 @@ static void fill_sets(struct of_agent *a)
 	uint32_t all = 0;
 	uint32_t flood = 0;
 
+	if (a->destset_host && a->set_all <= 0)
+		a->set_all = a->destset_host->create(a->host);
+	if (a->destset_host && a->set_flood <= 0)
+		a->set_flood = a->destset_host->create(a->host);
 	if (fill_set(a, a->set_all, OF_PORT_NO_FWD) == 0)
 		all = XVS_DEST_SET | (uint32_t)a->set_all;
 	if (fill_set(a, a->set_flood, OF_PORT_NO_FWD | OF_PORT_NO_FLOOD) == 0)

@@ -198,14 +198,17 @@ bool of_field_is_there(const struct of_fields *value, const struct of_fields *ma
 /* [any] Ones in all meaningful bits of the field. */
 void of_field_whole(struct of_fields *mask, uint32_t id);
 
-static inline uint64_t *of_words(struct of_fields *f)
+/* Fields as words: of this type alone, which may be another name of any member. */
+typedef uint64_t __attribute__((may_alias)) of_word;
+
+static inline of_word *of_words(struct of_fields *f)
 {
-	return (uint64_t *)(void *)f;
+	return (of_word *)(void *)f;
 }
 
-static inline const uint64_t *of_const_words(const struct of_fields *f)
+static inline const of_word *of_const_words(const struct of_fields *f)
 {
-	return (const uint64_t *)(const void *)f;
+	return (const of_word *)(const void *)f;
 }
 
 #endif /* OPENFLOW_MODEL_FIELD_H */

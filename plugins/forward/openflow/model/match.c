@@ -96,10 +96,10 @@ bool of_match_is_equal(const struct of_match *a, const struct of_match *b)
 
 bool of_match_contains(const struct of_match *outer, const struct of_match *inner)
 {
-	const uint64_t *om = of_const_words(&outer->mask);
-	const uint64_t *im = of_const_words(&inner->mask);
-	const uint64_t *ov = of_const_words(&outer->value);
-	const uint64_t *iv = of_const_words(&inner->value);
+	const of_word *om = of_const_words(&outer->mask);
+	const of_word *im = of_const_words(&inner->mask);
+	const of_word *ov = of_const_words(&outer->value);
+	const of_word *iv = of_const_words(&inner->value);
 
 	for (unsigned i = 0; i < OF_WORDS; i++) {
 		if (om[i] & ~im[i] || (iv[i] ^ ov[i]) & om[i])
@@ -110,10 +110,10 @@ bool of_match_contains(const struct of_match *outer, const struct of_match *inne
 
 bool of_match_overlaps(const struct of_match *a, const struct of_match *b)
 {
-	const uint64_t *am = of_const_words(&a->mask);
-	const uint64_t *bm = of_const_words(&b->mask);
-	const uint64_t *av = of_const_words(&a->value);
-	const uint64_t *bv = of_const_words(&b->value);
+	const of_word *am = of_const_words(&a->mask);
+	const of_word *bm = of_const_words(&b->mask);
+	const of_word *av = of_const_words(&a->value);
+	const of_word *bv = of_const_words(&b->value);
 
 	for (unsigned i = 0; i < OF_WORDS; i++) {
 		if ((av[i] ^ bv[i]) & am[i] & bm[i])

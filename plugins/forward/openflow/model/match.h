@@ -42,9 +42,9 @@ bool of_match_overlaps(const struct of_match *a, const struct of_match *b);
 /* [any] Does this packet match? */
 static inline bool of_match_covers(const struct of_match *m, const struct of_fields *packet)
 {
-	const uint64_t *value = of_const_words(&m->value);
-	const uint64_t *mask = of_const_words(&m->mask);
-	const uint64_t *have = of_const_words(packet);
+	const of_word *value = of_const_words(&m->value);
+	const of_word *mask = of_const_words(&m->mask);
+	const of_word *have = of_const_words(packet);
 	uint64_t differs = 0;
 
 	for (unsigned i = 0; i < OF_WORDS; i++)

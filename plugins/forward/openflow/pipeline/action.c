@@ -10,9 +10,9 @@
 
 static void note_written(struct of_walk *w, const struct of_fields *bits)
 {
-	uint64_t *set = of_words(&w->set);
-	uint64_t *fixed = of_words(&w->fixed);
-	const uint64_t *b = of_const_words(bits);
+	of_word *set = of_words(&w->set);
+	of_word *fixed = of_words(&w->fixed);
+	const of_word *b = of_const_words(bits);
 
 	for (uint32_t i = 0; i < OF_WORDS; i++) {
 		set[i] |= b[i];

@@ -107,8 +107,8 @@ static uint64_t flow_hash(struct of_walk *w)
 				  .l4_src = UINT16_MAX,
 				  .l4_dst = UINT16_MAX };
 	uint64_t hash = w->pipeline->seed;
-	const uint64_t *seen = of_const_words(&bits);
-	const uint64_t *now = of_const_words(&w->now);
+	const of_word *seen = of_const_words(&bits);
+	const of_word *now = of_const_words(&w->now);
 
 	memset(bits.eth_src, 0xff, 6);
 	memset(bits.eth_dst, 0xff, 6);

@@ -34,8 +34,8 @@ static struct of_fields rewritable(const struct of_fields *packet)
 /* Bits of the switch's own fields are no matter of the packet. */
 static bool is_within(const struct of_fields *mask, const struct of_fields *limit)
 {
-	const uint64_t *m = of_const_words(mask);
-	const uint64_t *l = of_const_words(limit);
+	const of_word *m = of_const_words(mask);
+	const of_word *l = of_const_words(limit);
 
 	for (uint32_t i = OF_STAGE_SWITCH; i < OF_WORDS; i++) {
 		if (m[i] & ~l[i])
@@ -66,8 +66,8 @@ static uint32_t destination(const struct of_pipeline *p, uint32_t dest)
 
 static void mask_words(struct of_fields *f, const struct of_fields *mask)
 {
-	uint64_t *to = of_words(f);
-	const uint64_t *m = of_const_words(mask);
+	of_word *to = of_words(f);
+	const of_word *m = of_const_words(mask);
 
 	for (uint32_t i = 0; i < OF_WORDS; i++)
 		to[i] &= m[i];

@@ -103,9 +103,9 @@ void of_walk_action(struct of_walk *w, const struct of_action *a);
 /* The walk has looked at these bits of the fields as they are now. */
 static inline void of_walk_examine(struct of_walk *w, const struct of_fields *bits)
 {
-	uint64_t *examined = of_words(&w->examined);
-	const uint64_t *fixed = of_const_words(&w->fixed);
-	const uint64_t *seen = of_const_words(bits);
+	of_word *examined = of_words(&w->examined);
+	const of_word *fixed = of_const_words(&w->fixed);
+	const of_word *seen = of_const_words(bits);
 
 	for (uint32_t i = 0; i < OF_WORDS; i++)
 		examined[i] |= seen[i] & ~fixed[i];

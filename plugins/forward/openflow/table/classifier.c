@@ -38,7 +38,7 @@ void of_classifier_destroy(struct of_classifier *c)
 
 static uint32_t bucket_of(const struct of_classifier *c, const struct of_fields *mask)
 {
-	const uint64_t *words = of_const_words(mask);
+	const of_word *words = of_const_words(mask);
 	uint64_t hash = c->seed;
 
 	for (uint32_t i = 0; i < OF_WORDS; i++)
@@ -217,8 +217,8 @@ struct of_rule *of_classifier_list(const struct of_classifier *c, const struct o
 
 static bool is_within(const struct of_fields *narrow, const struct of_fields *wide)
 {
-	const uint64_t *n = of_const_words(narrow);
-	const uint64_t *w = of_const_words(wide);
+	const of_word *n = of_const_words(narrow);
+	const of_word *w = of_const_words(wide);
 
 	for (uint32_t i = 0; i < OF_WORDS; i++) {
 		if (w[i] & ~n[i])

@@ -67,7 +67,7 @@ static void mask_init(struct of_mask *m, const struct of_fields *whole)
 {
 	static const uint8_t ends[OF_STAGES] = { OF_STAGE_SWITCH, OF_STAGE_L2, OF_STAGE_L3,
 						 OF_WORDS };
-	const uint64_t *words = of_const_words(whole);
+	const of_word *words = of_const_words(whole);
 	uint32_t stage = 0;
 
 	for (uint32_t i = 0; i < OF_WORDS; i++) {
@@ -84,7 +84,7 @@ static void mask_init(struct of_mask *m, const struct of_fields *whole)
 
 static void probe_add(struct of_subtable *s, const struct of_fields *prefix)
 {
-	const uint64_t *words = of_const_words(prefix);
+	const of_word *words = of_const_words(prefix);
 	struct of_probe *p = &s->probes[s->probe_count++];
 
 	for (uint32_t i = 0; i < OF_WORDS; i++) {
@@ -167,14 +167,14 @@ void of_subtable_free(struct of_subtable *s)
 /* ---- hashes -------------------------------------------------------------------------------------- */
 
 static uint64_t hash_words(const struct of_mask *m, uint64_t hash, uint32_t from, uint32_t end,
-			   const uint64_t *words)
+			   const of_word *words)
 {
 	for (uint32_t i = from; i < end; i++)
 		hash = of_hash_word(hash, words[m->word[i]] & m->bits[i]);
 	return hash;
 }
 
-static uint64_t hash_probe(const struct of_probe *p, uint64_t seed, const uint64_t *words)
+static uint64_t hash_probe(const struct of_probe *p, uint64_t seed, const of_word *words)
 {
 	uint64_t hash = seed;
 
@@ -191,7 +191,7 @@ static uint64_t hash_whole(const struct of_subtable *s, const struct of_fields *
 static void filters_add(const struct of_subtable *s, struct of_slots *slots,
 			const struct of_rule *r, uint32_t change)
 {
-	const uint64_t *words = of_const_words(&r->value);
+	const of_word *words = of_const_words(&r->value);
 	uint64_t hash = s->seed;
 	uint32_t from = 0;
 
@@ -356,9 +356,9 @@ struct of_rule *of_subtable_list(const struct of_subtable *s, const struct of_fi
 static bool list_within(struct of_rule *r, const struct of_match *match,
 			bool (*fn)(void *arg, struct of_rule *r), void *arg)
 {
-	const uint64_t *value = of_const_words(&match->value);
-	const uint64_t *mask = of_const_words(&match->mask);
-	const uint64_t *have = r ? of_const_words(&r->value) : NULL;
+	const of_word *value = of_const_words(&match->value);
+	const of_word *mask = of_const_words(&match->mask);
+	const of_word *have = r ? of_const_words(&r->value) : NULL;
 	uint64_t differs = 0;
 
 	for (uint32_t i = 0; r && i < OF_WORDS; i++)
@@ -390,7 +390,7 @@ bool of_subtable_within(const struct of_subtable *s, const struct of_match *matc
 
 static void examine(const struct of_subtable *s, uint32_t end, struct of_fields *examined)
 {
-	uint64_t *words = of_words(examined);
+	of_word *words = of_words(examined);
 
 	for (uint32_t i = 0; i < end; i++)
 		words[s->mask.word[i]] |= s->mask.bits[i];
@@ -403,9 +403,9 @@ static bool is_empty(const struct of_slots *slots, uint32_t filter, uint64_t has
 
 /* Does the beginning of some address say that no rule can match? */
 static bool misses_prefix(const struct of_subtable *s, const struct of_slots *slots,
-			  const uint64_t *words, struct of_fields *examined)
+			  const of_word *words, struct of_fields *examined)
 {
-	uint64_t *seen = of_words(examined);
+	of_word *seen = of_words(examined);
 
 	for (uint32_t i = 0; i < s->probe_count; i++) {
 		const struct of_probe *p = &s->probes[i];
@@ -419,9 +419,9 @@ static bool misses_prefix(const struct of_subtable *s, const struct of_slots *sl
 	return false;
 }
 
-static bool matches(const struct of_subtable *s, const struct of_rule *r, const uint64_t *words)
+static bool matches(const struct of_subtable *s, const struct of_rule *r, const of_word *words)
 {
-	const uint64_t *value = of_const_words(&r->value);
+	const of_word *value = of_const_words(&r->value);
 
 	for (uint32_t i = 0; i < s->mask.count; i++) {
 		if ((words[s->mask.word[i]] & s->mask.bits[i]) != value[s->mask.word[i]])
@@ -444,7 +444,7 @@ struct of_rule *of_subtable_find(const struct of_subtable *s, const struct of_fi
 				 uint64_t version, int32_t floor, struct of_fields *examined)
 {
 	const struct of_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
-	const uint64_t *words = of_const_words(packet);
+	const of_word *words = of_const_words(packet);
 	uint64_t hash = s->seed;
 	uint32_t from = 0;
 	struct of_rule *r;
