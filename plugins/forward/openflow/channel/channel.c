@@ -190,6 +190,7 @@ static void on_accepted(void *arg, int fd, const char *peer)
 {
 	struct of_target *t = arg;
 
+	reap(t->channel); /* who calls and goes, again and again, makes room for himself */
 	(void)open_connection(t->channel, fd, peer);
 }
 
