@@ -195,6 +195,8 @@ void of_agent_destroy(struct of_agent *a)
 		of_channel_destroy(&a->channel);
 	}
 	of_agent_drop_removed(a);
+	of_agent_drop_suspects(a);
+	free(a->suspects);
 	of_packet_outs_destroy(a);
 	if (a->pipeline.host)
 		of_state_destroy(&a->pipeline.state);

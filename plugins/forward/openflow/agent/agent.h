@@ -98,6 +98,8 @@ struct of_agent {
 	/* flows that went and whose last packets are still being counted */
 	struct of_removal *removed_fresh, *removed_asked;
 	bool is_collecting;
+	struct of_rule **suspects; /* of being idle, each held: mods.c */
+	uint32_t suspect_count, suspect_space;
 	struct of_query *queries; /* answers under way: multipart.c */
 	struct of_packet_outs *packet_outs;
 	uint64_t flow_mods, packet_ins, packet_ins_lost;
@@ -140,6 +142,7 @@ of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod);
 /* Within a transaction. */
 of_fault of_agent_check_flow(const struct of_agent *a, const struct of_flow_mod *mod);
 extern const struct of_flows_events of_agent_events; /* its 'arg' is the agent */
+void of_agent_drop_suspects(struct of_agent *a);
 void of_agent_expire(struct of_agent *a, uint64_t now_ns);
 
 /* ---- removed.c ---- */

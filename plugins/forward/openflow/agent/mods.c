@@ -2,6 +2,7 @@
 /*
  * agent/mods.c - changes of flows, groups, meters and tables; which verdicts they make untrue.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -171,51 +172,71 @@ of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod)
 
 /* ---- time ------------------------------------------------------------------------------------------ */
 
-struct expiry {
-	struct of_agent *agent;
-	bool is_idle_suspected;
-	bool is_sure;
-};
+/*
+ * Workers tell of packets now and then, so a flow that seems idle is suspected first.  When they have
+ * told all that they know, those that are idle still have ended.
+ */
+static void suspect(struct of_agent *a, struct of_rule *r)
+{
+	uint32_t space = a->suspect_space ? a->suspect_space * 2 : 64;
+	struct of_rule **list;
+
+	if (a->suspect_count == a->suspect_space) {
+		list = realloc(a->suspects, space * sizeof(struct of_rule *));
+		if (!list)
+			return; /* it is looked at again with the next turn */
+		a->suspects = list;
+		a->suspect_space = space;
+	}
+	of_rule_hold(r);
+	a->suspects[a->suspect_count++] = r;
+}
 
 static void on_end(void *arg, struct of_rule *r, uint8_t reason)
 {
-	struct expiry *x = arg;
+	struct of_agent *a = arg;
 
-	if (reason == OF_REMOVED_IDLE && !x->is_sure)
-		x->is_idle_suspected = true;
+	if (reason == OF_REMOVED_IDLE)
+		suspect(a, r);
 	else
-		(void)of_flows_remove(&x->agent->pipeline.state.flows, r, reason);
+		(void)of_flows_remove(&a->pipeline.state.flows, r, reason);
 }
 
-static void expire(struct of_agent *a, bool is_sure, bool *is_suspected)
+void of_agent_drop_suspects(struct of_agent *a)
 {
-	struct expiry x = { .agent = a, .is_sure = is_sure };
-	uint64_t now = a->host->now(a->host);
-
-	of_state_begin(&a->pipeline.state, now);
-	of_wheel_turn(&a->wheel, now, on_end, &x);
-	of_state_commit(&a->pipeline.state);
-	*is_suspected = x.is_idle_suspected;
+	for (uint32_t i = 0; i < a->suspect_count; i++)
+		of_rule_drop(a->suspects[i]);
+	a->suspect_count = 0;
 }
 
 static void on_collected(void *arg)
 {
 	struct of_agent *a = arg;
-	bool suspected;
+	uint64_t now = a->host->now(a->host);
+	uint8_t reason;
 
 	a->is_collecting = false;
-	expire(a, true, &suspected);
+	of_state_begin(&a->pipeline.state, now);
+	for (uint32_t i = 0; i < a->suspect_count; i++) {
+		struct of_rule *r = a->suspects[i];
+
+		if (of_rule_is_there(r) && of_rule_ends_ns(r, &reason) <= now)
+			(void)of_flows_remove(&a->pipeline.state.flows, r, reason);
+	}
+	of_state_commit(&a->pipeline.state);
+	of_agent_drop_suspects(a);
 }
 
-/* Workers tell of packets now and then: before a flow is called idle they are asked. */
 void of_agent_expire(struct of_agent *a, uint64_t now_ns)
 {
-	bool suspected = false;
-
-	(void)now_ns;
 	if (a->is_collecting)
 		return;
-	expire(a, false, &suspected);
-	if (suspected && a->flow->collect(a->host, on_collected, a) == 0)
-		a->is_collecting = true;
+	of_state_begin(&a->pipeline.state, now_ns);
+	of_wheel_turn(&a->wheel, now_ns, on_end, a);
+	of_state_commit(&a->pipeline.state);
+	if (!a->suspect_count)
+		return;
+	a->is_collecting = true;
+	if (a->flow->collect(a->host, on_collected, a) != 0)
+		on_collected(a);
 }
