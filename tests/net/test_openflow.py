@@ -6,8 +6,12 @@
     [vm3] eth0 --tap--+
 """
 
+import contextlib
 import pathlib
+import random
 import re
+import socket
+import struct
 import subprocess
 
 import pytest
@@ -286,6 +290,53 @@ def test_ten_thousand_flows_come_and_go(lab, tmp_path):
     assert lab.ofctl("dump-flows").count("nw_dst") == 10000
     lab.ofctl("del-flows", "ip,nw_dst=10.0.0.0/16")
     assert "flow_count=9744" in lab.ofctl("dump-aggregate")
+
+
+def resident_kib(lab):
+    text = pathlib.Path(f"/proc/{lab.daemon.child.pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
+
+
+def calls(lab):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(str(lab.socket))  # waits for its turn, which one with a timeout does not
+    s.settimeout(PATIENCE_S)
+    return s
+
+
+def test_controllers_that_babble_harm_nobody(lab):
+    vm1, vm2, _ = wires(lab)
+    lab.flow("in_port=@vm1,actions=output:@vm2")
+    dice = random.Random(7)
+    hello = struct.pack("!BBHI", 4, 0, 8, 1)
+    for n in range(200):
+        with calls(lab) as s, contextlib.suppress(OSError):
+            begin = hello if n % 2 else b""
+            body = dice.randbytes(dice.randrange(1, 400))
+            kind = struct.pack("!BBHI", 4, dice.randrange(30), 8 + len(body), n)
+            s.sendall(begin + (kind if n % 3 else b"") + body)
+    vm1.send(frame(MACS["vm2"], MACS["vm1"], b"on"))
+    assert vm2.wait(frame(MACS["vm2"], MACS["vm1"], b"on"))
+    assert "in_port" in lab.ofctl("dump-flows")
+
+
+def test_a_controller_that_never_reads_takes_little_memory(lab, tmp_path):
+    flows = tmp_path / "flows"
+    flows.write_text("".join(f"priority={n + 1},actions=drop\n" for n in range(2000)))
+    lab.ofctl("add-flows", str(flows))
+    before = resident_kib(lab)
+    hello = struct.pack("!BBHI", 4, 0, 8, 1)
+    anything = struct.pack("!BBHIHHI", 4, 18, 16 + 40, 9, 1, 0, 0) + struct.pack(
+        "!B3xII4xQQHH4x", 255, 0xffffffff, 0xffffffff, 0, 0, 1, 4)
+    with calls(lab) as s:
+        s.sendall(hello)
+        s.setblocking(False)
+        asked = 0
+        with contextlib.suppress(BlockingIOError):
+            while asked < 100_000:
+                asked += s.send(anything) // len(anything)
+        assert "flow_count=2000" in lab.ofctl("dump-aggregate")
+        assert resident_kib(lab) - before < 64 * 1024
 
 
 def test_without_a_controller_the_built_in_switch_forwards_if_told_so(lab):

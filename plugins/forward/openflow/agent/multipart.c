@@ -78,10 +78,7 @@ static void on_turn(void *arg)
 	of_reply_flush(&q->reply);
 	is_full = of_connection_is_full(c->connection);
 	of_connection_flush(c->connection);
-	if (!c->connection)
-		query_end(q);
-	else
-		a->timers->arm(a->host, q->timer, is_full ? FULL_NS : 0);
+	a->timers->arm(a->host, q->timer, is_full ? FULL_NS : 0);
 }
 
 static void on_collected(void *arg)

@@ -32,7 +32,21 @@ bool of_connection_is_full(const struct of_connection *c)
 
 static bool may_read(const struct of_connection *c)
 {
-	return !c->is_held && !c->is_ended && !of_connection_is_full(c);
+	return !c->is_held && !c->is_ended && !c->is_broken && !of_connection_is_full(c);
+}
+
+/*
+ * Who writes is in the middle of something, perhaps of a list that this one is on: it ends with the
+ * next turn.
+ */
+static void break_off(struct of_connection *c, const char *why)
+{
+	if (c->is_broken)
+		return;
+	c->is_broken = true;
+	(void)snprintf(c->why, sizeof(c->why), "%s", why);
+	watch_for(c, 0);
+	c->timers->arm(c->host, c->again, 0);
 }
 
 static void watch_again(struct of_connection *c)
@@ -90,7 +104,8 @@ void of_connection_end(struct of_connection *c, const char *why)
 	if (c->is_ended)
 		return;
 	c->is_ended = true;
-	(void)snprintf(c->why, sizeof(c->why), "%s", why);
+	if (why != c->why)
+		(void)snprintf(c->why, sizeof(c->why), "%s", why);
 	c->loop->unwatch(c->host, c->watch);
 	c->watch = NULL;
 	(void)close(c->fd);
@@ -132,10 +147,10 @@ static void out_compact(struct of_connection *c)
 
 void of_connection_flush(struct of_connection *c)
 {
-	if (c->is_ended)
+	if (c->is_ended || c->is_broken)
 		return;
 	if (c->out.is_failed) {
-		of_connection_end(c, "out of memory for what it is to be told");
+		break_off(c, "out of memory for what it is to be told");
 		return;
 	}
 	while (unsent(c)) {
@@ -144,7 +159,7 @@ void of_connection_flush(struct of_connection *c)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-			of_connection_end(c, strerror(errno));
+			break_off(c, strerror(errno));
 			return;
 		}
 		if (sent <= 0)
@@ -165,7 +180,7 @@ struct of_to of_connection_to(struct of_connection *c, uint32_t xid)
 
 bool of_connection_has_room(struct of_connection *c)
 {
-	if (c->is_ended || !c->is_open)
+	if (c->is_ended || c->is_broken || !c->is_open)
 		return false;
 	if (unsent(c) <= OF_OUT_ASYNC)
 		return true;
@@ -285,7 +300,7 @@ static void turn(struct of_connection *c)
 	if (c->is_ended)
 		return;
 	of_connection_flush(c);
-	if (!c->is_ended && has_more && may_read(c))
+	if (has_more && may_read(c))
 		c->timers->arm(c->host, c->again, 0);
 }
 
@@ -293,7 +308,9 @@ static void on_again(void *arg)
 {
 	struct of_connection *c = arg;
 
-	if (!c->is_ended && may_read(c))
+	if (c->is_broken)
+		of_connection_end(c, c->why);
+	else if (may_read(c))
 		turn(c);
 }
 
@@ -338,8 +355,7 @@ void of_connection_release(struct of_connection *c)
 	c->is_held = false;
 	of_connection_flush(c);
 	/* not from here: whoever releases is in the middle of something */
-	if (!c->is_ended)
-		c->timers->arm(c->host, c->again, 0);
+	c->timers->arm(c->host, c->again, 0);
 }
 
 void of_connection_tick(struct of_connection *c, uint64_t now_ns, uint32_t probe_s)

@@ -63,6 +63,7 @@ struct of_connection {
 	uint32_t xid;      /* of what we say unasked */
 	bool is_open;      /* HELLO has been exchanged */
 	bool is_held;
+	bool is_broken; /* nothing can be written any more: it ends with the next turn */
 	bool is_ended;  /* to be freed when nobody is in it */
 	bool is_inside; /* a call into the handler is under way */
 	char why[128];  /* it ended */
