@@ -339,6 +339,32 @@ def test_a_controller_that_never_reads_takes_little_memory(lab, tmp_path):
         assert resident_kib(lab) - before < 64 * 1024
 
 
+APP = pathlib.Path(__file__).parent / "support" / "learning_app.py"
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_an_os_ken_application_drives_the_switch(lab, tmp_path):
+    vm1, vm2, vm3 = lab.guests
+    config = CONFIG % (lab.socket, "secure")
+    with open(tmp_path / "os-ken.log", "wb") as log, subprocess.Popen(
+            ["/usr/bin/osken-manager", "--ofp-tcp-listen-port", "6653", str(APP)],
+            stdout=log, stderr=log) as app:
+        try:
+            wait_for("os-ken", lambda: listens(6653))
+            lab.daemon.write(config.replace("targets: [", 'targets: ["tcp:127.0.0.1:6653", '))
+            lab.daemon.do("config", "reload")
+            assert vm1.reaches("10.0.0.2") and vm3.reaches("10.0.0.2") and vm2.reaches("10.0.0.3")
+            assert "priority=1" in lab.ofctl("dump-flows")
+        finally:
+            app.terminate()
+    lab.daemon.write(config)
+    lab.daemon.do("config", "reload")
+
+
 def test_without_a_controller_the_built_in_switch_forwards_if_told_so(lab):
     vm1, vm2, _ = lab.guests
     assert not vm1.ping("10.0.0.2", count=1)
