@@ -216,6 +216,7 @@ void of_agent_configure(struct of_agent *a, const struct of_settings *settings,
 {
 	a->settings = *settings;
 	a->is_configured = true;
+	a->pipeline.state.flows.limit = settings->flows_max;
 	for (uint32_t t = 0; t < OF_TABLES; t++)
 		a->pipeline.state.flows.tables[t].limit = settings->flows_max;
 	of_channel_set(&a->channel, targets, settings->versions, settings->probe_s);

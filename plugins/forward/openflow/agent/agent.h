@@ -18,10 +18,12 @@
 
 enum {
 	OF_BUNDLES_MAX = 16,
-	OF_BUNDLE_MESSAGES_MAX = 1 << 17,
+	OF_BUNDLE_MESSAGES_MAX = 1 << 15,
 	OF_BUNDLE_BYTES_MAX = 64 * 1024 * 1024,
 	OF_FLOWS_MAX = 1 << 20, /* of a table */
 	OF_PACKET_OUTS_MAX = 4096,
+	OF_PACKET_OUTS_TURN = 32, /* that a worker sends between two bursts */
+	OF_PACKET_OUT_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 struct of_agent;
@@ -32,6 +34,7 @@ struct of_held_bundle {
 	uint32_t id;
 	uint16_t flags;
 	bool is_open, is_closed;
+	struct of_agent *agent;
 	uint8_t *bytes; /* messages, one behind the other */
 	uint32_t len, room, count;
 };
@@ -102,6 +105,7 @@ struct of_agent {
 	uint32_t suspect_count, suspect_space;
 	struct of_query *queries; /* answers under way: multipart.c */
 	struct of_packet_outs *packet_outs;
+	uint32_t bundle_bytes; /* that all bundles of all controllers hold */
 	uint64_t flow_mods, packet_ins, packet_ins_lost;
 };
 
@@ -163,6 +167,7 @@ void of_agent_mail(void *agent, const struct xvs_mail *m);
 /* ---- packet_out.c ---- */
 int of_packet_outs_init(struct of_agent *a);
 void of_packet_outs_destroy(struct of_agent *a);
+bool of_packet_outs_wait(const struct of_agent *a); /* some have not been sent yet */
 of_fault of_agent_packet_out(struct of_agent *a, const struct of_packet_out *p);
 
 /* ---- bundle.c ---- */

@@ -20,6 +20,8 @@ static struct of_held_bundle *find(struct of_controller *c, uint32_t id)
 
 static void discard(struct of_held_bundle *b)
 {
+	if (b->agent)
+		b->agent->bundle_bytes -= b->room;
 	free(b->bytes);
 	memset(b, 0, sizeof(*b));
 }
@@ -38,6 +40,7 @@ static struct of_held_bundle *open_bundle(struct of_controller *c, const struct 
 		if (b->is_open)
 			continue;
 		b->is_open = true;
+		b->agent = c->agent;
 		b->id = what->bundle;
 		b->flags = what->flags;
 		return b;
@@ -114,10 +117,13 @@ static of_fault append(struct of_held_bundle *b, struct of_bytes what)
 		return OF_BUNDLE_MESSAGE_TOO_MANY;
 	while (b->len + what.len > room)
 		room = room ? room * 2 : 4096;
+	if (b->agent->bundle_bytes + (room - b->room) > OF_BUNDLE_BYTES_MAX)
+		return OF_BUNDLE_MESSAGE_TOO_MANY;
 	if (room != b->room) {
 		bytes = realloc(b->bytes, room);
 		if (!bytes)
 			return OF_BUNDLE_MESSAGE_TOO_MANY;
+		b->agent->bundle_bytes += room - b->room;
 		b->bytes = bytes;
 		b->room = room;
 	}

@@ -97,7 +97,7 @@ static uint64_t datapath_id(const struct of_agent *a)
 void of_controller_features(struct of_controller *c, const struct of_message *m)
 {
 	struct of_agent *a = c->agent;
-	struct of_port_view ports[256];
+	struct of_port_view ports[1024];
 	struct of_features_view v = {
 		.datapath_id = datapath_id(a),
 		.tables = OF_TABLES,
@@ -107,7 +107,7 @@ void of_controller_features(struct of_controller *c, const struct of_message *m)
 	};
 	struct of_to to = of_answer(c, m);
 
-	for (uint32_t id = 1; id < a->pipeline.ports_max && v.port_count < 256; id++) {
+	for (uint32_t id = 1; id < a->pipeline.ports_max && v.port_count < 1024; id++) {
 		if (a->ports[id].is_there)
 			of_agent_port_view(a, &a->ports[id], &ports[v.port_count++]);
 	}
@@ -126,7 +126,8 @@ static void tell_role(struct of_controller *c, uint8_t reason)
 	    !of_connection_has_room(c->connection))
 		return;
 	to = of_connection_to(c->connection, 0);
-	of_put_role_status(&to, c->role, reason, c->agent->generation_id);
+	of_put_role_status(&to, c->role, reason,
+			   c->agent->has_generation ? c->agent->generation_id : UINT64_MAX);
 	of_connection_flush(c->connection);
 }
 

@@ -128,6 +128,8 @@ static void pass_on(struct of_controller *from, const struct of_message *m, stru
 {
 	uint32_t reason = m->kind == OF_MSG_GROUP_MOD ? 0 : 1;
 
+	if (bytes.len > UINT16_MAX - 16) /* with another header it is no message */
+		return;
 	for (struct of_controller *c = from->agent->controllers; c; c = c->next) {
 		struct of_to to;
 

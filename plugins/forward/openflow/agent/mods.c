@@ -44,6 +44,12 @@ static void note_action(struct of_agent *a, const struct of_action *at)
 	case OF_ACT_MOVE_FIELD:
 		of_field_whole(f, at->field);
 		return;
+	case OF_ACT_SET_TP_SRC:
+		f->l4_src = UINT16_MAX;
+		return;
+	case OF_ACT_SET_TP_DST:
+		f->l4_dst = UINT16_MAX;
+		return;
 	case OF_ACT_SET_NW_TTL:
 	case OF_ACT_DEC_NW_TTL:
 	case OF_ACT_COPY_TTL_IN:

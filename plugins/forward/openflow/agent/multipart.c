@@ -141,6 +141,7 @@ of_fault of_agent_multipart(struct of_controller *c, const struct of_message *m)
 struct barrier {
 	struct of_controller *controller; /* held */
 	uint32_t xid;
+	uint32_t turns;
 };
 
 /* Every worker has passed: what came before is in force. */
@@ -148,8 +149,14 @@ static void on_passed(void *arg)
 {
 	struct barrier *b = arg;
 	struct of_controller *c = b->controller;
+	struct of_agent *a = c->agent;
 	struct of_to to;
 
+	/* packets that were sent before it are on their way, too; not for ever, if others send more */
+	if (c->connection && a->is_active && of_packet_outs_wait(a) && b->turns++ < 1000) {
+		a->host->defer(a->host, on_passed, b);
+		return;
+	}
 	if (c->connection) {
 		to = of_connection_to(c->connection, b->xid);
 		of_put_barrier_reply(&to);

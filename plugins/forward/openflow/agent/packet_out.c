@@ -24,6 +24,7 @@ struct of_packet_outs {
 	struct of_agent *agent;
 	struct packet_out *waiting, **end; /* to be handed over */
 	uint32_t count;
+	uint32_t bytes;
 	struct packet_out *handed; /* the worker's, while 'is_out' */
 	bool is_out;
 };
@@ -41,6 +42,11 @@ static void free_list(struct packet_out *p)
 		free(p);
 		p = next;
 	}
+}
+
+bool of_packet_outs_wait(const struct of_agent *a)
+{
+	return a->packet_outs->is_out || a->packet_outs->waiting;
 }
 
 int of_packet_outs_init(struct of_agent *a)
@@ -102,16 +108,30 @@ static void on_done(void *arg, bool ran)
 	hand_over(o);
 }
 
+/* A worker has other things to do. */
+static void take_some(struct of_packet_outs *o)
+{
+	struct packet_out **at = &o->waiting;
+
+	for (uint32_t n = 0; n < OF_PACKET_OUTS_TURN && *at; n++) {
+		o->count--;
+		o->bytes -= (*at)->len;
+		at = &(*at)->next;
+	}
+	o->handed = o->waiting;
+	o->waiting = *at;
+	*at = NULL;
+	if (!o->waiting)
+		o->end = &o->waiting;
+}
+
 static void hand_over(struct of_packet_outs *o)
 {
 	struct of_agent *a = o->agent;
 
 	if (o->is_out || !o->waiting)
 		return;
-	o->handed = o->waiting;
-	o->waiting = NULL;
-	o->end = &o->waiting;
-	o->count = 0;
+	take_some(o);
 	if (a->mailbox->call(a->host, 0, on_worker, on_done, o) == 0) {
 		o->is_out = true;
 		return;
@@ -150,7 +170,8 @@ of_fault of_agent_packet_out(struct of_agent *a, const struct of_packet_out *p)
 
 	if (fault)
 		return fault;
-	if (!p->actions.count || o->count >= OF_PACKET_OUTS_MAX)
+	if (!p->actions.count || o->count >= OF_PACKET_OUTS_MAX ||
+	    o->bytes + p->packet.len > OF_PACKET_OUT_BYTES_MAX)
 		return OF_OK; /* dropped, as a busy switch drops */
 	x = malloc(sizeof(*x) + actions + p->packet.len);
 	if (!x)
@@ -165,6 +186,7 @@ of_fault of_agent_packet_out(struct of_agent *a, const struct of_packet_out *p)
 	*o->end = x;
 	o->end = &x->next;
 	o->count++;
+	o->bytes += x->len;
 	hand_over(o);
 	return OF_OK;
 }

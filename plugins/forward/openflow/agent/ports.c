@@ -103,8 +103,9 @@ static int fill_set(struct of_agent *a, int set, uint32_t never)
 /* ALL and FLOOD as sets of the host; where it has none, it floods by itself. */
 static void fill_sets(struct of_agent *a)
 {
-	uint32_t all = 0;
-	uint32_t flood = 0;
+	/* while a port is leaving they stay as they are: the host takes it out by itself */
+	uint32_t all = __atomic_load_n(&a->pipeline.set_all, __ATOMIC_RELAXED);
+	uint32_t flood = __atomic_load_n(&a->pipeline.set_flood, __ATOMIC_RELAXED);
 
 	if (a->destset_host && a->set_all <= 0)
 		a->set_all = a->destset_host->create(a->host);
@@ -120,13 +121,21 @@ static void fill_sets(struct of_agent *a)
 
 static void choose_local(struct of_agent *a)
 {
-	uint32_t local = XVS_PORT_NONE;
+	uint32_t local = __atomic_load_n(&a->pipeline.local, __ATOMIC_RELAXED);
 
+	/* it keeps the number as long as it is there */
+	if (local && a->ports[local].is_there)
+		return;
+	local = XVS_PORT_NONE;
 	for (uint32_t id = 1; id < a->pipeline.ports_max && !local; id++) {
 		if (a->ports[id].is_there && a->ports[id].flags & XVS_PORT_INTERNAL)
 			local = id;
 	}
+	if (local)
+		tell(a, &a->ports[local], OF_PORT_DELETE);
 	__atomic_store_n(&a->pipeline.local, local, __ATOMIC_RELAXED);
+	if (local)
+		tell(a, &a->ports[local], OF_PORT_ADD);
 }
 
 static void changed(struct of_agent *a, const struct of_port *p)
@@ -158,9 +167,9 @@ int of_agent_port_attach(struct of_agent *a, const struct xvs_port *port)
 	take(a, p, port);
 	p->is_there = true;
 	p->since_ns = a->host->now(a->host);
+	tell(a, p, OF_PORT_ADD);
 	choose_local(a);
 	changed(a, p);
-	tell(a, p, OF_PORT_ADD);
 	return 0;
 }
 
@@ -183,14 +192,13 @@ void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *n
 void of_agent_port_detach(struct of_agent *a, uint32_t id)
 {
 	struct of_port *p = &a->ports[id];
-	struct of_port gone = *p;
 
 	if (!p->is_there)
 		return;
+	tell(a, p, OF_PORT_DELETE); /* by the number that it had */
 	p->is_there = p->is_up = false;
-	changed(a, p);
-	tell(a, &gone, OF_PORT_DELETE);
 	choose_local(a);
+	changed(a, p);
 }
 
 /* ---- a controller asks ------------------------------------------------------------------------------ */

@@ -45,10 +45,21 @@ static of_fault gather_ports(struct of_query *q)
 	return OF_OK;
 }
 
+static void forget_references(const struct of_state *s)
+{
+	for (struct of_entry *e = of_map_next(&s->groups, 0); e;
+	     e = e->id < UINT32_MAX ? of_map_next(&s->groups, e->id + 1) : NULL)
+		of_group_of(e)->references = 0;
+	for (struct of_entry *e = of_map_next(&s->meters, 0); e;
+	     e = e->id < UINT32_MAX ? of_map_next(&s->meters, e->id + 1) : NULL)
+		of_meter_of(e)->references = 0;
+}
+
 static void count_references(struct of_agent *a)
 {
 	struct of_state *s = &a->pipeline.state;
 
+	forget_references(s);
 	for (uint32_t t = 0; t < OF_TABLES; t++) {
 		for (const struct of_rule *r = s->flows.tables[t].oldest; r; r = r->newer) {
 			const struct of_instructions *i = r->instructions;
@@ -83,28 +94,14 @@ static of_fault gather_map(struct of_query *q, const struct of_map *map, uint32_
 	return OF_OK;
 }
 
-static void forget_references(const struct of_query *q, const struct of_map *map, bool is_group)
-{
-	for (uint32_t i = 0; i < q->count; i++) {
-		struct of_entry *e = of_map_get(map, q->ids[i]);
-
-		if (is_group)
-			of_group_of(e)->references = 0;
-		else
-			of_meter_of(e)->references = 0;
-	}
-}
-
 static of_fault gather_groups(struct of_query *q)
 {
 	struct of_map *groups = &agent_of(q)->pipeline.state.groups;
 	uint32_t id = q->what.type == OFPMP_GROUP ? q->what.group : OF_GROUP_ALL;
 	of_fault fault = gather_map(q, groups, id, OF_GROUP_ALL);
 
-	if (!fault && q->what.type == OFPMP_GROUP) {
-		forget_references(q, groups, true);
+	if (!fault && q->what.type == OFPMP_GROUP)
 		count_references(agent_of(q));
-	}
 	return fault;
 }
 
@@ -115,10 +112,8 @@ static of_fault gather_meters(struct of_query *q)
 
 	if (!fault && !q->count && q->what.meter != OF_METER_ALL)
 		return OF_METER_MOD_UNKNOWN_METER;
-	if (!fault && q->what.type == OFPMP_METER) {
-		forget_references(q, meters, false);
+	if (!fault && q->what.type == OFPMP_METER)
 		count_references(agent_of(q));
-	}
 	return fault;
 }
 
@@ -413,10 +408,12 @@ void of_query_tell(struct of_query *q, uint32_t at)
 		tell_table_features(q, (uint8_t)at);
 		break;
 	case OFPMP_PORT_STATS:
-		tell_port_counts(q, &a->ports[q->ids[at]]);
+		if (a->ports[q->ids[at]].is_there)
+			tell_port_counts(q, &a->ports[q->ids[at]]);
 		break;
 	case OFPMP_PORT_DESC:
-		tell_port(q, &a->ports[q->ids[at]]);
+		if (a->ports[q->ids[at]].is_there)
+			tell_port(q, &a->ports[q->ids[at]]);
 		break;
 	case OFPMP_GROUP:
 	case OFPMP_GROUP_DESC:

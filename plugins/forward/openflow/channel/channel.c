@@ -190,8 +190,15 @@ static void on_accepted(void *arg, int fd, const char *peer)
 {
 	struct of_target *t = arg;
 
+	struct of_connection *c = NULL;
+
 	reap(t->channel); /* who calls and goes, again and again, makes room for himself */
-	(void)open_connection(t->channel, fd, peer);
+	if (t->channel->connection_count < OF_CALLERS_MAX)
+		c = open_connection(t->channel, fd, peer);
+	else /* the rest is for controllers that we call */
+		(void)close(fd);
+	if (c)
+		c->listener = t;
 }
 
 static void listen_at(struct of_target *t)
@@ -227,6 +234,10 @@ static void target_end(struct of_target *t, const char *why)
 	t->listener = NULL;
 	if (t->connection)
 		of_connection_end(t->connection, why);
+	for (struct of_connection *c = ch->connections; c && t->is_listener; c = c->next) {
+		if (c->listener == t)
+			of_connection_end(c, why);
+	}
 	t->call_at_ns = 0;
 	t->backoff_s = 1;
 }
@@ -267,8 +278,10 @@ int of_channel_init(struct of_channel *ch, const struct xvs_host *host,
 	if (of_arena_init(&ch->arena) != 0)
 		return -ENOMEM;
 	ch->tick = timers->create(host, on_tick, ch);
-	if (!ch->tick)
+	if (!ch->tick) {
+		of_arena_finish(&ch->arena);
 		return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -10,7 +10,13 @@
 
 #include "channel/connection.h"
 
-enum { OF_TARGETS_MAX = 32, OF_TARGET_BYTES = 128, OF_CONNECTIONS_MAX = 64, OF_BACKOFF_MAX_S = 16 };
+enum {
+	OF_TARGETS_MAX = 32,
+	OF_TARGET_BYTES = 128,
+	OF_CONNECTIONS_MAX = 96,
+	OF_CALLERS_MAX = 64,
+	OF_BACKOFF_MAX_S = 16
+};
 
 /* One that is called, or where callers are taken. */
 struct of_target {

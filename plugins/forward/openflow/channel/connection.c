@@ -54,7 +54,7 @@ static void watch_again(struct of_connection *c)
 	uint32_t events = unsent(c) ? XVS_LOOP_WRITE : 0;
 
 	/* a full buffer is worked off by turns, not by what comes */
-	if (may_read(c) && c->in_len < OF_IN_BYTES)
+	if (may_read(c) && c->in_len < OF_IN_BYTES && !c->is_eof)
 		events |= XVS_LOOP_READ;
 	watch_for(c, events);
 }
@@ -86,7 +86,7 @@ struct of_connection *of_connection_new(const struct of_connection_args *args)
 	c->in = malloc(OF_IN_BYTES);
 	c->again = c->timers->create(c->host, on_again, c);
 	c->events = XVS_LOOP_READ;
-	c->opened_ns = c->heard_ns = c->host->now(c->host);
+	c->opened_ns = c->heard_ns = c->sent_ns = c->host->now(c->host);
 	if (c->in && c->again)
 		c->watch = c->loop->watch(c->host, c->fd, XVS_LOOP_READ, on_event, c);
 	if (!c->watch) {
@@ -129,6 +129,7 @@ bool of_connection_reap(struct of_connection *c)
 static void out_sent(struct of_connection *c, uint32_t bytes)
 {
 	c->out_at += bytes;
+	c->sent_ns = c->host->now(c->host);
 	if (c->out_at == c->out.len) {
 		of_writer_reset(&c->out);
 		c->out_at = 0;
@@ -256,7 +257,9 @@ static void frame(struct of_connection *c, struct of_bytes bytes)
 	c->messages_in++;
 	of_arena_reset(c->arena);
 	fault = of_decode(&c->dialect, bytes.at, bytes.len, c->arena, &m);
-	if (fault) {
+	if (fault && !c->is_open) {
+		of_connection_end(c, "it did not begin with HELLO");
+	} else if (fault) {
 		of_connection_refuse(c, fault, m.xid, bytes);
 		c->handler->faulty(c->handler->arg, c);
 	} else if (!c->is_open && m.kind != OF_MSG_HELLO && m.kind != OF_MSG_ECHO_REQUEST &&
@@ -302,6 +305,8 @@ static void turn(struct of_connection *c)
 	of_connection_flush(c);
 	if (has_more && may_read(c))
 		c->timers->arm(c->host, c->again, 0);
+	else if (!has_more && c->is_eof && !c->is_held)
+		of_connection_end(c, "it closed the connection");
 }
 
 static void on_again(void *arg)
@@ -319,7 +324,7 @@ static void receive(struct of_connection *c)
 	ssize_t got = recv(c->fd, c->in + c->in_len, OF_IN_BYTES - c->in_len, 0);
 
 	if (got == 0) {
-		of_connection_end(c, "it closed the connection");
+		c->is_eof = true; /* what has come is worked off first */
 	} else if (got < 0) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 			of_connection_end(c, strerror(errno));
@@ -337,7 +342,7 @@ static void on_event(void *arg, int fd, uint32_t events)
 	(void)fd;
 	if (events & XVS_LOOP_WRITE)
 		of_connection_flush(c);
-	if (!c->is_ended && events & XVS_LOOP_READ && c->in_len < OF_IN_BYTES)
+	if (!c->is_ended && events & XVS_LOOP_READ && c->in_len < OF_IN_BYTES && !c->is_eof)
 		receive(c);
 	if (!c->is_ended)
 		turn(c);
@@ -360,11 +365,24 @@ void of_connection_release(struct of_connection *c)
 
 void of_connection_tick(struct of_connection *c, uint64_t now_ns, uint32_t probe_s)
 {
+	enum { HELLO_S = 10, STUCK_S = 30 };
 	const uint64_t second = 1000000000;
 	uint64_t silent = now_ns > c->heard_ns ? now_ns - c->heard_ns : 0;
 	struct of_to to;
 
-	if (!probe_s || c->is_ended)
+	if (c->is_ended)
+		return;
+	if (!unsent(c))
+		c->sent_ns = now_ns;
+	if (!c->is_open && now_ns > c->opened_ns + HELLO_S * second) {
+		of_connection_end(c, "it has not said HELLO");
+		return;
+	}
+	if (now_ns > c->sent_ns + STUCK_S * second) {
+		of_connection_end(c, "it does not read what it is told");
+		return;
+	}
+	if (!probe_s)
 		return;
 	/* who waits for us is not to blame for being silent */
 	if (silent > 3 * probe_s * second && (c->echo_is_due || !c->is_open) && may_read(c)) {

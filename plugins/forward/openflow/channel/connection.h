@@ -72,7 +72,10 @@ struct of_connection {
 	bool echo_is_due;  /* we have asked */
 	uint64_t async_lost;
 	uint64_t messages_in, messages_out, errors_out;
-	void *user; /* agent/'s */
+	const void *listener; /* where it called, or NULL: it was called */
+	bool is_eof;          /* nothing more comes */
+	uint64_t sent_ns;     /* something went out, or there was nothing to be sent */
+	void *user;           /* agent/'s */
 };
 
 struct of_connection_args {

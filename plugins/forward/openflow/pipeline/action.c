@@ -21,6 +21,14 @@ static void note_written(struct of_walk *w, const struct of_fields *bits)
 	w->changed = true;
 }
 
+static bool is_tagged(struct of_walk *w)
+{
+	const struct of_fields seen = { .vlan_vid = OF_VID_PRESENT };
+
+	of_walk_examine(w, &seen);
+	return w->now.vlan_vid & OF_VID_PRESENT;
+}
+
 /* That it has the field, or not, is something that was looked at. */
 static bool has_field(struct of_walk *w, uint32_t id)
 {
@@ -74,10 +82,13 @@ static bool reshape(struct of_walk *w, const struct of_action *a)
 
 static void set_field(struct of_walk *w, const struct of_action *a)
 {
+	static const struct of_fields protocol = { .ip_proto = UINT8_MAX };
 	struct of_fields bits = { 0 };
 
-	if (!has_field(w, a->field))
+	if (!has_field(w, a->field) || (a->field == OF_VLAN_VID && !is_tagged(w)))
 		return;
+	if (a->field == OF_IP_PROTO) /* what layer 4 is read as depends on it */
+		of_walk_examine(w, &protocol);
 	if (needs_bytes(a->field)) {
 		(void)reshape(w, a);
 		return;
@@ -144,14 +155,6 @@ static void move_field(struct of_walk *w, const struct of_action *a)
 }
 
 /* ---- tags ----------------------------------------------------------------------------------------- */
-
-static bool is_tagged(struct of_walk *w)
-{
-	const struct of_fields seen = { .vlan_vid = OF_VID_PRESENT };
-
-	of_walk_examine(w, &seen);
-	return w->now.vlan_vid & OF_VID_PRESENT;
-}
 
 static void tag_fields(struct of_walk *w, uint16_t vid, uint8_t pcp)
 {
@@ -248,6 +251,7 @@ static void resubmit(struct of_walk *w, const struct of_action *a)
 {
 	uint8_t back_table = w->table;
 	uint32_t back_port = w->now.in_port;
+	bool back = w->is_resubmitted;
 	const struct of_rule *back_rule = w->rule;
 
 	if (w->depth >= OF_DEPTH_MAX) {
@@ -255,12 +259,14 @@ static void resubmit(struct of_walk *w, const struct of_action *a)
 		return;
 	}
 	w->depth++;
+	w->is_resubmitted = true;
 	if (a->number != OF_PORT_IN_PORT)
 		w->now.in_port = a->number;
 	of_walk_table(w, a->table == OF_TABLE_ALL ? w->table : (uint8_t)a->table);
 	w->now.in_port = back_port;
 	w->table = back_table;
 	w->rule = back_rule;
+	w->is_resubmitted = back;
 	w->depth--;
 }
 

@@ -146,6 +146,7 @@ void of_emit_flush(struct of_emitter *e)
 void of_emit_output(struct of_emitter *e, const struct of_output *o, const struct of_image *image)
 {
 	of_emit_flush(e);
+	e->has_sent = true;
 	e->output = *o;
 	e->image = *image;
 	add_remark(e);
@@ -173,7 +174,10 @@ static void end_in_batch(struct of_emitter *e, bool is_written)
 	if (!is_written) {
 		xvs_drop(b, e->index, OF_REASON_FAILED);
 	} else if (!e->is_waiting) {
-		xvs_drop(b, e->index, e->reason ? e->reason : OF_REASON_NO_OUTPUT);
+		xvs_drop(b, e->index,
+			 e->has_sent ? XVS_REASON_CONSUMED
+			 : e->reason ? e->reason
+				     : OF_REASON_NO_OUTPUT);
 	} else if (e->output.dest == XVS_DEST_NONE) {
 		xvs_drop(b, e->index, XVS_REASON_CONSUMED);
 	} else {

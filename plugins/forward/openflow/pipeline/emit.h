@@ -20,6 +20,7 @@ struct of_emitter {
 	uint16_t reason;
 	uint8_t remark; /* by how much the drop precedence rises from now on */
 	bool is_dry;    /* an operator's trace: nothing is counted, told or sent */
+	bool has_sent;  /* copies have gone */
 	bool is_waiting;
 	struct of_output output; /* the one that waits */
 	struct of_image image;

@@ -307,7 +307,7 @@ static bool is_beyond_key(const struct of_fields *bits, const struct of_fields *
 	switch (packet->eth_type) {
 	case TYPE_ARP:
 		return is_any(bits->arp_sha, 6) || is_any(bits->arp_tha, 6) ||
-		       (bits->arp_op && packet->arp_op > UINT8_MAX);
+		       (bits->arp_op && (!packet->arp_op || packet->arp_op > UINT8_MAX));
 	case TYPE_IPV6:
 		if (bits->ipv6_flabel || bits->ipv6_exthdr)
 			return true;

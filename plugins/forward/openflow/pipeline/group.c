@@ -38,6 +38,8 @@ void of_walk_output(struct of_walk *w, uint32_t number, uint16_t max_len, uint8_
 
 	switch (number) {
 	case OF_PORT_IN_PORT:
+		if (of_port_bits(w->pipeline, w->port) & OF_PORT_NO_FWD)
+			return;
 		o.dest = XVS_DEST_IN_PORT;
 		break;
 	case OF_PORT_NORMAL:
@@ -76,6 +78,10 @@ static bool group_is_live(struct of_walk *w, uint32_t id, uint32_t depth)
 	const struct of_group *g = of_group_find(&w->pipeline->state.groups, id, w->version);
 
 	for (uint32_t i = 0; g && depth < OF_DEPTH_MAX && i < g->bucket_count; i++) {
+		if (++w->steps > OF_STEPS_MAX) {
+			of_walk_drop(w, OF_REASON_LIMIT);
+			return false;
+		}
 		if (is_live(w, &g->buckets[i].what, depth + 1))
 			return true;
 	}
@@ -98,7 +104,7 @@ static bool is_live(struct of_walk *w, const struct of_bucket *b, uint32_t depth
 }
 
 /* One flow keeps to one bucket: the hash is of what tells flows of the wire apart. */
-static uint64_t flow_hash(struct of_walk *w)
+static uint64_t flow_hash(struct of_walk *w, uint32_t group)
 {
 	struct of_fields bits = { .eth_type = UINT16_MAX,
 				  .ip_proto = UINT8_MAX,
@@ -106,7 +112,8 @@ static uint64_t flow_hash(struct of_walk *w)
 				  .ipv4_dst = UINT32_MAX,
 				  .l4_src = UINT16_MAX,
 				  .l4_dst = UINT16_MAX };
-	uint64_t hash = w->pipeline->seed;
+	/* groups behind one another must not choose alike */
+	uint64_t hash = of_hash_word(w->pipeline->seed, group);
 	const of_word *seen = of_const_words(&bits);
 	const of_word *now = of_const_words(&w->now);
 
@@ -129,7 +136,7 @@ static const struct of_group_bucket *select_bucket(struct of_walk *w, const stru
 		live_weights += is_live(w, &g->buckets[i].what, 0) ? g->buckets[i].what.weight : 0;
 	if (!live_weights)
 		return NULL;
-	at = flow_hash(w) % live_weights;
+	at = flow_hash(w, g->entry.id) % live_weights;
 	for (uint32_t i = 0; i < g->bucket_count; i++) {
 		const struct of_group_bucket *b = &g->buckets[i];
 
@@ -161,6 +168,10 @@ static void go_by(struct of_walk *w, const struct of_group_bucket *b, bool with_
 	uint32_t queue = w->queue;
 	uint8_t reason = w->group_reason;
 
+	if (++w->steps > OF_STEPS_MAX) {
+		of_walk_drop(w, OF_REASON_LIMIT);
+		return;
+	}
 	if (with_packet && !w->sink->fork(w->arg, w)) {
 		of_walk_drop(w, OF_REASON_FAILED);
 		return;
@@ -182,18 +193,20 @@ static void go_by(struct of_walk *w, const struct of_group_bucket *b, bool with_
 		w->is_over = false;
 }
 
-static void go_by_all(struct of_walk *w, const struct of_group *g)
+static void go_by_all(struct of_walk *w, const struct of_group *g, bool is_last)
 {
 	for (uint32_t i = 0; i < g->bucket_count && !w->is_over; i++)
-		go_by(w, &g->buckets[i], g->bucket_count > 1);
+		go_by(w, &g->buckets[i], g->bucket_count > 1 || !is_last);
 }
 
 void of_walk_group(struct of_walk *w, uint32_t id)
 {
 	const struct of_group *g = of_group_find(&w->pipeline->state.groups, id, w->version);
 	const struct of_group_bucket *b = NULL;
+	bool is_last = w->is_last;
 
 	w->tags |= OF_TAG_GROUPS;
+	w->is_last = false;
 	if (!g)
 		return;
 	if (++w->steps > OF_STEPS_MAX || w->depth >= OF_DEPTH_MAX) {
@@ -204,7 +217,7 @@ void of_walk_group(struct of_walk *w, uint32_t id)
 	w->sink->credit(w->arg, g->stats);
 	switch (g->type) {
 	case OF_GROUP_TYPE_ALL:
-		go_by_all(w, g);
+		go_by_all(w, g, is_last);
 		break;
 	case OF_GROUP_TYPE_SELECT:
 		b = select_bucket(w, g);
@@ -217,6 +230,6 @@ void of_walk_group(struct of_walk *w, uint32_t id)
 		break;
 	}
 	if (b)
-		go_by(w, b, false);
+		go_by(w, b, !is_last);
 	w->depth--;
 }

@@ -100,9 +100,9 @@ static inline uint32_t of_port_bits(const struct of_pipeline *p, uint32_t id)
 /* [worker] The number of OpenFlow of a port of the host, and back. */
 static inline uint32_t of_port_number(const struct of_pipeline *p, uint32_t id)
 {
-	return id != XVS_PORT_NONE && id == __atomic_load_n(&p->local, __ATOMIC_RELAXED)
-		       ? OF_PORT_LOCAL
-		       : id;
+	if (id == XVS_PORT_NONE)
+		return OF_PORT_CONTROLLER;
+	return id == __atomic_load_n(&p->local, __ATOMIC_RELAXED) ? OF_PORT_LOCAL : id;
 }
 
 static inline uint32_t of_port_id(const struct of_pipeline *p, uint32_t number)

@@ -46,6 +46,8 @@ static bool draft_meter(void *arg, struct of_walk *w, const struct of_meter *m)
 
 	if (s)
 		s->meter = m->entry.id;
+	if (s)
+		s->credits = ((struct of_draft *)arg)->p.credit_count;
 	return true;
 }
 

@@ -14,9 +14,9 @@
 #include "pipeline/walk.h"
 
 enum {
-	OF_PROGRAM_STEPS = 1024,
-	OF_PROGRAM_IMAGES = 64,
-	OF_PROGRAM_CREDITS = 2048,
+	OF_PROGRAM_STEPS = 128,
+	OF_PROGRAM_IMAGES = 16,
+	OF_PROGRAM_CREDITS = 512,
 };
 
 struct of_image {
@@ -28,6 +28,7 @@ struct of_program_step {
 	uint32_t meter; /* its number, looked up each time: it may go; 0: an output */
 	struct of_output output;
 	uint16_t image;
+	uint32_t credits; /* of a meter: those from here on are for what it lets pass */
 };
 
 struct of_program {

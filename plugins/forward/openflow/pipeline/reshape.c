@@ -7,7 +7,15 @@
 
 #include "xvs/ext/sdk.h"
 
-enum { ETHER = 14, TAG = 4, LABEL = 4, TYPE_AT = 12, PROTO_TCP = 6, PROTO_UDP = 17 };
+enum {
+	ETHER = 14,
+	TAG = 4,
+	LABEL = 4,
+	TYPE_AT = 12,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_SCTP = 132
+};
 
 static bool is_mpls(const struct xvs_packet *p)
 {
@@ -55,12 +63,12 @@ static int take_out(struct xvs_packet *p, uint32_t at, uint32_t bytes)
 
 static void parse_l4(struct xvs_packet *p, uint32_t at, uint8_t proto)
 {
-	uint32_t least = proto == PROTO_TCP ? 20 : 8;
+	uint32_t least = proto == PROTO_TCP ? 20 : proto == PROTO_SCTP ? 12 : 8;
 
 	p->l4_proto = proto;
 	p->l4_off = (uint16_t)at;
-	if (at + least <= p->linear &&
-	    (proto == PROTO_TCP || proto == PROTO_UDP || proto == 1 || proto == 58 || proto == 132))
+	if (at + least <= p->linear && (proto == PROTO_TCP || proto == PROTO_UDP || proto == 1 ||
+					proto == 58 || proto == PROTO_SCTP))
 		p->flags |= XVS_PKT_L4;
 }
 
@@ -75,6 +83,8 @@ static void parse(struct xvs_packet *p)
 			    ? ETHER + TAG
 			    : ETHER;
 	p->ethertype = p->l3_off <= p->linear ? xvs_get16(p->data + p->l3_off - 2) : 0;
+	if (p->l3_off > p->linear)
+		p->l3_off = ETHER;
 	ip = p->data + p->l3_off;
 	if (p->ethertype == 0x0800 && p->l3_off + 20u <= p->linear && ip[0] >> 4 == 4 &&
 	    (ip[0] & 15) >= 5) {
@@ -215,16 +225,20 @@ static void copy_ttl(struct xvs_packet *p, bool outwards)
 static void set_field(struct xvs_packet *p, const struct of_action *a)
 {
 	struct of_fields f = { 0 };
+	struct of_fields m = { 0 };
+	uint8_t *type = p->data + p->l3_off - 2;
 
 	of_field_write(&f, a->field, a->value, NULL);
+	of_field_write(&m, a->field, a->mask, NULL);
 	if (a->field == OF_ETH_TYPE)
-		xvs_put16(p->data + p->l3_off - 2, f.eth_type);
+		xvs_put16(type,
+			  (uint16_t)((xvs_get16(type) & ~m.eth_type) | (f.eth_type & m.eth_type)));
 	else if (a->field == OF_MPLS_LABEL)
-		set_label(p, f.mpls_label << 12, UINT32_C(0xfffff000));
+		set_label(p, f.mpls_label << 12, m.mpls_label << 12);
 	else if (a->field == OF_MPLS_TC)
-		set_label(p, (uint32_t)f.mpls_tc << 9, 0xe00);
+		set_label(p, (uint32_t)f.mpls_tc << 9, (uint32_t)m.mpls_tc << 9);
 	else
-		set_label(p, (uint32_t)f.mpls_bos << 8, 0x100);
+		set_label(p, (uint32_t)f.mpls_bos << 8, (uint32_t)m.mpls_bos << 8);
 }
 
 static int reshape(struct xvs_packet *p, const struct of_action *a)

@@ -2,6 +2,7 @@
 /* pipeline/run.c - packets that walk by themselves, and those that have a program. */
 #include "pipeline/run.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "pipeline/emit.h"
@@ -47,14 +48,20 @@ static bool run_reshape(void *arg, struct of_walk *w, const struct of_action *a)
 {
 	struct of_emitter *e = arg;
 	const struct xvs_host *host = e->pipeline->host;
+	int code;
 
 	if (e->is_dry)
 		return true;
 	of_emit_flush(e);
-	if (of_packet_write(host, e->packet, &w->now, &w->set) != 0 ||
-	    of_packet_reshape(host, e->packet, a) != 0) {
-		e->reason = OF_REASON_FAILED;
-		return false;
+	code = of_packet_write(host, e->packet, &w->now, &w->set);
+	if (!code)
+		code = of_packet_reshape(host, e->packet, a);
+	if (code) {
+		/* this copy ends here; the other buckets' are others */
+		of_walk_drop(w, code == -ETIME ? OF_REASON_TTL : OF_REASON_FAILED);
+		e->reason = w->reason;
+		e->is_waiting = false;
+		return true;
 	}
 	read_again(w, e->packet);
 	return true;
@@ -92,13 +99,25 @@ static void walk_packet(struct of_worker *w, struct of_emitter *e)
 		e->reason = w->walk.reason;
 }
 
+/* The flow is credited as a whole: what a meter dropped did not get to what is behind it. */
+static void take_back(const struct of_program *p, uint32_t from, const struct of_emitter *e)
+{
+	uint64_t packets = 0 - (uint64_t)xvs_wire_packets(e->packet);
+	uint64_t bytes = 0 - (uint64_t)xvs_wire_bytes(e->packet);
+
+	for (uint32_t i = from; i < p->credit_count; i++)
+		of_stats_credit(p->credits[i], packets, bytes, 0);
+}
+
 static void run_program(const struct of_program *p, struct of_emitter *e)
 {
 	for (uint32_t i = 0; i < p->step_count; i++) {
 		const struct of_program_step *s = &p->steps[i];
 
-		if (s->meter && !of_emit_meter(e, s->meter))
+		if (s->meter && !of_emit_meter(e, s->meter)) {
+			take_back(p, s->credits, e);
 			return;
+		}
 		if (!s->meter)
 			of_emit_output(e, &s->output, &p->images[s->image]);
 	}
@@ -169,6 +188,8 @@ static void keep_program(struct of_worker *w, bool is_dry, struct xvs_flow_verdi
 	v->cookie = 0;
 	if (is_dry)
 		return;
+	if (v->action != XVS_FLOW_WATCH) /* nobody will run it */
+		w->draft.p.step_count = w->draft.p.image_count = 0;
 	p = of_program_new(&w->draft);
 	v->cookie = (uint64_t)(uintptr_t)p;
 	/* uncounted, and watched for it: better than to be lost */

@@ -39,5 +39,7 @@ void of_walk_finish(struct of_walk *w, struct of_action_set *set)
 		of_walk_action(w, set->by_field[__builtin_ctzll(left)]);
 	carry_out(w, set, OF_ACT_SET_QUEUE);
 	/* a group takes the place of an output */
+	w->is_last = true;
 	carry_out(w, set, set->by_type[OF_ACT_GROUP] ? OF_ACT_GROUP : OF_ACT_OUTPUT);
+	w->is_last = false;
 }

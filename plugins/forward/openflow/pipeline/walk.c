@@ -135,6 +135,8 @@ void of_walk_table(struct of_walk *w, uint8_t table)
 		}
 		w->table = table;
 		r = look_up(w, table);
+		if (!r && w->is_resubmitted) /* nothing is done, and the list goes on */
+			return;
 		if (!r) {
 			missed(w);
 			return;

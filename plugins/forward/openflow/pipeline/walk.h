@@ -75,6 +75,8 @@ struct of_walk {
 	bool is_over;         /* dropped on the way, or given up */
 	bool is_given_up;     /* by a sink that cannot go on */
 	bool has_output;
+	bool is_last; /* nothing comes behind the group in hand */
+	bool is_resubmitted;
 	bool changed; /* 'set' or 'now' since somebody last looked: for sinks */
 };
 

@@ -30,6 +30,16 @@ static bool is_any(const void *bytes, uint32_t count)
 	return count > 0;
 }
 
+static uint16_t mixed(uint16_t old, uint16_t value, uint16_t mask)
+{
+	return (uint16_t)((old & ~mask) | (value & mask));
+}
+
+static uint8_t mixed8(uint8_t old, uint8_t value, uint8_t mask)
+{
+	return (uint8_t)mixed(old, value, mask);
+}
+
 static void write_ether(struct xvs_packet *p, const struct of_fields *v, const struct of_fields *m)
 {
 	uint16_t care = (uint16_t)((m->vlan_vid & 0xfff) | m->vlan_pcp << 13);
@@ -54,7 +64,8 @@ static void write_tos4(uint8_t *ip, const struct of_fields *v, const struct of_f
 	uint8_t care = (uint8_t)(m->ip_dscp << 2 | m->ip_ecn);
 	uint8_t tos = (uint8_t)(v->ip_dscp << 2 | v->ip_ecn);
 	uint8_t first[2] = { ip[0], (uint8_t)((ip[1] & ~care) | (tos & care)) };
-	uint8_t ttl[2] = { m->ip_ttl ? v->ip_ttl : ip[8], m->ip_proto ? v->ip_proto : ip[9] };
+	uint8_t ttl[2] = { mixed8(ip[8], v->ip_ttl, m->ip_ttl),
+			   mixed8(ip[9], v->ip_proto, m->ip_proto) };
 
 	if (care)
 		xvs_csum_replace(ip + 10, ip, first, 2);
@@ -80,6 +91,23 @@ static void write_ipv4(struct xvs_packet *p, const struct of_fields *v, const st
 	write_address4(p, false, v->ipv4_dst, m->ipv4_dst);
 }
 
+/* RFC 8200, 4.4: while segments are left, the sum is of the last destination, not of this one. */
+static bool is_routed(const struct xvs_packet *p)
+{
+	uint32_t at = p->l3_off + 40u;
+	uint8_t next = p->data[p->l3_off + 6];
+
+	if (!(p->flags & XVS_PKT_OPTIONS))
+		return false;
+	for (uint32_t n = 0; n < 8 && at + 8 <= p->linear && at < p->l4_off; n++) {
+		if (next == 43)
+			return p->data[at + 3] != 0;
+		next = p->data[at];
+		at += (p->data[at + 1] + 1u) * 8;
+	}
+	return false;
+}
+
 static void write_address6(struct xvs_packet *p, uint32_t at, const uint8_t *value,
 			   const uint8_t *mask)
 {
@@ -89,7 +117,8 @@ static void write_address6(struct xvs_packet *p, uint32_t at, const uint8_t *val
 	if (!is_any(mask, 16))
 		return;
 	blend(now, here, value, mask, 16);
-	xvs_l4_csum_update(p, here, now, 16, true);
+	if (at == 8 || !is_routed(p))
+		xvs_l4_csum_update(p, here, now, 16, true);
 	memcpy(here, now, 16);
 }
 
@@ -100,10 +129,9 @@ static void write_ipv6(struct xvs_packet *p, const struct of_fields *v, const st
 	uint32_t head = (uint32_t)v->ip_dscp << 22 | (uint32_t)v->ip_ecn << 20 | v->ipv6_flabel;
 
 	xvs_put32(ip, (xvs_get32(ip) & ~care) | (head & care));
-	if (m->ip_ttl)
-		ip[7] = v->ip_ttl;
-	if (m->ip_proto && !(p->flags & XVS_PKT_OPTIONS))
-		ip[6] = v->ip_proto;
+	ip[7] = mixed8(ip[7], v->ip_ttl, m->ip_ttl);
+	if (!(p->flags & XVS_PKT_OPTIONS))
+		ip[6] = mixed8(ip[6], v->ip_proto, m->ip_proto);
 	write_address6(p, 8, v->ipv6_src, m->ipv6_src);
 	write_address6(p, 24, v->ipv6_dst, m->ipv6_dst);
 }
@@ -114,8 +142,7 @@ static void write_arp(struct xvs_packet *p, const struct of_fields *v, const str
 
 	if (p->l3_off + 28u > p->linear)
 		return;
-	if (m->arp_op)
-		xvs_put16(arp + 6, v->arp_op);
+	xvs_put16(arp + 6, mixed(xvs_get16(arp + 6), v->arp_op, m->arp_op));
 	blend(arp + 8, arp + 8, v->arp_sha, m->arp_sha, 6);
 	blend(arp + 18, arp + 18, v->arp_tha, m->arp_tha, 6);
 	xvs_put32(arp + 14, (xvs_get32(arp + 14) & ~m->ipv4_src) | (v->ipv4_src & m->ipv4_src));
@@ -137,14 +164,15 @@ static void write_l4_bytes(struct xvs_packet *p, uint32_t at, const uint8_t *now
 
 static void write_ports(struct xvs_packet *p, const struct of_fields *v, const struct of_fields *m)
 {
+	const uint8_t *l4 = p->data + p->l4_off;
 	uint8_t now[2];
 
 	if (m->l4_src) {
-		xvs_put16(now, v->l4_src);
+		xvs_put16(now, mixed(xvs_get16(l4), v->l4_src, m->l4_src));
 		write_l4_bytes(p, 0, now, 2);
 	}
 	if (m->l4_dst) {
-		xvs_put16(now, v->l4_dst);
+		xvs_put16(now, mixed(xvs_get16(l4 + 2), v->l4_dst, m->l4_dst));
 		write_l4_bytes(p, 2, now, 2);
 	}
 }
@@ -152,8 +180,8 @@ static void write_ports(struct xvs_packet *p, const struct of_fields *v, const s
 static void write_icmp(struct xvs_packet *p, const struct of_fields *v, const struct of_fields *m)
 {
 	uint8_t *icmp = p->data + p->l4_off;
-	uint8_t now[2] = { m->icmp_type ? v->icmp_type : icmp[0],
-			   m->icmp_code ? v->icmp_code : icmp[1] };
+	uint8_t now[2] = { mixed8(icmp[0], v->icmp_type, m->icmp_type),
+			   mixed8(icmp[1], v->icmp_code, m->icmp_code) };
 
 	if (!m->icmp_type && !m->icmp_code)
 		return;
@@ -205,18 +233,30 @@ static uint32_t crc32c(uint32_t crc, const uint8_t *b, uint32_t len)
 	return crc;
 }
 
+/* Where the packet of the IP header ends: behind it there may be padding of Ethernet. */
+static uint32_t l3_end(const struct xvs_packet *p)
+{
+	const uint8_t *ip = p->data + p->l3_off;
+	uint32_t bytes = p->flags & XVS_PKT_IPV4 ? xvs_get16(ip + 2) : xvs_get16(ip + 4) + 40u;
+
+	return p->l3_off + bytes < p->len ? p->l3_off + bytes : p->len;
+}
+
 int of_packet_sctp_sum(const struct xvs_host *host, struct xvs_packet *p)
 {
 	static const uint8_t zero[4];
+	uint32_t end = l3_end(p);
 	uint32_t crc = UINT32_MAX;
 	uint8_t *sctp;
 
-	if (p->flags & XVS_PKT_CSUM_TODO || host->pull(host, p, p->len) != 0)
-		return p->flags & XVS_PKT_CSUM_TODO ? 0 : -ENODATA;
+	if (p->flags & XVS_PKT_CSUM_TODO)
+		return 0;
+	if (end < p->l4_off + 12u || host->pull(host, p, end) != 0)
+		return -ENODATA;
 	sctp = p->data + p->l4_off;
 	crc = crc32c(crc, sctp, 8);
 	crc = crc32c(crc, zero, 4);
-	crc = ~crc32c(crc, sctp + 12, p->len - p->l4_off - 12u);
+	crc = ~crc32c(crc, sctp + 12, end - p->l4_off - 12u);
 	sctp[8] = (uint8_t)crc;
 	sctp[9] = (uint8_t)(crc >> 8);
 	sctp[10] = (uint8_t)(crc >> 16);
@@ -233,6 +273,8 @@ static int write_l4(const struct xvs_host *host, struct xvs_packet *p, const str
 		write_ports(p, v, m);
 		return 0;
 	case PROTO_SCTP:
+		if (p->flags & XVS_PKT_FRAG) /* its sum is that of the whole: not to be had here */
+			return m->l4_src || m->l4_dst ? -ENODATA : 0;
 		write_ports(p, v, m);
 		return m->l4_src || m->l4_dst ? of_packet_sctp_sum(host, p) : 0;
 	case PROTO_ICMP:

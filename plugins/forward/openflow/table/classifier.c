@@ -162,7 +162,7 @@ static struct of_subtable *subtable_get(struct of_classifier *c, const struct of
 	if (buckets_grow(c) != 0)
 		return NULL;
 	at = bucket_find(c, mask);
-	if (!*at) {
+	if (!*at && c->count < OF_SUBTABLES_MAX) {
 		*at = of_subtable_new(mask, c->seed, c->reclaim);
 		c->count += *at != NULL;
 	}

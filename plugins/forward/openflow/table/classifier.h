@@ -11,6 +11,9 @@
 
 #include "table/subtable.h"
 
+/* Masks of one flow table: a look-up asks each of them in the worst case. */
+enum { OF_SUBTABLES_MAX = 1024 };
+
 struct of_order;
 
 struct of_classifier {

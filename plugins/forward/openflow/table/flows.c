@@ -119,6 +119,8 @@ int of_flows_put(struct of_flows *f, struct of_rule *r, const struct of_fields *
 
 int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason)
 {
+	if (!of_rule_is_there(r))
+		return 0;
 	if (reserve(f, 1) != 0)
 		return -ENOMEM;
 	atomic_store_explicit(&r->removed, of_flows_next(f), memory_order_relaxed);
@@ -141,11 +143,13 @@ void of_flows_undo(struct of_flows *f, uint32_t count)
 			f->count++;
 			continue;
 		}
-		list_remove(table_of(f, c->rule), c->rule);
+		if (of_rule_is_there(c->rule))
+			list_remove(table_of(f, c->rule), c->rule);
 		f->count--;
-		of_classifier_remove(&table_of(f, c->rule)->classifier, c->rule);
-		c->rule->is_freed = true;
-		f->reclaim.later(f->reclaim.arg, of_rule_free, c->rule);
+		/* nobody will ever see it: out by the way of those that were seen */
+		atomic_store_explicit(&c->rule->removed, 0, memory_order_relaxed);
+		c->rule->bin = f->leaving;
+		f->leaving = c->rule;
 	}
 }
 
@@ -160,6 +164,7 @@ void of_flows_abort(struct of_flows *f)
 {
 	of_flows_undo(f, 0);
 	f->is_open = false;
+	bin_start(f);
 }
 
 static void tell(struct of_flows *f, const struct of_change *c)
@@ -231,6 +236,7 @@ void of_flows_init(struct of_flows *f, uint64_t seed, uint32_t limit,
 	memset(f, 0, sizeof(*f));
 	f->reclaim = *reclaim;
 	f->events = *events;
+	f->limit = limit;
 	atomic_store_explicit(&f->version, 1, memory_order_relaxed);
 	for (uint32_t t = 0; t < OF_TABLES; t++) {
 		of_classifier_init(&f->tables[t].classifier, seed + t, &f->reclaim);

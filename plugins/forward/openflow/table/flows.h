@@ -52,6 +52,7 @@ struct of_flows {
 	bool is_open;
 	uint64_t now_ns; /* of the transaction in hand */
 	uint32_t count;
+	uint32_t limit; /* of all tables */
 	/* rules on their way out: waiting, about to leave the classifiers, about to be freed */
 	struct of_rule *leaving, *unlinking, *freeing;
 };

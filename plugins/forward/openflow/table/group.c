@@ -66,11 +66,16 @@ static bool next_of(const struct of_group *g, uint32_t n, uint32_t *id)
 {
 	for (uint32_t i = 0; i < g->bucket_count; i++) {
 		const struct of_actions *a = &g->buckets[i].what.actions;
+		uint32_t watched = g->buckets[i].what.watch_group;
 
 		for (uint32_t k = 0; k < a->count; k++) {
 			if (a->list[k].type != OF_ACT_GROUP || n-- > 0)
 				continue;
 			*id = a->list[k].number;
+			return true;
+		}
+		if (watched != OF_GROUP_ANY && n-- == 0) {
+			*id = watched;
 			return true;
 		}
 	}
@@ -83,11 +88,12 @@ static bool next_of(const struct of_group *g, uint32_t n, uint32_t *id)
  */
 static bool leads_to(const struct of_map *groups, uint32_t from, uint32_t to)
 {
-	enum { DEPTH = 32 };
+	enum { DEPTH = 32, LOOKS = 1 << 16 };
 	struct {
 		uint32_t id, n;
 	} way[DEPTH] = { { .id = from } };
 	uint32_t depth = 1;
+	uint32_t looks = 0;
 
 	while (depth > 0) {
 		struct of_entry *e = of_map_get(groups, way[depth - 1].id);
@@ -97,7 +103,7 @@ static bool leads_to(const struct of_map *groups, uint32_t from, uint32_t to)
 			depth--;
 			continue;
 		}
-		if (next == to || depth == DEPTH)
+		if (next == to || depth == DEPTH || ++looks > LOOKS)
 			return true;
 		way[depth].id = next;
 		way[depth++].n = 0;
@@ -109,7 +115,11 @@ static of_fault check_chains(const struct of_map *groups, const struct of_group_
 {
 	for (uint32_t i = 0; i < mod->bucket_count; i++) {
 		const struct of_actions *a = &mod->buckets[i].actions;
+		uint32_t watched = mod->buckets[i].watch_group;
 
+		if (watched != OF_GROUP_ANY &&
+		    (watched == mod->group || leads_to(groups, watched, mod->group)))
+			return OF_GROUP_MOD_LOOP;
 		for (uint32_t k = 0; k < a->count; k++) {
 			if (a->list[k].type != OF_ACT_GROUP)
 				continue;

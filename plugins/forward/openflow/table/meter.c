@@ -25,11 +25,14 @@ static struct xvs_meter_rate rate_of(const struct of_band *b, uint16_t flags)
 	enum { PACKET_BITS = 8 * 65536, FEW_PACKETS = 10 };
 	uint64_t unit = flags & OF_METER_PKTPS ? 1 : 1000;
 	uint64_t least = flags & OF_METER_PKTPS ? FEW_PACKETS : PACKET_BITS;
+	const uint64_t most = (UINT64_C(1) << 34) - 1; /* xvs/ext/meter.h */
 	struct xvs_meter_rate r = { .per_second = b->rate * unit };
 
 	r.burst = flags & OF_METER_BURST ? b->burst * unit : r.per_second / 10;
 	if (!(flags & OF_METER_BURST) && r.burst < least)
 		r.burst = least;
+	if (r.burst > most)
+		r.burst = most;
 	return r;
 }
 
@@ -97,7 +100,7 @@ const struct of_band *of_meter_pass(const struct of_meter *m, uint64_t now_ns, u
 		const struct of_meter_band *b = &m->bands[i];
 		struct xvs_meter *bucket = (struct xvs_meter *)(uintptr_t)&b->bucket;
 
-		if (xvs_meter_take(bucket, &b->rate, now_ns, tokens, 0) &&
+		if ((!b->rate.per_second || xvs_meter_take(bucket, &b->rate, now_ns, tokens, 0)) &&
 		    (!acts || b->what.rate > acts->what.rate))
 			acts = b;
 	}

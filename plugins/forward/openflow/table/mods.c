@@ -120,7 +120,7 @@ static of_fault make_room(struct of_flows *f, struct of_flow_table *t, uint16_t 
 {
 	struct of_rule *least;
 
-	if (t->count < t->limit)
+	if (t->count < t->limit && f->count < f->limit)
 		return OF_OK;
 	least = t->evicts ? least_important(t, importance) : NULL;
 	if (!least || of_flows_remove(f, least, OF_REMOVED_EVICTION) != 0)
