@@ -11,12 +11,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "vm.h"
 
 static const char record[] = "owners.json";
@@ -28,6 +31,51 @@ static bool has_group(const struct user *u, gid_t gid)
 			return true;
 	}
 	return u->gid == gid;
+}
+
+/* May the machine's user put another file in the place of one in this folder? */
+static bool is_its_folder(const struct user *u, int folder, const char *path)
+{
+	struct stat st;
+
+	if (fstat(folder, &st) || st.st_uid == u->uid || st.st_mode & S_IWOTH)
+		return true;
+	if (st.st_mode & S_IWGRP && has_group(u, st.st_gid))
+		return true;
+	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+static int open_resolved(int at, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
+
+	return (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+}
+
+/*
+ * We are root, and QEMU may have been taken over by its guest: what it can put in place of its disk,
+ * by a link or by a file of another machine, must not become its own.  So no link is followed, but those
+ * of /dev, which are root's, and no file is touched in a folder that the machine's user may write.
+ */
+static int disk_open(const struct vm *vm, const char *path)
+{
+	uint64_t resolve = strncmp(path, "/dev/", 5) == 0 ? 0 : RESOLVE_NO_SYMLINKS;
+	char folder[SPEC_PATH];
+	char *name;
+	int dir;
+	int fd = -1;
+
+	if (path[0] != '/' || !str_copy(folder, sizeof(folder), path))
+		return -1;
+	name = strrchr(folder, '/');
+	*name = '\0';
+	dir = open_resolved(AT_FDCWD, name == folder ? "/" : folder, O_PATH | O_DIRECTORY, resolve);
+	if (dir < 0)
+		return -1;
+	if (!is_its_folder(&vm->user, dir, name == folder ? "/" : folder))
+		fd = open_resolved(dir, name + 1, O_RDONLY | O_NONBLOCK, resolve);
+	(void)close(dir);
+	return fd;
 }
 
 /* By mode; where there is an access list, it is the administrator's affair. */
@@ -84,9 +132,13 @@ static int take(const struct vm *vm, const struct disk_spec *disk, int fd, json_
 	}
 	if (code)
 		return code;
-	if (fchown(fd, vm->user.uid, (gid_t)-1))
-		return error_set(err, -errno, "", "disk %s: %s cannot be given to user %s: %s",
-				 disk->name, disk->file, vm->user.name, strerror(errno));
+	if (fchown(fd, vm->user.uid, (gid_t)-1)) {
+		/* QEMU may be able to open it all the same; if not, the start says so */
+		log_message(MSG_VM, "vm %s: disk %s: %s cannot be given to user %s: %s",
+			    vm->spec.name, disk->name, disk->file, vm->user.name, strerror(errno));
+		(void)json_object_del(owners, disk->file);
+		return owners_write(vm, owners, err);
+	}
 	log_message(MSG_VM,
 		    "vm %s: disk %s: %s is user %s's now; user %u gets it back when the machine "
 		    "is undefined",
@@ -108,7 +160,7 @@ static bool is_wanted(const struct vm *vm, const char *path)
 /* Only what is the machine's still: somebody may have given it to another one. */
 static void give_back(const struct vm *vm, const char *path, const json_t *owner)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = disk_open(vm, path);
 	json_int_t uid = json_integer_value(owner);
 	struct stat st;
 
@@ -155,9 +207,7 @@ int files_settle(struct vm *vm, struct xvs_error *err)
 		code = owners_write(vm, owners, err);
 	for (uint32_t i = 0; i < vm->spec.disk_count && code == 0; i++) {
 		const struct disk_spec *disk = &vm->spec.disks[i];
-		int fd = disk->file[0] && !disk->is_read_only
-				 ? open(disk->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-				 : -1;
+		int fd = disk->file[0] && !disk->is_read_only ? disk_open(vm, disk->file) : -1;
 
 		if (fd < 0)
 			continue;

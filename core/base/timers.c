@@ -123,3 +123,8 @@ uint64_t timers_run(struct timers *t, uint64_t now_ns)
 	}
 	return t->count > 0 ? t->heap[0]->due_ns : UINT64_MAX;
 }
+
+uint64_t timers_next(const struct timers *t)
+{
+	return t->count > 0 ? t->heap[0]->due_ns : UINT64_MAX;
+}

@@ -35,4 +35,7 @@ void timers_disarm(struct timers *t, struct timer *timer);
 /* [owner] Fires what is due; returns the time of the next one, UINT64_MAX for none. */
 uint64_t timers_run(struct timers *t, uint64_t now_ns);
 
+/* [owner] When the next one is due, UINT64_MAX for none. */
+uint64_t timers_next(const struct timers *t);
+
 #endif /* XVS_BASE_TIMERS_H */

@@ -343,7 +343,7 @@ static __attribute__((noinline)) uint64_t run_twins(struct conn_run *r, uint64_t
 		struct ones some = ones_lowest(mask);
 		uint64_t i = some.first;
 
-		while (i < some.end && run_with_twin(r, i, world))
+		while (i < some.end && r->twins >> i & 1 && run_with_twin(r, i, world))
 			i++;
 		r->paired |= ones_below(i) & ~ones_below(some.first);
 		mask = ones_from(mask, i);

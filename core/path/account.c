@@ -151,7 +151,9 @@ void account_missed(struct burst *b, uint32_t i, uint32_t first)
 {
 	if (!b->legs[i])
 		return;
-	burst_part(b, i);
+	/* on the way out it may have got past its connection */
+	if (b->stage == XVS_STAGE_INGRESS || b->legs[i]->conn_place >= first)
+		burst_part(b, i);
 	account_missed_leg(b->worker, b->legs[i], b->pkts[i], first);
 	/* left on ingress: no exit saw it */
 	if (b->stage == XVS_STAGE_INGRESS)

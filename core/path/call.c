@@ -141,7 +141,9 @@ static void take_stolen(struct burst *b, struct instance *inst, uint32_t place, 
 	p->place = (uint16_t)(place + 1);
 	p->port_out = b->conf->port->id;
 	p->epoch = b->conf->serial;
-	p->behind = p->x.port_in; /* where it entered, whatever the extension writes */
+	p->behind = b->stage == XVS_STAGE_INGRESS
+			    ? b->conf->port->id
+			    : p->x.port_in; /* where it entered, whatever the extension writes */
 	p->charged = b->conf->port->id;
 	atomic_fetch_add_explicit(&b->conf->port->held, 1, memory_order_relaxed);
 	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);

@@ -250,6 +250,14 @@ void path_nat_insides(const struct path_nat *n,
 	}
 }
 
+bool path_nat_inside_mac(const struct path_nat *n, uint32_t address, uint8_t mac[6])
+{
+	const struct nat_link *l = n->world ? n->world->inside : NULL;
+
+	return l && nat_prefix_has(l->prefix, address) &&
+	       nat_neighbour_last(&l->places[address & ~l->prefix.mask], mac);
+}
+
 static void tell_link(struct nat_link *l, bool is_inside, uint64_t now_ns,
 		      void (*fn)(void *arg, const struct nat_neighbour_info *i), void *arg)
 {

@@ -59,6 +59,9 @@ const struct nat_facts *path_nat_facts(const struct path_nat *n);
 void path_nat_insides(const struct path_nat *n,
 		      void (*fn)(void *arg, uint32_t address, const uint8_t mac[6]), void *arg);
 
+/* [control] Which adapter had this inside address last; false: none did. */
+bool path_nat_inside_mac(const struct path_nat *n, uint32_t address, uint8_t mac[6]);
+
 struct nat_neighbour_info {
 	bool is_inside;
 	uint32_t address;

@@ -81,7 +81,7 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	w->w.now_ns = now_ns;
 	w->is_timed = w->turns % TIMED_TURNS == 0;
 	done = inbox_run(&w->w.inbox);
-	*next_timer = timers_run(&w->w.timers, w->w.now_ns);
+	(void)timers_run(&w->w.timers, w->w.now_ns);
 	cycles_spent(w, done || w->has_more ? CYCLES_OTHER : CYCLES_IDLE);
 	if (w->nat_waiting)
 		nat_wait_turn(w);
@@ -93,6 +93,7 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	if (w->copy_count)
 		mirror_flush(w);
 	sweep(w);
+	*next_timer = timers_next(&w->w.timers); /* packets, too, arm some */
 	cycles_end(w, done != 0);
 	if (done) {
 		counter_add(&w->bursts, 1);

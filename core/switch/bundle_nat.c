@@ -181,21 +181,6 @@ void bundle_nat_judge(struct world *w, const char *switch_name, const json_t *sh
 	}
 }
 
-struct conflict {
-	const struct port *port;
-	uint32_t address;
-	bool is_anothers;
-};
-
-static void look_for_another(void *arg, uint32_t address, const uint8_t mac[6])
-{
-	struct conflict *c = arg;
-	const struct path_port *owner = address == c->address ? owner_here(c->port, mac) : NULL;
-
-	if (owner && owner != c->port->path_port)
-		c->is_anothers = true;
-}
-
 static bool is_inside(const struct nat_facts *f, uint32_t address)
 {
 	if (address == f->inside.address)
@@ -211,12 +196,14 @@ static bool is_inside(const struct nat_facts *f, uint32_t address)
 static bool may_be_own(const struct port *p, uint32_t address)
 {
 	const struct nat_facts *f = path_nat_facts(p->sw->nat);
-	struct conflict c = { p, address, false };
+	const struct path_port *owner = NULL;
+	uint8_t mac[6];
 
 	if (!f || !is_inside(f, address) || nat_has_inside(path_nat_table(p->sw->nat), address))
 		return false;
-	path_nat_insides(p->sw->nat, look_for_another, &c);
-	return !c.is_anothers;
+	if (path_nat_inside_mac(p->sw->nat, address, mac))
+		owner = owner_here(p, mac);
+	return !owner || owner == p->path_port;
 }
 
 static bool is_own(void *arg, uint32_t inside)

@@ -11,12 +11,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static char *text_of(const uint8_t *data, size_t len)
+{
+	char *text = calloc(1, len + 1);
+
+	if (text && len)
+		memcpy(text, data, len);
+	return text;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *end = memchr(data, '\n', size);
 	size_t len = end ? (size_t)(end - data) : size;
-	char *text = strndup((const char *)data, len);
-	char *pattern = end ? strndup((const char *)end + 1, size - len - 1) : strdup("tcp:*");
+	char *text = text_of(data, len);
+	char *pattern = end ? text_of(end + 1, size - len - 1) : strdup("tcp:*");
 	char printed[TARGET_TEXT];
 	char again[TARGET_TEXT];
 	struct net_target t;

@@ -260,6 +260,8 @@ def test_what_cannot_be_is_refused_with_its_place(hv):
     assert "/nowhere/a: No such file or directory" in hv.refuses("start", "gone")
     secret = hv.home / "secret"
     secret.touch(mode=0o600)
+    # a second name may be somebody's who counts on it: so it is not given to the machine's user
+    (hv.home / "other-name").hardlink_to(secret)
     hv.define(missing.replace("/nowhere/a", str(secret)).replace("gone", "secret"))
     assert "as which QEMU runs, may not write it" in hv.refuses("start", "secret")
 
