@@ -96,7 +96,7 @@ static int mark_one(const struct process *p, int number, const struct marking *m
 	int marked;
 
 	if (fd < 0)
-		return errno == EBADF ? 0 : -errno; /* it was closed meanwhile */
+		return errno == EBADF || errno == ESRCH ? 0 : -errno; /* gone meanwhile */
 	marked = is_meant(fd, m) ? mark(fd, m->dscp) : 0;
 	(void)close(fd);
 	return marked;

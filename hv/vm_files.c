@@ -72,7 +72,9 @@ static int disk_open(const struct vm *vm, const char *path)
 	dir = open_resolved(AT_FDCWD, name == folder ? "/" : folder, O_PATH | O_DIRECTORY, resolve);
 	if (dir < 0)
 		return -1;
-	if (!is_its_folder(&vm->user, dir, name == folder ? "/" : folder))
+	if (is_its_folder(&vm->user, dir, name == folder ? "/" : folder))
+		errno = EPERM;
+	else
 		fd = open_resolved(dir, name + 1, O_RDONLY | O_NONBLOCK, resolve);
 	(void)close(dir);
 	return fd;
@@ -157,21 +159,29 @@ static bool is_wanted(const struct vm *vm, const char *path)
 	return false;
 }
 
-/* Only what is the machine's still: somebody may have given it to another one. */
-static void give_back(const struct vm *vm, const char *path, const json_t *owner)
+/*
+ * Only what is the machine's still: somebody may have given it to another one.  False: it could not be
+ * looked at, or not be given; it is tried again.
+ */
+static bool give_back(const struct vm *vm, const char *path, const json_t *owner)
 {
 	int fd = disk_open(vm, path);
 	json_int_t uid = json_integer_value(owner);
 	struct stat st;
+	bool is_done = true;
 
 	if (fd < 0)
-		return;
+		return errno == ENOENT;
 	if (json_is_integer(owner) && uid >= 0 && uid < UINT32_MAX && fstat(fd, &st) == 0 &&
-	    st.st_uid == vm->user.uid && may_change_hands(&st) &&
-	    fchown(fd, (uid_t)uid, (gid_t)-1) == 0)
-		log_message(MSG_VM, "vm %s: %s is user %u's again", vm->spec.name, path,
-			    (unsigned)uid);
+	    st.st_uid == vm->user.uid && may_change_hands(&st)) {
+		is_done = fchown(fd, (uid_t)uid, (gid_t)-1) == 0;
+		log_message(MSG_VM,
+			    is_done ? "vm %s: %s is user %u's again"
+				    : "vm %s: %s cannot be given back to user %u",
+			    vm->spec.name, path, (unsigned)uid);
+	}
 	(void)close(fd);
+	return is_done;
 }
 
 static void give_back_unwanted(const struct vm *vm, json_t *owners, bool has_gone)
@@ -184,8 +194,8 @@ static void give_back_unwanted(const struct vm *vm, json_t *owners, bool has_gon
 	{
 		if (!has_gone && is_wanted(vm, path))
 			continue;
-		give_back(vm, path, owner);
-		(void)json_object_del(owners, path);
+		if (give_back(vm, path, owner) || has_gone)
+			(void)json_object_del(owners, path);
 	}
 }
 

@@ -135,6 +135,7 @@ static void leave_rest(struct path_switch *sw)
 static uint32_t number_take(struct path_switch *sw)
 {
 	struct destsets *d = sw->destsets;
+	uint32_t from;
 
 	for (uint32_t turn = 0; d->slots && turn < room_of(sw); turn++) {
 		uint32_t n = d->next++ & (room_of(sw) - 1);
@@ -142,8 +143,13 @@ static uint32_t number_take(struct path_switch *sw)
 		if (d->slots[n].state == SLOT_FREE)
 			return n;
 	}
-	d->next = room_of(sw) ? room_of(sw) : 1;
-	return grow(sw) ? d->next++ : 0;
+	from = room_of(sw) ? room_of(sw) : 1;
+	if (!grow(sw)) {
+		leave_rest(sw); /* two grace periods later there are some, if any rest */
+		return 0;
+	}
+	d->next = from;
+	return d->next++;
 }
 
 /* ---- the interface ----------------------------------------------------------------------------- */
