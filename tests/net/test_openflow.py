@@ -292,6 +292,15 @@ def test_ten_thousand_flows_come_and_go(lab, tmp_path):
     assert "flow_count=9744" in lab.ofctl("dump-aggregate")
 
 
+def test_the_operator_sees_controllers_and_tables(lab):
+    lab.flow("priority=1,actions=drop")
+    lab.flow("table=7,priority=1,actions=drop")
+    shown = lab.daemon.rpc("ext.show", name="lab/of")["status"]["org.xvs.openflow.status/1"]
+    assert shown["flows"] == 2 and shown["datapath_id"] == "000000000000002a"
+    assert [table["table"] for table in shown["tables"]] == [0, 7]
+    assert shown["controllers"][0]["state"] == "listening"
+
+
 def resident_kib(lab):
     text = pathlib.Path(f"/proc/{lab.daemon.child.pid}/status").read_text(encoding="ascii")
     return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))

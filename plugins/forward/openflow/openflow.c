@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/status.h"
 #include "xvs/ext/sdk.h"
 
 struct openflow {
@@ -125,6 +125,13 @@ static const struct xvs_feature features[] = {
 	  .scope = XVS_PER_SWITCH,
 	  .kind = XVS_SETTING,
 	  .fields = XVS_TABLE(policy_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct of_status),
+	  .id = "org.xvs.openflow.status/1",
+	  .summary = "Controllers and flow tables",
+	  .scope = XVS_PER_SWITCH,
+	  .kind = XVS_STATUS,
+	  .fields = XVS_TABLE(of_status_fields) },
 };
 
 /* What check() has made ready for apply(). */
@@ -233,12 +240,25 @@ static void openflow_abort(void *self, void *port_state, const char *feature, vo
 	free(x);
 }
 
+static int openflow_status(void *self, void *port_state, const char *feature, void *out,
+			   struct xvs_error *err)
+{
+	struct openflow *o = self;
+
+	(void)port_state;
+	(void)feature;
+	if (of_status_fill(&o->agent, out) == 0)
+		return 0;
+	return xvs_refuse(err, -ENOMEM, "", "out of memory");
+}
+
 /* ---- life -------------------------------------------------------------------------------------------- */
 
 static void openflow_destroy(void *self)
 {
 	struct openflow *o = self;
 
+	of_status_finish(&o->agent);
 	of_agent_destroy(&o->agent);
 	free(o);
 }
@@ -368,6 +388,7 @@ static const struct xvs_ops ops = {
 	.policy_check = openflow_check,
 	.policy_apply = openflow_apply,
 	.policy_abort = openflow_abort,
+	.status_read = openflow_status,
 	.forward = openflow_forward,
 	.query = openflow_query,
 };

@@ -105,7 +105,8 @@ struct of_agent {
 	uint32_t suspect_count, suspect_space;
 	struct of_query *queries; /* answers under way: multipart.c */
 	struct of_packet_outs *packet_outs;
-	uint32_t bundle_bytes; /* that all bundles of all controllers hold */
+	uint32_t bundle_bytes;              /* that all bundles of all controllers hold */
+	struct of_status_rows *status_rows; /* status.c */
 	uint64_t flow_mods, packet_ins, packet_ins_lost;
 };
 
@@ -132,6 +133,7 @@ struct of_to of_answer(struct of_controller *c, const struct of_message *m);
 /* ---- controller.c: configuration, roles, what it wants to hear ---- */
 void of_controller_default(struct of_controller *c);
 of_fault of_controller_role(struct of_controller *c, const struct of_message *m);
+uint64_t of_agent_datapath_id(const struct of_agent *a);
 void of_controller_features(struct of_controller *c, const struct of_message *m);
 of_fault of_controller_config(struct of_controller *c, const struct of_config *config);
 void of_controller_set_async(struct of_controller *c, const struct of_async *async);

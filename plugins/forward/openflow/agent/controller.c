@@ -82,7 +82,7 @@ of_fault of_controller_config(struct of_controller *c, const struct of_config *c
 
 /* ---- features ------------------------------------------------------------------------------------- */
 
-static uint64_t datapath_id(const struct of_agent *a)
+uint64_t of_agent_datapath_id(const struct of_agent *a)
 {
 	uint64_t id = 0;
 
@@ -99,7 +99,7 @@ void of_controller_features(struct of_controller *c, const struct of_message *m)
 	struct of_agent *a = c->agent;
 	struct of_port_view ports[1024];
 	struct of_features_view v = {
-		.datapath_id = datapath_id(a),
+		.datapath_id = of_agent_datapath_id(a),
 		.tables = OF_TABLES,
 		.capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS |
 				OF_CAP_GROUP_STATS | OF_CAP_QUEUE_STATS,
