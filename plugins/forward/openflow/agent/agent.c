@@ -70,12 +70,6 @@ static void on_closed(void *arg, struct of_connection *connection, const char *w
 	of_agent_fail_mode(a);
 }
 
-static void on_faulty(void *arg, struct of_connection *c)
-{
-	(void)arg;
-	(void)c;
-}
-
 static bool is_anyone_connected(const struct of_agent *a)
 {
 	for (const struct of_controller *c = a->controllers; c; c = c->next) {
@@ -142,11 +136,9 @@ static int find_services(struct of_agent *a, struct xvs_error *err)
 
 static int make_parts(struct of_agent *a, const struct xvs_create *args)
 {
-	const struct of_handler handler = { .opened = on_opened,
-					    .message = of_agent_message,
-					    .faulty = on_faulty,
-					    .closed = on_closed,
-					    .arg = a };
+	const struct of_handler handler = {
+		.opened = on_opened, .message = of_agent_message, .closed = on_closed, .arg = a
+	};
 
 	a->ports = calloc(args->ports_max, sizeof(*a->ports));
 	a->pipeline.ports = calloc(args->ports_max, sizeof(*a->pipeline.ports));
@@ -200,7 +192,6 @@ void of_agent_destroy(struct of_agent *a)
 	of_packet_outs_destroy(a);
 	if (a->pipeline.host)
 		of_state_destroy(&a->pipeline.state);
-	free(a->pipeline.packet_in_limit);
 	free((void *)(uintptr_t)a->pipeline.ports);
 	free(a->ports);
 }

@@ -69,7 +69,6 @@ struct of_settings {
 	uint32_t versions;    /* bit n: version n */
 	uint32_t probe_s;
 	uint32_t flows_max;
-	uint32_t packet_in_rate; /* a second; 0: no limit */
 	bool is_secure; /* without a controller the tables go on; else the built-in switch */
 };
 

@@ -102,7 +102,7 @@ void of_controller_features(struct of_controller *c, const struct of_message *m)
 		.datapath_id = of_agent_datapath_id(a),
 		.tables = OF_TABLES,
 		.capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS |
-				OF_CAP_GROUP_STATS | OF_CAP_QUEUE_STATS,
+				OF_CAP_GROUP_STATS,
 		.ports = ports,
 	};
 	struct of_to to = of_answer(c, m);

@@ -110,13 +110,6 @@ static void on_message(void *arg, struct of_connection *c, const struct of_messa
 	ch->handler.message(ch->handler.arg, c, m, bytes);
 }
 
-static void on_faulty(void *arg, struct of_connection *c)
-{
-	struct of_channel *ch = arg;
-
-	ch->handler.faulty(ch->handler.arg, c);
-}
-
 static void on_closed(void *arg, struct of_connection *c, const char *why)
 {
 	struct of_channel *ch = arg;
@@ -270,11 +263,9 @@ int of_channel_init(struct of_channel *ch, const struct xvs_host *host,
 	ch->timers = timers;
 	ch->handler = *handler;
 	ch->ticked = ticked;
-	ch->own = (struct of_handler){ .opened = on_opened,
-				       .message = on_message,
-				       .faulty = on_faulty,
-				       .closed = on_closed,
-				       .arg = ch };
+	ch->own = (struct of_handler){
+		.opened = on_opened, .message = on_message, .closed = on_closed, .arg = ch
+	};
 	if (of_arena_init(&ch->arena) != 0)
 		return -ENOMEM;
 	ch->tick = timers->create(host, on_tick, ch);

@@ -261,7 +261,6 @@ static void frame(struct of_connection *c, struct of_bytes bytes)
 		of_connection_end(c, "it did not begin with HELLO");
 	} else if (fault) {
 		of_connection_refuse(c, fault, m.xid, bytes);
-		c->handler->faulty(c->handler->arg, c);
 	} else if (!c->is_open && m.kind != OF_MSG_HELLO && m.kind != OF_MSG_ECHO_REQUEST &&
 		   m.kind != OF_MSG_ERROR) {
 		of_connection_end(c, "it did not begin with HELLO");

@@ -35,8 +35,6 @@ struct of_handler {
 	/* A whole message of the version that was agreed on, but HELLO and ECHO. */
 	void (*message)(void *arg, struct of_connection *c, const struct of_message *m,
 			struct of_bytes bytes);
-	/* It could not be read: it has been answered. */
-	void (*faulty)(void *arg, struct of_connection *c);
 	/* It is about to be freed; 'why' is for people. */
 	void (*closed)(void *arg, struct of_connection *c, const char *why);
 	void *arg;

@@ -64,13 +64,6 @@ static bool write_image(struct of_emitter *e, struct xvs_packet *p)
 
 /* ---- to controllers ------------------------------------------------------------------------------- */
 
-static bool is_within_limit(const struct of_emitter *e)
-{
-	const struct of_meter *limit = e->pipeline->packet_in_limit;
-
-	return !limit || !of_meter_pass(limit, e->now_ns, 1, e->packet->len);
-}
-
 static void post(struct of_emitter *e, struct xvs_packet *p)
 {
 	const struct of_pipeline *pipe = e->pipeline;
@@ -86,7 +79,7 @@ static void post(struct of_emitter *e, struct xvs_packet *p)
 		.to_old_only = o->to_old_only,
 	};
 
-	if (e->is_dry || of_port_bits(pipe, e->port) & OF_PORT_NO_PACKET_IN || !is_within_limit(e))
+	if (e->is_dry || of_port_bits(pipe, e->port) & OF_PORT_NO_PACKET_IN)
 		return;
 	/* whole: as much of it as a controller wants is cut off when it is told */
 	(void)pipe->mailbox->post(pipe->host, &in, sizeof(in), p,
@@ -94,18 +87,6 @@ static void post(struct of_emitter *e, struct xvs_packet *p)
 }
 
 /* ---- one output ----------------------------------------------------------------------------------- */
-
-static uint32_t destination(const struct of_emitter *e)
-{
-	const struct of_pipeline *p = e->pipeline;
-	uint32_t set;
-
-	if (e->output.dest != OF_DEST_ALL && e->output.dest != OF_DEST_FLOOD)
-		return e->output.dest;
-	set = __atomic_load_n(e->output.dest == OF_DEST_ALL ? &p->set_all : &p->set_flood,
-			      __ATOMIC_RELAXED);
-	return set ? set : XVS_DEST_FLOOD;
-}
 
 static void send_copy(struct of_emitter *e)
 {
@@ -131,7 +112,7 @@ static void send_copy(struct of_emitter *e)
 		post(e, copy);
 		host->release(host, copy, XVS_REASON_CONSUMED);
 	} else {
-		(void)host->deliver(host, copy, destination(e));
+		(void)host->deliver(host, copy, of_destination(e->pipeline, e->output.dest));
 	}
 }
 
@@ -161,7 +142,7 @@ static void end_own(struct of_emitter *e, bool is_written)
 
 	if (is_written && e->is_waiting && e->output.dest != XVS_DEST_NONE) {
 		e->packet->queue = (uint16_t)e->output.queue;
-		(void)host->deliver(host, e->packet, destination(e));
+		(void)host->deliver(host, e->packet, of_destination(e->pipeline, e->output.dest));
 		return;
 	}
 	host->release(host, e->packet, is_written ? XVS_REASON_CONSUMED : OF_REASON_FAILED);
@@ -181,7 +162,7 @@ static void end_in_batch(struct of_emitter *e, bool is_written)
 	} else if (e->output.dest == XVS_DEST_NONE) {
 		xvs_drop(b, e->index, XVS_REASON_CONSUMED);
 	} else {
-		b->dest[e->index] = destination(e);
+		b->dest[e->index] = of_destination(e->pipeline, e->output.dest);
 		e->packet->queue = (uint16_t)e->output.queue;
 	}
 }

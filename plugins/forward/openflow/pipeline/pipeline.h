@@ -29,8 +29,6 @@ enum of_tag {
 	OF_TAG_RULES = 1u << 0,  /* also by invalidate_match() */
 	OF_TAG_GROUPS = 1u << 1, /* went through a group */
 	OF_TAG_PORTS = 1u << 2,  /* by which ports there are, and whether they are live */
-	OF_TAG_METERS = 1u << 3,
-	OF_TAG_SETS = 1u << 4, /* wait for a set of destinations */
 };
 
 enum of_reason {
@@ -85,7 +83,6 @@ struct of_pipeline {
 	uint16_t miss_send_len;
 	/* destinations of ALL and FLOOD, or 0: the host floods */
 	uint32_t set_all, set_flood;
-	struct of_meter *packet_in_limit; /* of all packets to controllers, or NULL */
 	uint64_t seed;
 };
 
@@ -108,6 +105,17 @@ static inline uint32_t of_port_number(const struct of_pipeline *p, uint32_t id)
 static inline uint32_t of_port_id(const struct of_pipeline *p, uint32_t number)
 {
 	return number == OF_PORT_LOCAL ? __atomic_load_n(&p->local, __ATOMIC_RELAXED) : number;
+}
+
+/* [worker] What the host is told of a destination: ALL and FLOOD are sets of it. */
+static inline uint32_t of_destination(const struct of_pipeline *p, uint32_t dest)
+{
+	uint32_t set;
+
+	if (dest != OF_DEST_ALL && dest != OF_DEST_FLOOD)
+		return dest;
+	set = __atomic_load_n(dest == OF_DEST_ALL ? &p->set_all : &p->set_flood, __ATOMIC_RELAXED);
+	return set ? set : XVS_DEST_FLOOD;
 }
 
 #endif /* OPENFLOW_PIPELINE_PIPELINE_H */

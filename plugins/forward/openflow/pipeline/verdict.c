@@ -54,16 +54,6 @@ static bool is_plain(const struct of_draft *d)
 	       is_within(&d->images[s->image].mask, &limit);
 }
 
-static uint32_t destination(const struct of_pipeline *p, uint32_t dest)
-{
-	uint32_t set;
-
-	if (dest != OF_DEST_ALL && dest != OF_DEST_FLOOD)
-		return dest;
-	set = __atomic_load_n(dest == OF_DEST_ALL ? &p->set_all : &p->set_flood, __ATOMIC_RELAXED);
-	return set ? set : XVS_DEST_FLOOD;
-}
-
 static void mask_words(struct of_fields *f, const struct of_fields *mask)
 {
 	of_word *to = of_words(f);
@@ -80,7 +70,7 @@ static void pass(const struct of_walk *w, const struct of_draft *d, struct xvs_f
 	struct of_fields values = image->values;
 
 	v->action = XVS_FLOW_PASS;
-	v->dest = destination(w->pipeline, s->output.dest);
+	v->dest = of_destination(w->pipeline, s->output.dest);
 	v->queue = (uint16_t)s->output.queue;
 	mask_words(&values, &image->mask);
 	of_values_to_key(&values, &d->packet, &v->set);

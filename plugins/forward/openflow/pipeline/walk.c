@@ -49,7 +49,6 @@ bool of_walk_meter(struct of_walk *w, uint32_t id)
 {
 	const struct of_meter *m = of_meter_find(&w->pipeline->state.meters, id, w->version);
 
-	w->tags |= OF_TAG_METERS;
 	if (!m || w->sink->meter(w->arg, w, m))
 		return true;
 	of_walk_drop(w, OF_REASON_METER);

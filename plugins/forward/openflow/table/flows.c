@@ -108,7 +108,6 @@ int of_flows_put(struct of_flows *f, struct of_rule *r, const struct of_fields *
 	if (reserve(f, 1) != 0)
 		return -ENOMEM;
 	r->added = of_flows_next(f);
-	r->modified_ns = f->now_ns;
 	if (of_classifier_add(&table_of(f, r)->classifier, r, mask) != 0)
 		return -ENOMEM;
 	list_append(table_of(f, r), r);
@@ -155,7 +154,6 @@ void of_flows_undo(struct of_flows *f, uint32_t count)
 
 void of_flows_begin(struct of_flows *f, uint64_t now_ns)
 {
-	f->is_open = true;
 	f->now_ns = now_ns;
 	f->change_count = 0;
 }
@@ -163,7 +161,6 @@ void of_flows_begin(struct of_flows *f, uint64_t now_ns)
 void of_flows_abort(struct of_flows *f)
 {
 	of_flows_undo(f, 0);
-	f->is_open = false;
 	bin_start(f);
 }
 
@@ -185,7 +182,6 @@ void of_flows_commit(struct of_flows *f, bool anyway)
 {
 	uint32_t count = f->change_count;
 
-	f->is_open = false;
 	if (!count && !anyway)
 		return;
 	atomic_store_explicit(&f->version, of_flows_next(f), memory_order_release);

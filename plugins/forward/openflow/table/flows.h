@@ -49,7 +49,6 @@ struct of_flows {
 	struct of_flows_events events;
 	struct of_change *changes; /* of the transaction in hand */
 	uint32_t change_count, change_space;
-	bool is_open;
 	uint64_t now_ns; /* of the transaction in hand */
 	uint32_t count;
 	uint32_t limit; /* of all tables */

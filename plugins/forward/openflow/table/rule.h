@@ -44,9 +44,8 @@ struct of_rule {
 	/* the control thread's alone */
 	uint8_t version; /* of OpenFlow, in which it was asked for */
 	uint32_t holders;
-	bool is_freed;       /* when the last holder lets go */
-	struct of_rule *bin; /* the next on its way out: flows.c */
-	uint64_t modified_ns;
+	bool is_freed;                 /* when the last holder lets go */
+	struct of_rule *bin;           /* the next on its way out: flows.c */
 	struct of_rule *older, *newer; /* all rules of its table, in the order in which they came */
 	struct of_rule *due_prev, *due_next; /* in a slot of the wheel: table/timeout.h */
 	uint32_t due_slot;                   /* its number and 1; 0: in none */

@@ -35,8 +35,6 @@ void of_state_commit(struct of_state *s)
 	of_map_commit(&s->meters);
 	if (groups && s->groups_changed)
 		s->groups_changed(s->arg);
-	if (meters && s->meters_changed)
-		s->meters_changed(s->arg);
 }
 
 void of_state_abort(struct of_state *s)

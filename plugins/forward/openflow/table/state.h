@@ -16,7 +16,6 @@ struct of_state {
 	struct of_map meters;
 	/* [control] At commit, after the flows' own events: those of groups and meters are told by these. */
 	void (*groups_changed)(void *arg);
-	void (*meters_changed)(void *arg);
 	void *arg;
 };
 
