@@ -213,6 +213,7 @@ static int launch(struct arriving *a, struct xvs_error *err)
 	if (code)
 		return code;
 	vm->launch.is_incoming = true;
+	arriving_watch(a);
 	code = run_launch(vm, err);
 	if (code == 0)
 		vm->state = VM_PAUSED;
@@ -250,6 +251,8 @@ static void on_loaded(void *arg, const char *why)
 	struct arriving *a = arg;
 	struct xvs_error err = ERROR_INIT;
 
+	if (!why && !a->is_loaded)
+		why = arriving_watched(a);
 	if (why) {
 		arriving_step_end(a, why);
 		return;
@@ -375,10 +378,14 @@ static void taps_remove(const struct vm *vm)
 
 static void files_remove(const struct vm *vm)
 {
-	static const char *const names[] = { "variables.fd", "qemu.log", "state.json",
-					     "owners.json" };
+	static const char *const names[] = { "variables.fd", "qemu.log", "state.json" };
 	struct xvs_error err = ERROR_INIT;
 
+	/* whose a disk is that could not be given back, the next one to arrive must know */
+	if (files_return(vm, &err))
+		log_message(MSG_VM, "vm %s: %s", vm->spec.name, err.text);
+	else
+		(void)store_remove_file(vm->hv->store, vm->spec.name, "owners.json", &err);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)store_remove_file(vm->hv->store, vm->spec.name, names[i], &err);
 	(void)rmdir(vm->disks);
@@ -396,7 +403,6 @@ void arriving_discard_go_on(struct arriving *a)
 		move_key_remove(vm);
 		launch_finish(&vm->launch);
 		taps_remove(vm);
-		files_return(vm);
 		files_remove(vm);
 		a->vm = NULL;
 		vm->arriving = NULL;
@@ -423,6 +429,7 @@ void arriving_hush(struct arriving *a, const char *why)
 {
 	struct transfer *t = a->transfer;
 
+	arriving_unwatch(a);
 	a->transfer = NULL;
 	if (a->disks_fd >= 0)
 		(void)close(a->disks_fd);

@@ -53,6 +53,7 @@ struct arriving {
 	struct transfer_options options;
 	uint16_t memory_port, disks_port;
 	int disks_fd;
+	int watch;           /* of our xvsd since QEMU was started; -1: none */
 	bool is_loaded;      /* QEMU has all, and all disks are whole */
 	bool is_done;        /* the guest ran here */
 	bool has_definition; /* a definition of ours may be in the folder */
@@ -100,6 +101,10 @@ extern const size_t arriving_method_count;
 void arriving_admit(struct arriving *a); /* ends the step */
 void arriving_expect_again(struct arriving *a);
 void arriving_forget_ports(struct arriving *a);
+/* From before QEMU is started until all was loaded: our xvsd must be the same.  NULL: it was. */
+void arriving_watch(struct arriving *a);
+const char *arriving_watched(struct arriving *a);
+void arriving_unwatch(struct arriving *a);
 
 /* ---- arriving_machine.c: steps ---------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arriving_part.h"
 #include "base/str.h"
@@ -138,6 +139,46 @@ void arriving_expect_again(struct arriving *a)
 	for (uint32_t i = 0; i < s->adapter_count; i++)
 		switch_call(a->all->hv->sw, "migrate.expect", expectation_make(a, &s->adapters[i]),
 			    on_said, NULL);
+}
+
+/* ---- xvsd meanwhile --------------------------------------------------------------------------- */
+
+void arriving_unwatch(struct arriving *a)
+{
+	if (a->watch >= 0)
+		(void)close(a->watch);
+	a->watch = -1;
+}
+
+void arriving_watch(struct arriving *a)
+{
+	arriving_unwatch(a);
+	a->watch = switch_watch(a->all->hv->sw);
+}
+
+static bool has_vhost_user(const struct vm_spec *s)
+{
+	for (uint32_t i = 0; i < s->adapter_count; i++) {
+		if (s->adapters[i].link == LINK_VHOST_USER)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * QEMU before 8.0 tells a back end that it meets after the guest was loaded no features but those of
+ * the back end before, so a card that was loaded while there was none never works again.  Once it is
+ * loaded, back ends may come and go.
+ */
+const char *arriving_watched(struct arriving *a)
+{
+	const bool was_there = switch_was_there(a->watch);
+
+	arriving_unwatch(a);
+	if (was_there || !has_vhost_user(spec_of(a)))
+		return NULL;
+	return "xvsd of the target was started anew while the machine came, whose adapters would "
+	       "be dead";
 }
 
 /* ---- in doubt --------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hv/export.c - ports tell their policies -> files are copied, one after the other -> summed -> synced ->
+ * hv/export.c - switches tell what they are and ports their policies -> files are copied, one after the other -> summed -> synced ->
  * the sums are written.
  *
  * What belongs to the machine is copied as its user: what its QEMU left there may be a link to a file
@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "definition.h"
 #include "portable.h"
+#include "portable_switch.h"
 #include "tool.h"
 #include "vm_archive.h"
 
@@ -31,6 +32,7 @@ struct export
 	struct vm *vm;
 	char folder[SPEC_PATH];
 	bool is_saved;
+	json_t *switches;
 	struct portable_file files[PORTABLE_FILES + 1]; /* and the manifest */
 	size_t count, at;
 	struct tool *tool;
@@ -56,6 +58,7 @@ static void end(struct export *x, int code, const char *why)
 		(void)rmdir(x->folder);
 	if (!x->is_saved)
 		archive_remove(vm, TAG);
+	json_decref(x->switches);
 	free(x);
 	job_end(vm, code, code ? "it cannot be exported: %s" : "done%s", code ? why : "");
 }
@@ -168,9 +171,10 @@ static json_t *manifest_make(const struct export *x)
 {
 	const struct vm *vm = x->vm;
 
-	return json_pack("{s:i, s:s, s:o, s:b, s:O, s:o}", "format", PORTABLE_FORMAT, "xvs",
+	return json_pack("{s:i, s:s, s:o, s:b, s:O, s:o, s:O}", "format", PORTABLE_FORMAT, "xvs",
 			 XVS_VERSION, "definition", definition_print(&vm->spec), "saved",
-			 (int)x->is_saved, "checkpoints", vm->checkpoints, "ports", ports_print(x));
+			 (int)x->is_saved, "checkpoints", vm->checkpoints, "ports", ports_print(x),
+			 "switches", x->switches);
 }
 
 static void manifest_write(struct export *x)
@@ -286,6 +290,16 @@ static void on_ports(struct vm *vm, int code, const char *text)
 		copy_next(x);
 }
 
+static void on_switches(struct vm *vm)
+{
+	struct export *x = vm->job.state;
+
+	if (x->is_saved)
+		copy_next(x);
+	else
+		archive_save(vm, TAG, NULL, on_ports);
+}
+
 static int export_check(const struct vm *vm, const char *folder, struct xvs_error *err)
 {
 	if (vm->job.what)
@@ -317,14 +331,12 @@ int export_begin(struct vm *vm, const char *folder, vm_done done, void *arg, str
 		return error_set(err, -errno, "", "folder %s: %s", folder, strerror(errno));
 	}
 	x->vm = vm;
+	x->switches = json_object();
 	x->is_saved = vm->has_saved_state;
 	(void)str_copy(x->folder, sizeof(x->folder), folder);
 	files_find(x);
 	(void)job_begin(vm, "being exported", done, arg);
 	vm->job.state = x;
-	if (x->is_saved)
-		copy_next(x);
-	else
-		archive_save(vm, TAG, NULL, on_ports);
+	switches_ask(vm, x->switches, on_switches);
 	return 0;
 }

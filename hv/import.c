@@ -19,6 +19,7 @@
 #include "base/yaml.h"
 #include "definition.h"
 #include "portable.h"
+#include "portable_switch.h"
 #include "stone.h"
 #include "tool.h"
 #include "vm_archive.h"
@@ -31,6 +32,8 @@ struct import {
 	struct vm *vm;
 	char folder[SPEC_PATH];
 	json_t *checkpoints;
+	json_t *were, *are; /* its switches: there, and here */
+	char differs[400];
 	bool is_saved;
 	bool has_identity;                          /* it is the machine that it was */
 	struct portable_file files[PORTABLE_FILES]; /* path: where they go */
@@ -44,6 +47,8 @@ struct import {
 static void finish(struct import *m)
 {
 	json_decref(m->checkpoints);
+	json_decref(m->were);
+	json_decref(m->are);
 	free(m);
 }
 
@@ -82,6 +87,8 @@ static void define(struct import *m)
 		fail(m, code, err.text);
 		return;
 	}
+	if (m->differs[0])
+		vm_problem(vm, "it was imported, but %s", m->differs);
 	finish(m);
 	job_end(vm, 0, "imported");
 }
@@ -214,14 +221,14 @@ static void copy_next(struct import *m)
 	tool_run(m, &p, on_copied);
 }
 
-static void on_ports_allowed(struct vm *vm, int code, const char *text)
+static void on_switches(struct vm *vm)
 {
 	struct import *m = vm->job.state;
 	struct xvs_error err = ERROR_INIT;
 	char path[SPEC_PATH + 16];
 
-	if (code) {
-		fail(m, code, text);
+	if (switches_compare(m->were, m->are, m->differs, sizeof(m->differs), &err)) {
+		fail(m, err.code, err.text);
 		return;
 	}
 	if (store_make(vm->hv->store, vm->spec.name, vm->user.uid, vm->user.gid, &err)) {
@@ -233,6 +240,16 @@ static void on_ports_allowed(struct vm *vm, int code, const char *text)
 		fail(m, -errno, strerror(errno));
 	else
 		copy_next(m);
+}
+
+static void on_ports_allowed(struct vm *vm, int code, const char *text)
+{
+	struct import *m = vm->job.state;
+
+	if (code)
+		fail(m, code, text);
+	else
+		switches_ask(vm, m->are, on_switches);
 }
 
 /* ---- what the folder says -------------------------------------------------------------------------- */
@@ -504,6 +521,8 @@ int import_begin(struct hv *hv, const struct import_wish *wish, vm_done done, vo
 	(void)str_copy(m->folder, sizeof(m->folder), wish->folder);
 	m->is_saved = json_is_true(json_object_get(manifest, "saved"));
 	m->has_identity = !wish->is_new_identity;
+	m->were = json_deep_copy(json_object_get(manifest, "switches"));
+	m->are = json_object();
 	m->checkpoints = json_is_array(checkpoints) ? json_deep_copy(checkpoints) : json_array();
 	code = folder_check(m->vm, err);
 	if (code == 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -139,21 +140,21 @@ static void on_timer(void *arg)
 
 /* ---- calls ------------------------------------------------------------------------------------ */
 
-static int dial(const struct switch_client *c, struct call *call)
+/* -errno */
+static int dial(const struct switch_client *c)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int code = -errno;
 
 	(void)str_copy(address.sun_path, sizeof(address.sun_path), c->path);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	call->is_slow = errno == EAGAIN; /* so many wait that nobody else may */
-	(void)snprintf(call->why, sizeof(call->why),
-		       "xvsd cannot be reached at %s: %s; is it running?", c->path,
-		       strerror(errno));
-	if (fd >= 0)
-		evutil_closesocket(fd);
-	return -1;
+	if (fd < 0)
+		return code;
+	code = -errno;
+	(void)close(fd);
+	return code;
 }
 
 /* Takes 'params'. */
@@ -192,10 +193,15 @@ static struct call *call_create(struct switch_client *c, switch_fn done, void *a
 /* False: call->why says why not. */
 static bool call_connect(struct switch_client *c, struct call *call)
 {
-	int fd = dial(c, call);
+	int fd = dial(c);
 
-	if (fd < 0)
+	if (fd < 0) {
+		call->is_slow = fd == -EAGAIN; /* so many wait that nobody else may */
+		(void)snprintf(call->why, sizeof(call->why),
+			       "xvsd cannot be reached at %s: %s; is it running?", c->path,
+			       strerror(-fd));
 		return false;
+	}
 	call->stream = bufferevent_socket_new(loop_base(c->loop), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (call->stream && bufferevent_enable(call->stream, EV_READ | EV_WRITE) == 0) {
 		bufferevent_setcb(call->stream, on_read, NULL, on_event, call);
@@ -234,4 +240,21 @@ void switch_call(struct switch_client *c, const char *method, json_t *params, sw
 		 void *arg)
 {
 	switch_call_within(c, DEADLINE_S, method, params, done, arg);
+}
+
+/* ---- its end ---------------------------------------------------------------------------------- */
+
+int switch_watch(const struct switch_client *c)
+{
+	int fd = dial(c);
+
+	return fd < 0 ? -1 : fd;
+}
+
+/* It says nothing to somebody who asks nothing. */
+bool switch_was_there(int watch)
+{
+	char byte;
+
+	return watch >= 0 && recv(watch, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }

@@ -30,4 +30,11 @@ void switch_call(struct switch_client *c, const char *method, json_t *params, sw
 void switch_call_within(struct switch_client *c, uint32_t seconds, const char *method,
 			json_t *params, switch_fn done, void *arg);
 
+/*
+ * Whether xvsd has been the same process since: a descriptor that its end closes.  -1: it cannot be
+ * reached.  Closed by the caller.
+ */
+int switch_watch(const struct switch_client *c);
+bool switch_was_there(int watch);
+
 #endif /* XVS_HV_SWITCH_H */

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "definition.h"
 #include "departing.h"
+#include "rpc/rpc.h"
 #include "tool.h"
 
 enum { KEEP_S = 10 };
@@ -163,7 +164,7 @@ json_t *vm_print(const struct vm *vm)
 		(void)json_object_set_new(j, "restart_in_s",
 					  json_integer(seconds_until(vm->restart_ns)));
 	if (vm->problem[0])
-		(void)json_object_set_new(j, "problem", json_string(vm->problem));
+		(void)json_object_set_new(j, "problem", rpc_string(vm->problem));
 	return j;
 }
 

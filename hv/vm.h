@@ -169,9 +169,12 @@ void disks_undo(struct vm *vm);
 void vm_user_recall(struct vm *vm);
 /* Chooses where none was, and gives it the machine's own files.  Not while QEMU runs. */
 int vm_user_settle(struct vm *vm, struct xvs_error *err);
+/* Is it of the range of machines' users? */
+bool user_is_machines(const struct hv *hv, uid_t uid);
 /* vm_files.c: disks outside of its folder are its user's, where the settings allow that. */
 int files_settle(struct vm *vm, struct xvs_error *err);
-void files_return(const struct vm *vm); /* to those who had them */
+/* To those who had them; where one cannot be given back, the record says still whose it was. */
+int files_return(const struct vm *vm, struct xvs_error *err);
 
 /* ---- vm_save.c --------------------------------------------------------------------------------- */
 

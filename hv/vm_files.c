@@ -7,7 +7,9 @@
  * is written down before it changes hands, and gets it back when the machine is undefined or does not
  * have that disk any more.
  *
- *   owners.json        {"/srv/web.raw": 0}
+ *   owners.json        {"/srv/web.raw": {"owner": 0, "user": 2000012345}}
+ *
+ * "user" is whom we gave it to: it goes back from him alone, whoever the machine's user is by then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +59,7 @@ static int open_resolved(int at, const char *path, uint64_t flags, uint64_t reso
  * by a link or by a file of another machine, must not become its own.  So no link is followed, but those
  * of /dev, which are root's, and no file is touched in a folder that the machine's user may write.
  */
-static int disk_open(const struct vm *vm, const char *path)
+static int disk_open(const struct user *u, const char *path)
 {
 	uint64_t resolve = strncmp(path, "/dev/", 5) == 0 ? 0 : RESOLVE_NO_SYMLINKS;
 	char folder[SPEC_PATH];
@@ -72,7 +74,7 @@ static int disk_open(const struct vm *vm, const char *path)
 	dir = open_resolved(AT_FDCWD, name == folder ? "/" : folder, O_PATH | O_DIRECTORY, resolve);
 	if (dir < 0)
 		return -1;
-	if (is_its_folder(&vm->user, dir, name == folder ? "/" : folder))
+	if (is_its_folder(u, dir, name == folder ? "/" : folder))
 		errno = EPERM;
 	else
 		fd = open_resolved(dir, name + 1, O_RDONLY | O_NONBLOCK, resolve);
@@ -118,34 +120,115 @@ static int owners_write(const struct vm *vm, const json_t *owners, struct xvs_er
 	return store_write(vm->hv->store, vm->spec.name, record, owners, err);
 }
 
+/* ---- one disk's record ------------------------------------------------------------------------ */
+
+struct ownership {
+	uid_t owner; /* who brought it */
+	uid_t user;  /* to whom we gave it */
+};
+
+static bool take_uid(const json_t *j, uid_t *out)
+{
+	const json_int_t uid = json_integer_value(j);
+
+	*out = (uid_t)uid;
+	return json_is_integer(j) && uid >= 0 && uid < UINT32_MAX;
+}
+
+/* An older xvs-hv wrote the owner alone. */
+static bool ownership_read(const struct vm *vm, const json_t *j, struct ownership *out)
+{
+	out->user = vm->user.uid;
+	if (json_is_integer(j))
+		return take_uid(j, &out->owner);
+	return take_uid(json_object_get(j, "owner"), &out->owner) &&
+	       take_uid(json_object_get(j, "user"), &out->user);
+}
+
+static void ownership_put(json_t *owners, const char *path, const struct ownership *o)
+{
+	(void)json_object_set_new(owners, path,
+				  json_pack("{s:I, s:I}", "owner", (json_int_t)o->owner, "user",
+					    (json_int_t)o->user));
+}
+
+/* Another machine's record says whose a disk was that is its user's still. */
+static bool knows_owner(const struct vm *other, const char *path, uid_t user, uid_t *owner)
+{
+	json_t *owners = owners_read(other);
+	struct ownership o;
+	bool knows = ownership_read(other, json_object_get(owners, path), &o) && o.user == user;
+
+	json_decref(owners);
+	if (knows)
+		*owner = o.owner;
+	return knows;
+}
+
+/* Whose it is when no machine has it: never a machine's, but root's where nobody knows any more. */
+static uid_t owner_of(const struct vm *vm, const char *path, uid_t uid)
+{
+	uid_t owner = user_is_machines(vm->hv, uid) ? 0 : uid;
+
+	for (const struct vm *other = vm->hv->vms; other; other = other->next) {
+		if (other != vm && knows_owner(other, path, uid, &owner))
+			break;
+	}
+	return owner;
+}
+
 /* ---- to the machine --------------------------------------------------------------------------- */
+
+/* Who gets it back: whom the record names, unless it has changed hands since. */
+static uid_t owner_by(const struct vm *vm, const json_t *former, const char *path, uid_t uid)
+{
+	struct ownership o;
+
+	/* an old record does not say to whom we gave it, and the machine may have another user by now */
+	if (ownership_read(vm, former, &o) && (json_is_integer(former) || o.user == uid))
+		return o.owner;
+	return owner_of(vm, path, uid);
+}
+
+/* It has not changed hands, so what was known of it holds. */
+static int record_restore(const struct vm *vm, const char *path, json_t *owners, json_t *former,
+			  struct xvs_error *err)
+{
+	if (former)
+		(void)json_object_set(owners, path, former);
+	else
+		(void)json_object_del(owners, path);
+	return owners_write(vm, owners, err);
+}
 
 static int take(const struct vm *vm, const struct disk_spec *disk, int fd, json_t *owners,
 		struct xvs_error *err)
 {
+	struct ownership o = { .user = vm->user.uid };
 	struct stat st;
-	int code = 0;
+	json_t *former;
+	int code;
 
 	if (fstat(fd, &st) || may_write(&vm->user, fd, &st) || !may_change_hands(&st))
 		return 0; /* what it may not open after all, the start names */
-	if (!json_object_get(owners, disk->file)) {
-		(void)json_object_set_new(owners, disk->file, json_integer(st.st_uid));
-		code = owners_write(vm, owners, err);
-	}
-	if (code)
-		return code;
-	if (fchown(fd, vm->user.uid, (gid_t)-1)) {
+	former = json_incref(json_object_get(owners, disk->file));
+	o.owner = owner_by(vm, former, disk->file, st.st_uid);
+	ownership_put(owners, disk->file, &o);
+	code = owners_write(vm, owners, err);
+	if (code == 0 && fchown(fd, vm->user.uid, (gid_t)-1)) {
 		/* QEMU may be able to open it all the same; if not, the start says so */
 		log_message(MSG_VM, "vm %s: disk %s: %s cannot be given to user %s: %s",
 			    vm->spec.name, disk->name, disk->file, vm->user.name, strerror(errno));
-		(void)json_object_del(owners, disk->file);
-		return owners_write(vm, owners, err);
+		code = record_restore(vm, disk->file, owners, former, err);
+	} else if (code == 0) {
+		log_message(MSG_VM,
+			    "vm %s: disk %s: %s is user %s's now; user %u gets it back when the "
+			    "machine is undefined",
+			    vm->spec.name, disk->name, disk->file, vm->user.name,
+			    (unsigned)o.owner);
 	}
-	log_message(MSG_VM,
-		    "vm %s: disk %s: %s is user %s's now; user %u gets it back when the machine "
-		    "is undefined",
-		    vm->spec.name, disk->name, disk->file, vm->user.name, (unsigned)st.st_uid);
-	return 0;
+	json_decref(former);
+	return code;
 }
 
 /* ---- and back --------------------------------------------------------------------------------- */
@@ -159,50 +242,76 @@ static bool is_wanted(const struct vm *vm, const char *path)
 	return false;
 }
 
-/*
- * Only what is the machine's still: somebody may have given it to another one.  False: it could not be
- * looked at, or not be given; it is tried again.
- */
-static bool give_back(const struct vm *vm, const char *path, const json_t *owner)
+/* What is called so now is not what we gave away: it has gone, or somebody has given it to another one. */
+static bool is_anothers(const char *path, uid_t user)
 {
-	int fd = disk_open(vm, path);
-	json_int_t uid = json_integer_value(owner);
 	struct stat st;
-	bool is_done = true;
 
-	if (fd < 0)
-		return errno == ENOENT;
-	if (json_is_integer(owner) && uid >= 0 && uid < UINT32_MAX && fstat(fd, &st) == 0 &&
-	    st.st_uid == vm->user.uid && may_change_hands(&st)) {
-		is_done = fchown(fd, (uid_t)uid, (gid_t)-1) == 0;
-		log_message(MSG_VM,
-			    is_done ? "vm %s: %s is user %u's again"
-				    : "vm %s: %s cannot be given back to user %u",
-			    vm->spec.name, path, (unsigned)uid);
-	}
-	(void)close(fd);
-	return is_done;
+	return lstat(path, &st) ? errno == ENOENT : st.st_uid != user;
 }
 
-static void give_back_unwanted(const struct vm *vm, json_t *owners, bool has_gone)
+/* 0: there is nothing to be given back any more.  -errno: it is tried again. */
+static int give_back(const struct vm *vm, const char *path, const struct ownership *o)
+{
+	struct user user = vm->user;
+	struct stat st;
+	int code = 0;
+	int fd;
+
+	user.uid = o->user;
+	fd = disk_open(&user, path);
+	if (fd < 0) {
+		code = -errno;
+		return is_anothers(path, o->user) ? 0 : code;
+	}
+	if (fstat(fd, &st)) {
+		code = -errno;
+	} else if (st.st_uid == o->user && !may_change_hands(&st)) {
+		code = -EMLINK;
+	} else if (st.st_uid == o->user) {
+		code = fchown(fd, o->owner, (gid_t)-1) ? -errno : 0;
+		if (code == 0)
+			log_message(MSG_VM, "vm %s: %s is user %u's again", vm->spec.name, path,
+				    (unsigned)o->owner);
+	}
+	(void)close(fd);
+	return code;
+}
+
+/* The first that failed is told; what was given back is in 'owners' no more. */
+static int give_back_unwanted(const struct vm *vm, json_t *owners, bool has_gone,
+			      struct xvs_error *err)
 {
 	const char *path;
 	json_t *owner;
 	void *next;
 
+	err->code = 0;
 	json_object_foreach_safe(owners, next, path, owner)
 	{
+		struct ownership o;
+		int code = 0;
+
 		if (!has_gone && is_wanted(vm, path))
 			continue;
-		if (give_back(vm, path, owner) || has_gone)
+		if (ownership_read(vm, owner, &o))
+			code = give_back(vm, path, &o);
+		if (code == 0)
 			(void)json_object_del(owners, path);
+		else if (err->code == 0)
+			(void)error_set(err, code, "",
+					"%s is user %u's and cannot be given back to user %u: %s; "
+					"give it back by hand",
+					path, (unsigned)o.user, (unsigned)o.owner, strerror(-code));
 	}
+	return err->code;
 }
 
 /* ---- */
 
 int files_settle(struct vm *vm, struct xvs_error *err)
 {
+	struct xvs_error kept = ERROR_INIT;
 	json_t *owners;
 	size_t before;
 	int code = 0;
@@ -212,12 +321,14 @@ int files_settle(struct vm *vm, struct xvs_error *err)
 		return 0;
 	owners = owners_read(vm);
 	before = json_object_size(owners);
-	give_back_unwanted(vm, owners, false);
+	if (give_back_unwanted(vm, owners, false, &kept))
+		log_message(MSG_VM, "vm %s: %s", vm->spec.name, kept.text);
 	if (json_object_size(owners) != before)
 		code = owners_write(vm, owners, err);
 	for (uint32_t i = 0; i < vm->spec.disk_count && code == 0; i++) {
 		const struct disk_spec *disk = &vm->spec.disks[i];
-		int fd = disk->file[0] && !disk->is_read_only ? disk_open(vm, disk->file) : -1;
+		int fd = disk->file[0] && !disk->is_read_only ? disk_open(&vm->user, disk->file)
+							      : -1;
 
 		if (fd < 0)
 			continue;
@@ -228,10 +339,23 @@ int files_settle(struct vm *vm, struct xvs_error *err)
 	return code;
 }
 
-void files_return(const struct vm *vm)
+int files_return(const struct vm *vm, struct xvs_error *err)
 {
-	json_t *owners = owners_read(vm);
+	json_t *owners;
+	size_t before;
+	int code;
 
-	give_back_unwanted(vm, owners, true);
+	if (vm->hv->settings.is_ownership_static)
+		return 0;
+	owners = owners_read(vm);
+	before = json_object_size(owners);
+	code = give_back_unwanted(vm, owners, true, err);
+	/* what is written must not name what was given back: it may be another machine's soon */
+	if (code && json_object_size(owners) != before) {
+		struct xvs_error ignored = ERROR_INIT;
+
+		(void)owners_write(vm, owners, &ignored);
+	}
 	json_decref(owners);
+	return code;
 }

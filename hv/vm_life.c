@@ -144,10 +144,10 @@ static void on_undefined(struct vm *vm, int code, const char *text)
 	vm_done done = vm->job.done;
 	void *arg = vm->job.arg;
 
-	if (code == 0) {
-		files_return(vm);
+	if (code == 0)
+		code = files_return(vm, &err);
+	if (code == 0)
 		code = store_remove(vm->hv->store, vm->spec.name, &err);
-	}
 	if (code) {
 		job_end(vm, code, "%s", err.text[0] ? err.text : text);
 		return;

@@ -19,7 +19,7 @@
 #include "base/bytes.h"
 #include "vm.h"
 
-static bool is_in_range(const struct hv *hv, uid_t uid)
+bool user_is_machines(const struct hv *hv, uid_t uid)
 {
 	return hv->users[0] && uid >= hv->users[0] && uid <= hv->users[1];
 }
@@ -87,7 +87,8 @@ static int own(const struct vm *vm, int folder, const char *name)
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? 0 : -errno;
-	if (st.st_uid == vm->user.uid || (st.st_uid != hv->user.uid && !is_in_range(hv, st.st_uid)))
+	if (st.st_uid == vm->user.uid ||
+	    (st.st_uid != hv->user.uid && !user_is_machines(hv, st.st_uid)))
 		return 0;
 	if (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1))
 		return 0;
@@ -142,7 +143,7 @@ int vm_user_settle(struct vm *vm, struct xvs_error *err)
 	if (!hv->users[0]) {
 		vm->user = hv->user;
 		vm->has_user = false;
-	} else if (!vm->has_user || !is_in_range(hv, vm->user.uid)) {
+	} else if (!vm->has_user || !user_is_machines(hv, vm->user.uid)) {
 		code = choose(vm, err);
 	}
 	if (code || geteuid() != 0)

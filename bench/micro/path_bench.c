@@ -152,9 +152,8 @@ static int say(struct rig *rig, const struct frames *f, enum frame_kind kind, st
  * Every flow is met twice before it counts, so that what is measured is established.  Connections
  * of TCP outlive the other cases, and a second SYN would be refused.
  */
-static int measure(struct rig *rig, const struct options *o, const struct test_case *c,
-		   const struct frames *f, bool is_first, struct rig_run *run,
-		   struct xvs_error *err)
+static int prepare(struct rig *rig, const struct test_case *c, const struct frames *f,
+		   bool is_first, struct xvs_error *err)
 {
 	enum frame_kind kind = c->is_tcp ? FRAME_ACK : FRAME_UDP;
 	bool is_new = c->is_tcp && is_first;
@@ -164,7 +163,7 @@ static int measure(struct rig *rig, const struct options *o, const struct test_c
 		result = say(rig, f, hello, err);
 	for (int warm = 0; result == 0 && warm < 2; warm++)
 		result = say(rig, f, kind, err);
-	return result < 0 ? result : rig_run(rig, RIG_SOURCE, o->packets, run, err);
+	return result;
 }
 
 static bool is_wanted(const struct options *o, const struct test_case *c)
@@ -182,7 +181,9 @@ static int measure_all(struct rig *rig, const struct options *o, const struct fr
 
 			if (!is_wanted(o, &cases[c]))
 				continue;
-			result = measure(rig, o, &cases[c], f, round == 0, &run, err);
+			result = prepare(rig, &cases[c], f, round == 0, err);
+			if (result == 0)
+				result = rig_run(rig, RIG_SOURCE, o->packets, &run, err);
 			if (result < 0)
 				return error_context(err, "case %s, %u flows", cases[c].name,
 						     f->flows);

@@ -104,8 +104,8 @@ static int load_kind(struct rig *rig, enum rig_kind kind, struct xvs_error *err)
 {
 	const struct extension *extensions;
 	uint32_t count = 0;
-	int result =
-		module_load(rig_modules[kind].file, interface_is_offered, &rig->modules[kind], err);
+	int result = module_load(rig_modules[kind].file, NULL, interface_is_offered,
+				 &rig->modules[kind], err);
 
 	if (result < 0)
 		return result;

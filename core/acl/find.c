@@ -8,6 +8,9 @@
  * takes the same way to the same leaf, and finds the same rule there.
  *
  * Ways are as random as packets, so what is done at each node has no branches.
+ *
+ * Who keeps nothing of a packet does not ask what was looked at: then nothing is noted, which is most of
+ * what there is to do.
  */
 #include <string.h>
 
@@ -17,6 +20,8 @@ typedef int32_t ends_four __attribute__((vector_size(16)));
 
 enum { LINE_WORDS = 16 }; /* of a cache line */
 
+#define FIND_INLINE static inline __attribute__((always_inline))
+
 /* An aside that waits, or the tree of a subnet or of the class. */
 struct pending {
 	uint32_t ref;
@@ -25,9 +30,9 @@ struct pending {
 
 struct search {
 	uint32_t words[WORDS];
-	uint32_t seen[WORDS];
-	uint32_t best;   /* rank */
-	uint32_t answer; /* of that rule */
+	uint32_t seen[WORDS]; /* nothing, where nobody asks what was looked at */
+	uint32_t best;        /* rank */
+	uint32_t answer;      /* of that rule */
 	uint32_t pending_count;
 	struct pending pending[1 + INDICES + ACL_DEPTH + 1]; /* the last one is written, never used */
 };
@@ -88,14 +93,17 @@ static inline uint32_t node_seen(const struct acl_node *n, uint32_t child, uint3
 			 (uint32_t)n->ends[child + 1] ^ 0x80000000, x);
 }
 
-static inline uint32_t node_step(const struct acl *a, struct search *s, const struct acl_node *n)
+/* 'noted', here and below: a constant where these are made, so that each is made twice. */
+FIND_INLINE uint32_t node_step(const struct acl *a, struct search *s, const struct acl_node *n,
+			       bool noted)
 {
 	uint32_t x = s->words[n->word];
 	uint32_t child;
 
 	__builtin_prefetch(n->child);
 	child = node_child(n, x);
-	s->seen[n->word] |= node_seen(n, child, x);
+	if (noted)
+		s->seen[n->word] |= node_seen(n, child, x);
 	s->pending[s->pending_count] = (struct pending){ n->aside, n->aside_rank };
 	s->pending_count += n->aside_rank < s->best;
 	prefetch_ref(a, n->aside);
@@ -184,6 +192,17 @@ static inline void rule_found(struct search *s, const uint32_t *rule)
 {
 	s->best = rule[0] >> RANK_SHIFT;
 	s->answer = rule[1];
+}
+
+static bool other_met_unnoted(const struct search *s, const uint32_t *rule, uint32_t conditions)
+{
+	const uint32_t *at = rule + RULE_WORDS;
+
+	for (uint32_t i = 0; i < conditions; i++, at += CONDITION_WORDS) {
+		if (condition_failed(at[0], at[1], s->words[head_word(at[0])]))
+			return false;
+	}
+	return true;
 }
 
 static bool other_met(struct search *s, const uint32_t *rule, uint32_t conditions)
@@ -275,6 +294,18 @@ static inline void plain_note(struct search *s, const uint32_t *rule)
 	s->seen[WORD_SRC_PORT] |= ports_seen(rule[7], s->words[WORD_SRC_PORT]);
 }
 
+static inline bool plain_met_unnoted(const struct search *s, const uint32_t *rule)
+{
+	struct prefixes p = plain_prefixes(rule);
+	uint64_t a = s->words[p.word[0]] ^ rule[2];
+	uint64_t b = s->words[p.word[1]] ^ rule[3];
+	uint32_t proto = (s->words[WORD_PROTO] ^ rule[5]) & rule[5] >> 8;
+
+	return !(a >> p.shift[0] | b >> p.shift[1] | proto |
+		 (uint32_t)is_outside(rule[6], s->words[WORD_DST_PORT]) |
+		 (uint32_t)is_outside(rule[7], s->words[WORD_SRC_PORT]));
+}
+
 /* Most rules are failed by bits that were noted before. */
 static inline bool plain_met(struct search *s, const uint32_t *rule)
 {
@@ -296,14 +327,21 @@ static inline bool plain_met(struct search *s, const uint32_t *rule)
 	return true;
 }
 
-static inline void leaf_search(struct search *s, const uint32_t *rule)
+FIND_INLINE bool rule_met(struct search *s, const uint32_t *rule, uint32_t form, bool noted)
+{
+	if (noted)
+		return form == RULE_PLAIN ? plain_met(s, rule) : other_met(s, rule, form);
+	return form == RULE_PLAIN ? plain_met_unnoted(s, rule) : other_met_unnoted(s, rule, form);
+}
+
+FIND_INLINE void leaf_search(struct search *s, const uint32_t *rule, bool noted)
 {
 	uint32_t head = rule[0];
 
 	while (head >> RANK_SHIFT < s->best) {
 		uint32_t form = head & RULE_PLAIN;
 
-		if (form == RULE_PLAIN ? plain_met(s, rule) : other_met(s, rule, form)) {
+		if (rule_met(s, rule, form, noted)) {
 			rule_found(s, rule);
 			return;
 		}
@@ -318,7 +356,7 @@ static inline void leaf_search(struct search *s, const uint32_t *rule)
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* What was added last comes first: rules of a host, then those of networks, then all others. */
-static void search(const struct acl *a, struct search *s)
+FIND_INLINE void search(const struct acl *a, struct search *s, bool noted)
 {
 	while (s->pending_count > 0) {
 		struct pending next = s->pending[--s->pending_count];
@@ -327,10 +365,10 @@ static void search(const struct acl *a, struct search *s)
 		if (next.rank >= s->best)
 			continue;
 		while (!(ref & REF_LEAF)) {
-			ref = node_step(a, s, (const struct acl_node *)at_ref(a, ref));
+			ref = node_step(a, s, (const struct acl_node *)at_ref(a, ref), noted);
 			prefetch_ref(a, ref);
 		}
-		leaf_search(s, at_ref(a, ref));
+		leaf_search(s, at_ref(a, ref), noted);
 	}
 }
 
@@ -361,7 +399,8 @@ static inline const struct acl_slot *find_slot(const struct acl *a, const struct
 }
 
 /* What the packet's subnets have waits as asides do, that of the longest on top. */
-static void add_subnets(const struct acl *a, struct search *s, const struct acl_root *root)
+FIND_INLINE void add_subnets(const struct acl *a, struct search *s, const struct acl_root *root,
+			     bool noted)
 {
 	uint64_t subnets[INDICES];
 	uint32_t places[INDICES];
@@ -372,8 +411,10 @@ static void add_subnets(const struct acl *a, struct search *s, const struct acl_
 		subnets[i] = packet_subnet(s, x);
 		places[i] = index_place(x, subnets[i]);
 		__builtin_prefetch(slot_at(a, x, places[i]));
-		s->seen[x->word] |= x->high;
-		s->seen[x->word + 1] |= x->low;
+		if (noted) {
+			s->seen[x->word] |= x->high;
+			s->seen[x->word + 1] |= x->low;
+		}
 	}
 	for (uint32_t i = root->count; i-- > 0;) {
 		const struct acl_slot *slot = find_slot(a, &root->by[i], subnets[i], places[i]);
@@ -384,22 +425,39 @@ static void add_subnets(const struct acl *a, struct search *s, const struct acl_
 	}
 }
 
-uint32_t acl_find(const struct acl *a, const struct xvs_flow_key *key, uint32_t segment,
-		  struct xvs_flow_key *mask)
+FIND_INLINE void find(const struct acl *a, struct search *s, const struct acl_root *root,
+		      bool noted)
+{
+	s->best = RANK_NONE;
+	s->answer = ACL_NONE;
+	s->pending[0] = (struct pending){ root->tree, root->rank };
+	s->pending_count = root->rank < s->best;
+	add_subnets(a, s, root, noted);
+	search(a, s, noted);
+}
+
+static __attribute__((noinline)) uint32_t find_noted(const struct acl *a,
+						     const struct xvs_flow_key *key,
+						     uint32_t segment, struct xvs_flow_key *mask)
 {
 	enum acl_class kind = key_class(key);
-	const struct acl_root *root = &a->roots[kind];
 	struct search s;
 
 	key_words(key, segment, s.words);
 	memset(s.seen, 0, sizeof(s.seen));
-	s.best = RANK_NONE;
-	s.answer = ACL_NONE;
-	s.pending[0] = (struct pending){ root->tree, root->rank };
-	s.pending_count = root->rank < s.best;
-	add_subnets(a, &s, root);
-	search(a, &s);
+	find(a, &s, &a->roots[kind], true);
+	mask_add(mask, kind, s.seen);
+	return s.answer;
+}
+
+uint32_t acl_find(const struct acl *a, const struct xvs_flow_key *key, uint32_t segment,
+		  struct xvs_flow_key *mask)
+{
+	struct search s;
+
 	if (mask)
-		mask_add(mask, kind, s.seen);
+		return find_noted(a, key, segment, mask);
+	key_words(key, segment, s.words);
+	find(a, &s, &a->roots[key_class(key)], false);
 	return s.answer;
 }

@@ -320,6 +320,7 @@ void check_config(const struct config_spec *spec, struct diags *d)
 
 	check_mac_pool(&spec->daemon.mac_pool, d);
 	check_migration(spec, d);
+	check_trust(&spec->extensions, d);
 	check_network(&spec->extensions.network, d);
 	for (size_t i = 0; i < spec->switch_count; i++) {
 		check_ports(&spec->switches[i], d);

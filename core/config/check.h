@@ -18,6 +18,9 @@ void check_migration(const struct config_spec *spec, struct diags *d);
 /* [control] network_keys.c: keys for TLS are whole. */
 void check_network(const struct network_spec *n, struct diags *d);
 
+/* [control] trust_check.c: signatures that are required have keys. */
+void check_trust(const struct extensions_spec *e, struct diags *d);
+
 /* [control] Team and uplinks. */
 void check_team(const struct switch_spec *s, struct diags *d);
 

@@ -294,8 +294,10 @@ static const struct key group_keys[] = {
 	NAME_KEY(struct group_spec, "Name of the port group"),
 	{
 		.name = "override",
-		.help = "Features that ports of the group may set themselves",
+		.help = "What ports of the group may set themselves: features, as xvs.vlan/1, or "
+			"single fields, as xvs.rate/1.to_kbps",
 		.kind = KEY_FEATURES,
+		.size = OVERRIDE_TEXT,
 		.offset = offsetof(struct group_spec, override),
 		.aux = offsetof(struct group_spec, override_count),
 	},
@@ -416,6 +418,36 @@ static const struct key team_keys[] = {
 		.offset = offsetof(struct team_spec, probe_lost),
 	},
 	{
+		.name = "min_speed_mbps",
+		.help = "An uplink whose link is slower is bad; 0: none is",
+		.kind = KEY_U32,
+		.max = 1000000,
+		.offset = offsetof(struct team_spec, min_speed_mbps),
+	},
+	{
+		.name = "full_duplex",
+		.help = "An uplink whose link is half duplex is bad",
+		.kind = KEY_BOOL,
+		.aux = KEY_NOWHERE,
+		.offset = offsetof(struct team_spec, full_duplex),
+	},
+	{
+		.name = "max_errors_percent",
+		.help = "An uplink that loses as many of a hundred frames, over ten seconds, to errors is "
+			"bad; 0: none is",
+		.kind = KEY_U32,
+		.max = 100,
+		.offset = offsetof(struct team_spec, max_errors_percent),
+	},
+	{
+		.name = "check_s",
+		.help = "Every so many seconds uplinks send each other frames in each VLAN in use, small ones and "
+			"such of the MTU, to find what does not pass; 0: never",
+		.kind = KEY_U32,
+		.max = 86400,
+		.offset = offsetof(struct team_spec, check_s),
+	},
+	{
 		.name = "announce",
 		.help = "How often, a second apart, addresses that moved to another uplink are announced there",
 		.kind = KEY_U32,
@@ -529,8 +561,6 @@ const struct section section_switch = {
 /* ---- the whole document ----------------------------------------------------------------------- */
 
 static const char *const polling_words[] = { "adaptive", "busy", "interrupt", NULL };
-static const char *const unsigned_words[] = { "false", "no", "off", NULL };
-static const char *const unsigned_later[] = { "true", "yes", "on", NULL };
 
 static const struct key daemon_keys[] = {
 	{
@@ -602,17 +632,24 @@ static const struct key extensions_keys[] = {
 	},
 	{
 		.name = "require_signed",
-		.help = "Refuse extensions without a signature",
-		.kind = KEY_WORD,
-		.offset = KEY_NOWHERE,
-		.words = unsigned_words,
-		.later = unsigned_later,
+		.help = "Refuse extensions without a signature of a trusted key",
+		.kind = KEY_BOOL,
+		.offset = offsetof(struct extensions_spec, trust.is_required),
+		.aux = KEY_NOWHERE,
 	},
 	{
 		.name = "trusted_keys",
-		.help = "Keys whose signatures count",
-		.kind = KEY_LATER,
-		.flags = KEY_EMPTY_FINE,
+		.help = "Public keys of minisign whose signatures count",
+		.kind = KEY_SIGNERS,
+		.offset = offsetof(struct extensions_spec, trust.keys),
+		.aux = offsetof(struct extensions_spec, trust.key_count),
+	},
+	{
+		.name = "trusted_until",
+		.help = "The last day on which they do, as 2027-06-30; without it they always do",
+		.kind = KEY_TEXT,
+		.offset = offsetof(struct extensions_spec, trust.until),
+		.size = sizeof(((struct extensions_spec *)0)->trust.until),
 	},
 	{
 		.name = "network",
@@ -627,7 +664,7 @@ static const struct section section_extensions = {
 	.keys = extensions_keys,
 	.count = COUNT(extensions_keys),
 	.bytes = sizeof(struct extensions_spec),
-	.at = KEY_NOWHERE,
+	.at = offsetof(struct extensions_spec, at),
 	.role_at = KEY_NOWHERE,
 };
 

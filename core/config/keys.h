@@ -30,8 +30,9 @@ enum key_kind {
 	KEY_UUID,       /* uint8_t[16], sets the flag at 'aux' */
 	KEY_MAC,        /* uint8_t[6] of one adapter, sets the flag at 'aux' */
 	KEY_EXTENSIONS, /* char (*)[64], count at 'aux' */
-	KEY_FEATURES,   /* the same */
+	KEY_FEATURES,   /* of features or fields of them, each of 'size' bytes */
 	KEY_PATHS,      /* char **, count at 'aux' */
+	KEY_SIGNERS,    /* struct minisign_key *, count at 'aux' */
 	KEY_TARGETS,    /* the same, of patterns as ext/net_target.h has them; not empty */
 	KEY_NAMES,      /* char [max][64] of names, count at 'aux' */
 	KEY_POLICIES,   /* struct node *: map of feature ids */
@@ -87,9 +88,9 @@ extern const struct section section_config, section_switch;
 extern const struct section section_uplink, section_host, section_guest;
 extern const struct section section_migration; /* migration_keys.c */
 extern const struct section section_network;   /* network_keys.c */
-extern const struct section section_nat;      /* nat_keys.c */
-extern const struct section section_mac_pool; /* pool_keys.c */
-extern const struct section section_dhcp;     /* dhcp_keys.c */
+extern const struct section section_nat;       /* nat_keys.c */
+extern const struct section section_mac_pool;  /* pool_keys.c */
+extern const struct section section_dhcp;      /* dhcp_keys.c */
 
 /* [any] The section of a port by its role. */
 const struct section *section_of_role(enum port_role role);

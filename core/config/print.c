@@ -114,12 +114,13 @@ static struct node *list_with(struct node *list, struct node *item)
 
 static struct printed print_ids(const struct key *k, const void *structure)
 {
-	const char(*ids)[64] = *(const char(*const *)[64])key_of(k->offset, structure);
+	const char *ids = *(const char *const *)key_of(k->offset, structure);
+	size_t each = k->kind == KEY_FEATURES ? k->size : 64;
 	size_t count = count_of(k, structure);
 	struct node *list = node_create(NODE_LIST);
 
 	for (size_t i = 0; list && i < count; i++)
-		list = list_with(list, node_scalar(ids[i]));
+		list = list_with(list, node_scalar(ids + i * each));
 	if (list && count == 0) {
 		node_destroy(list);
 		return nothing;
@@ -152,6 +153,25 @@ static struct printed print_paths(const struct key *k, const void *structure)
 	list = node_create(NODE_LIST);
 	for (size_t i = 0; list && i < count; i++)
 		list = list_with(list, node_scalar(paths[i]));
+	return printed(list);
+}
+
+static struct printed print_signers(const struct key *k, const void *structure)
+{
+	const struct minisign_key *keys =
+		*(const struct minisign_key *const *)key_of(k->offset, structure);
+	size_t count = count_of(k, structure);
+	struct node *list;
+
+	if (count == 0)
+		return nothing;
+	list = node_create(NODE_LIST);
+	for (size_t i = 0; list && i < count; i++) {
+		char text[MINISIGN_KEY_TEXT + 1];
+
+		minisign_key_print(&keys[i], text);
+		list = list_with(list, node_scalar(text));
+	}
 	return printed(list);
 }
 
@@ -247,6 +267,8 @@ static struct printed print_key(const struct key *k, const void *structure)
 	case KEY_PATHS:
 	case KEY_TARGETS:
 		return print_paths(k, structure);
+	case KEY_SIGNERS:
+		return print_signers(k, structure);
 	case KEY_POLICIES:
 		return print_policies(k, structure);
 	case KEY_WORKERS:

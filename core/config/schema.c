@@ -107,12 +107,15 @@ static json_t *text_schema(const struct key *k)
 		return list_schema(json_pack("{s:s, s:o}", "type", "string", "pattern",
 					     json_sprintf("^%s$", id)));
 	case KEY_FEATURES:
-		return list_schema(json_pack("{s:s, s:o}", "type", "string", "pattern",
-					     json_sprintf("^%s/[1-9][0-9]*$", id)));
+		return list_schema(
+			json_pack("{s:s, s:o}", "type", "string", "pattern",
+				  json_sprintf("^%s/[1-9][0-9]*([.][a-z][a-z0-9_-]*)?$", id)));
 	case KEY_NAMES:
 		return list_schema(pattern_schema("^[A-Za-z0-9._-]{1,63}$"));
 	case KEY_PATHS:
 		return list_schema(pattern_schema("^/"));
+	case KEY_SIGNERS:
+		return list_schema(pattern_schema("^RW[A-Za-z0-9+/]{54}$"));
 	case KEY_TARGETS:
 		return list_schema(pattern_schema("^(p?(tcp|tls|ssl|unix)|udp):[^ ]*$"));
 	default:

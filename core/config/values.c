@@ -3,6 +3,7 @@
  * config/values.c - single values of the configuration: from the document into the structure.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,9 @@ static const struct text_form *form_of(enum key_kind kind)
 						    "an extension's id as org.xvs.guard" };
 	static const struct text_form feature = { feature_id_valid,
 						  "a feature's id as xvs.vlan/1" };
+	static const struct text_form listed = { feature_or_field_valid,
+						 "a feature's id as xvs.vlan/1, or one field as "
+						 "xvs.rate/1.to_kbps" };
 
 	switch (kind) {
 	case KEY_NAME:
@@ -237,6 +241,7 @@ static const struct text_form *form_of(enum key_kind kind)
 	case KEY_EXTENSIONS:
 		return &extension;
 	case KEY_FEATURES:
+		return &listed;
 	case KEY_POLICIES:
 		return &feature;
 	default:
@@ -411,6 +416,8 @@ static bool check_list(struct reading *r, const struct key *k, const struct node
 	return false;
 }
 
+enum { ID_TEXT = 64 };
+
 static void read_id(struct reading *r, const struct key *k, const struct node *list, size_t idx,
 		    char *to)
 {
@@ -430,14 +437,15 @@ static void read_id(struct reading *r, const struct key *k, const struct node *l
 			return;
 		}
 	}
-	(void)str_copy(to, 64, n->text);
+	(void)str_copy(to, k->kind == KEY_FEATURES ? k->size : ID_TEXT, n->text);
 }
 
 static void read_ids(struct reading *r, const struct key *k, const struct node *n, void *structure)
 {
 	enum { IDS_MAX = 256 };
-	char(**ids)[64] = key_in(k->offset, structure);
+	char **ids = key_in(k->offset, structure);
 	size_t *count = key_in(k->aux, structure);
+	size_t each = k->kind == KEY_FEATURES ? k->size : ID_TEXT;
 
 	if (!check_list(r, k, n) || n->count == 0)
 		return;
@@ -446,14 +454,14 @@ static void read_ids(struct reading *r, const struct key *k, const struct node *
 			       IDS_MAX);
 		return;
 	}
-	*ids = calloc(n->count, sizeof(**ids));
+	*ids = calloc(n->count, each);
 	if (!*ids) {
 		reading_refuse_memory(r);
 		return;
 	}
 	*count = n->count;
 	for (size_t i = 0; i < n->count; i++)
-		read_id(r, k, n, i, (*ids)[i]);
+		read_id(r, k, n, i, *ids + i * each);
 }
 
 static void read_names(struct reading *r, const struct key *k, const struct node *n,
@@ -474,23 +482,75 @@ static void read_names(struct reading *r, const struct key *k, const struct node
 		read_id(r, k, n, i, names[i]);
 }
 
-/* What an item of such a list must be; NULL: it is. */
-static const char *refuse_item(const struct key *k, const struct node *item)
-{
-	bool is_text = item->kind == NODE_SCALAR;
+/* Items of a list that becomes an array of their own. */
+struct items {
+	size_t bytes;                                      /* of one */
+	int (*take)(const struct node *item, void *place); /* -EINVAL: it is none; -ENOMEM */
+	const char *expected;
+};
 
-	if (k->kind == KEY_PATHS)
-		return is_text && item->text[0] == '/' ? NULL : "an absolute path";
-	return is_text && net_target_pattern_valid(item->text)
-		       ? NULL
-		       : "a target as \"tcp:192.0.2.1:6653\", in which * stands for any text";
+static int take_text(const struct node *item, void *place)
+{
+	char **text = place;
+
+	*text = strdup(item->text);
+	return *text ? 0 : -ENOMEM;
 }
 
-static void read_paths(struct reading *r, const struct key *k, const struct node *n,
-		       void *structure)
+static int take_path(const struct node *item, void *place)
 {
-	char ***paths = key_in(k->offset, structure);
+	return item->text[0] == '/' ? take_text(item, place) : -EINVAL;
+}
+
+static int take_target(const struct node *item, void *place)
+{
+	return net_target_pattern_valid(item->text) ? take_text(item, place) : -EINVAL;
+}
+
+static int take_signer(const struct node *item, void *place)
+{
+	return strlen(item->text) == MINISIGN_KEY_TEXT
+		       ? minisign_key_parse(item->text, MINISIGN_KEY_TEXT, place, NULL)
+		       : -EINVAL;
+}
+
+static const struct items path_items = {
+	.bytes = sizeof(char *),
+	.take = take_path,
+	.expected = "an absolute path",
+};
+static const struct items target_items = {
+	.bytes = sizeof(char *),
+	.take = take_target,
+	.expected = "a target as \"tcp:192.0.2.1:6653\", in which * stands for any text",
+};
+static const struct items signer_items = {
+	.bytes = sizeof(struct minisign_key),
+	.take = take_signer,
+	.expected = "a public key of minisign: 56 characters that begin with RW",
+};
+
+/* False: it is not taken. */
+static bool read_item(struct reading *r, const struct key *k, const struct node *n, size_t idx,
+		      const struct items *items, void *place)
+{
+	const struct node *item = n->items[idx];
+	int code = item->kind == NODE_SCALAR ? items->take(item, place) : -EINVAL;
+	char name[96];
+
+	(void)snprintf(name, sizeof(name), "%s[%zu]", k->name, idx);
+	if (code == -ENOMEM)
+		reading_refuse_memory(r);
+	else if (code)
+		refuse_value(r, name, item, items->expected);
+	return code == 0;
+}
+
+static void read_items(struct reading *r, const struct key *k, const struct node *n,
+		       const struct items *items, void *structure)
+{
 	size_t *count = key_in(k->aux, structure);
+	char *array;
 
 	if (!check_list(r, k, n))
 		return;
@@ -500,27 +560,14 @@ static void read_paths(struct reading *r, const struct key *k, const struct node
 			reading_refuse(r, n, "%s is empty: name a target, or remove it", k->name);
 		return;
 	}
-	*paths = calloc(n->count, sizeof(**paths));
-	if (!*paths) {
+	array = calloc(n->count, items->bytes);
+	memcpy(key_in(k->offset, structure), &array, sizeof(array)); /* of whichever type */
+	if (!array) {
 		reading_refuse_memory(r);
 		return;
 	}
-	for (size_t i = 0; i < n->count; i++) {
-		const struct node *item = n->items[i];
-		char name[96];
-
-		(void)snprintf(name, sizeof(name), "%s[%zu]", k->name, i);
-		if (refuse_item(k, item)) {
-			refuse_value(r, name, item, refuse_item(k, item));
-			continue;
-		}
-		(*paths)[*count] = strdup(item->text);
-		if (!(*paths)[*count]) {
-			reading_refuse_memory(r);
-			return;
-		}
-		(*count)++;
-	}
+	for (size_t i = 0; i < n->count; i++)
+		*count += read_item(r, k, n, i, items, array + *count * items->bytes);
 }
 
 static void read_core(struct reading *r, const struct node *list, size_t idx, uint32_t *cores)
@@ -705,8 +752,13 @@ void value_read(struct reading *r, const struct key *k, const struct node *n, vo
 		read_names(r, k, n, structure);
 		break;
 	case KEY_PATHS:
+		read_items(r, k, n, &path_items, structure);
+		break;
 	case KEY_TARGETS:
-		read_paths(r, k, n, structure);
+		read_items(r, k, n, &target_items, structure);
+		break;
+	case KEY_SIGNERS:
+		read_items(r, k, n, &signer_items, structure);
 		break;
 	case KEY_POLICIES:
 		read_policies(r, k, n, structure);

@@ -197,7 +197,7 @@ static const char *open_new(struct conn_table *t, const struct entry_open *e,
 	c->halves[1].reported = group;
 	fill(t, c, e, a);
 	atomic_store_explicit(&c->word, e->state, memory_order_release);
-	if (table_link(t, table_bucket(t, &c->key), c) != c) {
+	if (table_link(t, table_bucket(t, &c->key), c, TABLE_NOT_WALKED) != c) {
 		/* opened this moment by a packet, which was let through after all: that one stays */
 		atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
 		slab_bury(t, c);

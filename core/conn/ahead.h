@@ -6,7 +6,12 @@
 #include "conn/table.h"
 
 /* [worker] Of packet i, which is known; *bucket only if it is tracked. */
-const struct tuple *ahead_tuple(const struct conn_ahead *a, uint32_t i, enum tuple_kind *kind,
-				uint32_t *bucket);
+static inline const struct tuple *ahead_tuple(const struct conn_ahead *a, uint32_t i,
+					      enum tuple_kind *kind, uint32_t *bucket)
+{
+	*kind = (enum tuple_kind)a->kinds[i];
+	*bucket = a->buckets[i];
+	return (const struct tuple *)(const void *)a->tuples[i];
+}
 
 #endif /* XVS_CONN_AHEAD_H */

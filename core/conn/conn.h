@@ -179,6 +179,7 @@ struct conn_ahead {
 	bool inbound;
 	struct packet *const *pkts;
 	uint64_t known; /* that were looked at */
+	uint64_t going; /* conn_run_known(): let in, and of those that go on */
 	uint32_t buckets[XVS_BATCH_MAX];
 	uint8_t kinds[XVS_BATCH_MAX];
 	uint32_t tuples[XVS_BATCH_MAX][CONN_TUPLE_BYTES / 4];
@@ -186,6 +187,13 @@ struct conn_ahead {
 
 /* [worker] Asks memory for what will be needed to judge packets of the mask. */
 void conn_look_ahead(struct conn_table *t, struct conn_ahead *a, uint64_t mask);
+/*
+ * [worker] Lets them in, in order, as conn_judge_ahead() would, while they find a connection that exists
+ * and nothing out of the common happens: the first that is more, and all behind it, are what is returned.
+ * That one is for conn_judge_ahead(); then the run may go on.
+ */
+uint64_t conn_run_known(struct conn_table *t, struct worker *w, struct conn_ahead *a, uint64_t mask,
+			void *arg);
 /* [worker] As conn_judge(), packet i of those. */
 enum conn_answer conn_judge_ahead(struct conn_table *t, struct worker *w,
 				  const struct conn_ahead *a, uint32_t i, void *arg,

@@ -118,6 +118,21 @@ static uint32_t either(uint32_t value, uint32_t otherwise)
 	return value ? value : otherwise;
 }
 
+static void set_times(struct conn_port *cp, const struct conn_times *own,
+		      const struct conn_times *table)
+{
+	uint64_t least = INT32_MAX;
+
+	for (unsigned i = 0; i < CONN_TIMES; i++) {
+		uint32_t ms = either(own->ms[i], table->ms[i]);
+		uint64_t stamps = (uint64_t)ms * NS_PER_MS >> STAMP_SHIFT;
+
+		atomic_store_explicit(&cp->times[i], ms, memory_order_relaxed);
+		least = stamps < least ? stamps : least;
+	}
+	atomic_store_explicit(&cp->stamps_least, (uint32_t)least, memory_order_relaxed);
+}
+
 static void set_limits(struct conn_table *t, struct conn_port *cp, const struct conn_port_limits *l)
 {
 	const struct conn_limits *table = &t->limits;
@@ -131,9 +146,7 @@ static void set_limits(struct conn_table *t, struct conn_port *cp, const struct 
 	atomic_store_explicit(&cp->midstream_ms,
 			      l->has_midstream ? l->midstream_ms : table->midstream_ms,
 			      memory_order_relaxed);
-	for (unsigned i = 0; i < CONN_TIMES; i++)
-		atomic_store_explicit(&cp->times[i], either(l->times.ms[i], table->times.ms[i]),
-				      memory_order_relaxed);
+	set_times(cp, &l->times, &table->times);
 }
 
 static void open_port(struct conn_table *t, struct conn_port *cp)

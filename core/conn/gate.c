@@ -15,20 +15,26 @@
  */
 #include "conn/table.h"
 
-void gate_open(struct conn *c, unsigned direction, uint32_t generation)
+void gate_open(struct conn *c, unsigned direction, uint32_t generation, uint32_t epoch)
 {
 	struct half *h = &c->halves[direction];
 
 	atomic_store_explicit(&h->pass, pass_of(generation), memory_order_seq_cst);
 	if (atomic_load_explicit(&c->generation, memory_order_seq_cst) != (generation & ~1u) ||
+	    atomic_load_explicit(&c->epoch, memory_order_seq_cst) != epoch || /* see adopt.c */
 	    atomic_load_explicit(&c->word, memory_order_seq_cst) != STATE_ESTABLISHED)
 		atomic_store_explicit(&h->pass, 0, memory_order_seq_cst);
 }
 
+/* A note that is not there yet in the one order of all this is of one who sees the change. */
 void gate_shut(struct conn *c)
 {
-	for (unsigned i = 0; i < 2; i++)
-		atomic_store_explicit(&c->halves[i].pass, 0, memory_order_seq_cst);
+	for (unsigned i = 0; i < 2; i++) {
+		_Atomic uint32_t *pass = &c->halves[i].pass;
+
+		if (atomic_load_explicit(pass, memory_order_seq_cst))
+			atomic_store_explicit(pass, 0, memory_order_seq_cst);
+	}
 }
 
 void conn_verify(struct conn_table *t, struct conn_ref ref)

@@ -55,11 +55,13 @@ static uint16_t cause_to_end(const struct visit *v, struct conn *c)
 
 struct conn *judge_find(struct visit *v, uint32_t bucket, const struct conn_key *key)
 {
-	struct conn *c = table_find(v->t, bucket, key);
-	uint16_t cause;
+	for (;;) {
+		struct conn *c;
+		uint16_t cause;
 
-	for (; c; c = table_find(v->t, bucket, key)) {
-		if (!cause_to_end(v, c))
+		v->head = table_head(v->t, bucket);
+		c = table_walk(v->t, v->head, key);
+		if (!c || !cause_to_end(v, c))
 			return c;
 		if (v->is_dry)
 			return NULL;
@@ -73,7 +75,6 @@ struct conn *judge_find(struct visit *v, uint32_t bucket, const struct conn_key 
 		/* Whose port has gone has nobody left to be told. */
 		conn_end(v->t, v->w, c, cause == XVS_CONN_MOVED ? 0 : cause, v->arg);
 	}
-	return NULL;
 }
 
 /* ---- asking -------------------------------------------------------------------------------- */
@@ -161,22 +162,6 @@ static enum conn_answer renew(struct visit *v, struct conn *c)
 	return CONN_PASS;
 }
 
-/*
- * Opening and closing take three packets of one end at least, a question with its answer one or two.
- * TCP that is not established is not the one that goes on.
- */
-static bool goes_on(struct conn *c, unsigned direction)
-{
-	enum { A_FEW = 3 };
-	enum conn_state state = conn_state(c);
-	struct half_counts counts;
-
-	if (state != STATE_ESTABLISHED && state != STATE_NEW)
-		return false;
-	half_read(c, direction, &counts);
-	return counts.packets >= A_FEW;
-}
-
 static enum conn_answer judge_known(struct visit *v, struct conn *c)
 {
 	struct passage m = { v->t, v->w, c, conn_direction(c, v->inbound), v->p, v->arg };
@@ -192,7 +177,7 @@ static enum conn_answer judge_known(struct visit *v, struct conn *c)
 		return update_dry(&m, &v->out->reason);
 	answer = update_conn(&m, &v->out->reason);
 	if (answer == CONN_PASS) {
-		v->out->goes_on = goes_on(c, m.direction);
+		v->out->goes_on = judge_goes_on(c, m.direction);
 		v->out->ref = ref;
 		v->out->decision.mark = atomic_load_explicit(&c->mark, memory_order_relaxed);
 	}
@@ -283,6 +268,8 @@ static void fill(struct visit *v, struct conn *c, const struct conn_key *key)
 	c->id = s->ids++ * v->t->workers + v->w->nr + 1;
 	c->begin_ns = v->w->now_ns;
 	c->halves[0].reported = now;
+	/* it is in no chain yet, so nobody else can have this direction */
+	atomic_store_explicit(&c->halves[0].owner, (uint16_t)(v->w->nr + 1), memory_order_relaxed);
 	atomic_store_explicit(&c->halves[0].seen, now, memory_order_relaxed);
 	atomic_store_explicit(&c->halves[1].seen, now, memory_order_relaxed);
 	atomic_store_explicit(&c->epoch, 0, memory_order_relaxed);
@@ -311,7 +298,7 @@ static struct conn *claim(struct visit *v, const struct conn_key *key, enum conn
 	fill(v, c, key);
 	c->halves[1].reported = group;
 	atomic_store_explicit(&c->word, (uint32_t)state | WORD_LOCK, memory_order_release);
-	if (table_link(v->t, v->bucket, c) != c) {
+	if (table_link(v->t, v->bucket, c, v->head) != c) {
 		atomic_store_explicit(&c->word, STATE_NONE, memory_order_release);
 		slab_bury(v->t, c);
 		evict_release(v->t, v->port, group);

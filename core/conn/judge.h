@@ -20,6 +20,7 @@ struct visit {
 	const struct conn_ahead *ahead; /* what was read of the packet before; NULL: nothing */
 	uint32_t nr;                    /* of the packet there */
 	uint32_t bucket;                /* of its tuple, if that is tracked */
+	uint32_t head;                  /* where the chain began that was walked for it last */
 	struct packet *p;
 	void *arg;
 	struct conn_result *out;
@@ -40,6 +41,22 @@ struct conn *judge_find(struct visit *v, uint32_t bucket, const struct conn_key 
 /* [worker] judge.c: its authorisation is of today. */
 bool judge_is_fresh(const struct visit *v, struct conn *c);
 
+/*
+ * [worker] Opening and closing take three packets of one end at least, a question with its answer one or two.
+ * TCP that is not established is not the one that goes on.
+ */
+static inline bool judge_goes_on(struct conn *c, unsigned direction)
+{
+	enum { A_FEW = 3 };
+	enum conn_state state = conn_state(c);
+	struct half_counts counts;
+
+	if (state != STATE_ESTABLISHED && state != STATE_NEW)
+		return false;
+	half_read(c, direction, &counts);
+	return counts.packets >= A_FEW;
+}
+
 /* [worker] icmp.c: an error of ICMP or ICMPv6. */
 enum conn_answer icmp_judge_error(struct visit *v);
 
@@ -55,6 +72,9 @@ struct passage {
 
 /* [worker] update.c: lets it in: CONN_PASS, CONN_DROP with *reason, CONN_AGAIN. */
 enum conn_answer update_conn(const struct passage *m, uint16_t *reason);
+/* [worker] update.c: the same of TCP whose segment was read. */
+enum conn_answer update_segment(const struct passage *m, const struct tcp_segment *seg,
+				uint16_t *reason);
 /* [worker] update.c: what that would answer, changing nothing. */
 enum conn_answer update_dry(const struct passage *m, uint16_t *reason);
 

@@ -57,19 +57,33 @@ void conn_unlock(struct conn *c)
 	atomic_fetch_and_explicit(&c->word, ~(uint32_t)WORD_LOCK, memory_order_release);
 }
 
-void conn_set_state(struct conn_table *t, struct conn *c, enum conn_state state)
+/* 'bit': WORD_LOCK, which is let go by the same store, or 0. */
+static void change_state(struct conn_table *t, struct conn *c, enum conn_state state, uint32_t bit)
 {
 	enum conn_state old = conn_state(c);
 
-	if (old == state)
-		return;
 	if (state_is_half_open(old) && !state_is_half_open(state))
 		atomic_fetch_sub_explicit(&conn_port(t, c)->half_count, 1, memory_order_relaxed);
 	/* WORD_FLUSHED may be set meanwhile without the bit, so the word is changed by xor. */
-	atomic_fetch_xor_explicit(&c->word, (uint32_t)old ^ (uint32_t)state, memory_order_seq_cst);
+	atomic_fetch_xor_explicit(&c->word, ((uint32_t)old ^ (uint32_t)state) | bit,
+				  memory_order_seq_cst);
 	if (old == STATE_ESTABLISHED)
 		gate_shut(c);
 	conn_touch(t, c);
+}
+
+void conn_set_state(struct conn_table *t, struct conn *c, enum conn_state state)
+{
+	if (conn_state(c) != state)
+		change_state(t, c, state, 0);
+}
+
+void conn_leave(struct conn_table *t, struct conn *c, enum conn_state state)
+{
+	if (conn_state(c) != state)
+		change_state(t, c, state, WORD_LOCK);
+	else
+		conn_unlock(c);
 }
 
 static void tell_end(struct conn_table *t, struct conn *c, uint16_t cause, void *arg)
@@ -102,13 +116,11 @@ void conn_end(struct conn_table *t, struct worker *w, struct conn *c, uint16_t c
 	slab_bury(t, c);
 }
 
-bool half_is_own(const struct worker *w, struct half *h)
+bool half_claim(const struct worker *w, struct half *h)
 {
 	uint16_t me = (uint16_t)(w->nr + 1);
 	uint16_t owner = atomic_load_explicit(&h->owner, memory_order_relaxed);
 
-	if (owner == me)
-		return true;
 	if (owner == OWNER_NONE &&
 	    atomic_compare_exchange_strong_explicit(&h->owner, &owner, me, memory_order_relaxed,
 						    memory_order_relaxed))

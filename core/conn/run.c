@@ -201,7 +201,7 @@ static bool is_asked_again(const struct conn *c, uint32_t word, uint64_t directi
 
 /* Of one that is established, authorised and this worker's. */
 static bool run_segment(struct conn *c, uint32_t generation, const struct xvs_packet *x,
-			uint32_t now)
+			const struct run_world *world)
 {
 	uint32_t direction = generation & 1;
 	struct half *h = &c->halves[direction];
@@ -210,9 +210,9 @@ static bool run_segment(struct conn *c, uint32_t generation, const struct xvs_pa
 	if (!(x->flags & XVS_PKT_L4))
 		return false;
 	if (!(gate >> GATE_FLAGS_AT & HALF_AGREED))
-		return run_tcp_odd(h, other_half(h), x, now);
-	gate_open(c, direction, generation);
-	return run_tcp(h, x, gate, now);
+		return run_tcp_odd(h, other_half(h), x, world->seen);
+	gate_open(c, direction, generation, world->epoch);
+	return run_tcp(h, x, gate, world->seen);
 }
 
 /* All that has to be true is looked at. */
@@ -234,7 +234,7 @@ static __attribute__((noinline)) bool run_whole(struct half *h, uint32_t generat
 		if (!is_asked_again(c, word, direction))
 			return false;
 	} else if (c->key.proto == PROTO_TCP) {
-		return run_segment(c, generation, x, world->seen);
+		return run_segment(c, generation, x, world);
 	} else if (c->key.proto != PROTO_UDP) {
 		return false;
 	}

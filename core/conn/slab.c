@@ -42,12 +42,19 @@ static bool take_fresh_slab(struct conn_table *t, struct stock *s)
 	return true;
 }
 
-/* The next to be taken: it has been out of all caches since it died. */
-static void fetch_ahead(struct conn_table *t, uint32_t index)
+/*
+ * It has been out of all caches since it died.  The next but one to be taken, since it is written all
+ * over, and waited for where the next exchange is.
+ */
+static void fetch_ahead(struct conn_table *t, uint32_t next)
 {
-	struct conn *c = &t->objects[index];
+	uint32_t head = link_of(t, next - 1);
+	struct conn *c;
 
-	__builtin_prefetch(&t->links[index]);
+	if (!head)
+		return;
+	c = &t->objects[head - 1];
+	__builtin_prefetch(&t->links[head - 1]);
 	__builtin_prefetch(c, 1);
 	__builtin_prefetch(&c->slots, 1);
 	__builtin_prefetch(&c->halves[0], 1);
@@ -64,7 +71,7 @@ static uint32_t take_index(struct conn_table *t, struct stock *s)
 	if (head) {
 		s->head = link_of(t, head - 1);
 		if (s->head)
-			fetch_ahead(t, s->head - 1);
+			fetch_ahead(t, s->head);
 		return head;
 	}
 	if (s->fresh == s->fresh_end && !take_fresh_slab(t, s))

@@ -12,7 +12,7 @@ enum {
 	STEP_MIN = 32,   /* objects a call, however little time has passed */
 	STEP_MAX = 1024, /* and however much */
 	PAUSE_NS = NS_PER_MS,
-	AHEAD = 8, /* objects: asked for so much before their turn */
+	AHEAD = 24, /* objects: asked for so much before their turn, and twice that */
 };
 
 /* XVS_CONN_...; 0: it lives.  MOVED: the port has gone, so nobody is told. */
@@ -73,15 +73,18 @@ static void visit(struct conn_table *t, struct worker *w, struct conn *c, void *
 	conn_unlock(c);
 }
 
-/* Most have been out of all caches for a second: 0.3 us each, if nobody asks for them ahead. */
-static void fetch(const struct conn_table *t, uint32_t at, uint32_t high)
+/*
+ * Most have been out of all caches for a second: 0.3 us each, if nobody asks for them ahead.  Of the
+ * dead, of which there are many where connections come and go, nothing but their word is read.
+ */
+static void fetch(struct conn_table *t, uint32_t at, uint32_t high)
 {
-	const struct conn *c = &t->objects[at < high ? at : at - high];
+	uint32_t soon = at + AHEAD < high ? at + AHEAD : at + AHEAD - high;
+	uint32_t later = soon + AHEAD < high ? soon + AHEAD : soon + AHEAD - high;
 
-	__builtin_prefetch(c, 1);
-	__builtin_prefetch(&c->id);
-	__builtin_prefetch(&c->halves[0]);
-	__builtin_prefetch(&c->halves[1]);
+	__builtin_prefetch(&t->objects[later], 1);
+	if (conn_state(&t->objects[soon]) != STATE_NONE)
+		conn_fetch(&t->objects[soon]);
 }
 
 /* So many that a worker alone gets round in a second. */
@@ -113,8 +116,8 @@ static void sweep_objects(struct conn_table *t, struct worker *w, void *arg)
 	s->swept_ns = w->now_ns;
 	at = atomic_fetch_add_explicit(&t->cursor, step, memory_order_relaxed) % high;
 	for (uint32_t i = 0; i < step; i++) {
-		if (high > AHEAD)
-			fetch(t, at + AHEAD, high);
+		if (high > 2 * AHEAD)
+			fetch(t, at, high);
 		visit(t, w, &t->objects[at], arg);
 		at = at + 1 == high ? 0 : at + 1;
 	}

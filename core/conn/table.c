@@ -9,43 +9,21 @@
 
 #include <errno.h>
 
-#include "base/hash.h"
 #include "base/pages.h"
 #include "conn/evict.h"
 #include "conn/fragment.h"
 
 /* ---- the chains ---------------------------------------------------------------------------- */
 
-uint32_t table_bucket(const struct conn_table *t, const struct conn_key *key)
-{
-	uint64_t words[KEY_WORDS];
-
-	memcpy(words, key, sizeof(words));
-	return (uint32_t)hash_words(words, KEY_WORDS, 0) & t->bucket_mask;
-}
-
-static bool key_equal(const struct conn_key *a, const struct conn_key *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-/* All of it is wanted, nearly always. */
-static void fetch(struct conn *c)
-{
-	__builtin_prefetch(&c->slots);
-	__builtin_prefetch(&c->halves[0], 1);
-	__builtin_prefetch(&c->halves[1], 1);
-}
-
-/* The live connection of this key from 'index' (+ 1) on. */
-static struct conn *find_from(struct conn_table *t, uint32_t index, const struct conn_key *key)
+struct conn *table_walk(struct conn_table *t, uint32_t index, const struct conn_key *key)
 {
 	while (index) {
 		struct conn *c = &t->objects[index - 1];
 
-		fetch(c);
-		if (key_equal(&c->key, key) && conn_state(c) != STATE_NONE)
+		if (key_equal(&c->key, key) && conn_state(c) != STATE_NONE) {
+			conn_fetch(c);
 			return c;
+		}
 		index = atomic_load_explicit(&c->next, memory_order_acquire);
 	}
 	return NULL;
@@ -53,32 +31,16 @@ static struct conn *find_from(struct conn_table *t, uint32_t index, const struct
 
 struct conn *table_find(struct conn_table *t, uint32_t bucket, const struct conn_key *key)
 {
-	return find_from(t, atomic_load_explicit(&t->buckets[bucket], memory_order_acquire), key);
+	return table_walk(t, table_head(t, bucket), key);
 }
 
-void table_fetch(struct conn_table *t, uint32_t bucket)
-{
-	__builtin_prefetch(&t->buckets[bucket], 1);
-}
-
-void table_fetch_first(struct conn_table *t, uint32_t bucket)
-{
-	uint32_t index = atomic_load_explicit(&t->buckets[bucket], memory_order_relaxed);
-	struct conn *c = index ? &t->objects[index - 1] : NULL;
-
-	if (!c)
-		return;
-	__builtin_prefetch(c);
-	fetch(c);
-}
-
-struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c)
+struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c, uint32_t walked)
 {
 	_Atomic uint32_t *bucket = &t->buckets[nr];
 	uint32_t head = atomic_load_explicit(bucket, memory_order_acquire);
 
 	for (;;) {
-		struct conn *other = find_from(t, head, &c->key);
+		struct conn *other = head == walked ? NULL : table_walk(t, head, &c->key);
 
 		if (other)
 			return other;
@@ -87,6 +49,7 @@ struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c)
 							    memory_order_acq_rel,
 							    memory_order_acquire))
 			return c;
+		walked = TABLE_NOT_WALKED;
 	}
 }
 

@@ -167,8 +167,9 @@ struct conn_port {
 	_Atomic uint32_t group_limit; /* UINT32_MAX: none */
 	_Atomic uint32_t midstream_ms;
 	_Atomic uint32_t times[CONN_TIMES];
-	struct ring *half_open; /* published by rcu_publish, as the two below */
-	struct ring *finished;  /* those in TIME_WAIT */
+	_Atomic uint32_t stamps_least; /* whoever was idle for less is within any of them */
+	struct ring *half_open;        /* published by rcu_publish, as the two below */
+	struct ring *finished;         /* those in TIME_WAIT */
 	struct denied *denied;
 	struct fragments *fragments; /* one a worker */
 	struct conn_marks *watch;    /* published likewise; NULL: nobody */
@@ -281,6 +282,8 @@ bool conn_lock(struct conn *c);
 void conn_unlock(struct conn *c);
 /* [any] Holding the bit: the state changes, the port's count of half-open ones with it. */
 void conn_set_state(struct conn_table *t, struct conn *c, enum conn_state state);
+/* [any] The same, and the bit is let go. */
+void conn_leave(struct conn_table *t, struct conn *c, enum conn_state state);
 
 /*
  * [any] Holding the bit, which is let go: the connection ends.  cause 0, or no 'w': nobody is told.
@@ -290,8 +293,15 @@ void conn_end(struct conn_table *t, struct worker *w, struct conn *c, uint16_t c
 
 /* [worker] A packet of this direction passed. */
 void conn_account(const struct worker *w, struct half *h, uint32_t bytes);
+/* [worker] Of one that is not this worker's so far. */
+bool half_claim(const struct worker *w, struct half *h);
+
 /* [worker] True: one worker alone has this direction, and it is this one. */
-bool half_is_own(const struct worker *w, struct half *h);
+static inline bool half_is_own(const struct worker *w, struct half *h)
+{
+	return atomic_load_explicit(&h->owner, memory_order_relaxed) == w->nr + 1 ||
+	       half_claim(w, h);
+}
 
 void conn_view(struct conn *c, struct xvs_conn *out); /* all but 'slot' */
 
@@ -333,7 +343,7 @@ static inline bool gate_is_open(uint64_t gate, uint32_t generation, uint32_t own
  * [worker] It is established, authorised, and agreed on by both ends, and this worker alone has the
  * direction: so it was just now.
  */
-void gate_open(struct conn *c, unsigned direction, uint32_t generation);
+void gate_open(struct conn *c, unsigned direction, uint32_t generation, uint32_t epoch);
 /* [any] Behind a change of that. */
 void gate_shut(struct conn *c);
 
@@ -357,14 +367,35 @@ uint32_t slab_high(struct conn_table *t);
 /* ---- table.c ------------------------------------------------------------------------------- */
 
 /* [any] Number of the bucket in whose chain a key is. */
-uint32_t table_bucket(const struct conn_table *t, const struct conn_key *key);
-/* [worker] NULL: none that is live. */
+static inline uint32_t table_bucket(const struct conn_table *t, const struct conn_key *key)
+{
+	return (uint32_t)key_hash(key) & t->bucket_mask;
+}
+
+/* [worker] Asks memory for what is behind its first line: all of it is wanted, nearly always. */
+static inline void conn_fetch(struct conn *c)
+{
+	__builtin_prefetch(&c->slots);
+	__builtin_prefetch(&c->halves[0], 1);
+	__builtin_prefetch(&c->halves[1], 1);
+}
+
+/* [worker] Where the chain of a bucket begins. */
+static inline uint32_t table_head(struct conn_table *t, uint32_t bucket)
+{
+	return atomic_load_explicit(&t->buckets[bucket], memory_order_acquire);
+}
+
+/* [worker] The live connection of this key in the chain that began so; NULL: none. */
+struct conn *table_walk(struct conn_table *t, uint32_t head, const struct conn_key *key);
+/* [worker] The same in a bucket. */
 struct conn *table_find(struct conn_table *t, uint32_t bucket, const struct conn_key *key);
-/* [worker] Links c unless there is a live one with its key already, which is returned; else c. */
-struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c);
-/* [worker] Asks memory for a bucket; when it has come, for the first of its chain. */
-void table_fetch(struct conn_table *t, uint32_t bucket);
-void table_fetch_first(struct conn_table *t, uint32_t bucket);
+/*
+ * [worker] Links c unless there is a live one with its key already, which is returned; else c.
+ * 'walked': the chain that began so has none; what is linked since stands in front of that.
+ */
+struct conn *table_link(struct conn_table *t, uint32_t nr, struct conn *c, uint32_t walked);
+#define TABLE_NOT_WALKED UINT32_MAX
 /* [control] A dead one leaves its chain. */
 void table_unlink(struct conn_table *t, struct conn *c);
 void table_free(struct conn_table *t);

@@ -21,20 +21,20 @@ static enum conn_answer refuse(uint16_t *out, uint16_t reason)
 static void settle(const struct passage *m, const struct tcp_step *step, bool is_told)
 {
 	struct conn *c = m->c;
-	struct conn_ref ref = conn_ref_of(m->t, c, 0);
-	struct conn_port *port = conn_port(m->t, c);
-	bool is_finished = step->state == STATE_TIME_WAIT && conn_state(c) != STATE_TIME_WAIT;
+	struct conn_ref ref;
+	bool is_finished;
 
 	if (step->effect == TCP_CLOSED) {
 		conn_end(m->t, m->w, c, XVS_CONN_RST, m->arg);
 		return;
 	}
-	conn_set_state(m->t, c, step->state);
+	ref = conn_ref_of(m->t, c, 0);
+	is_finished = step->state == STATE_TIME_WAIT && conn_state(c) != STATE_TIME_WAIT;
+	conn_leave(m->t, c, step->state);
 	if (is_told)
 		conn_touch(m->t, c);
-	conn_unlock(c);
 	if (is_finished)
-		evict_note_finished(m->t, m->w, port, ref, m->arg);
+		evict_note_finished(m->t, m->w, conn_port(m->t, c), ref, m->arg);
 }
 
 /* The bit is held, and let go. */
@@ -88,8 +88,7 @@ static bool establish(const struct passage *m)
 {
 	if (!conn_lock(m->c))
 		return false;
-	conn_set_state(m->t, m->c, STATE_ESTABLISHED);
-	conn_unlock(m->c);
+	conn_leave(m->t, m->c, STATE_ESTABLISHED);
 	return true;
 }
 
@@ -105,22 +104,28 @@ static bool needs_bit(struct conn *c, unsigned direction, uint8_t flags)
 		 HALF_SEATED);
 }
 
-static enum conn_answer update_tcp(const struct passage *m, uint16_t *reason)
+enum conn_answer update_segment(const struct passage *m, const struct tcp_segment *seg,
+				uint16_t *reason)
 {
 	struct half *h = &m->c->halves[m->direction];
-	struct tcp_segment seg;
 	uint16_t refused;
 
-	if (!tcp_read(m->p, &seg))
-		return refuse(reason, REASON_CONN_INVALID);
-	if (needs_bit(m->c, m->direction, seg.flags))
-		return update_tcp_slow(m, &seg, reason);
-	refused = tcp_check(m->c, m->direction, &seg);
+	if (needs_bit(m->c, m->direction, seg->flags))
+		return update_tcp_slow(m, seg, reason);
+	refused = tcp_check(m->c, m->direction, seg);
 	if (refused)
 		return refuse(reason, refused);
-	tcp_grow(m->c, m->direction, &seg, half_is_own(m->w, h));
+	tcp_grow(m->c, m->direction, seg, half_is_own(m->w, h));
 	conn_account(m->w, h, m->p->x.len);
 	return CONN_PASS;
+}
+
+static enum conn_answer update_tcp(const struct passage *m, uint16_t *reason)
+{
+	struct tcp_segment seg;
+
+	return tcp_read(m->p, &seg) ? update_segment(m, &seg, reason)
+				    : refuse(reason, REASON_CONN_INVALID);
 }
 
 enum conn_answer update_conn(const struct passage *m, uint16_t *reason)

@@ -175,6 +175,18 @@ static const struct rpc_method methods[] = {
 	  "an object",
 	  on_ext_show,
 	  { { "name", RPC_TEXT, true, "id of an extension, or name of an instance" } } },
+	{ "ext.rows",
+	  RPC_OPERATOR,
+	  "Rows of a list that an instance keeps, as its flows; or which lists it has.",
+	  "{feature, columns: [name], rows: [an object], more: rows beyond the limit}, or {lists: "
+	  "[{feature, summary}]}",
+	  on_ext_rows,
+	  { { "name", RPC_TEXT, true, "an instance" },
+	    { "list", RPC_TEXT, false, "its id, or the last word of it: \"flows\"" },
+	    { "where", RPC_OBJECT, false, "what rows must be: texts by the names of fields" },
+	    { "limit", RPC_COUNT, false, "so many at most, 100 by default" } } },
+	{ "trust.show", RPC_READ_ONLY, "Whose extensions are loaded.", "{required, until, keys}",
+	  on_trust_show, NOTHING },
 	{ "ext.stats",
 	  RPC_READ_ONLY,
 	  "What instances cost and counted.",
@@ -284,7 +296,7 @@ static const struct rpc_method methods[] = {
 	  "What would become of a packet: it takes the real way through the chain, and nothing is "
 	  "cached, counted or sent.",
 	  "{outcome: forwarded or dropped, exits, cut, steps: [{what, stage, port, by, verdict, reason, "
-	  "help, rule, set, packet, destination, ports}]}: 'what' is entered, judged (an extension's "
+	  "help, rule, way, set, packet, destination, ports}]}: 'what' is entered, judged (an extension's "
 	  "verdict on the flow), authorised (a firewall's on the connection), connection (the "
 	  "tracker's), called (it saw the packet), forwarded, left or dropped",
 	  on_trace,

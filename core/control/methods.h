@@ -37,6 +37,8 @@ void on_port_block(struct rpc_call *call);
 void on_port_unblock(struct rpc_call *call);
 void on_ext_list(struct rpc_call *call);
 void on_ext_show(struct rpc_call *call);
+void on_ext_rows(struct rpc_call *call);
+void on_trust_show(struct rpc_call *call);
 void on_ext_stats(struct rpc_call *call);
 void on_ext_enable(struct rpc_call *call);
 void on_ext_disable(struct rpc_call *call);

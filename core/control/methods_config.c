@@ -15,7 +15,8 @@
 
 static json_t *problems_json(const struct problems *p)
 {
-	const char *const all[] = { p->config, p->file, p->state, p->journal, p->migration, p->network };
+	const char *const all[] = { p->config,  p->file,      p->state,
+				    p->journal, p->migration, p->network };
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control/methods_switch.c - switches, ports and instances: questions and changes. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +167,28 @@ void on_ext_show(struct rpc_call *call)
 	const char *name = rpc_text(call, "name");
 
 	answer_found(call, world_ext_show(world_of(call), name), "extension or instance", name);
+}
+
+void on_ext_rows(struct rpc_call *call)
+{
+	uint64_t limit = rpc_count(call, "limit", 100);
+	struct xvs_error err = ERROR_INIT;
+	json_t *found = world_ext_rows(world_of(call), rpc_text(call, "name"),
+				       rpc_text(call, "list"), rpc_object(call, "where"),
+				       limit < 1       ? 1u
+				       : limit > 10000 ? 10000u
+						       : (uint32_t)limit,
+				       &err);
+
+	if (found)
+		rpc_answer(call, found);
+	else
+		rpc_refuse(call, err.code == -ENOENT ? RPC_NOT_FOUND : RPC_REFUSED, "%s", err.text);
+}
+
+void on_trust_show(struct rpc_call *call)
+{
+	rpc_answer(call, world_ext_trust(world_of(call)));
 }
 
 void on_ext_stats(struct rpc_call *call)

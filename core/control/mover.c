@@ -244,6 +244,10 @@ static void errand_end(struct errand *e)
 		at = &(*at)->next;
 	if (at)
 		*at = e->next;
+	loop_timer_destroy(e->turn);
+	if (e->spec)
+		port_spec_finish(e->spec);
+	free(e->spec);
 	free(e);
 }
 
@@ -270,6 +274,30 @@ static void errand_done(void *arg, const struct outcome *o)
 	errand_end(e);
 }
 
+void errand_fail(struct errand *e, int code, const struct xvs_error *err)
+{
+	e->done(e->arg, code, err);
+	errand_end(e);
+}
+
+static void on_turn(void *arg)
+{
+	struct errand *e = arg;
+
+	e->act(e);
+}
+
+void errand_turn(struct errand *e, void (*act)(struct errand *e))
+{
+	e->act = act;
+	if (!e->turn)
+		e->turn = loop_timer_create(e->m->control->loop, on_turn, e);
+	if (e->turn)
+		loop_timer_arm(e->turn, 0);
+	else
+		act(e);
+}
+
 struct errand *errand_create(struct mover *m, content_done done, void *arg)
 {
 	struct errand *e = calloc(1, sizeof(*e));
@@ -289,8 +317,11 @@ struct errand *errand_create(struct mover *m, content_done done, void *arg)
 
 bool errand_wish(struct errand *e, const char *what, struct wish *out, bool is_dry_run)
 {
-	struct origin *o = origin_create(e->m->control, "migration", what, errand_done, e);
+	struct origin *o;
 
+	loop_timer_destroy(e->turn);
+	e->turn = NULL;
+	o = origin_create(e->m->control, "migration", what, errand_done, e);
 	if (!o)
 		return false;
 	o->is_dry_run = is_dry_run;
@@ -472,8 +503,13 @@ void mover_destroy(struct mover *m)
 	if (!m)
 		return;
 	savers_end(m->control);
-	for (struct errand *e = m->errands; e; e = e->next)
-		e->m = NULL;
+	for (struct errand *e = m->errands, *next; e; e = next) {
+		next = e->next;
+		if (e->turn)
+			errand_end(e); /* nobody else knows it yet */
+		else
+			e->m = NULL;
+	}
 	while (m->waiters) {
 		struct waiter *w = m->waiters;
 

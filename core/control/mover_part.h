@@ -39,12 +39,21 @@ struct errand {
 	struct arrival *arrival; /* NULL: of no arrival */
 	bool is_trial;           /* what is wrong with it are findings, and no error */
 	int (*then)(struct errand *e, struct xvs_error *err); /* after it was done; or NULL */
+	/* Before it is asked, in turns of the loop: a port with many rules is read, then asked for. */
+	struct loop_timer *turn; /* NULL: it was asked */
+	void (*act)(struct errand *e);
+	struct port_spec *spec; /* of the arrival; NULL: not read, or the world has it */
 };
 
 /* NULL: out of memory, which has been answered. */
 struct errand *errand_create(struct mover *m, content_done done, void *arg);
 /* How the world is asked; 'what' is for people.  False: out of memory, which has been answered. */
 bool errand_wish(struct errand *e, const char *what, struct wish *out, bool is_dry_run);
+
+/* act(e) in the next turn; where there is no memory, at once. */
+void errand_turn(struct errand *e, void (*act)(struct errand *e));
+/* It ends without having been asked. */
+void errand_fail(struct errand *e, int code, const struct xvs_error *err);
 
 extern const struct content_source_ops mover_source;
 extern const struct content_target_ops mover_target;

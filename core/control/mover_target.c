@@ -175,34 +175,57 @@ static void judge_formats(struct mover *m, struct arrival *a)
 			 on_left, a);
 }
 
-static void admit(void *host, struct arrival *a, content_done done, void *arg)
+/* The last turn: the world has the port from here on. */
+static void ask(struct errand *e)
 {
-	struct mover *m = host;
-	struct port_spec *spec = arrival_spec(m, a);
-	struct errand *e = spec ? errand_create(m, done, arg) : NULL;
+	struct mover *m = e->m;
+	struct arrival *a = e->arrival;
+	struct port_spec *spec = e->spec;
 	char what[CONTENT_TARGET + 300];
-	struct xvs_error err = ERROR_INIT;
 	struct wish wish;
 
-	if (!spec) {
-		(void)error_set(&err, -ENOMEM, "", "out of memory");
-		done(arg, json_array_size(a->findings) ? 0 : -ENOMEM, &err);
+	spec->is_held = true;
+	e->spec = NULL;
+	(void)snprintf(what, sizeof(what), "%s %s %s from %s", e->is_trial ? "may port" : "port",
+		       a->target, e->is_trial ? "come" : "comes", a->peer);
+	if (errand_wish(e, what, &wish, e->is_trial)) {
+		world_port_add(m->control->world, a->switch_name, spec, owner_of(m, a), &wish);
 		return;
-	}
-	judge_formats(m, a);
-	if (e) {
-		e->arrival = a;
-		e->is_trial = true;
-		spec->is_held = true;
-		(void)snprintf(what, sizeof(what), "may port %s come from %s", a->target, a->peer);
-		if (errand_wish(e, what, &wish, true)) {
-			world_port_add(m->control->world, a->switch_name, spec, owner_of(m, a),
-				       &wish);
-			return;
-		}
 	}
 	port_spec_finish(spec);
 	free(spec);
+}
+
+static void admit_ask(struct errand *e)
+{
+	judge_formats(e->m, e->arrival);
+	ask(e);
+}
+
+static void admit_read(struct errand *e)
+{
+	struct arrival *a = e->arrival;
+	struct xvs_error err = ERROR_INIT;
+
+	e->spec = arrival_spec(e->m, a);
+	if (e->spec) {
+		errand_turn(e, admit_ask);
+		return;
+	}
+	(void)error_set(&err, -ENOMEM, "", "out of memory");
+	errand_fail(e, json_array_size(a->findings) ? 0 : -ENOMEM, &err);
+}
+
+/* Each part of it takes as long as 10,000 rules take: others have their turn in between. */
+static void admit(void *host, struct arrival *a, content_done done, void *arg)
+{
+	struct errand *e = errand_create(host, done, arg);
+
+	if (!e)
+		return;
+	e->arrival = a;
+	e->is_trial = true;
+	errand_turn(e, admit_read);
 }
 
 /* ---- prepare ----------------------------------------------------------------------------------------- */
@@ -228,40 +251,35 @@ static int weigh(struct errand *e, struct xvs_error *err)
 	return code;
 }
 
-static void prepare(void *host, struct arrival *a, content_done done, void *arg)
+static void prepare_ask(struct errand *e)
 {
-	struct mover *m = host;
-	struct port_spec *spec = arrival_spec(m, a);
-	struct errand *e;
-	char what[CONTENT_TARGET + 300];
-	struct xvs_error err = ERROR_INIT;
-	struct wish wish;
+	e->then = weigh;
+	ask(e);
+}
 
+static void prepare_read(struct errand *e)
+{
+	struct arrival *a = e->arrival;
+	struct xvs_error err = ERROR_INIT;
+
+	e->spec = arrival_spec(e->m, a);
 	/* the world may be another one than when it was admitted */
-	if (spec && json_array_size(a->findings) > 0) {
-		port_spec_finish(spec);
-		free(spec);
-		spec = NULL;
-	}
-	if (!spec) {
-		(void)error_set(&err, -EINVAL, "", "port %s cannot be made any more", a->target);
-		done(arg, -EINVAL, &err);
+	if (e->spec && json_array_size(a->findings) == 0) {
+		errand_turn(e, prepare_ask);
 		return;
 	}
-	e = errand_create(m, done, arg);
-	if (e) {
-		e->arrival = a;
-		e->then = weigh;
-		spec->is_held = true;
-		(void)snprintf(what, sizeof(what), "port %s comes from %s", a->target, a->peer);
-		if (errand_wish(e, what, &wish, false)) {
-			world_port_add(m->control->world, a->switch_name, spec, owner_of(m, a),
-				       &wish);
-			return;
-		}
-	}
-	port_spec_finish(spec);
-	free(spec);
+	(void)error_set(&err, -EINVAL, "", "port %s cannot be made any more", a->target);
+	errand_fail(e, -EINVAL, &err);
+}
+
+static void prepare(void *host, struct arrival *a, content_done done, void *arg)
+{
+	struct errand *e = errand_create(host, done, arg);
+
+	if (!e)
+		return;
+	e->arrival = a;
+	errand_turn(e, prepare_read);
 }
 
 /* ---- rounds and the end ------------------------------------------------------------------------------ */

@@ -179,6 +179,26 @@ int instance_status_read(struct instance *i, void *port_state, const char *featu
 	return instance_result(i, "status_read", code, &said, err);
 }
 
+bool instance_has_rows(const struct instance *i, const char *feature)
+{
+	for (uint32_t n = 0; n < i->row_feature_count; n++)
+		if (strcmp(i->row_features[n], feature) == 0)
+			return true;
+	return false;
+}
+
+int instance_rows_read(struct instance *i, const char *feature,
+		       const struct xvs_row_question *question, void *out, uint64_t *more,
+		       struct xvs_error *err)
+{
+	struct xvs_error said = ERROR_INIT;
+	uint64_t since = control_enter();
+	int code = i->rows_read(i->self, feature, question, out, more, &said);
+
+	control_leave(i, "rows.read", since);
+	return instance_result(i, "rows.read", code, &said, err);
+}
+
 void instance_port_told(struct instance *i,
 			void (*fn)(void *self, const struct xvs_port_view *v, int event),
 			const struct xvs_port_view *v, int event)

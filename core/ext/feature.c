@@ -5,14 +5,16 @@
  * What passes here is a contract with the decoder: each field lies within its structure, is
  * aligned for its type, overlaps no other, and its limits and default agree.
  */
-#define XVS_USE_DRAFT /* XVS_FIELD_SESSION */
+#define XVS_USE_DRAFT /* XVS_FIELD_SESSION, XVS_FORMER */
 #include "ext/feature.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/field.h"
 #include "ext/names.h"
+#include "xvs/ext/convert.h"
 #include "xvs/ext/mirror.h"
 
 /* What ABI 1.0 had; these never change. */
@@ -112,9 +114,10 @@ static int element_check(const struct xvs_field *list, const struct xvs_field *f
 		size_t alignment = field_alignment(&fields[i]);
 
 		if (list->element_bytes % alignment)
-			return error_set(err, -EINVAL, "",
-					 "element_bytes is %u, no multiple of %zu as field %s needs",
-					 list->element_bytes, alignment, fields[i].name);
+			return error_set(
+				err, -EINVAL, "",
+				"element_bytes is %u, no multiple of %zu as field %s needs",
+				list->element_bytes, alignment, fields[i].name);
 	}
 	return 0;
 }
@@ -250,7 +253,7 @@ static int feature_check(struct xvs_feature *f, struct arena *arena, struct xvs_
 		return code;
 	if (f->scope < XVS_PER_SWITCH || f->scope > XVS_PER_PORT)
 		return error_set(err, -EINVAL, "", "xvs_feature.scope: unknown value %u", f->scope);
-	if (f->kind < XVS_SETTING || f->kind > XVS_EVENT)
+	if (f->kind < XVS_SETTING || f->kind > XVS_FORMER)
 		return error_set(err, -EINVAL, "", "xvs_feature.kind: unknown value %u", f->kind);
 	if (f->bytes < 1 || f->bytes > FEATURE_BYTES_MAX)
 		return error_set(err, -EINVAL, "", "xvs_feature.bytes is %u, must be 1..%u",
@@ -281,6 +284,33 @@ static int feature_id_check(const struct xvs_feature *features, uint32_t nr, str
 	return 0;
 }
 
+bool feature_succeeds(const struct xvs_feature *f, const struct xvs_feature *former)
+{
+	size_t len = strcspn(former->id, "/");
+
+	return former->kind == XVS_FORMER && f->kind == XVS_SETTING && f->scope == former->scope &&
+	       strncmp(f->id, former->id, len + 1) == 0 &&
+	       strtoull(f->id + len + 1, NULL, 10) > strtoull(former->id + len + 1, NULL, 10);
+}
+
+/* A former revision leads to one setting, or nobody knew to which it is converted. */
+static int formers_check(const struct xvs_feature *features, uint32_t count, struct xvs_error *err)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t found = 0;
+
+		for (uint32_t n = 0; n < count; n++)
+			found += feature_succeeds(&features[n], &features[i]);
+		if (features[i].kind == XVS_FORMER && found != 1)
+			return error_set(
+				err, -EINVAL, "",
+				"feature %s: is FORMER, and %u settings of its name and scope "
+				"have a higher revision, must be 1",
+				features[i].id, found);
+	}
+	return 0;
+}
+
 int features_copy(const struct xvs_table *table, struct arena *arena,
 		  const struct xvs_feature **out, struct xvs_error *err)
 {
@@ -298,6 +328,8 @@ int features_copy(const struct xvs_table *table, struct arena *arena,
 		if (code)
 			(void)error_context(err, "feature %s", features[i].id);
 	}
+	if (code == 0)
+		code = formers_check(features, table->count, err);
 	if (code == 0)
 		*out = features;
 	return code;

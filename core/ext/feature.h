@@ -22,4 +22,7 @@ enum {
 int features_copy(const struct xvs_table *table, struct arena *arena,
 		  const struct xvs_feature **out, struct xvs_error *err);
 
+/* [any] Is this setting what a feature of kind XVS_FORMER has become? */
+bool feature_succeeds(const struct xvs_feature *f, const struct xvs_feature *former);
+
 #endif /* XVS_EXT_FEATURE_H */

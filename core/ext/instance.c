@@ -18,6 +18,7 @@
 #include "ext/services.h"
 #include "packet/reason.h"
 #include "xvs/ext/explain.h"
+#include "xvs/ext/rows.h"
 
 enum { LINE = 64, WHO_BYTES = 144, NUMA_UNKNOWN = -1 };
 
@@ -98,6 +99,7 @@ static void instance_free(struct instance *i)
 	for (uint32_t w = 0; i->workers && w < i->env->worker_count; w++)
 		free(i->workers[w].counters);
 	free(i->workers);
+	arena_finish(&i->row_names);
 	module_put(i->module);
 	free(i);
 }
@@ -183,7 +185,9 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 	const struct xvs_conn_ops *conn = i->ops.query(i->self, XVS_CONN);
 	const struct xvs_flow *flow = i->ops.query(i->self, XVS_FLOW);
 	const struct xvs_explain *explain = i->ops.query(i->self, XVS_EXPLAIN);
+	const struct xvs_rows *rows = i->ops.query(i->self, XVS_ROWS);
 	struct xvs_explain said_why = { 0 };
+	struct xvs_rows said_rows = { 0 };
 	const struct xvs_conn_scope *scope = i->ops.query(i->self, XVS_CONN_SCOPE);
 	const struct xvs_state *state = i->ops.query(i->self, XVS_STATE);
 	int code = 0;
@@ -197,6 +201,8 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 		code = conn_copy(conn, &i->conn, said);
 	if (code == 0 && explain)
 		code = explain_copy(explain, &said_why, said);
+	if (code == 0 && rows)
+		code = rows_copy(rows, &i->row_names, &said_rows, said);
 	if (code == 0 && conn && scope)
 		code = conn_scope_copy(scope, &i->conn_scope, said);
 	if (code == 0 && state)
@@ -204,6 +210,9 @@ static int offers_check(struct instance *i, struct xvs_error *said)
 	if (code)
 		return code;
 	i->explain = said_why.explain;
+	i->row_features = said_rows.features.items;
+	i->row_feature_count = said_rows.features.count;
+	i->rows_read = said_rows.read;
 	i->has_flow = flow != NULL;
 	i->has_conn = conn != NULL;
 	i->has_state = state != NULL;

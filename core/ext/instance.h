@@ -11,6 +11,7 @@
 
 #include "base/rcu.h"
 #include "base/worker.h"
+#include "ext/layout.h"
 #include "ext/module.h"
 #ifndef XVS_USE_DRAFT
 #define XVS_USE_DRAFT
@@ -23,6 +24,7 @@ struct xvs_port_view;
 struct xvs_shed_source;
 
 /* What upper floors lend to all instances; filled once at start by core/path. */
+struct xvs_row_question; /* xvs/ext/rows.h */
 struct instance_env {
 	struct loop *loop;
 	struct worker *const *workers;
@@ -107,6 +109,12 @@ struct instance {
 	/* of "xvs.explain/1"; NULL: it does not */
 	void (*explain)(void *self, const struct xvs_batch *b, uint32_t i,
 			const struct xvs_flow_key *key, char *text, uint32_t bytes);
+	/* of "xvs.rows/1"; NULL: it does not */
+	int (*rows_read)(void *self, const char *feature, const struct xvs_row_question *question,
+			 void *out, uint64_t *more, struct xvs_error *err);
+	const char *const *row_features;
+	uint32_t row_feature_count;
+	struct arena row_names;           /* row_features */
 	struct xvs_conn_scope conn_scope; /* zero: connections of all ports, with a slot */
 	struct instance_worker *workers;  /* worker_count of them */
 	enum instance_state state;        /* control thread */
@@ -164,6 +172,11 @@ void instance_policy_abort(struct instance *i, void *port_state, const char *fea
 			   void *prepared);
 int instance_status_read(struct instance *i, void *port_state, const char *feature, void *out,
 			 struct xvs_error *err);
+/* Of "xvs.rows/1"; a feature that it has. */
+bool instance_has_rows(const struct instance *i, const char *feature);
+int instance_rows_read(struct instance *i, const char *feature,
+		       const struct xvs_row_question *question, void *out, uint64_t *more,
+		       struct xvs_error *err);
 /* "xvs.port/1": one of all ports of the switch. */
 void instance_port_told(struct instance *i,
 			void (*fn)(void *self, const struct xvs_port_view *v, int event),

@@ -2,8 +2,9 @@
 /*
  * ext/listen.c - listeners: one connection a turn, so that nobody who calls often keeps the thread.
  *
- * It rests, with whoever calls left in the kernel's queue, while too many handshakes are under way,
- * and for a moment when there is no descriptor to be had.
+ * Where too many handshakes are under way the oldest makes room: who calls and says nothing keeps
+ * nobody out who does.  A listener rests, with whoever calls left in the kernel's queue, for a moment
+ * when there is no descriptor to be had.
  */
 #include "ext/sockets.h"
 
@@ -30,8 +31,7 @@ struct xvs_listener {
 	struct net_target target;
 	xvs_accept_fn fn;
 	void *arg;
-	int fd;           /* -1: closed */
-	uint32_t shaking; /* hands */
+	int fd; /* -1: closed */
 	struct event *readable;
 	struct loop_timer *rest;
 };
@@ -51,8 +51,6 @@ static void on_shaken(struct instance *i, const struct relay_end *end, int fd, c
 {
 	struct xvs_listener *l = end->owner;
 
-	l->shaking--;
-	(void)event_add(l->readable, NULL);
 	/* Who did not get in is the journal's, at the level of who looks for it. */
 	if (fd < 0)
 		host_log(&i->host, XVS_LOG_INFO, text);
@@ -80,8 +78,8 @@ static void welcome(struct xvs_listener *l, int fd, const char *peer)
 		accept_tell(l, fd, peer);
 		return;
 	}
-	if (relay_accept(l->instance, fd, &end) == 0 && ++l->shaking >= SHAKING_MAX)
-		(void)event_del(l->readable);
+	relays_make_room(l->instance, on_shaken, SHAKING_MAX);
+	(void)relay_accept(l->instance, fd, &end);
 }
 
 static void on_call(evutil_socket_t listener, short what, void *arg)
@@ -106,8 +104,7 @@ static void on_rested(void *arg)
 {
 	struct xvs_listener *l = arg;
 
-	if (l->shaking < SHAKING_MAX)
-		(void)event_add(l->readable, NULL);
+	(void)event_add(l->readable, NULL);
 }
 
 /* ---- opening --------------------------------------------------------------------------------------- */

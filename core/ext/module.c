@@ -36,6 +36,7 @@ struct module {
 	size_t size;
 	void *handle;    /* of dlopen() */
 	bool is_builtin; /* a part of this program: no file, no bytes, no handle */
+	struct module_signature signature;
 	struct module_note note;
 	struct normalised n;
 };
@@ -162,6 +163,7 @@ static void module_forget(struct module *m)
 	*place = m->next;
 	if (!m->is_builtin)
 		copy_destroy(m);
+	module_signature_finish(&m->signature);
 	free(m->path);
 	free(m);
 }
@@ -285,9 +287,54 @@ static int module_take(const char *path, const void *bytes, size_t size,
 	return 0;
 }
 
-int module_load(const char *path, bool (*has_interface)(const char *id), struct module **out,
-		struct xvs_error *err)
+/* 'out' is left with what a key that counts signed. */
+static int signature_check(const char *path, const struct trust *trust, const void *bytes,
+			   size_t size, struct module_signature *out, struct xvs_error *err)
 {
+	struct minisign_proof proof;
+	int code;
+
+	if (module_signature_read(path, out))
+		return error_set(err, -ENOMEM, "", "out of memory");
+	code = trust_check(trust, out, bytes, size, &proof, err);
+	if (code || !proof.key[0])
+		module_signature_finish(out);
+	return code;
+}
+
+/* Since it was loaded it may have been signed, or signed by another key. */
+static int signature_again(struct module *m, const struct trust *trust, struct minisign_proof *out,
+			   struct xvs_error *err)
+{
+	struct module_signature now = { NULL, 0 };
+	int code = module_signature_read(m->path, &now);
+
+	if (code == 0)
+		code = trust_check(trust, &now, m->bytes, m->size, out, err);
+	if (code == 0 && out->key[0]) {
+		module_signature_finish(&m->signature);
+		m->signature = now;
+	} else {
+		module_signature_finish(&now);
+	}
+	return code;
+}
+
+int module_trusted(struct module *m, const struct trust *trust, struct minisign_proof *out,
+		   struct xvs_error *err)
+{
+	*out = (struct minisign_proof){ 0 };
+	if (m->is_builtin ||
+	    (trust_check(trust, &m->signature, m->bytes, m->size, out, NULL) == 0 && out->key[0]) ||
+	    signature_again(m, trust, out, err) == 0)
+		return 0;
+	return err ? error_context(err, "%s", m->path) : -ENOKEY;
+}
+
+int module_load(const char *path, const struct trust *trust, bool (*has_interface)(const char *id),
+		struct module **out, struct xvs_error *err)
+{
+	struct module_signature signature = { NULL, 0 };
 	struct xvs_error unused = ERROR_INIT;
 	void *bytes = NULL;
 	size_t size = 0;
@@ -297,7 +344,15 @@ int module_load(const char *path, bool (*has_interface)(const char *id), struct 
 		err = &unused;
 	code = file_read_path(path, &bytes, &size, err);
 	if (code == 0)
+		code = signature_check(path, trust, bytes, size, &signature, err);
+	if (code == 0)
 		code = module_take(path, bytes, size, has_interface, out, err);
+	if (code == 0 && signature.text) { /* the one that counts now */
+		module_signature_finish(&(*out)->signature);
+		(*out)->signature = signature;
+	} else {
+		module_signature_finish(&signature);
+	}
 	free(bytes);
 	if (code)
 		(void)error_context(err, "%s", path);

@@ -2,9 +2,11 @@
 /*
  * ext/module.h - from a file to checked, normalised extensions.
  *
- *   copy to sealed memfd -> read note -> check ABI and rights -> dlopen -> symbol -> checks
+ *   copy -> verify signature -> sealed memfd -> read note -> check ABI and rights -> dlopen -> symbol
+ *        -> checks
  *
- * Nothing of the vendor's runs before dlopen(), and only constructors before create().  Tables of
+ * Nothing of the vendor's runs before dlopen(), and only constructors before create(); besides, one
+ * with former revisions of policies is asked for its converter, and that converts.  Tables of
  * the module are copied into today's layouts (strides and sizes dealt with here), so nobody above
  * ever thinks of an older or newer module.  Refused: unknown non-zero data (-E2BIG, with the
  * structure's name and byte offset), unknown flag bits and enum values (with the field's name).
@@ -13,7 +15,10 @@
 #define XVS_EXT_MODULE_H
 
 #include "base/error.h"
+#include "ext/trust.h"
 #include "xvs/extension.h"
+
+struct xvs_conversion;
 
 struct module_note {
 	uint16_t abi_major, needs_minor;
@@ -25,6 +30,13 @@ struct module_note {
 int note_read(int fd, struct module_note *out, struct xvs_error *err);
 /* [any] The same from memory: what the fuzz target calls. */
 int note_parse(const void *elf, size_t size, struct module_note *out, struct xvs_error *err);
+
+/*
+ * [any] What module_load() would do with a file before it loads it, and no more: who signed it, then its
+ * note.  *proof is filled where a key that counts did, whatever comes then.
+ */
+int module_verify(const char *path, const struct trust *trust, struct module_note *note,
+		  struct minisign_proof *proof, struct xvs_error *err);
 
 /* One extension, as today's structures have it.  Constant; lives as long as its module. */
 struct extension {
@@ -42,6 +54,8 @@ struct extension {
 	uint32_t after_count;
 	uint32_t reserved;
 	struct xvs_ops ops; /* missing members are NULL */
+	/* of one with features of kind XVS_FORMER; else NULL */
+	int (*convert)(struct xvs_conversion *c, struct xvs_error *err);
 	struct module *module;
 };
 
@@ -51,8 +65,14 @@ struct module;
  * [control] 'path' is a file.  Loading the same bytes twice gives the same module (reference
  * counted).  'has_interface' says whether this host offers an optional interface (for 'needs').
  */
-int module_load(const char *path, bool (*has_interface)(const char *id), struct module **out,
-		struct xvs_error *err);
+int module_load(const char *path, const struct trust *trust, bool (*has_interface)(const char *id),
+		struct module **out, struct xvs_error *err);
+/*
+ * [control] May a module that is loaded stay where 'trust' is what is in force?  As trust_check(); its file may
+ * have been signed since.
+ */
+int module_trusted(struct module *m, const struct trust *trust, struct minisign_proof *out,
+		   struct xvs_error *err);
 /*
  * [control] The same for a module that is linked into this program and has no file; 'raw' is its
  * symbol.  It is checked as one from a file is, but for the note.
@@ -66,14 +86,21 @@ const char *module_path(const struct module *m); /* "built in" where it has no f
 const struct module_note *module_note_of(const struct module *m);
 const struct extension *module_extensions(const struct module *m, uint32_t *count);
 
+/* Where modules are looked for, whose, and what this host offers them. */
+struct module_places {
+	const char *const *dirs;
+	size_t dir_count;
+	const struct trust *trust;
+	bool (*has_interface)(const char *id);
+};
+
 /*
  * [control] Looks through the search path (directories, in order; files *.so in name order) for the
  * module whose extension has this id, and loads it.  Notes are read without loading: the module id
  * or its prefix need not be the extension's, so candidates are loaded until the id is found; the
  * nearest known id is in the message when there is none.
  */
-int module_find(const char *const *dirs, size_t count, const char *extension_id,
-		bool (*has_interface)(const char *id), struct module **out,
+int module_find(const struct module_places *places, const char *extension_id, struct module **out,
 		const struct extension **ext, struct xvs_error *err);
 
 /* [any] Names of enum values, for messages and CLI. */

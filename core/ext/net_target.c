@@ -2,6 +2,7 @@
 /* ext/net_target.c - reading, writing and comparing targets. */
 #include "ext/net_target.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,56 @@ static bool is_plain(const char *text)
 	return true;
 }
 
+/* One way to write a path: a pattern would fit "/run/of/../x" and mean what is in /run/of. */
+static bool is_plain_path(const char *text)
+{
+	while (*text == '/') {
+		size_t len = strcspn(++text, "/");
+
+		if (len == 0 || (len == 1 && text[0] == '.') ||
+		    (len == 2 && text[0] == '.' && text[1] == '.'))
+			return false;
+		text += len;
+	}
+	return true;
+}
+
 static bool read_path(const char *text, struct net_target *out)
 {
-	return text[0] == '/' && strlen(text) < PATH_BYTES &&
+	return text[0] == '/' && strlen(text) < PATH_BYTES && is_plain_path(text) &&
 	       str_copy(out->host, sizeof(out->host), text);
+}
+
+/* As inet_ntop(3) writes it; false: it is none, or an IPv4 address in an old short form. */
+static bool canonical_address(const char *host, char out[INET6_ADDRSTRLEN])
+{
+	uint8_t bytes[16];
+	int family = strchr(host, ':') ? AF_INET6 : AF_INET;
+
+	return inet_pton(family, host, bytes) == 1 &&
+	       inet_ntop(family, bytes, out, INET6_ADDRSTRLEN) != NULL;
+}
+
+/* Whoever resolves it may take the last label for a number, and all of it for an address. */
+static bool ends_in_number(const char *host)
+{
+	const char *dot = strrchr(host, '.');
+	const char *label = dot ? dot + 1 : host;
+
+	return label[0] == '\0' || (label[0] == '0' && (label[1] | 0x20) == 'x') ||
+	       label[strspn(label, "0123456789")] == '\0';
+}
+
+/* A name, or an address as everybody reads it: with patterns compared is what is written. */
+static bool plain_host(struct net_target *t)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (canonical_address(t->host, text))
+		return str_copy(t->host, sizeof(t->host), text);
+	if (strchr(t->host, ':')) /* with the name of a device: fe80::1%eth0 */
+		return strchr(t->host, '%') && tls_is_address(t->host);
+	return !ends_in_number(t->host);
 }
 
 /* "6653", "6653:192.0.2.1", "6653:[2001:db8::1]", "6653:2001:db8::1" */
@@ -81,7 +128,7 @@ static bool read_listener(const char *text, struct net_target *out)
 		return false;
 	memcpy(out->host, host, len);
 	out->host[len] = '\0';
-	return tls_is_address(out->host);
+	return tls_is_address(out->host) && plain_host(out);
 }
 
 bool net_target_parse(const char *text, struct net_target *out)
@@ -100,7 +147,8 @@ bool net_target_parse(const char *text, struct net_target *out)
 	else if (net_target_listens(&t))
 		is_fine = read_listener(rest, &t);
 	else
-		is_fine = tls_address_parse(rest, 0, t.host, &t.port) && t.port != 0;
+		is_fine = tls_address_parse(rest, 0, t.host, &t.port) && t.port != 0 &&
+			  plain_host(&t);
 	if (is_fine)
 		*out = t;
 	return is_fine;
@@ -154,13 +202,33 @@ static bool glob(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
+/* "192.0.2.*:6653", "[2001:db8::*]:*": a name that begins so, "192.0.2.evil.example", is not meant. */
+static bool is_for_addresses(const char *rest)
+{
+	size_t len = strspn(rest, "0123456789.*");
+	bool has_digit = strcspn(rest, "0123456789") < len;
+
+	return rest[0] == '[' || (has_digit && (rest[len] == ':' || rest[len] == '\0'));
+}
+
+/* The forms of hosts: plain_host() lets nothing else with a colon through. */
+static bool is_address(const char *host)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	return strchr(host, ':') || canonical_address(host, text);
+}
+
 bool net_target_fits(const struct net_target *t, const char *pattern)
 {
 	const struct kind *k = kind_of(pattern);
+	const char *rest = k ? pattern + strlen(k->prefix) : NULL;
 	char text[TARGET_TEXT];
 
 	if (!k || k->kind != t->kind)
 		return false;
+	if (t->kind <= TARGET_UDP && is_for_addresses(rest) && !is_address(t->host))
+		return false;
 	net_target_print(t, text);
-	return glob(pattern + strlen(k->prefix), text + strlen(prefix_of(t->kind)));
+	return glob(rest, text + strlen(prefix_of(t->kind)));
 }

@@ -6,7 +6,8 @@
  *   to listen    ptcp:PORT[:IP]  pssl:PORT[:IP]  punix:PATH
  *
  * HOST is a name, an IPv4 address or an IPv6 address in brackets; IP an address, 127.0.0.1 where it
- * is left out.  "ssl:" and "ptls:" are other names of "tls:" and "pssl:".
+ * is left out.  What could be read in two ways is none: short forms of addresses ("127.1"), names whose
+ * last part is a number, paths with "." or "..".  "ssl:" and "ptls:" are other names of "tls:" and "pssl:".
  */
 #ifndef XVS_EXT_NET_TARGET_H
 #define XVS_EXT_NET_TARGET_H
@@ -47,7 +48,8 @@ void net_target_print(const struct net_target *t, char out[TARGET_TEXT]);
 
 /*
  * [any] A pattern is a target in which '*' stands for any text: "tcp:192.0.2.*:6653", "unix:*".  It begins
- * with a kind in full.
+ * with a kind in full.  One whose host has digits, dots and '*' alone, or a bracket, is for addresses:
+ * names do not fit it, however they begin.
  */
 bool net_target_pattern_valid(const char *pattern);
 bool net_target_fits(const struct net_target *t, const char *pattern);

@@ -5,7 +5,7 @@
  * A demand that this host would not heed is refused here, with its name, so that it is never
  * dropped in silence: unknown data, unknown bits, rights beyond the note, missing interfaces.
  */
-#define XVS_USE_DRAFT /* xvs.explain/1 */
+#define XVS_USE_DRAFT /* xvs.explain/1, xvs.rows/1 */
 #include "ext/normalise.h"
 
 #include <assert.h>
@@ -16,6 +16,7 @@
 #include "ext/names.h"
 #include "packet/packet.h"
 #include "xvs/ext/explain.h"
+#include "xvs/ext/rows.h"
 
 /* What ABI 1.0 had; these never change. */
 enum { MODULE_1_0 = 24, EXTENSION_1_0 = 152, LABEL_1_0 = 16, OFFERS_1_0 = 8 };
@@ -61,6 +62,14 @@ static const struct layout explain_layout = {
 	.is_sized = true,
 	.is_functions = true,
 };
+static const struct layout rows_layout = {
+	.name = "xvs_rows",
+	.today = sizeof(struct xvs_rows),
+	.least = sizeof(struct xvs_rows),
+	.reserved = offsetof(struct xvs_rows, reserved),
+	.is_sized = true,
+	.is_functions = true,
+};
 static const struct layout conn_layout = {
 	.name = "xvs_conn_ops",
 	.today = sizeof(struct xvs_conn_ops),
@@ -81,6 +90,14 @@ static const struct layout conn_scope_layout = {
 	.name = "xvs_conn_scope",
 	.today = sizeof(struct xvs_conn_scope),
 	.least = sizeof(struct xvs_conn_scope),
+	.is_sized = true,
+	.is_functions = true,
+};
+static const struct layout convert_layout = {
+	.name = "xvs_convert",
+	.today = sizeof(struct xvs_convert),
+	.least = sizeof(struct xvs_convert),
+	.reserved = offsetof(struct xvs_convert, reserved),
 	.is_sized = true,
 	.is_functions = true,
 };
@@ -283,6 +300,31 @@ static int tables_copy(const struct xvs_extension *raw, struct arena *arena, str
 	return 0;
 }
 
+/* Whoever has former revisions of policies can convert them. */
+static int convert_copy(struct extension *to, struct xvs_error *err)
+{
+	const struct xvs_convert *offered = NULL;
+	struct xvs_convert convert = { 0 };
+	uint32_t i = 0;
+	int code;
+
+	while (i < to->feature_count && to->features[i].kind != XVS_FORMER)
+		i++;
+	if (i == to->feature_count)
+		return 0;
+	if (to->ops.query)
+		offered = to->ops.query(NULL, XVS_CONVERT);
+	if (!offered)
+		return error_set(err, -EINVAL, "",
+				 "feature %s: is FORMER, but query() offers no %s",
+				 to->features[i].id, XVS_CONVERT);
+	code = layout_copy(&convert_layout, offered, 0, &convert, err);
+	if (code == 0 && !convert.convert)
+		code = error_set(err, -EINVAL, "", "xvs_convert.convert is NULL, but required");
+	to->convert = convert.convert;
+	return code;
+}
+
 static int strings_check(const struct xvs_extension *raw, struct xvs_error *err)
 {
 	int code = text_check("xvs_extension.version", raw->version, VERSION_MAX, err);
@@ -315,7 +357,9 @@ static int extension_copy(const struct xvs_extension *raw, const struct module_n
 	to->vendor = raw->vendor;
 	to->summary = raw->summary;
 	code = tables_copy(raw, arena, to, err);
-	return code ? code : ops_copy(raw->ops, to, err);
+	if (code == 0)
+		code = ops_copy(raw->ops, to, err);
+	return code ? code : convert_copy(to, err);
 }
 
 static int extension_id_check(const struct xvs_extension *raw, uint32_t nr, struct xvs_error *err)
@@ -422,6 +466,24 @@ int flow_copy(const struct xvs_flow *from, struct xvs_flow *to, struct xvs_error
 int explain_copy(const struct xvs_explain *from, struct xvs_explain *to, struct xvs_error *err)
 {
 	return layout_copy(&explain_layout, from, 0, to, err);
+}
+
+int rows_copy(const struct xvs_rows *from, struct arena *arena, struct xvs_rows *to,
+	      struct xvs_error *err)
+{
+	const char *const *names = NULL;
+	int code = layout_copy(&rows_layout, from, 0, to, err);
+
+	if (code == 0 && !to->read)
+		code = error_set(err, -EINVAL, "", "xvs_rows.read is NULL, but required");
+	if (code == 0)
+		code = layout_strings("xvs_rows.features", &to->features, FEATURES_MAX, arena,
+				      &names, err);
+	if (code == 0) {
+		to->features.items = names;
+		to->features.stride = sizeof(names[0]);
+	}
+	return code;
 }
 
 int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct xvs_error *err)

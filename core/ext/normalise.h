@@ -11,8 +11,10 @@
 #define XVS_USE_DRAFT
 #endif
 #include "xvs/ext/connscope.h"
+#include "xvs/ext/convert.h"
 
 struct xvs_explain;
+struct xvs_rows;
 
 enum {
 	MODULE_EXTENSIONS_MAX = 32,
@@ -44,6 +46,9 @@ void normalised_finish(struct normalised *n);
 int flow_copy(const struct xvs_flow *from, struct xvs_flow *to, struct xvs_error *err);
 int conn_copy(const struct xvs_conn_ops *from, struct xvs_conn_ops *to, struct xvs_error *err);
 int explain_copy(const struct xvs_explain *from, struct xvs_explain *to, struct xvs_error *err);
+/* Its names are copied into 'arena', an array of pointers. */
+int rows_copy(const struct xvs_rows *from, struct arena *arena, struct xvs_rows *to,
+	      struct xvs_error *err);
 int state_copy(const struct xvs_state *from, struct xvs_state *to, struct xvs_error *err);
 int conn_scope_copy(const struct xvs_conn_scope *from, struct xvs_conn_scope *to,
 		    struct xvs_error *err);

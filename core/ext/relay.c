@@ -31,6 +31,7 @@ struct relay {
 	int inner;             /* our end of the pair; -1: not yet */
 	struct event *readable, *writable;
 	struct evbuffer *to_inner;
+	bool is_deaf; /* the extension reads no more: what comes for it goes nowhere */
 };
 
 static void relay_free(struct relay *r)
@@ -112,8 +113,9 @@ static bool hand_in(struct relay *r)
 			(void)event_add(r->writable, NULL);
 			return true;
 		}
-		end_outward(r);
-		return false;
+		/* it has closed; what it wrote before is still to be read, and ends with an end */
+		r->is_deaf = true;
+		(void)evbuffer_drain(r->to_inner, evbuffer_get_length(r->to_inner));
 	}
 	(void)event_del(r->writable);
 	if (r->link) {
@@ -135,6 +137,8 @@ static void on_input(void *arg, const uint8_t *bytes, size_t len)
 {
 	struct relay *r = arg;
 
+	if (r->is_deaf)
+		return;
 	if (evbuffer_add(r->to_inner, bytes, len)) {
 		relay_free(r); /* a hole in a stream is worse than its end */
 		return;
@@ -190,6 +194,8 @@ static void on_closed(void *arg, const struct xvs_error *why)
 
 	if (r->end.fn)
 		tell(r, why->code < 0 ? why->code : -ECONNRESET, why->text);
+	else /* who has the other end sees that it ended, and not why: a refused certificate, say */
+		host_log(&r->instance->host, XVS_LOG_INFO, why->text);
 	tls_link_destroy(r->link);
 	r->link = NULL;
 	if (r->inner < 0 || evbuffer_get_length(r->to_inner) == 0)
@@ -282,6 +288,25 @@ void relays_forget(struct instance *i, const struct relay_end *end)
 			relay_free(r);
 		r = next;
 	}
+}
+
+/* The newest is the first of the list. */
+void relays_make_room(struct instance *i, relay_fn fn, uint32_t max)
+{
+	struct relay *oldest = NULL;
+	uint32_t count = 0;
+
+	for (struct relay *r = i->services->sockets.relays; r; r = r->next) {
+		if (r->end.fn != fn)
+			continue;
+		oldest = r;
+		count++;
+	}
+	if (count < max || !oldest)
+		return;
+	tell(oldest, -ETIMEDOUT,
+	     "a handshake was given up: others began since and it came to no end");
+	relay_free(oldest);
 }
 
 void relays_end(struct instance *i)

@@ -9,11 +9,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 
@@ -26,11 +24,13 @@ struct strings {
 
 struct search {
 	const char *id;
-	bool (*has_interface)(const char *id);
+	const struct module_places *places;
 	struct strings paths; /* all candidates, in order */
 	struct strings ids;   /* of extensions that were met */
 	size_t refused_count;
-	struct xvs_error refused; /* the first, or that of a file whose note has the id */
+	size_t untrusted_count;     /* of them, for their signature, */
+	struct xvs_error untrusted; /* the first of these */
+	struct xvs_error refused;   /* the first, or that of a file whose note has the id */
 	bool refused_is_it;
 };
 
@@ -73,13 +73,33 @@ static bool is_module_name(const char *name)
 	return name[0] != '.' && len > 3 && strcmp(name + len - 3, ".so") == 0;
 }
 
-static void search_refuse(struct search *s, const struct xvs_error *err, bool is_it)
+static bool is_of_trust(int code)
 {
+	return code == -ENOKEY || code == -EBADMSG || code == -EKEYEXPIRED;
+}
+
+/* By the name of the file alone: there is room for one sentence, and the folder may be a long way down. */
+static const char *without_folder(const char *path, const struct xvs_error *err)
+{
+	const char *name = path ? strrchr(path, '/') : NULL;
+	size_t folder = name ? (size_t)(name + 1 - path) : 0;
+
+	return folder && strlen(err->text) > folder && strncmp(err->text, path, folder) == 0
+		       ? err->text + folder
+		       : err->text;
+}
+
+static void search_refuse(struct search *s, const char *path, const struct xvs_error *err,
+			  bool is_it)
+{
+	if (is_of_trust(err->code) && s->untrusted_count++ == 0)
+		(void)error_set(&s->untrusted, err->code, "", "%s", without_folder(path, err));
 	s->refused_count++;
-	if (s->refused_count == 1 || (is_it && !s->refused_is_it)) {
-		s->refused = *err;
-		s->refused_is_it = is_it;
-	}
+	if (s->refused_count > 1 && (!is_it || s->refused_is_it))
+		return;
+	(void)error_set(&s->refused, err->code, err->field, "%s",
+			is_it ? err->text : without_folder(path, err));
+	s->refused_is_it = is_it;
 }
 
 /* The paths of one folder, sorted among themselves.  A folder that does not exist holds none. */
@@ -96,7 +116,7 @@ static int folder_add(struct search *s, const char *dir)
 		if (errno == ENOENT)
 			return 0;
 		(void)error_set(&err, -errno, "", "%s: cannot be opened: %s", dir, strerror(errno));
-		search_refuse(s, &err, false);
+		search_refuse(s, NULL, &err, false);
 		return 0;
 	}
 	while (code == 0 && (entry = readdir(folder))) {
@@ -115,18 +135,14 @@ static int folder_add(struct search *s, const char *dir)
 	return code;
 }
 
-/* 1: the note has the very id; 0: another, or none that can be read. */
-static bool note_has_id(const char *path, const char *id)
+/* Has the note the very id?  Not where it cannot be read, or must not be for want of a signature. */
+static bool note_has_id(const struct search *s, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct minisign_proof proof;
 	struct module_note note;
-	bool has;
 
-	if (fd < 0)
-		return false;
-	has = note_read(fd, &note, NULL) == 0 && strcmp(note.id, id) == 0;
-	(void)close(fd);
-	return has;
+	return module_verify(path, s->places->trust, &note, &proof, NULL) == 0 &&
+	       strcmp(note.id, s->id) == 0;
 }
 
 /* Loads one candidate; true if it holds the extension. */
@@ -138,8 +154,8 @@ static bool candidate_try(struct search *s, const char *path, bool is_it, struct
 	struct module *m;
 	uint32_t count;
 
-	if (module_load(path, s->has_interface, &m, &err)) {
-		search_refuse(s, &err, is_it);
+	if (module_load(path, s->places->trust, s->places->has_interface, &m, &err)) {
+		search_refuse(s, path, &err, is_it);
 		return false;
 	}
 	all = module_extensions(m, &count);
@@ -163,7 +179,7 @@ static bool candidates_try(struct search *s, struct module **out, const struct e
 	bool found = false;
 
 	for (size_t i = 0; has_id && i < s->paths.count && !found; i++) {
-		has_id[i] = note_has_id(s->paths.items[i], s->id);
+		has_id[i] = note_has_id(s, s->paths.items[i]);
 		if (has_id[i])
 			found = candidate_try(s, s->paths.items[i], true, out, ext);
 	}
@@ -175,19 +191,21 @@ static bool candidates_try(struct search *s, struct module **out, const struct e
 	return found;
 }
 
-static int not_found(const struct search *s, const char *const *dirs, size_t count,
-		     struct xvs_error *err)
+static int not_found(const struct search *s, struct xvs_error *err)
 {
 	const char *nearest = str_nearest(s->id, (const char *const *)s->ids.items, s->ids.count);
 	struct strbuf where = { 0 };
 	const char *names;
 
-	for (size_t i = 0; i < count; i++)
-		strbuf_add(&where, "%s%s", i ? ", " : "", dirs[i]);
+	for (size_t i = 0; i < s->places->dir_count; i++)
+		strbuf_add(&where, "%s%s", i ? ", " : "", s->places->dirs[i]);
 	names = where.text ? where.text : "an empty search path";
 
 	if (s->refused_is_it)
 		*err = s->refused;
+	else if (s->untrusted_count)
+		(void)error_set(err, -ENOKEY, "", "extension %s: %s%s", s->id, s->untrusted.text,
+				s->untrusted_count > 1 ? "; so are others" : "");
 	else if (nearest)
 		(void)error_set(err, -ENOENT, "",
 				"extension %s: no file in %s has it; the nearest is %s", s->id,
@@ -204,27 +222,26 @@ static int not_found(const struct search *s, const char *const *dirs, size_t cou
 	return err->code;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a search has that many parts. */
-int module_find(const char *const *dirs, size_t count, const char *extension_id,
-		bool (*has_interface)(const char *id), struct module **out,
+int module_find(const struct module_places *places, const char *extension_id, struct module **out,
 		const struct extension **ext, struct xvs_error *err)
 {
 	struct search s = {
 		.id = extension_id,
-		.has_interface = has_interface,
+		.places = places,
 		.refused = ERROR_INIT,
+		.untrusted = ERROR_INIT,
 	};
 	struct xvs_error unused = ERROR_INIT;
 	int code = 0;
 
 	if (!err)
 		err = &unused;
-	for (size_t i = 0; code == 0 && i < count; i++)
-		code = folder_add(&s, dirs[i]);
+	for (size_t i = 0; code == 0 && i < places->dir_count; i++)
+		code = folder_add(&s, places->dirs[i]);
 	if (code)
 		(void)error_set(err, code, "", "extension %s: out of memory", extension_id);
 	else if (!candidates_try(&s, out, ext))
-		code = not_found(&s, dirs, count, err);
+		code = not_found(&s, err);
 	strings_finish(&s.ids);
 	strings_finish(&s.paths);
 	return code;

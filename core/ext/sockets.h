@@ -30,8 +30,10 @@ void dials_end(struct instance *i); /* nobody is told */
  * Who is told, once: 'fd' is the inner end, given, or a negative errno, and 'text' the other side's
  * address, or why not.
  */
+struct relay_end;
+typedef void (*relay_fn)(struct instance *i, const struct relay_end *end, int fd, const char *text);
 struct relay_end {
-	void (*fn)(struct instance *i, const struct relay_end *end, int fd, const char *text);
+	relay_fn fn;
 	void *owner;
 	xvs_connect_fn done; /* fn's own */
 };
@@ -42,6 +44,8 @@ int relay_connect(struct instance *i, const struct net_target *t, const struct r
 int relay_accept(struct instance *i, int fd, const struct relay_end *end);
 /* Those that have told this one nothing yet end, and never will; NULL: nor anybody. */
 void relays_forget(struct instance *i, const struct relay_end *end);
+/* Fewer than 'max' that are to tell 'fn' are left: the oldest ends, and tells that. */
+void relays_make_room(struct instance *i, relay_fn fn, uint32_t max);
 void relays_end(struct instance *i);
 
 /* ---- listen.c ---- */

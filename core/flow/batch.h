@@ -17,8 +17,7 @@
 #ifndef XVS_FLOW_BATCH_H
 #define XVS_FLOW_BATCH_H
 
-#include "base/ones.h"
-#include "flow/table.h"
+#include "flow/credit.h"
 
 #define BATCH_INLINE static inline __attribute__((always_inline))
 /* A stage by itself: all of them in one function would not find room in its registers. */
@@ -190,9 +189,8 @@ BATCH_INLINE bool batch_is(const struct flow_cache *c, struct flow_way way,
 			   struct flow_spot spot)
 {
 	if (way.mask_nr != FLOW_NO_MASK)
-		return e->mask_nr == way.mask_nr &&
-		       flow_entry_equals(e, key, way.bits, spot.where, spot.other);
-	return flow_entry_is(c, e, key, spot.where, spot.other);
+		return e->mask_nr == way.mask_nr && flow_entry_equals(e, key, way.bits, spot);
+	return flow_entry_is(c, e, key, spot);
 }
 
 /* A packet that does nothing but leave by one port needs no more than has come already. */
@@ -206,6 +204,29 @@ BATCH_INLINE void batch_fetch_program(const struct flow_entry *e)
 		__builtin_prefetch(&e->mask);
 }
 
+/* First packets of connections come in rows, and go by the same entry. */
+static inline struct flow_entry *batch_common(struct flow_cache *c, struct flow_group *g,
+					      const struct flow_batch *b, uint32_t i)
+{
+	const struct flow_spot *spot = b->spots ? &b->spots[i] : &b->spot;
+	struct flow_entry *e = &c->entries[g->common];
+
+	if (!e->is_common || !flow_entry_is(c, e, &b->keys[i], *spot))
+		return NULL;
+	g->probes++; /* as one that was asked for */
+	flow_count(&c->masked_hits, 1);
+	return e;
+}
+
+static struct flow_entry *batch_rest_key(struct flow_cache *c, struct flow_group *g,
+					 const struct flow_batch *b, uint32_t i)
+{
+	struct flow_key key = { .k = b->keys[i] };
+
+	memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
+	return flow_find_rest(c, g, &key);
+}
+
 /*
  * A packet of this hash is not where it was looked for first: perhaps elsewhere, where other bits may
  * tell it apart.
@@ -216,17 +237,18 @@ static __attribute__((noinline)) struct flow_entry *batch_rest(struct flow_cache
 							       uint64_t hash)
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
-	struct flow_key key = { .k = b->keys[i] };
-	struct flow_entry *e;
+	struct flow_entry *e = batch_common(c, g, b, i);
 
-	memcpy(&key.segment, b->spots ? &b->spots[i] : &b->spot, sizeof(b->spot));
-	e = flow_find_rest(c, g, &key);
+	if (!e)
+		e = batch_rest_key(c, g, b, i);
 	if (!e)
 		return NULL;
 	g->uses[e->mask_nr].hits++;
 	batch_fetch_program(e);
 	/* where a common one was noted, no connection's own would be found */
-	if (is_tuple && !e->is_common)
+	if (e->is_common)
+		g->common = (uint32_t)(e - c->entries);
+	else if (is_tuple)
 		flow_exact_put(c, e, hash);
 	return e;
 }
@@ -310,16 +332,43 @@ BATCH_INLINE void stage_count(const struct flow_stages *s, struct flow_group *g,
 	}
 }
 
-/* How many were not where they were looked for first. */
-static uint32_t batch_stages(struct flow_cache *c, const struct flow_batch *b,
-			     const struct flow_way *way, struct flow_group *g,
-			     struct flow_entry **found)
+/* So long are trains that are better left to who asked. */
+enum { TRAIN = 2 };
+
+/* What was found in stages; in a train nobody is counted by himself. */
+static void credit_stages(struct crediting *k)
 {
+	uint64_t rest = k->batch->live;
+
+	credit_begin(k);
+	while (rest) {
+		struct ones some = ones_lowest(rest);
+
+		rest = ones_from(rest, some.end);
+		while (some.first < some.end) {
+			struct flow_entry *e;
+
+			some.first = credit_found(k, some);
+			if (some.first == some.end)
+				break;
+			e = k->found[some.first++];
+			while (some.first < some.end && k->found[some.first] == e)
+				some.first++;
+		}
+	}
+	credit_end(k);
+}
+
+/* How many were not where they were looked for first. */
+static uint32_t batch_stages(struct flow_cache *c, struct crediting *k, struct flow_group *g)
+{
+	const struct flow_batch *b = k->batch;
+	struct flow_entry **found = k->found;
 	uint32_t count = (uint32_t)__builtin_popcountll(b->live);
 	struct flow_stages s;
 	uint32_t missed;
 
-	s.way = *way;
+	s.way = *k->way;
 	if (s.way.is_tuple)
 		(b->spots ? stage_tuples_spots : stage_tuples)(c, b, &s);
 	else
@@ -328,56 +377,106 @@ static uint32_t batch_stages(struct flow_cache *c, const struct flow_batch *b,
 	missed = (b->spots ? stage_compare_spots : stage_compare_one_spot)(c, b, &s, found);
 	stage_trains(&s, found);
 	stage_count(&s, g, count - missed);
+	if (b->credit && s.count * TRAIN > count)
+		credit_stages(k);
 	return missed;
 }
 
 /* ---- all in one pass ---------------------------------------------------------------------------- */
 
-/* So few entries that they, and what leads to them, stay in the core's own caches. */
+/* So few entries that they, and what leads to them, stay in the core's own caches; misses lead anywhere. */
 enum { GROUP_NEAR = 1024 };
+
+static uint64_t batch_sum(const struct flow_batch *b)
+{
+	return flow_tuple_sum(b->port, b->spot.where, (uint32_t)b->spot.other);
+}
+
+/* Which entries the places lead to where the hashes of packets do. */
+BATCH_STAGE void pass_places(const struct flow_cache *c, const struct flow_batch *b,
+			     const struct flow_way *way, struct ones some,
+			     struct flow_entry **found)
+{
+	const struct flow_tuple_secret secret = flow_tuple_secret();
+	const struct flow_bucket *table = way->table;
+	const struct xvs_packet *const *pkts = b->pkts;
+	const uint64_t bucket_mask = c->bucket_mask;
+	const uint64_t sum = batch_sum(b);
+	struct flow_entry *entries = c->entries;
+
+	for (uint64_t i = some.first; i < some.end; i++) {
+		uint64_t hash = flow_tuple_hash_by(secret, sum, pkts[i]->hash);
+		const struct flow_bucket *bucket = &table[hash & bucket_mask];
+		uint32_t match = flow_bucket_match(bucket, flow_signature(hash));
+		uint32_t number = 0;
+
+		if (__builtin_expect(match != 0, 1))
+			number = bucket->number[__builtin_ctz(match)];
+		found[i] = &entries[number];
+	}
+}
 
 /*
  * By the hashes of packets at one spot; how many were not where they were looked for first.  Packets of
  * a train are each looked up: where flows are told apart, trains are short.
+ *
+ * A loop for the places and one for what is there: of one that does both, too few packets are within what
+ * a processor looks ahead.
  */
-/* NOLINTNEXTLINE(readability-function-size): one loop, whose values stay in registers */
-BATCH_STAGE uint32_t pass_tuples(struct flow_cache *c, const struct flow_batch *b,
-				 const struct flow_way *at, struct flow_group *g,
-				 struct flow_entry **found)
+static uint32_t pass_tuples(struct flow_cache *c, struct crediting *k)
 {
-	const struct flow_way way = *at;
-	const struct flow_tuple_secret secret = flow_tuple_secret();
-	const struct xvs_packet *const *pkts = b->pkts;
-	const struct xvs_flow_key *keys = b->keys;
-	const uint64_t bucket_mask = c->bucket_mask;
-	const struct flow_spot spot = b->spot;
-	const uint64_t sum = flow_tuple_sum(b->port, spot.where, (uint32_t)spot.other);
-	struct flow_entry *entries = c->entries;
+	const struct flow_batch *b = k->batch;
+	struct flow_entry **found = k->found;
+	bool one_mask = k->way->mask_nr != FLOW_NO_MASK;
 	uint64_t rest = b->live;
 	uint32_t missed = 0;
 
 	while (rest) {
 		struct ones some = ones_lowest(rest);
 
-		for (uint64_t i = some.first; i < some.end; i++) {
-			uint64_t hash = flow_tuple_hash_by(secret, sum, pkts[i]->hash);
-			const struct flow_bucket *bucket = &way.table[hash & bucket_mask];
-			uint32_t match = flow_bucket_match(bucket, flow_signature(hash));
-			struct flow_entry *e = entries;
+		rest = ones_from(rest, some.end);
+		pass_places(c, b, k->way, some, found);
+		while (some.first < some.end) {
+			uint64_t i = (one_mask ? credit_one_mask : credit_any_mask)(k, some);
 
-			if (__builtin_expect(match != 0, 1))
-				e += bucket->number[__builtin_ctz(match)];
-			if (__builtin_expect(batch_is(c, way, e, &keys[i], spot), 1)) {
-				found[i] = e;
-				if (way.mask_nr == FLOW_NO_MASK)
-					g->uses[e->mask_nr].hits++;
+			some.first = i + 1;
+			if (i == some.end || batch_is(c, *k->way, found[i], &b->keys[i], b->spot))
 				continue;
-			}
-			found[i] = batch_rest(c, b, way.is_tuple, (uint32_t)i, hash);
+			found[i] = batch_rest(c, b, true, (uint32_t)i,
+					      flow_tuple_hash(batch_sum(b), b->pkts[i]->hash));
 			missed++;
 		}
-		rest = ones_from(rest, some.end);
 	}
+	return missed;
+}
+
+/* By which masks packets were found: that of one of them stands for all. */
+static void pass_count(struct flow_group *g, const struct crediting *k, uint32_t hits)
+{
+	uint64_t done = k->to.done;
+
+	if (k->way->mask_nr != FLOW_NO_MASK)
+		g->uses[k->way->mask_nr].hits += hits;
+	else if (done)
+		g->uses[k->found[__builtin_ctzll(done)]->mask_nr].hits += hits;
+}
+
+/* ---- both ------------------------------------------------------------------------------------------ */
+
+/* How many were not where they were looked for first. */
+BATCH_INLINE uint32_t batch_find(struct flow_cache *c, const struct flow_batch *b,
+				 struct flow_group *g, struct flow_entry **found, uint32_t count)
+{
+	struct flow_way way = flow_way_of(c, g, b->pkts != NULL);
+	struct crediting k = { .cache = c, .batch = b, .way = &way, .found = found };
+	uint32_t missed;
+
+	if (!way.is_tuple || b->spots || g->entries > GROUP_NEAR || g->is_missed)
+		return batch_stages(c, &k, g);
+	credit_begin(&k);
+	missed = pass_tuples(c, &k);
+	pass_count(g, &k, count - missed);
+	credit_end(&k);
 	return missed;
 }
 
@@ -386,20 +485,13 @@ BATCH_INLINE void flow_batch_run(struct flow_cache *c, const struct flow_batch *
 {
 	struct flow_group *g = flow_group_of(c, b->port, b->place);
 	uint32_t count = (uint32_t)__builtin_popcountll(b->live);
-	struct flow_way way;
 	uint32_t missed;
 
 	if (!b->live)
 		return;
-	way = flow_way_of(c, g, b->pkts != NULL);
-	if (way.is_tuple && !b->spots && g->entries <= GROUP_NEAR) {
-		missed = pass_tuples(c, b, &way, g, found);
-		if (way.mask_nr != FLOW_NO_MASK)
-			g->uses[way.mask_nr].hits += count - missed;
-	} else {
-		missed = batch_stages(c, b, &way, g, found);
-	}
+	missed = batch_find(c, b, g, found, count);
 	flow_count(&c->exact_hits, count - missed);
+	g->is_missed = 2 * missed > count;
 	g->lookups += count;
 	if (g->lookups >= GROUP_PERIOD)
 		flow_group_weigh(g);

@@ -36,15 +36,29 @@ struct flow_spot {
 	uint64_t other;
 };
 
+/*
+ * Most packets are of an entry that is known to be true, and nothing is left to do but to count them: that is
+ * done with the entry at hand.  Who asked is left with the others: entries to be looked at first, and packets
+ * in a row of one entry.
+ */
+struct flow_credit {
+	uint64_t world; /* in which an entry is true, if its tally says so */
+	uint64_t now_ns;
+	struct flow_leg **legs; /* out: of those that are done */
+	uint64_t done;          /* out */
+	uint64_t plain;         /* out: of them */
+};
+
 /* Keys of packets at one port and place; where 'live' has bit i. */
 struct flow_batch {
 	const struct xvs_flow_key *keys; /* aligned to 64 bytes */
 	const struct flow_spot *spots;   /* NULL: all are at 'spot' */
 	struct flow_spot spot;
-	const struct xvs_packet *const *pkts; /* for their hashes; NULL: not known */
+	const struct xvs_packet *const *pkts; /* for their hashes and lengths; NULL: not known */
 	uint64_t live;
 	uint32_t port;
 	uint32_t place;
+	struct flow_credit *credit; /* NULL: nobody is counted; else all count for one, see entry.h */
 };
 
 /*

@@ -158,6 +158,24 @@ static inline uint32_t flow_tick(uint64_t ns)
 	return (uint32_t)(ns >> 20);
 }
 
+/* Others may have come to doubt it. */
+static inline uint64_t entry_verified(const struct flow_entry *e)
+{
+	return __atomic_load_n(&e->tally.verified, __ATOMIC_RELAXED);
+}
+
+/* 'tick': flow_tick() of now. */
+static inline bool entry_is_verified(const struct flow_entry *e, uint64_t world, uint32_t tick)
+{
+	return entry_verified(e) == world && (int32_t)(tick - e->expires_tick) < 0;
+}
+
+/* On the wire it is more than it is here: segments to be, or a tag that is not among its bytes. */
+static inline bool flow_counts_for_more(const struct xvs_packet *x)
+{
+	return (x->gso_type | (x->flags & XVS_PKT_VLAN)) != 0;
+}
+
 static inline struct flow_leg *flow_out(struct flow_entry *e, uint32_t i)
 {
 	return i == 0 ? &e->out : &e->more[i - 1];

@@ -53,12 +53,6 @@ static void log_write(struct epoch_log *log, const struct epoch_change *change)
 	atomic_store_explicit(&r->sequence, 2 * number + 2, memory_order_release);
 }
 
-void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
-{
-	log_write(log, change);
-	epoch_told();
-}
-
 bool epoch_log_read(const struct epoch_log *log, uint64_t number, struct epoch_change *out)
 {
 	struct epoch_record *r =
@@ -74,4 +68,33 @@ bool epoch_log_read(const struct epoch_log *log, uint64_t number, struct epoch_c
 		return false;
 	memcpy(out, words, sizeof(*out));
 	return true;
+}
+
+/*
+ * As far as records are whole.  One that cannot be read is lost once it has been overwritten, and
+ * until then it is left to those who test entries against it.
+ */
+static void digest_some(struct epoch_log *log)
+{
+	uint64_t n = atomic_load_explicit(&log->digested, memory_order_relaxed);
+	uint64_t end = epoch_log_count(log);
+	struct epoch_change c;
+
+	if (end - n > EPOCH_RECORDS) {
+		n = end - EPOCH_RECORDS;
+		atomic_store_explicit(&log->floor, n, memory_order_relaxed);
+	}
+	for (; n < end && epoch_log_read(log, n, &c); n++)
+		digest_put(&log->digest, &c, n);
+	atomic_store_explicit(&log->digested, n, memory_order_release);
+}
+
+void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
+{
+	log_write(log, change);
+	if (!atomic_exchange_explicit(&log->is_digesting, true, memory_order_acquire)) {
+		digest_some(log);
+		atomic_store_explicit(&log->is_digesting, false, memory_order_release);
+	}
+	epoch_told();
 }

@@ -8,7 +8,8 @@
  * SOFT  For exact changes (one rule, one address) a switch has a ring of records.  An entry keeps
  *       how many had been written; when there are more, it is tested against the newer ones, and
  *       if none concerns it, goes on.  A record that was overwritten or is being written counts as
- *       one that concerns everybody.
+ *       one that concerns everybody.  All but the very newest are in a digest (flow/digest.h),
+ *       which is asked once for any number of them.
  *
  * So nothing is ever walked, whatever the number of flows, and no thread takes a lock.
  */
@@ -19,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "xvs/extension.h"
+#include "flow/digest.h"
 
 /* [any] The count now; read before judging begins. */
 uint64_t epoch_now(void);
@@ -55,6 +56,10 @@ struct epoch_record {
 struct epoch_log {
 	_Atomic uint64_t written; /* records ever begun */
 	struct epoch_record records[EPOCH_RECORDS];
+	_Atomic bool is_digesting; /* one writer does, the others leave it to the next */
+	_Atomic uint64_t digested; /* records before this are in the digest */
+	_Atomic uint64_t floor;    /* or were lost to it, if they are before this */
+	struct epoch_digest digest;
 };
 
 /* [any] The change has been published; verdicts that it concerns are judged at their next packet. */
@@ -68,6 +73,23 @@ static inline uint64_t epoch_log_count(const struct epoch_log *log)
 {
 	return atomic_load_explicit(&((struct epoch_log *)(uintptr_t)log)->written,
 				    memory_order_acquire);
+}
+
+/*
+ * [worker] Records before this, but from epoch_log_floor() on, are in the digest.  Ask for the floor
+ * behind it.
+ */
+static inline uint64_t epoch_log_digested(const struct epoch_log *log)
+{
+	return atomic_load_explicit(&((struct epoch_log *)(uintptr_t)log)->digested,
+				    memory_order_acquire);
+}
+
+/* [worker] */
+static inline uint64_t epoch_log_floor(const struct epoch_log *log)
+{
+	return atomic_load_explicit(&((struct epoch_log *)(uintptr_t)log)->floor,
+				    memory_order_relaxed);
 }
 
 #endif /* XVS_FLOW_EPOCH_H */

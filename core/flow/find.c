@@ -11,14 +11,13 @@ static struct flow_entry *find_in_bucket(const struct flow_cache *c, const struc
 					 uint32_t signature, const struct flow_key *key,
 					 uint32_t nr)
 {
-	uint64_t where = flow_where(key->segment, key->place);
+	struct flow_spot spot = { flow_where(key->segment, key->place), key->other };
 	uint32_t match = flow_bucket_match(b, signature);
 
 	for (; match; match &= match - 1) {
 		struct flow_entry *e = &c->entries[b->number[__builtin_ctz(match)]];
 
-		if ((nr == FLOW_NO_MASK || e->mask_nr == nr) &&
-		    flow_entry_is(c, e, &key->k, where, key->other))
+		if ((nr == FLOW_NO_MASK || e->mask_nr == nr) && flow_entry_is(c, e, &key->k, spot))
 			return e;
 	}
 	return NULL;

@@ -27,6 +27,7 @@
 #ifndef XVS_FLOW_TABLE_H
 #define XVS_FLOW_TABLE_H
 
+#include "base/counters.h"
 #include "flow/cache.h"
 #include "flow/hash.h"
 #include "flow/slab.h"
@@ -58,12 +59,14 @@ struct flow_group {
 	uint32_t joins;
 	uint32_t entries;
 	uint32_t commons; /* of them */
+	uint32_t common;  /* that was found last, in use or not */
 	uint32_t mask_count;
 	uint8_t uses_exact;
 	uint8_t is_tuple;
-	uint16_t periods; /* since it was decided anew */
-	uint32_t lookups; /* in this period */
-	uint32_t probes;  /* of the index in this period, beside each look-up's first */
+	uint8_t is_missed; /* by most packets of the last batch, where they were looked for first */
+	uint16_t periods;  /* since it was decided anew */
+	uint32_t lookups;  /* in this period */
+	uint32_t probes;   /* of the index in this period, beside each look-up's first */
 	uint8_t order[FLOW_MASKS_MAX]; /* numbers of masks, most hits first */
 	struct flow_use uses[FLOW_MASKS_MAX];
 } __attribute__((aligned(64)));
@@ -202,24 +205,39 @@ static inline bool flow_bits_equal(const struct xvs_flow_key *one, const struct 
 
 /* The key equals the entry's in these bits, and is at the same spot. */
 static inline bool flow_entry_equals(const struct flow_entry *e, const struct xvs_flow_key *key,
-				     const struct xvs_flow_key *bits, uint64_t where,
-				     uint64_t other)
+				     const struct xvs_flow_key *bits, struct flow_spot spot)
 {
+	/* 'zero' too, which is 1 in an entry that has left */
+#if defined(__AVX512F__)
+	enum { DIFFERS_IN_BITS = 0x28 }; /* (key ^ entry's) & bits */
+	__m128i tail =
+		_mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)&e->key.segment),
+			      _mm_loadu_si128((const __m128i *)(const void *)&spot));
+	__m512i differs =
+		_mm512_ternarylogic_epi64(_mm512_loadu_si512(key), _mm512_loadu_si512(&e->key.k),
+					  _mm512_loadu_si512(bits), DIFFERS_IN_BITS);
+	__mmask16 any;
+
+	differs = _mm512_or_si512(differs, _mm512_zextsi128_si512(tail));
+	any = _mm512_test_epi32_mask(differs, differs);
+	return _mm512_kortestz(any, any);
+#else
 	uint64_t tail[2];
 
-	/* 'zero' too, which is 1 in an entry that has left */
 	memcpy(tail, &e->key.segment, sizeof(tail));
-	return !((tail[0] ^ where) | (tail[1] ^ other)) && flow_bits_equal(key, &e->key.k, bits);
+	return !((tail[0] ^ spot.where) | (tail[1] ^ spot.other)) &&
+	       flow_bits_equal(key, &e->key.k, bits);
+#endif
 }
 
 /* The entry stands for this key, under its own mask. */
 static inline bool flow_entry_is(const struct flow_cache *c, const struct flow_entry *e,
-				 const struct xvs_flow_key *key, uint64_t where, uint64_t other)
+				 const struct xvs_flow_key *key, struct flow_spot spot)
 {
 	/* cut, because an entry that has left has none: the comparison with 'zero' fails then */
 	uint32_t nr = e->mask_nr < FLOW_MASKS_MAX ? e->mask_nr : FLOW_MASKS_MAX;
 
-	return flow_entry_equals(e, key, &c->masks[nr].bits.k, where, other);
+	return flow_entry_equals(e, key, &c->masks[nr].bits.k, spot);
 }
 
 /* find.c: the index alone, under one mask. */

@@ -113,13 +113,23 @@ static bool place(struct nat_table *t, const struct entry *e, struct opening *o,
 
 /* ---- one session --------------------------------------------------------------------------- */
 
-static void fill(struct session *s, const struct entry *e, uint64_t now_ns)
+/* One that has been idle for longer ends with the next sweep; stamps of longer ago would be of the future. */
+static uint64_t idle_ns_of(const struct nat_timeouts *to, const struct entry *e, uint32_t word)
 {
-	uint64_t idle_ns = e->idle_ms * (uint64_t)NS_PER_MS;
-	uint64_t age_ms = e->age_ms < now_ns / NS_PER_MS ? e->age_ms : now_ns / NS_PER_MS;
-	uint32_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+	const uint32_t most_ms = nat_session_timeout_ms(to, word);
 
-	atomic_store_explicit(&s->word, word | (e->word & WORD_TOLD), memory_order_relaxed);
+	return (e->idle_ms < most_ms ? e->idle_ms : most_ms) * (uint64_t)NS_PER_MS;
+}
+
+static void fill(const struct nat_table *t, struct session *s, const struct entry *e,
+		 uint64_t now_ns)
+{
+	uint64_t age_ms = e->age_ms < now_ns / NS_PER_MS ? e->age_ms : now_ns / NS_PER_MS;
+	uint32_t word =
+		atomic_load_explicit(&s->word, memory_order_relaxed) | (e->word & WORD_TOLD);
+	uint64_t idle_ns = idle_ns_of(&t->rules->timeouts, e, word);
+
+	atomic_store_explicit(&s->word, word, memory_order_relaxed);
 	atomic_store_explicit(&s->seen, stamp_of(idle_ns < now_ns ? now_ns - idle_ns : 0),
 			      memory_order_relaxed);
 	atomic_store_explicit(&s->begin_ns, now_ns - age_ms * NS_PER_MS, memory_order_relaxed);
@@ -129,7 +139,10 @@ static void fill(struct session *s, const struct entry *e, uint64_t now_ns)
 	}
 }
 
-/* Under the lock: the one that it was told as before goes. */
+/*
+ * Under the lock: the one that it was told as before goes, also where nothing takes its place: there is
+ * none like that any more, by the word of who has it.
+ */
 static bool make_room(struct nat_table *t, const struct opening *o)
 {
 	struct nat_key keys[2];
@@ -158,7 +171,7 @@ static void adopt_one(struct nat_table *t, uint64_t now_ns, const struct entry *
 	if (!place(t, e, &o, counts))
 		return;
 	if (nat_session_open(t, &o, now_ns, &s) == REASON_NONE) {
-		fill(s, e, now_ns);
+		fill(t, s, e, now_ns);
 		counts->taken++;
 		return;
 	}

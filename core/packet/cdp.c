@@ -20,12 +20,14 @@ enum {
 	HEADER = 4,
 	TLV_HEADER = 4,
 	FRAME_OVERHEAD = 18,
+	FRAME_MIN = 60,
 	VID_MASK = 0xfff,
 };
 
 enum tlv_type {
 	TLV_DEVICE = 1,
 	TLV_PORT = 3,
+	TLV_CAPABILITIES = 4,
 	TLV_PLATFORM = 6,
 	TLV_NATIVE_VLAN = 10,
 	TLV_MTU = 17,
@@ -38,13 +40,14 @@ struct tlv {
 	const uint8_t *value;
 };
 
+static const uint8_t cdp_address[6] = { 0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc };
+static const uint8_t cdp_snap[SNAP] = { 0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c, 0x20, 0x00 };
+
 static bool is_cdp_begin(const uint8_t *frame)
 {
-	static const uint8_t address[6] = { 0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc };
-	static const uint8_t snap[SNAP] = { 0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c, 0x20, 0x00 };
-
-	return memcmp(frame, address, sizeof(address)) == 0 && get_be16(frame + 12) <= LENGTH_MAX &&
-	       memcmp(frame + ETHER, snap, sizeof(snap)) == 0;
+	return memcmp(frame, cdp_address, sizeof(cdp_address)) == 0 &&
+	       get_be16(frame + 12) <= LENGTH_MAX &&
+	       memcmp(frame + ETHER, cdp_snap, sizeof(cdp_snap)) == 0;
 }
 
 bool packet_is_cdp(const struct packet *p)
@@ -66,14 +69,21 @@ static uint16_t fold(uint64_t sum)
  * As in RFC 1071; but the last byte of an odd number is added by Cisco's devices as a word of its own, with
  * its sign, and one less for it where that is set.
  */
-static bool sum_is_right(const uint8_t *bytes, uint32_t len)
+static uint64_t sum_of_pairs(const uint8_t *bytes, uint32_t len)
 {
 	uint64_t sum = 0;
-	uint8_t last = len & 1 ? bytes[len - 1] : 0;
-	uint16_t odd = last & 0x80 ? (uint16_t)(0xff00 | (last - 1)) : last;
 
 	for (uint32_t i = 0; i + 1 < len; i += 2)
 		sum += get_be16(bytes + i);
+	return sum;
+}
+
+static bool sum_is_right(const uint8_t *bytes, uint32_t len)
+{
+	uint64_t sum = sum_of_pairs(bytes, len);
+	uint8_t last = len & 1 ? bytes[len - 1] : 0;
+	uint16_t odd = last & 0x80 ? (uint16_t)(0xff00 | (last - 1)) : last;
+
 	return fold(sum + odd) == UINT16_MAX || fold(sum + ((uint32_t)last << 8)) == UINT16_MAX;
 }
 
@@ -177,4 +187,56 @@ bool cdp_read(const uint8_t *frame, uint32_t len, struct lldp_neighbour *out)
 		return false;
 	*out = n;
 	return true;
+}
+
+/* ---- what we tell ---------------------------------------------------------------------------------- */
+
+enum { CAPABLE_HOST = 0x10, TEXT_MOST = LLDP_TEXT / 2 };
+
+/* Cut to TEXT_MOST: all that is told fits in LLDP_OWN_BYTES. */
+static uint8_t *add_text(uint8_t *at, enum tlv_type type, const char *text)
+{
+	size_t len = strnlen(text, TEXT_MOST);
+
+	put_be16(at, (uint16_t)type);
+	put_be16(at + 2, (uint16_t)(TLV_HEADER + len));
+	memcpy(at + TLV_HEADER, text, len);
+	return at + TLV_HEADER + len;
+}
+
+static uint8_t *add_number(uint8_t *at, enum tlv_type type, uint32_t number)
+{
+	put_be16(at, (uint16_t)type);
+	put_be16(at + 2, TLV_HEADER + sizeof(number));
+	put_be32(at + TLV_HEADER, number);
+	return at + TLV_HEADER + sizeof(number);
+}
+
+uint32_t cdp_write(uint8_t frame[LLDP_OWN_BYTES], const struct lldp_own *own)
+{
+	uint8_t *header = frame + ETHER + SNAP;
+	uint8_t *at = header + HEADER;
+	uint32_t len;
+
+	_Static_assert(ETHER + SNAP + HEADER + 2 * (TLV_HEADER + TEXT_MOST) + 2 * 8 + 7 <=
+			       LLDP_OWN_BYTES,
+		       "all of it fits");
+	memset(frame, 0, LLDP_OWN_BYTES);
+	memcpy(frame, cdp_address, sizeof(cdp_address));
+	memcpy(frame + 6, own->mac, 6);
+	memcpy(frame + ETHER, cdp_snap, sizeof(cdp_snap));
+	header[0] = 2;
+	header[1] = (uint8_t)(own->ttl_s < UINT8_MAX ? own->ttl_s : UINT8_MAX);
+	at = add_text(at, TLV_DEVICE, own->system[0] ? own->system : "xvs");
+	at = add_text(at, TLV_PORT, own->port);
+	at = add_number(at, TLV_CAPABILITIES, CAPABLE_HOST);
+	if (own->max_frame)
+		at = add_number(at, TLV_MTU, own->max_frame - FRAME_OVERHEAD);
+	at = add_text(at, TLV_PLATFORM, "xvs"); /* the last byte has no sign: see the checksum */
+	len = (uint32_t)(at - header);
+	put_be16(frame + 12, (uint16_t)(SNAP + len));
+	put_be16(header + 2,
+		 (uint16_t)~fold(sum_of_pairs(header, len) + (len & 1 ? header[len - 1] : 0)));
+	len = (uint32_t)(at - frame);
+	return len < FRAME_MIN ? FRAME_MIN : len;
 }

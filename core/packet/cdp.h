@@ -19,4 +19,7 @@ bool packet_is_cdp(const struct packet *p);
  */
 bool cdp_read(const uint8_t *frame, uint32_t len, struct lldp_neighbour *out);
 
+/* [any] A frame of version 2; its length.  Texts that do not fit are cut. */
+uint32_t cdp_write(uint8_t frame[LLDP_OWN_BYTES], const struct lldp_own *own);
+
 #endif /* XVS_PACKET_CDP_H */

@@ -156,6 +156,7 @@ LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct
 	const uint32_t segment = a->segment;
 	const uint64_t now_ns = a->now_ns;
 	uint32_t flags = 0;
+	uint32_t gso = 0;
 	uint64_t bytes = 0;
 	uint64_t bad = 0;
 	uint64_t casts = 0;
@@ -176,6 +177,7 @@ LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct
 			key_ipv6(p, kit, &keys[i]);
 		} else {
 			lane_refused(p, port, &keys[i], &reasons[i]);
+			gso |= p->x.gso_type;
 			bad |= (uint64_t)(reasons[i] != REASON_NONE) << i;
 		}
 		flags |= p->x.flags;
@@ -183,6 +185,7 @@ LANE_INLINE void lane_run(struct packet *const *pkts, struct arrivals *a, struct
 			casts |= (uint64_t)(p->x.linear >= 6) << i;
 	}
 	a->flags = flags;
+	a->gso = gso;
 	a->bytes = bytes;
 	a->bad = bad;
 	a->casts = casts;

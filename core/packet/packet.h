@@ -176,6 +176,7 @@ struct arrivals {
 	uint32_t segment; /* of those without a tag */
 	uint32_t count;
 	uint32_t flags; /* out: of any */
+	uint32_t gso;   /* out: gso_type of any */
 	uint64_t now_ns;
 	uint64_t bytes; /* out: of all */
 	uint64_t bad;   /* out: bit i is set where reasons[i] is */

@@ -27,6 +27,7 @@ void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf,
 	b->teaching = 0;
 	b->dynamic = 0;
 	b->keyed = 0;
+	b->count_for_one = false;
 	b->segments = UINT64_MAX;
 	b->plain = 0;
 	b->paired = 0;
@@ -60,6 +61,8 @@ static struct arrivals burst_parse(struct burst *b, uint32_t port)
 
 	packet_parse_batch(b->pkts, &a, w->keys, b->reason);
 	b->keyed = ~a.bad;
+	b->count_for_one = !a.gso && !(a.flags & XVS_PKT_VLAN) && !b->conf->marks &&
+			   !b->conf->tunnel;
 	counter_add(&c->rx_packets, b->count);
 	counter_add(&c->rx_bytes, a.bytes);
 	if (a.casts)

@@ -78,12 +78,28 @@ static uint32_t steal_quota(const struct burst *b, const struct instance *inst)
 	return at_most(quota, at_most(pool_small_left(pool), pool_large_left(pool)));
 }
 
+/*
+ * Who may originate and not impersonate could write port_in, and clone.  On ingress all entered at one
+ * port, on egress it has to be noted before.
+ */
+static void note_entered(struct burst *b, const struct instance *inst)
+{
+	const uint32_t both = XVS_RIGHT_ORIGINATE | XVS_RIGHT_IMPERSONATE;
+	struct path_worker *w = b->worker;
+
+	w->has_entered =
+		b->stage == XVS_STAGE_EGRESS && (inst->rights & both) == XVS_RIGHT_ORIGINATE;
+	for (uint32_t i = 0; w->has_entered && i < b->count; i++)
+		w->entered[i] = b->pkts[i]->x.port_in;
+}
+
 static void invoke(struct burst *b, struct instance *inst, struct xvs_batch *batch)
 {
 	struct path_worker *w = b->worker;
 	struct instance_worker *iw = &inst->workers[w->w.nr];
 	const struct xvs_batch *shown = batch;
 
+	note_entered(b, inst);
 	w->inside = inst;
 	w->inside_burst = b;
 	__atomic_store_n(&iw->callback_since_cycles, w->call_until, __ATOMIC_RELAXED);
@@ -122,6 +138,13 @@ static bool has_callback(const struct instance *inst, uint32_t stage)
 
 /* ---- what it did -------------------------------------------------------------------------------- */
 
+uint32_t burst_entered(const struct burst *b, uint32_t i)
+{
+	if (b->stage == XVS_STAGE_INGRESS)
+		return b->conf->port->id;
+	return b->worker->has_entered ? b->worker->entered[i] : b->pkts[i]->x.port_in;
+}
+
 static void take_stolen(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
 {
 	struct packet *p = b->pkts[i];
@@ -141,9 +164,7 @@ static void take_stolen(struct burst *b, struct instance *inst, uint32_t place, 
 	p->place = (uint16_t)(place + 1);
 	p->port_out = b->conf->port->id;
 	p->epoch = b->conf->serial;
-	p->behind = b->stage == XVS_STAGE_INGRESS
-			    ? b->conf->port->id
-			    : p->x.port_in; /* where it entered, whatever the extension writes */
+	p->behind = burst_entered(b, i);
 	p->charged = b->conf->port->id;
 	atomic_fetch_add_explicit(&b->conf->port->held, 1, memory_order_relaxed);
 	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);

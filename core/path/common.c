@@ -105,6 +105,19 @@ bool own_is_wanted(struct path_worker *w, uint32_t port, const struct packet *p)
 	return *place_of(w, want) == want;
 }
 
+/* These places are anywhere: all are asked for before the first is read. */
+uint64_t own_first_wanted(struct path_worker *w, uint32_t port, struct packet *const *pkts,
+			  struct ones some)
+{
+	uint64_t at = some.first;
+
+	for (uint64_t i = some.first; i < some.end; i++)
+		__builtin_prefetch(place_of(w, want_of(port, pkts[i])));
+	while (at < some.end && !own_is_wanted(w, port, pkts[at]))
+		at++;
+	return at;
+}
+
 void own_forget(struct path_worker *w, uint32_t port, const struct packet *p)
 {
 	*place_of(w, want_of(port, p)) = 0;

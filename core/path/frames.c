@@ -16,11 +16,13 @@ static struct port_conf *conf_of(const struct path_worker *w, uint32_t id)
 
 static struct packet *frame_packet(struct path_worker *w, const struct frame *f)
 {
-	struct packet *p = packet_new_linear(w->pool, f->len);
+	uint32_t len = f->padded > f->len ? f->padded : f->len;
+	struct packet *p = packet_new_linear(w->pool, len);
 
 	if (!p)
 		return NULL;
 	memcpy(p->x.data, f->bytes, f->len);
+	memset(p->x.data + f->len, 0, len - f->len);
 	p->x.port_in = XVS_PORT_NONE;
 	p->x.flags |= XVS_PKT_INJECTED;
 	p->x.rx_ns = w->w.now_ns;

@@ -66,7 +66,24 @@ static int host_unshare(const struct xvs_host *h, struct xvs_packet *x)
 	return p ? packet_unshare(p) : -EPERM;
 }
 
-static struct xvs_packet *keep(const struct xvs_host *h, struct path_worker *w, struct packet *p)
+/* Where a packet entered, whatever was written into it since. */
+static uint32_t entered_at(const struct path_worker *w, const struct packet *p)
+{
+	const struct burst *b = w->inside_burst;
+
+	if (p->owner)
+		return p->behind;
+	if (b && b->stage == XVS_STAGE_INGRESS)
+		return b->conf->port->id;
+	for (uint32_t i = 0; b && w->has_entered && i < b->count; i++)
+		if (b->pkts[i] == p)
+			return w->entered[i];
+	return p->x.port_in; /* who is shown it may not write, or may write what it likes */
+}
+
+/* 'entered': where, for all that is made of it. */
+static struct xvs_packet *keep(const struct xvs_host *h, struct path_worker *w, struct packet *p,
+			       uint32_t entered)
 {
 	struct instance *inst = instance_of(h);
 	struct instance_worker *iw = &inst->workers[w->w.nr];
@@ -74,7 +91,7 @@ static struct xvs_packet *keep(const struct xvs_host *h, struct path_worker *w, 
 	p->owner = inst->nr;
 	p->charged = 0;
 	p->stage = XVS_STAGE_INGRESS;
-	p->behind = p->x.port_in;
+	p->behind = entered;
 	p->port_out = PORTS_MAX; /* it was not stolen anywhere, so there is nothing to resume */
 	__atomic_store_n(&iw->held, iw->held + 1, __ATOMIC_RELAXED);
 	return &p->x;
@@ -98,7 +115,7 @@ static struct xvs_packet *host_clone(const struct xvs_host *h, const struct xvs_
 	}
 	c->segment = p->segment;
 	counter_add(&w->w.shard->ports[x->port_in < PORTS_MAX ? x->port_in : 0].copied, 1);
-	return keep(h, w, c);
+	return keep(h, w, c, entered_at(w, p));
 }
 
 static struct xvs_packet *host_alloc(const struct xvs_host *h, uint32_t len)
@@ -118,7 +135,7 @@ static struct xvs_packet *host_alloc(const struct xvs_host *h, uint32_t len)
 	p->x.rx_ns = w->w.now_ns;
 	p->segment = 0;
 	counter_add(&w->w.shard->ports[0].originated, 1);
-	return keep(h, w, p);
+	return keep(h, w, p, XVS_PORT_NONE);
 }
 
 /* ---- the ways on --------------------------------------------------------------------------------- */
@@ -148,10 +165,10 @@ static int host_resume(const struct xvs_host *h, struct xvs_packet *x)
 	return later_put(w, p, &on) ? 0 : -EAGAIN;
 }
 
-static bool may_enter(const struct instance *inst, const struct path_worker *w,
-		      const struct packet *p, uint32_t port)
+static bool may_enter(const struct instance *inst, const struct path_worker *w, uint32_t entered,
+		      uint32_t port)
 {
-	if (inst->rights & XVS_RIGHT_IMPERSONATE || port == p->x.port_in || port == XVS_PORT_NONE)
+	if (inst->rights & XVS_RIGHT_IMPERSONATE || port == entered || port == XVS_PORT_NONE)
 		return true;
 	return w->inside == inst && w->inside_burst && w->inside_burst->conf->port->id == port;
 }
@@ -175,7 +192,7 @@ static int host_inject(const struct xvs_host *h, struct xvs_packet *x, uint32_t 
 	if (!p)
 		return -EPERM;
 	give_back(h, w, p);
-	if (!(inst->rights & XVS_RIGHT_ORIGINATE) || !may_enter(inst, w, p, port))
+	if (!(inst->rights & XVS_RIGHT_ORIGINATE) || !may_enter(inst, w, p->behind, port))
 		return refuse(w, p, REASON_RIGHTS, -EPERM);
 	sw = rcu_read(&w->path->instance_switch[inst->nr]);
 	at = port == XVS_PORT_NONE && sw ? sw->none : path_port_of(w->path, port);
@@ -217,6 +234,16 @@ static uint32_t enter_by_word(const struct path_worker *w, const struct instance
 	return admit_tag(rcu_read(&in->conf), p) ? REASON_NONE : REASON_VLAN;
 }
 
+/* A copy that was changed is in the VLAN that its tag says now, as the packet itself would be. */
+static uint32_t enter_anew(const struct path_worker *w, struct packet *p)
+{
+	const struct path_port *in = path_port_of(w->path, p->x.port_in);
+
+	if (!in)
+		return REASON_NO_PORT;
+	return admit_tag(rcu_read(&in->conf), p) ? REASON_NONE : REASON_VLAN;
+}
+
 static int refused_code(uint32_t reason)
 {
 	return reason == REASON_RIGHTS ? -EPERM : reason == REASON_NO_PORT ? -ENOENT : 0;
@@ -232,10 +259,12 @@ static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t
 	const struct path_port *to;
 	uint32_t reason = REASON_NONE;
 	uint32_t entered;
+	bool is_changed;
 
 	if (!p)
 		return -EPERM;
 	entered = p->behind;
+	is_changed = x->flags & XVS_PKT_DIRTY;
 	give_back(h, w, p);
 	sw = rcu_read(&w->path->instance_switch[inst->nr]);
 	if (!(inst->rights & XVS_RIGHT_ORIGINATE))
@@ -247,10 +276,13 @@ static int host_deliver(const struct xvs_host *h, struct xvs_packet *x, uint32_t
 		return refuse(w, p, REASON_NO_PORT, -ENOENT);
 	if (!packet_parse_own(p))
 		return refuse(w, p, REASON_BAD_HEADER, 0);
-	if (p->x.port_in == XVS_PORT_NONE)
+	if (p->x.port_in == XVS_PORT_NONE &&
+	    (entered == XVS_PORT_NONE || inst->rights & XVS_RIGHT_IMPERSONATE))
 		p->segment = own_segment(p, to);
 	else if (p->x.port_in != entered)
 		reason = enter_by_word(w, inst, sw, p);
+	else if (is_changed)
+		reason = enter_anew(w, p);
 	if (reason != REASON_NONE) {
 		p->x.port_in = entered;
 		return refuse(w, p, reason, refused_code(reason));

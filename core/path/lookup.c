@@ -39,15 +39,10 @@ static __attribute__((noinline, cold)) void entry_credit_more(const struct burst
 	quiet_miss(b->worker, &e->out, packets, bytes);
 }
 
-static inline bool counts_for_more(const struct packet *p)
-{
-	return __builtin_expect((p->x.gso_type | (p->x.flags & XVS_PKT_VLAN)) != 0, 0);
-}
-
 static inline void entry_credit(const struct burst *b, struct flow_entry *e, const struct packet *p,
 				uint16_t tcp_flags)
 {
-	if (counts_for_more(p))
+	if (__builtin_expect(flow_counts_for_more(&p->x), 0))
 		entry_credit_more(b, e, &p->x);
 	counter_add(&e->tally.packets, 1);
 	counter_add(&e->tally.bytes, p->x.len);
@@ -271,7 +266,7 @@ static __attribute__((noinline)) uint64_t use_train(struct burst *b,
 
 		if (found[i] != e)
 			break;
-		if (counts_for_more(p))
+		if (__builtin_expect(flow_counts_for_more(&p->x), 0))
 			entry_credit_more(b, e, &p->x);
 		packets++;
 		bytes += p->x.len;
@@ -292,48 +287,34 @@ struct use {
 	uint32_t tick;
 };
 
-static uint64_t plain_of(const struct use *u, uint64_t first, uint64_t end)
-{
-	uint64_t plain = 0;
-
-	for (uint64_t i = first; i < end; i++)
-		plain |= (uint64_t)u->found[i]->is_plain << i;
-	return plain;
-}
-
 /*
- * Packets that follow each other, of an entry each, as nearly all are where flows are told apart.
- * Returns behind the last one; those that are plain are added to *plain.
+ * Packets that follow each other and go on by the common entry of the first as they came: it is true, and
+ * none of their connections is to get its own.  Returns behind the last one.
  */
-static uint64_t use_singles(struct burst *b, const struct use *u, struct ones some, uint64_t *plain)
+static __attribute__((noinline)) uint64_t use_common(struct burst *b, const struct use *u,
+						     struct ones some)
 {
-	const uint64_t now_ns = b->worker->w.now_ns;
-	struct flow_entry *const *found = u->found;
-	const uint64_t world = u->world;
-	const uint32_t tick = u->tick;
-	bool are_plain = true;
-	bool is_plain = false;
-	uint64_t i;
+	struct flow_entry *e = u->found[some.first];
+	uint64_t bytes = 0;
+	uint64_t end = some.first;
 
-	for (i = some.first; i < some.end; i++) {
-		struct flow_entry *e = found[i];
-		const struct packet *p = b->pkts[i];
-
-		if (!e || !entry_is_verified(e, world, tick) || counts_for_more(p) ||
-		    (i + 1 < some.end && found[i + 1] == e))
-			break;
-		__atomic_store_n(&e->tally.last_ns, now_ns, __ATOMIC_RELAXED);
-		counter_add(&e->tally.packets, 1);
-		counter_add(&e->tally.bytes, p->x.len);
+	if (e->is_retired || entry_verified(e) != u->world || b->worker->w.now_ns >= e->expires_ns)
+		return end;
+	while (end < some.end && u->found[end] == e && !flow_counts_for_more(&b->pkts[end]->x))
+		end++;
+	some.end = end;
+	end = own_first_wanted(b->worker, b->conf->port->id, b->pkts, some);
+	for (uint64_t i = some.first; i < end; i++) {
+		bytes += b->pkts[i]->x.len;
 		e->tcp_flags |= u->keys[i].tcp_flags;
 		packet_follow(b, (uint32_t)i, e);
-		are_plain &= e->is_plain;
-		is_plain |= e->is_plain;
 	}
-	if (is_plain)
-		*plain |= are_plain ? ones_below(i) & ~ones_below(some.first)
-				    : plain_of(u, some.first, i);
-	return i;
+	if (end == some.first)
+		return end;
+	entry_used_now(b, e);
+	counter_add(&e->tally.packets, end - some.first);
+	counter_add(&e->tally.bytes, bytes);
+	return end;
 }
 
 /* The first of 'rest', whose entry is known to be true, and those of its train. */
@@ -354,31 +335,32 @@ static inline uint64_t use_entry(struct burst *b, const struct use *u, uint64_t 
 }
 
 /*
- * What was found goes on with its entry, if that is known to be true; the others are judged, in
- * order, and what came before them was credited then.
+ * What was found and not credited yet goes on with its entry, if that is known to be true; the others are
+ * judged, in order.
  */
 static void use_found(struct burst *b, uint32_t place, const struct flow_batch *batch,
-		      struct flow_entry *const *found)
+		      const struct flow_credit *credit)
 {
 	const struct use u = { .keys = batch->keys,
-			       .found = found,
-			       .world = burst_world(b),
+			       .found = b->entries,
+			       .world = credit->world,
 			       .tick = flow_tick(b->worker->w.now_ns) };
-	uint64_t rest = batch->live;
+	uint64_t rest = batch->live & ~credit->done;
 	uint64_t plain = 0; /* packet_miss() says it itself */
 
-	b->plain &= ~rest;
 	while (rest) {
-		struct ones some = ones_lowest(rest);
-		struct flow_entry *e;
+		uint32_t i = (uint32_t)__builtin_ctzll(rest);
+		struct flow_entry *e = b->entries[i];
 		uint64_t who;
-		uint32_t i;
 
-		i = (uint32_t)use_singles(b, &u, some, &plain);
-		rest = ones_from(rest, i);
-		if (i == some.end)
-			continue;
-		e = found[i];
+		if (e && e->is_common) {
+			struct ones some = ones_lowest(rest);
+
+			some.end = use_common(b, &u, some);
+			rest = ones_from(rest, some.end);
+			if (some.end > i)
+				continue;
+		}
 		if (__builtin_expect(!e || !(entry_is_verified(e, u.world, u.tick) ||
 					     entry_tells_again(b, i, e, u.world)),
 				     0)) {
@@ -393,10 +375,24 @@ static void use_found(struct burst *b, uint32_t place, const struct flow_batch *
 	b->plain |= plain;
 }
 
+/* Packets of which some are more on the wire than they are here are counted one by one. */
+static bool count_for_one(const struct burst *b)
+{
+	bool any = false;
+
+	if (b->count_for_one)
+		return true;
+	for (XVS_EACH(i, b->live))
+		any |= flow_counts_for_more(&b->pkts[i]->x);
+	return !any;
+}
+
 void burst_lookup(struct burst *b, uint32_t place)
 {
 	struct path_worker *w = b->worker;
-	struct flow_entry *found[XVS_BATCH_MAX];
+	struct flow_credit credit = { .world = burst_world(b),
+				      .now_ns = w->w.now_ns,
+				      .legs = b->legs };
 	struct flow_batch batch = {
 		.keys = w->keys,
 		.port = b->conf->port->id,
@@ -407,6 +403,8 @@ void burst_lookup(struct burst *b, uint32_t place)
 	drop_bad(b, fill_keys(b));
 	fill_spots(b, &batch);
 	batch.live = b->live;
-	flow_find_batch(w->cache, &batch, found);
-	use_found(b, place, &batch, found);
+	batch.credit = count_for_one(b) ? &credit : NULL;
+	flow_find_batch(w->cache, &batch, b->entries);
+	b->plain = (b->plain & ~batch.live) | credit.plain;
+	use_found(b, place, &batch, &credit);
 }

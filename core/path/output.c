@@ -19,6 +19,9 @@ void output_tag(const struct port_conf *conf, struct packet *p)
 	uint32_t pcp = p->x.flags & XVS_PKT_VLAN ? p->x.vlan_tci & 0xf000u : 0;
 	bool is_native = p->segment == conf->segment;
 
+	/* tags are the forwarder's business there, those that say a priority alone, too */
+	if (is_native && conf->keeps_priority && has_tag(p) && !(p->x.vlan_tci & 0xfff))
+		return;
 	/* without it, the one behind it would say the VLAN on the other end: VLAN hopping */
 	if (is_native && conf->is_trunk && p->segment && has_tag(p) && qinq_has_inner_tag(p))
 		is_native = false;
@@ -44,6 +47,7 @@ static void exit_open(struct path_worker *w, struct exit *x, struct port_conf *c
 	x->burst.chain = &conf->egress;
 	x->burst.stage = XVS_STAGE_EGRESS;
 	x->burst.first_place = 0;
+	x->burst.count_for_one = false;
 	x->burst.count = 0;
 	x->burst.fresh = 0;
 	x->burst.teaching = 0;

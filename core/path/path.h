@@ -174,6 +174,7 @@ struct port_conf {
 	bool spares_unknown; /* unknown unicast is not sent here, though it learns or is an uplink */
 	uint32_t learn_limit;
 	bool all_tags;          /* trunk: every VLAN allowed */
+	bool keeps_priority;    /* trunk: a tag of VLAN 0 goes out as it is */
 	bool has_forwarder;     /* the last ingress place is class FORWARD */
 	uint32_t segment;       /* access: its VLAN; trunk: native */
 	uint32_t mtu;           /* largest L3 packet out; 0: not checked */

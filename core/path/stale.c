@@ -2,9 +2,9 @@
 /*
  * stale.c - is a cached verdict still true (architecture 16.2).
  *
- * Hard: one compare with the entry port's epoch and one with each exit port's.  Soft: the entry is
- * tested against the records written since it was judged; if none concerns any of its steps, it
- * takes note of them and goes on.
+ * Hard: one compare with the entry port's epoch and one with each exit port's.  Soft: the digest
+ * of all changes is asked whether any since it was judged may concern it, and the newest records
+ * are looked at one by one; if none concerns any of its steps, it takes note of them and goes on.
  *
  * All that is asked once for each entry and change: what was found to be true stays true while
  * nothing is told to have changed (epoch_changes()), which a hit sees by one compare.
@@ -27,6 +27,16 @@ static bool match_overlaps(const struct flow_entry *e, const struct flow_key *ma
 	return differs == 0;
 }
 
+/* The port is never part of a match; the tag is another at each exit. */
+static void leave_out_exit(const struct flow_step *s, struct xvs_flow_key *gone)
+{
+	gone->port = UINT32_MAX;
+	if (s->stage == XVS_STAGE_EGRESS) {
+		gone->vlan_tci = UINT16_MAX;
+		gone->bits |= XVS_KEY_VLAN | XVS_KEY_SVLAN;
+	}
+}
+
 static bool change_concerns(const struct flow_entry *e, const struct flow_step *s,
 			    const struct epoch_change *c, const struct xvs_flow_key *rewritten)
 {
@@ -36,12 +46,7 @@ static bool change_concerns(const struct flow_entry *e, const struct flow_step *
 	if (c->by_match) {
 		struct xvs_flow_key gone = *rewritten;
 
-		/* the port is never part of a match; the tag is another at each exit */
-		gone.port = UINT32_MAX;
-		if (s->stage == XVS_STAGE_EGRESS) {
-			gone.vlan_tci = UINT16_MAX;
-			gone.bits |= XVS_KEY_VLAN | XVS_KEY_SVLAN;
-		}
+		leave_out_exit(s, &gone);
 		return match_overlaps(e, e->mask, c, &gone);
 	}
 	return s->tags == 0 || (s->tags & c->tags) != 0;
@@ -53,21 +58,58 @@ static uint32_t log_behind(const struct flow_entry *e, uint64_t count)
 	return (uint32_t)count - e->log_seen;
 }
 
+/* Does one of these records concern it?  Those that cannot be read do. */
+static bool records_concern(const struct flow_entry *e, const struct flow_step *s,
+			    const struct epoch_log *log, uint64_t from, uint64_t end,
+			    const struct xvs_flow_key *rewritten)
+{
+	if (from < end && end - from > EPOCH_RECORDS)
+		return true;
+	for (; from < end; from++) {
+		struct epoch_change c;
+
+		if (!epoch_log_read(log, from, &c) || change_concerns(e, s, &c, rewritten))
+			return true;
+	}
+	return false;
+}
+
+/* The same of all that are in the digest, at once; "perhaps" is a yes. */
+static bool digest_concerns(const struct flow_entry *e, const struct flow_step *s,
+			    const struct epoch_log *log, uint64_t seen,
+			    const struct xvs_flow_key *rewritten)
+{
+	struct xvs_flow_key gone = *rewritten;
+	struct xvs_flow_key known = e->mask->k;
+	struct digest_question q = { s->instance_nr, s->tags, &e->key.k, &known };
+	flow_word *to = (flow_word *)(void *)&known;
+	const flow_word *from = (const flow_word *)(const void *)&gone;
+
+	leave_out_exit(s, &gone);
+	for (unsigned i = 0; i < sizeof(known) / 8; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): the words of a key are its members */
+		to[i] &= ~from[i];
+	if (digest_may_concern(&log->digest, seen, &q))
+		return true;
+	q.instance = 0;
+	return s->asks_l2 && s->instance_nr != 0 && digest_may_concern(&log->digest, seen, &q);
+}
+
 bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
 		       const struct epoch_log *log, const struct xvs_flow_key *rewritten)
 {
 	uint64_t count = epoch_log_count(log);
-	uint64_t n = count - log_behind(e, count);
+	uint64_t seen = count - log_behind(e, count);
+	uint64_t digested = epoch_log_digested(log);
 
 	if (e->is_retired) /* its mask may be another's by now */
 		return true;
-	for (; n < count; n++) {
-		struct epoch_change c;
-
-		if (!epoch_log_read(log, n, &c) || change_concerns(e, s, &c, rewritten))
-			return true;
-	}
-	return false;
+	if (digested <= seen)
+		return records_concern(e, s, log, seen, count, rewritten);
+	if (seen < epoch_log_floor(log) || records_concern(e, s, log, digested, count, rewritten))
+		return true;
+	return digest_concerns(e, s, log, seen, rewritten) &&
+	       records_concern(e, s, log, seen, digested, rewritten);
 }
 
 static void add_rewritten(const struct flow_step *s, struct xvs_flow_key *rewritten)
@@ -151,8 +193,6 @@ enum staleness entry_staleness(const struct burst *b, struct flow_entry *e)
 		if (port_is_newer(w, flow_out(e, i)->port, e->epoch))
 			return STALE_WHOLLY;
 	}
-	if (log_behind(e, count) > EPOCH_RECORDS)
-		return STALE_WHOLLY;
 	if (log_behind(e, count) > 0 && is_concerned(e, log))
 		return STALE_PARTLY;
 	e->log_seen = (uint32_t)count;

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "packet/headers.h"
+#include "packet/passage.h"
 #include "packet/slow.h"
 #include "path/team.h"
 #include "path/worker.h"
@@ -54,6 +55,10 @@ static uint32_t refuse_group(struct burst *b, const struct port_conf *member, ui
 	if (packet_is_slow(p)) {
 		keep_slow(&member->team->seen[member->member], p);
 		return REASON_LINK_LOCAL;
+	}
+	if (packet_is_passage(p)) {
+		team_hear(member->team, member->member, p);
+		return XVS_REASON_CONSUMED;
 	}
 	return t && t->receiver == member->member ? REASON_NONE : REASON_TEAM_COPY;
 }

@@ -39,7 +39,7 @@ struct team_table {
 	uint8_t pins[PORTS_MAX];      /* by entry port; TEAM_NOBODY: as all */
 };
 
-enum { TEAM_SLOW_BYTES = 64 };
+enum { TEAM_SLOW_BYTES = 64, TEAM_PASSAGES = 128 };
 
 /* What workers have seen at one member, for the control thread. */
 struct team_seen {
@@ -58,6 +58,9 @@ struct path_team {
 	_Atomic uint64_t flowlets[TEAM_BUCKETS];
 	_Atomic uint64_t bytes[TEAM_BUCKETS];
 	struct team_seen seen[TEAM_MEMBERS];
+	/* who was heard by which members at a place of the round with this nonce; 0: there is none */
+	_Atomic uint64_t nonce;
+	_Atomic uint8_t heard[TEAM_PASSAGES][TEAM_MEMBERS];
 };
 
 /* ---- team_table.c: [control] ------------------------------------------------------------------- */
@@ -91,6 +94,13 @@ bool team_equal(const struct team_table *a, const struct team_table *b);
 /* [any] Who sends what entered at this port with this source address, if it is not spread. */
 uint32_t team_home(const struct team_table *t, uint32_t port, const uint8_t mac[6]);
 
+/* ---- passage.c --------------------------------------------------------------------------------- */
+
+/* [control] A round begins, or with 0 ends. */
+void path_team_listen(struct path_team *t, uint64_t nonce);
+/* [control] Does the port send what is of this segment, if it is open? */
+bool path_port_carries(const struct path_port *p, uint32_t segment);
+
 /* ---- frames.c ---------------------------------------------------------------------------------- */
 
 enum { OWN_FRAME_BYTES = 128, FRAMES_MAX = 64 };
@@ -101,6 +111,7 @@ struct frame {
 	uint32_t like; /* tagged as that port tags; 0: not at all, whatever its segment */
 	uint32_t segment;
 	uint32_t len;
+	uint32_t padded; /* with zeroes to so many bytes; 0: not at all */
 	uint8_t bytes[OWN_FRAME_BYTES];
 };
 

@@ -27,6 +27,8 @@ struct trace {
 	uint32_t counter_count;
 	struct burst exit;
 	struct port_conf *exits[TRACE_EXITS_MAX];
+	char texts[TRACE_TEXTS];
+	uint32_t text_len;
 	uint32_t len;
 	uint8_t frame[];
 };
@@ -58,15 +60,25 @@ void trace_explain(struct path_worker *w, const struct instance *inst, const str
 		   struct trace_event *e)
 {
 	const struct packet *p = packet_of(b->pkts[0]);
+	struct trace *t = w->trace;
+	uint32_t room = TRACE_TEXTS - t->text_len;
+	char *text = t->texts + t->text_len;
 	struct xvs_flow_key key;
 
-	if (!inst->explain)
+	if (room > TRACE_TEXT)
+		room = TRACE_TEXT;
+	if (!inst->explain || room < 2)
 		return;
+	memset(text, 0, room);
 	packet_key(p, b->port, &key);
 	w->inside = (struct instance *)(uintptr_t)inst;
-	inst->explain(inst->self, b, 0, &key, e->text, sizeof(e->text));
+	inst->explain(inst->self, b, 0, &key, text, room);
 	w->inside = NULL;
-	e->text[sizeof(e->text) - 1] = '\0';
+	text[room - 1] = '\0';
+	if (!text[0])
+		return;
+	e->text = text;
+	t->text_len += (uint32_t)strlen(text) + 1;
 }
 
 /* What the packet is now, at this port. */

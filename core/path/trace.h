@@ -24,7 +24,8 @@ enum trace_kind {
 
 enum trace_call { TRACE_PASSED = 0, TRACE_REFUSED = 1, TRACE_CHANGED = 2, TRACE_SETTLED = 3 };
 
-enum { TRACE_TEXT = 160, TRACE_EVENTS_MAX = 512, TRACE_EXITS_MAX = 64 };
+/* TEXT: of one extension; TEXTS: of all of them. */
+enum { TRACE_TEXT = 4096, TRACE_TEXTS = 65536, TRACE_EVENTS_MAX = 512, TRACE_EXITS_MAX = 64 };
 
 struct trace_event {
 	uint8_t kind;  /* enum trace_kind */
@@ -43,7 +44,7 @@ struct trace_event {
 	uint32_t len;             /* LEFT, ENTERED */
 	struct xvs_flow_key key;  /* LEFT, ENTERED: the packet; JUDGED: values that are set */
 	struct xvs_flow_key mask; /* JUDGED: where they are set */
-	char text[TRACE_TEXT];    /* what the extension says of it: xvs/ext/explain.h */
+	const char *text;         /* what the extension says of it, or NULL: xvs/ext/explain.h */
 };
 
 typedef void trace_done(void *arg, const struct trace_event *events, uint32_t count, bool is_cut);

@@ -8,6 +8,7 @@
 #define XVS_PATH_WORKER_H
 
 #include "base/clock.h"
+#include "base/ones.h"
 #include "flow/cache.h"
 #include "flow/hash.h"
 #include "flow/slab.h"
@@ -36,12 +37,13 @@ struct burst {
 	uint16_t count;
 	uint32_t first_place; /* earlier ones are behind these packets */
 	uint64_t live;
-	bool has_relooked; /* a leg was exchanged: gather its events */
-	bool are_copies;   /* for a mirror session */
-	uint64_t fresh;    /* judged with this very packet: its connection has seen it */
-	uint64_t teaching; /* not judged, but its sender's address is to be told again */
-	uint64_t dynamic;  /* a forwarder said another destination than the verdict: dest[] */
-	uint64_t plain;    /* entries[i] is: its legs need no look; burst_lookup() says so */
+	bool has_relooked;  /* a leg was exchanged: gather its events */
+	bool are_copies;    /* for a mirror session */
+	bool count_for_one; /* is known of all: flow_counts_for_more() */
+	uint64_t fresh;     /* judged with this very packet: its connection has seen it */
+	uint64_t teaching;  /* not judged, but its sender's address is to be told again */
+	uint64_t dynamic;   /* a forwarder said another destination than the verdict: dest[] */
+	uint64_t plain;     /* entries[i] is: its legs need no look; burst_lookup() says so */
 	uint64_t paired; /* the exit's connection has let it in already, or this leg's at an exit */
 	uint64_t unjudged; /* at an exit: legs[i] is NULL, it is looked up there */
 	struct packet *pkts[XVS_BATCH_MAX];
@@ -137,9 +139,11 @@ struct path_worker {
 	struct instance *inside;    /* whose callback runs */
 	struct burst *inside_burst; /* with which batch: for inject() at its port */
 	struct walk *inside_walk;   /* or in which walk it judges */
-	struct trace *trace;        /* the packet in hand is a traced one: tracing.h */
-	uint32_t tap_inside;        /* at whose place, where that is captured; 0: elsewhere */
-	struct packet_queue later;  /* resumed, injected, delivered: run in the next burst */
+	bool has_entered;           /* of the last batch on egress: 'entered' says where, as ... */
+	uint32_t entered[XVS_BATCH_MAX]; /* ... an extension may not, which could write port_in */
+	struct trace *trace;             /* the packet in hand is a traced one: tracing.h */
+	uint32_t tap_inside;             /* at whose place, where that is captured; 0: elsewhere */
+	struct packet_queue later;       /* resumed, injected, delivered: run in the next burst */
 	/* receive queues: poll.c, share.c */
 	struct rx_queue *rx; /* a ring, NULL: none; who is served first goes round */
 	uint32_t rx_count;
@@ -346,6 +350,9 @@ void own_destroy(struct path_worker *w);
 void own_want(struct path_worker *w, uint32_t port, const struct packet *p);
 /* Is it such a next packet?  Once it has been seen to: */
 bool own_is_wanted(struct path_worker *w, uint32_t port, const struct packet *p);
+/* The first of these packets that is one, or behind the last. */
+uint64_t own_first_wanted(struct path_worker *w, uint32_t port, struct packet *const *pkts,
+			  struct ones some);
 void own_forget(struct path_worker *w, uint32_t port, const struct packet *p);
 /* May something new come from this port?  'spent' is one of its budgets. */
 bool budget_admits(struct path_worker *w, const struct port_conf *conf, struct xvs_meter *spent);
@@ -366,16 +373,6 @@ static inline uint64_t burst_world(const struct burst *b)
 	       (b->conf->serial & ((UINT64_C(1) << SERIAL_BITS) - 1));
 }
 
-/* Others may have come to doubt it. */
-static inline uint64_t entry_verified(const struct flow_entry *e)
-{
-	return __atomic_load_n(&e->tally.verified, __ATOMIC_RELAXED);
-}
-
-static inline bool entry_is_verified(const struct flow_entry *e, uint64_t world, uint32_t tick)
-{
-	return entry_verified(e) == world && (int32_t)(tick - e->expires_tick) < 0;
-}
 /*
  * An entry of a port that learns: so long after it was judged, or last told of its sender, a packet
  * of it tells again, so that the address stays.
@@ -471,6 +468,8 @@ struct port_conf *team_conf(const struct port_conf *member);
 uint32_t team_port_id(const struct port_conf *conf);
 /* Drops what its team does not take of packets that came in at a member. */
 void team_receive(struct burst *b, const struct port_conf *member, uint64_t groups);
+/* passage.c: what a link of a team sent has come in at this member. */
+void team_hear(struct path_team *t, uint32_t member, const struct packet *p);
 /* The live packets leave, each by the member that is to send it. */
 void team_send(struct burst *b);
 
@@ -501,6 +500,8 @@ bool packet_parse_own(struct packet *p);
 void packet_drop(struct path_worker *w, struct packet *p, uint32_t port, uint32_t stage,
 		 uint32_t instance, uint32_t reason);
 void burst_drop(struct burst *b, uint32_t i, uint32_t instance, uint32_t reason);
+/* call.c: where it entered, whatever the extension that sees it, or has just seen it, wrote there. */
+uint32_t burst_entered(const struct burst *b, uint32_t i);
 /* The same, counted at another stage than the burst's: forwarding ends ingress. */
 void burst_drop_at(struct burst *b, uint32_t i, uint32_t stage, uint32_t instance, uint32_t reason);
 /* The same at a place of its leg that 'first' is the first not to see it. */

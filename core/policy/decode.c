@@ -33,6 +33,7 @@ struct decoder {
 	struct diags *diags;
 	struct value_chunk *chunks;
 	bool failed;
+	bool is_part; /* what is REQUIRED may stand elsewhere */
 	struct step {
 		const char *name; /* of a field; NULL: a place in a list */
 		size_t place;
@@ -316,7 +317,7 @@ static int decode_field(struct decoder *d, const struct xvs_field *f, const stru
 static void default_field(struct decoder *d, const struct xvs_field *f, const struct node *map,
 			  void *structure)
 {
-	if (f->flags & XVS_FIELD_REQUIRED)
+	if (f->flags & XVS_FIELD_REQUIRED && !(d->is_part && d->depth == 1))
 		refuse(d, map ? map->line : 0, map ? map->column : 0, "%s is missing", path_of(d));
 	else if (f->type != XVS_LIST)
 		scalar_default(f, field_in(f, structure));
@@ -376,23 +377,38 @@ static int decode_feature(struct decoder *d, const struct xvs_feature *f, const 
 	return 0;
 }
 
-struct value *value_decode(const struct xvs_feature *f, const struct node *node, const char *what,
-			   struct diags *d)
+static struct value *decode_with(struct decoder *decoder, const struct xvs_feature *f,
+				 const struct node *node)
 {
-	struct decoder decoder = { .what = what, .diags = d };
 	struct value *v = calloc(1, sizeof(*v));
 	void *bytes = calloc(1, f->bytes);
 
 	if (!v || !bytes)
-		(void)refuse_memory(&decoder);
-	else if (decode_feature(&decoder, f, node, bytes) == 0 && !decoder.failed) {
-		*v = (struct value){ f, bytes, 1, decoder.chunks };
+		(void)refuse_memory(decoder);
+	else if (decode_feature(decoder, f, node, bytes) == 0 && !decoder->failed) {
+		*v = (struct value){ f, bytes, 1, decoder->chunks };
 		return v;
 	}
-	chunks_destroy(decoder.chunks);
+	chunks_destroy(decoder->chunks);
 	free(bytes);
 	free(v);
 	return NULL;
+}
+
+struct value *value_decode(const struct xvs_feature *f, const struct node *node, const char *what,
+			   struct diags *d)
+{
+	struct decoder decoder = { .what = what, .diags = d };
+
+	return decode_with(&decoder, f, node);
+}
+
+struct value *value_decode_part(const struct xvs_feature *f, const struct node *node,
+				const char *what, struct diags *d)
+{
+	struct decoder decoder = { .what = what, .diags = d, .is_part = true };
+
+	return decode_with(&decoder, f, node);
 }
 
 struct value *value_ref(struct value *v)

@@ -13,7 +13,13 @@
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the field table, which is bounded. */
 
-static json_t *structure_json(const struct xvs_table *fields, const void *bytes, bool secrets);
+struct encoding {
+	bool secrets;
+	field_left_out leaves_out; /* of elements of lists; NULL: nothing */
+};
+
+static json_t *structure_json(const struct xvs_table *fields, const void *bytes,
+			      const struct encoding *e);
 static struct node *structure_node(const struct xvs_table *fields, const void *bytes);
 
 /* How many elements of a list can be read; a smaller stride than the element makes no sense. */
@@ -29,9 +35,9 @@ static json_t *secret_json(void)
 	return json_string("***");
 }
 
-static bool is_hidden(const struct xvs_field *f, bool secrets)
+static bool is_hidden(const struct xvs_field *f, const struct encoding *e)
 {
-	return (f->flags & XVS_FIELD_SECRET) && !secrets;
+	return (f->flags & XVS_FIELD_SECRET) && !e->secrets;
 }
 
 /* "10-20", or "10" for 10-10. */
@@ -62,27 +68,29 @@ static json_t *range_json(const struct xvs_field *list, const void *element)
 	return made;
 }
 
-static json_t *element_json(const struct xvs_field *list, const void *element, bool secrets)
+static json_t *element_json(const struct xvs_field *list, const void *element,
+			    const struct encoding *e)
 {
 	const struct xvs_field *only = field_at(&list->fields, 0);
 
 	switch (list_shorthand(list)) {
 	case SHORTHAND_SCALAR:
-		return is_hidden(only, secrets) ? secret_json()
-						: scalar_json(only, field_of(only, element));
+		return is_hidden(only, e) ? secret_json()
+					  : scalar_json(only, field_of(only, element));
 	case SHORTHAND_RANGE:
 		return range_json(list, element);
 	default:
-		return structure_json(&list->fields, element, secrets);
+		return structure_json(&list->fields, element, e);
 	}
 }
 
-static json_t *list_json(const struct xvs_field *f, const struct xvs_table *list, bool secrets)
+static json_t *list_json(const struct xvs_field *f, const struct xvs_table *list,
+			 const struct encoding *e)
 {
 	json_t *array = json_array();
 
 	for (uint32_t i = 0; array && i < list_count(f, list); i++) {
-		if (json_array_append_new(array, element_json(f, table_at(list, i), secrets))) {
+		if (json_array_append_new(array, element_json(f, table_at(list, i), e))) {
 			json_decref(array);
 			return NULL;
 		}
@@ -90,23 +98,27 @@ static json_t *list_json(const struct xvs_field *f, const struct xvs_table *list
 	return array;
 }
 
-static json_t *field_json(const struct xvs_field *f, const void *bytes, bool secrets)
+static json_t *written_json(const struct xvs_field *f, const void *bytes, const struct encoding *e)
 {
-	if (is_hidden(f, secrets))
+	if (is_hidden(f, e))
 		return secret_json();
 	if (f->type == XVS_LIST)
-		return list_json(f, field_of(f, bytes), secrets);
+		return list_json(f, field_of(f, bytes), e);
 	return scalar_json(f, field_of(f, bytes));
 }
 
-static json_t *structure_json(const struct xvs_table *fields, const void *bytes, bool secrets)
+/* Names are of a schema that was checked when it was loaded, so they need no look at their letters. */
+static json_t *structure_json(const struct xvs_table *fields, const void *bytes,
+			      const struct encoding *e)
 {
 	json_t *object = json_object();
 
 	for (uint32_t i = 0; object && i < fields->count; i++) {
 		const struct xvs_field *f = field_at(fields, i);
 
-		if (json_object_set_new(object, f->name, field_json(f, bytes, secrets))) {
+		if (e->leaves_out && e->leaves_out(f, bytes))
+			continue;
+		if (json_object_set_new_nocheck(object, f->name, written_json(f, bytes, e))) {
 			json_decref(object);
 			return NULL;
 		}
@@ -116,7 +128,13 @@ static json_t *structure_json(const struct xvs_table *fields, const void *bytes,
 
 json_t *value_json(const struct xvs_feature *f, const void *bytes, bool secrets)
 {
-	return structure_json(&f->fields, bytes, secrets);
+	return structure_json(&f->fields, bytes, &(struct encoding){ .secrets = secrets });
+}
+
+json_t *field_json(const struct xvs_field *f, const void *structure, field_left_out leaves_out)
+{
+	return written_json(f, structure,
+			    &(struct encoding){ .secrets = true, .leaves_out = leaves_out });
 }
 
 static struct node *node_of_text(struct strbuf *text)

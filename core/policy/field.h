@@ -8,6 +8,8 @@
 #ifndef XVS_POLICY_FIELD_H
 #define XVS_POLICY_FIELD_H
 
+#include <jansson.h>
+
 #include "base/field.h"
 
 enum {
@@ -45,6 +47,13 @@ static inline const void *field_of(const struct xvs_field *f, const void *struct
 
 /* [any] The largest number allowed; a field with neither min nor max has all of its type. */
 uint64_t field_max(const struct xvs_field *f);
+
+/* [any] In this structure; no entries, no text and no address are the defaults of those types. */
+bool field_has_default(const struct xvs_field *f, const void *structure);
+
+/* [control] One field as JSON, with secrets; elements of lists without what 'leaves_out' says of them. */
+typedef bool (*field_left_out)(const struct xvs_field *f, const void *structure);
+json_t *field_json(const struct xvs_field *f, const void *structure, field_left_out leaves_out);
 
 /* [any] How elements of a list may be written besides as a map. */
 enum shorthand {

@@ -10,12 +10,14 @@
  *	  allowed   list of 0..64, each 10-20 or {first, last}; default []
  *	    first   1..4094; required
  */
+#define XVS_USE_DRAFT /* XVS_FORMER */
 #include <errno.h>
 #include <string.h>
 
 #include "policy/field.h"
 #include "policy/scalar.h"
 #include "policy/schema.h"
+#include "xvs/ext/convert.h"
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the field table, which is bounded. */
 
@@ -97,6 +99,7 @@ void schema_help(const struct xvs_feature *f, struct strbuf *out)
 		[XVS_SETTING] = "setting",
 		[XVS_STATUS] = "status",
 		[XVS_EVENT] = "event",
+		[XVS_FORMER] = "former setting",
 	};
 
 	strbuf_add(out, "%s: %s\n%s of a %s\n", f->id, f->summary, kinds[f->kind],

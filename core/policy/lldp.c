@@ -38,6 +38,12 @@ static const struct xvs_field lldp_fields[] = {
 		.type = XVS_BOOL,
 		.dflt = true,
 	},
+	{
+		.name = "cdp_tell",
+		.help = "Tell by CDP as well, where this host tells at all",
+		.offset = offsetof(struct policy_lldp, cdp_tell),
+		.type = XVS_BOOL,
+	},
 };
 
 const struct xvs_feature builtin_lldp = {

@@ -11,7 +11,8 @@ struct policy_lldp {
 	uint32_t mode;       /* enum lldp_mode */
 	uint32_t interval_s; /* between what is told; it holds for four times as long */
 	bool cdp;            /* what is told by CDP alone counts, too */
-	uint8_t pad[3];
+	bool cdp_tell;       /* what is told is told by CDP, too */
+	uint8_t pad[2];
 };
 
 static inline bool lldp_listens(const struct policy_lldp *p)

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "policy/field.h"
 #include "policy/scalar.h"
+#include "xvs/ext/convert.h"
 #include "xvs/ext/mirror.h"
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as a field table, which is bounded. */
@@ -99,6 +100,21 @@ static bool field_name_valid(const char *name)
 	if (len == 0 || len > FIELD_NAME_MAX || name[0] < 'a' || name[0] > 'z')
 		return false;
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
+}
+
+bool feature_or_field_valid(const char *text)
+{
+	const char *rev = strchr(text, '/');
+	const char *dot = rev ? strchr(rev, '.') : NULL;
+	char id[FEATURE_ID_MAX + 1];
+
+	if (!dot)
+		return feature_id_valid(text);
+	if ((size_t)(dot - text) > FEATURE_ID_MAX)
+		return false;
+	memcpy(id, text, (size_t)(dot - text));
+	id[dot - text] = '\0';
+	return feature_id_valid(id) && field_name_valid(dot + 1);
 }
 
 /* What a newer module put behind the fields that this host knows; rule 2 of xvs/abi.h. */
@@ -326,8 +342,8 @@ static int check_feature(const struct xvs_feature *f, struct xvs_error *err)
 		return error_set(err, -EINVAL, "", "it has no summary");
 	if (f->scope != XVS_PER_SWITCH && f->scope != XVS_PER_PORT)
 		return error_set(err, -EINVAL, "", "scope is %u, must be 1 or 2", f->scope);
-	if (f->kind < XVS_SETTING || f->kind > XVS_EVENT)
-		return error_set(err, -EINVAL, "", "kind is %u, must be 1..3", f->kind);
+	if (f->kind < XVS_SETTING || f->kind > XVS_FORMER)
+		return error_set(err, -EINVAL, "", "kind is %u, must be 1..4", f->kind);
 	if (f->reserved != 0)
 		return error_set(err, -EINVAL, "", "reserved is set, must be 0");
 	if (f->bytes == 0 || f->bytes > STRUCTURE_BYTES_MAX)

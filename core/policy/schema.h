@@ -32,6 +32,9 @@ struct value {
  */
 struct value *value_decode(const struct xvs_feature *f, const struct node *node, const char *what,
 			   struct diags *d);
+/* The same of a document of one level, which need not name REQUIRED fields. */
+struct value *value_decode_part(const struct xvs_feature *f, const struct node *node,
+				const char *what, struct diags *d);
 struct value *value_ref(struct value *v);
 void value_put(struct value *v); /* NULL is fine */
 bool value_equal(const struct value *a, const struct value *b);
@@ -39,6 +42,13 @@ bool value_equal(const struct value *a, const struct value *b);
 /* [control] As the operator would write it; SECRET fields print as "***" unless 'secrets'. */
 json_t *value_json(const struct xvs_feature *f, const void *bytes, bool secrets);
 struct node *value_node(const struct xvs_feature *f, const void *bytes);
+/*
+ * The same as a document that decodes to an equal value: fields that cannot be written (an address that
+ * is not there) are left out, and of elements of lists those with their default.
+ */
+struct node *value_document(const struct xvs_feature *f, const void *bytes);
+/* The same as JSON, with secrets. */
+json_t *value_document_json(const struct xvs_feature *f, const void *bytes);
 
 /* [control] "rate_kbps=5 burst=2" of the command line: FIELD=VALUE into a node tree; lists as JSON text. */
 struct node *node_from_assignments(const char *const *assignments, size_t count, struct diags *d);
@@ -55,6 +65,9 @@ int schema_check(const struct xvs_feature *f, struct xvs_error *err);
 
 /* [any] "com.example.guard/1", and the same without revision. */
 bool feature_id_valid(const char *id);
+/* The first, or a field of it: "com.example.guard/1.burst"; at most FEATURE_OR_FIELD_MAX bytes. */
+enum { FEATURE_OR_FIELD_MAX = 127 };
+bool feature_or_field_valid(const char *text);
 bool extension_id_valid(const char *id);
 
 /* JSON <-> node.  Bounded depth; numbers and booleans become their text. */

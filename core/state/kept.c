@@ -35,18 +35,37 @@ uint64_t moves_epoch(const struct moves *m, const uint8_t port[WIRE_ID])
 	return 0;
 }
 
+/* False: there is no room for one more. */
+static bool make_room(struct moves *m)
+{
+	const size_t room = m->epoch_room < MOVES_EPOCHS / 2 ? 2 * m->epoch_room : MOVES_EPOCHS;
+	struct epoch *more;
+
+	if (m->epoch_count < m->epoch_room)
+		return true;
+	if (m->epoch_room == MOVES_EPOCHS)
+		return false;
+	more = realloc(m->epochs, room * sizeof(*more));
+	if (!more)
+		return false;
+	m->epochs = more;
+	m->epoch_room = room;
+	return true;
+}
+
 /* Where there is no room the oldest goes. */
 void moves_set_epoch(struct moves *m, const uint8_t port[WIRE_ID], uint64_t number)
 {
-	struct epoch *e = m->epochs;
+	struct epoch *e;
 	size_t i = 0;
 
-	while (i < m->epoch_count && memcmp(e[i].port, port, WIRE_ID) != 0)
+	while (i < m->epoch_count && memcmp(m->epochs[i].port, port, WIRE_ID) != 0)
 		i++;
-	if (i == m->epoch_count && m->epoch_count < MOVES_EPOCHS)
+	if (i == m->epoch_count && make_room(m))
 		m->epoch_count++;
-	else if (i == MOVES_EPOCHS)
+	else if (i == m->epoch_count)
 		i = 0;
+	e = m->epochs;
 	memmove(&e[i], &e[i + 1], (m->epoch_count - i - 1) * sizeof(*e));
 	memcpy(e[m->epoch_count - 1].port, port, WIRE_ID);
 	e[m->epoch_count - 1].number = number;

@@ -135,6 +135,7 @@ struct moves {
 	void *host;
 	struct move *first;
 	struct epoch *epochs;
+	size_t epoch_room; /* of them; grows */
 	size_t epoch_count;
 	bool is_started;
 };

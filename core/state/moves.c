@@ -18,6 +18,8 @@
 #include "base/str.h"
 #include "state/move.h"
 
+enum { EPOCHS_AT_FIRST = 16 };
+
 const char outcome_moved[] = "moved";
 const char outcome_checked[] = "checked";
 const char outcome_refused[] = "refused";
@@ -187,7 +189,8 @@ struct moves *moves_create(const struct moves_ops *ops, void *host)
 		return NULL;
 	m->ops = ops;
 	m->host = host;
-	m->epochs = calloc(MOVES_EPOCHS, sizeof(*m->epochs));
+	m->epoch_room = EPOCHS_AT_FIRST;
+	m->epochs = calloc(m->epoch_room, sizeof(*m->epochs));
 	if (m->epochs)
 		return m;
 	free(m);

@@ -136,8 +136,10 @@ int plan_for_spec(struct world *w, const struct config_spec *spec, struct diags 
 	}
 	result = set_file(m, copy, file, false, d);
 	d->file = file; /* the model's copy of the name goes with the model */
+	w->is_checking = true;
 	if (result == 0)
 		result = plan_create(w, m, true, d, plan);
+	w->is_checking = false;
 	if (result < 0)
 		model_destroy(m);
 	else

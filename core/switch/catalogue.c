@@ -83,9 +83,23 @@ const struct builtin_extension *catalogue_builtin(const struct catalogue *c, con
 
 /* ---- of the directories ------------------------------------------------------------------------ */
 
-int catalogue_find(const struct catalogue *c, const char *id, struct module **module,
-		   const struct extension **ext, struct xvs_error *err)
+struct trust trust_of(const struct config_spec *spec)
 {
+	const struct trust_spec *from = &spec->extensions.trust;
+	struct trust trust = {
+		.keys = from->keys,
+		.key_count = from->key_count,
+		.is_required = from->is_required,
+	};
+
+	(void)trust_spec_until(from, &trust.until); /* checked when it was read */
+	return trust;
+}
+
+int catalogue_find(const struct catalogue *c, const struct trust *trust, const char *id,
+		   struct module **module, const struct extension **ext, struct xvs_error *err)
+{
+	const struct module_places places = { c->dirs, c->dir_count, trust, interface_is_offered };
 	const struct builtin_extension *builtin = catalogue_builtin(c, id);
 	int code;
 
@@ -99,7 +113,7 @@ int catalogue_find(const struct catalogue *c, const char *id, struct module **mo
 				 "extension %s: ids that begin with %s are of this program, which "
 				 "has no such extension",
 				 id, builtin_prefix);
-	code = module_find(c->dirs, c->dir_count, id, interface_is_offered, module, ext, err);
+	code = module_find(&places, id, module, ext, err);
 	if (code)
 		return code;
 	code = features_check(*ext, err);
@@ -118,7 +132,8 @@ static bool is_known(const struct catalogue *c, const struct module *module)
 	return false;
 }
 
-static int add_file(struct catalogue *c, const char *dir, const char *name)
+static int add_file(struct catalogue *c, const struct trust *trust, const char *dir,
+		    const char *name)
 {
 	struct xvs_error err = ERROR_INIT;
 	struct module **place;
@@ -128,7 +143,7 @@ static int add_file(struct catalogue *c, const char *dir, const char *name)
 
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return 0;
-	if (module_load(path, interface_is_offered, &module, &err) < 0)
+	if (module_load(path, trust, interface_is_offered, &module, &err) < 0)
 		return 0;
 	if (is_known(c, module)) {
 		module_put(module);
@@ -150,7 +165,7 @@ static int is_module_file(const struct dirent *entry)
 	return len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
 }
 
-static int add_directory(struct catalogue *c, const char *dir)
+static int add_directory(struct catalogue *c, const struct trust *trust, const char *dir)
 {
 	struct dirent **entries;
 	int n = scandir(dir, &entries, is_module_file, alphasort);
@@ -158,7 +173,7 @@ static int add_directory(struct catalogue *c, const char *dir)
 
 	for (int i = 0; i < n; i++) {
 		if (result == 0)
-			result = add_file(c, dir, entries[i]->d_name);
+			result = add_file(c, trust, dir, entries[i]->d_name);
 		free(entries[i]);
 	}
 	if (n >= 0)
@@ -166,10 +181,10 @@ static int add_directory(struct catalogue *c, const char *dir)
 	return result;
 }
 
-int catalogue_refresh(struct catalogue *c)
+int catalogue_refresh(struct catalogue *c, const struct trust *trust)
 {
 	for (size_t i = 0; i < c->dir_count; i++)
-		if (add_directory(c, c->dirs[i]) < 0)
+		if (add_directory(c, trust, c->dirs[i]) < 0)
 			return -ENOMEM;
 	return 0;
 }

@@ -16,6 +16,9 @@ struct builtin_extension {
 	struct chain_spec spec; /* the entry that nobody has to write */
 };
 
+/* Whose modules are loaded, as this configuration has it: borrowed from it. */
+struct trust trust_of(const struct config_spec *spec);
+
 struct catalogue {
 	const char *const *dirs; /* kept */
 	size_t dir_count;
@@ -37,13 +40,13 @@ const struct builtin_extension *catalogue_builtin(const struct catalogue *c, con
  * Loads what is new in the directories; files that are refused are left out: loading one by name
  * says why.  -ENOMEM.
  */
-int catalogue_refresh(struct catalogue *c);
+int catalogue_refresh(struct catalogue *c, const struct trust *trust);
 /*
  * The extension with this id, as module_find(); one whose features could not be decoded or
  * printed is refused by the name of the feature.
  */
-int catalogue_find(const struct catalogue *c, const char *id, struct module **module,
-		   const struct extension **ext, struct xvs_error *err);
+int catalogue_find(const struct catalogue *c, const struct trust *trust, const char *id,
+		   struct module **module, const struct extension **ext, struct xvs_error *err);
 void catalogue_finish(struct catalogue *c);
 
 /*

@@ -67,6 +67,7 @@ static void compile_segment(const struct port *p, struct port_conf *conf)
 	if (!conf->is_trunk)
 		return;
 	conf->all_tags = !vlan || vlan->allowed.count == 0;
+	conf->keeps_priority = !vlan && tags_are_forwarded(p->sw);
 	if (vlan)
 		allow_ranges(conf, &vlan->allowed);
 }

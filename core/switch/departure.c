@@ -12,8 +12,11 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "policy/convert.h"
 #include "policy/field.h"
 #include "switch/bundle.h"
+#include "switch/feature.h"
+#include "switch/former.h"
 #include "switch/world.h"
 
 /* ---- the port ---------------------------------------------------------------------------------------- */
@@ -98,95 +101,58 @@ void departure_note(struct world *w, const uint8_t uuid[16], bool has_departed)
 
 /* ---- out --------------------------------------------------------------------------------------------- */
 
-static bool is_zero(const void *bytes, size_t len)
-{
-	const uint8_t *b = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		if (b[i])
-			return false;
-	return true;
-}
-
-static bool has_default(const struct xvs_field *f, const void *structure)
-{
-	const void *at = field_of(f, structure);
-	uint32_t narrow;
-	uint64_t wide;
-
-	switch (f->type) {
-	case XVS_BOOL:
-		return *(const bool *)at == (f->dflt != 0);
-	case XVS_U32:
-	case XVS_ENUM:
-		memcpy(&narrow, at, sizeof(narrow));
-		return narrow == f->dflt;
-	case XVS_U64:
-		memcpy(&wide, at, sizeof(wide));
-		return wide == f->dflt;
-	case XVS_LIST:
-		return ((const struct xvs_table *)at)->count == 0;
-	case XVS_TEXT:
-		return *(const char *)at == '\0';
-	default:
-		return is_zero(at, field_size(f));
-	}
-}
-
-/* Nothing is written for it: an empty text or address is no value that could be read. */
-static bool is_unwritten(const struct xvs_field *f, const void *structure)
-{
-	return (f->type == XVS_TEXT || f->type == XVS_MAC || f->type == XVS_IP) &&
-	       has_default(f, structure);
-}
-
-/* NOLINTBEGIN(misc-no-recursion): as deep as the schema, which was bounded when it was loaded. */
-
-static void prune_list(const struct xvs_field *list, const struct xvs_table *table, struct node *n);
-
-static void prune_element(const struct xvs_field *list, const void *element, struct node *n)
-{
-	for (size_t i = 0; n->kind == NODE_MAP && i < list->fields.count; i++) {
-		const struct xvs_field *f = field_at(&list->fields, i);
-		struct node *child = node_get(n, f->name);
-
-		if (!(f->flags & XVS_FIELD_REQUIRED) && has_default(f, element))
-			(void)node_remove(n, f->name);
-		else if (f->type == XVS_LIST && child)
-			prune_list(f, field_of(f, element), child);
-	}
-}
-
-static void prune_list(const struct xvs_field *list, const struct xvs_table *table, struct node *n)
-{
-	for (size_t i = 0; i < n->count && i < table->count; i++)
-		prune_element(list, table_at(table, i), n->items[i]);
-}
-
-/* NOLINTEND(misc-no-recursion) */
-
+/* As JSON at once: of 10,000 rules, a tree of nodes in between takes longer than all the rest. */
 static json_t *value_out(const struct xvs_feature *f, const void *bytes)
 {
-	struct node *fields = value_node(f, bytes);
+	json_t *fields = value_document_json(f, bytes);
 	json_t *defaults = json_array();
-	json_t *out;
 
 	for (size_t i = 0; fields && i < f->fields.count; i++) {
 		const struct xvs_field *field = field_at(&f->fields, i);
 
-		if (is_unwritten(field, bytes))
-			(void)node_remove(fields, field->name);
-		else if (has_default(field, bytes))
+		if (json_object_get(fields, field->name) && field_has_default(field, bytes))
 			(void)json_array_append_new(defaults, json_string(field->name));
-		else if (field->type == XVS_LIST)
-			prune_list(field, field_of(field, bytes), node_get(fields, field->name));
 	}
-	out = fields ? json_pack("{s:o, s:o}", "fields", node_to_json(fields), "defaults", defaults)
-		     : NULL;
-	if (!fields)
-		json_decref(defaults);
-	node_destroy(fields);
+	if (fields)
+		return json_pack("{s:o, s:o}", "fields", fields, "defaults", defaults);
+	json_decref(defaults);
+	return NULL;
+}
+
+/* As a host has it that knows a former revision only; NULL: its extension cannot say it so. */
+static json_t *former_out(const struct extension *ext, const struct xvs_feature *former,
+			  const struct setting *s)
+{
+	static struct diags ignored; /* too large for a stack; one control thread */
+	const struct revisions r = { s->feature, former, ext->convert };
+	struct node *document = value_document(s->feature, s->value->bytes);
+	struct node *made = document ? document_convert(&r, document, former->id, &ignored) : NULL;
+	struct value *value = made ? value_decode(former, made, former->id, &ignored) : NULL;
+	json_t *out = value ? value_out(former, value->bytes) : NULL;
+
+	value_put(value);
+	node_destroy(made);
+	node_destroy(document);
+	ignored.count = 0;
 	return out;
+}
+
+/* {id: {fields, defaults}} of former revisions; NULL: there are none. */
+static json_t *formers_out(const struct vswitch *sw, const struct setting *s)
+{
+	const struct extension *ext = switch_feature_owner(sw, s->feature);
+	const struct xvs_feature *former;
+	json_t *all = NULL;
+
+	for (size_t n = 0; (former = former_of(ext, s->feature, n)); n++) {
+		json_t *one = former_out(ext, former, s);
+
+		if (!one)
+			continue;
+		all = all ? all : json_object();
+		(void)json_object_set_new(all, former->id, one);
+	}
+	return all;
 }
 
 json_t *departure_policies(struct world *w, const char *target)
@@ -196,9 +162,12 @@ json_t *departure_policies(struct world *w, const char *target)
 
 	for (size_t i = 0; p && all && i < p->settings.count; i++) {
 		const struct setting *s = &p->settings.items[i];
+		json_t *one = value_out(s->feature, s->value->bytes);
+		json_t *formers = one ? formers_out(p->sw, s) : NULL;
 
-		if (json_object_set_new(all, s->feature->id,
-					value_out(s->feature, s->value->bytes))) {
+		if (formers)
+			(void)json_object_set_new(one, "formers", formers);
+		if (json_object_set_new(all, s->feature->id, one)) {
 			json_decref(all);
 			return NULL;
 		}
@@ -258,16 +227,66 @@ static void drop_unknown(struct reading *r, const struct xvs_feature *f, const j
 
 enum { NAMES_MAX = 1024 };
 
+static const char *revision_of(const char *id)
+{
+	return id + strcspn(id, "/");
+}
+
+/* What another host calls a former revision must be one of this very policy. */
+static bool is_revision_of(const char *id, const char *name)
+{
+	return strncmp(id, name, strcspn(id, "/") + 1) == 0;
+}
+
+/*
+ * The feature that is known here: this one, or the newest of its former revisions as the other host
+ * has converted it; *id and *value are then that.  NULL: none.
+ */
+static const struct xvs_feature *feature_known(struct reading *r, const char **id,
+					       const json_t **value)
+{
+	const json_t *formers = json_object_get(*value, "formers");
+	const struct xvs_feature *known = NULL;
+	const struct xvs_feature *f = world_feature(r->w, *id, NULL);
+	const char *asked = *id;
+	const char *name;
+	json_t *one;
+	char why[160];
+
+	if (f)
+		return f;
+	/* NOLINTNEXTLINE: the macro of jansson takes no const */
+	json_object_foreach((json_t *)(uintptr_t)formers, name, one)
+	{
+		f = is_revision_of(asked, name) ? world_feature(r->w, name, NULL) : NULL;
+		if (!f || (known && strtoul(revision_of(known->id) + 1, NULL, 10) >
+					    strtoul(revision_of(f->id) + 1, NULL, 10)))
+			continue;
+		known = f;
+		*id = known->id;
+		*value = one;
+	}
+	if (known) {
+		(void)snprintf(why, sizeof(why), "converted to %.64s, which is known here",
+			       known->id);
+		r->left(r->arg, asked, why);
+	}
+	return known;
+}
+
 /* 0, or -ENOMEM. */
 static int value_in(struct reading *r, const char *id, const json_t *value, struct node *out)
 {
-	const char *nearest = NULL;
-	const struct xvs_feature *f = world_feature(r->w, id, &nearest);
+	const struct xvs_feature *f = feature_known(r, &id, &value);
 	struct diags d = { .count = 0 };
 	struct node *n;
 
 	if (!f) {
 		r->finding(r->arg, id, "no extension on this host knows this policy");
+		return 0;
+	}
+	if (node_get(out, id)) {
+		r->finding(r->arg, id, "it comes twice, by two revisions");
 		return 0;
 	}
 	n = node_from_json(json_object_get(value, "fields"), &d);

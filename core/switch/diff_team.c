@@ -23,6 +23,13 @@ static void team_text(const struct team_spec *t, struct strbuf *out)
 	if (t->probe[0])
 		strbuf_add(out, ", probe %s in %u each %u ms, %u lost", t->probe, t->probe_vlan,
 			   t->probe_ms, t->probe_lost);
+	if (t->min_speed_mbps)
+		strbuf_add(out, ", min_speed_mbps %u", t->min_speed_mbps);
+	if (t->max_errors_percent)
+		strbuf_add(out, ", max_errors_percent %u", t->max_errors_percent);
+	if (t->check_s)
+		strbuf_add(out, ", check_s %u", t->check_s);
+	strbuf_add(out, "%s", t->full_duplex ? ", full_duplex" : "");
 	strbuf_add(out, ", failback_s %u, announce %u%s", t->failback_s, t->announce,
 		   t->is_rolling ? ", rolling" : "");
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "ext/module_ref.h"
 #include "policy/builtin.h"
+#include "switch/former.h"
 #include "switch/world.h"
 
 enum { LEVELS_MAX = 3, KNOWN_MAX = 256, WHAT_MAX = TARGET_MAX + 96 };
@@ -32,8 +33,10 @@ struct looking {
 	struct entry *entries; /* as sw->chain */
 	bool is_whole;         /* all of them were found */
 	const struct xvs_feature *features[KNOWN_MAX];
-	const char *words[KNOWN_MAX]; /* their names */
+	const struct extension *owners[KNOWN_MAX]; /* as features; NULL: this program */
 	size_t count;
+	const char *words[KNOWN_MAX]; /* their names, and those of former revisions */
+	size_t word_count;
 	struct diags *d;
 	struct diags found; /* of one document */
 };
@@ -60,19 +63,20 @@ static void tell_found(struct looking *l)
 	l->found.count = 0;
 }
 
-/* A new tree; NULL: set at no level, or out of memory. */
-static struct node *merged(const struct levels *levels, const char *feature)
+/* A new tree; NULL: set at no level, or what is wrong has been told, or out of memory. */
+static struct node *merged(const struct former_asking *a, const struct levels *levels,
+			   const struct xvs_feature *f)
 {
 	struct node *document = NULL;
 
 	for (size_t i = 0; i < LEVELS_MAX; i++) {
-		const struct node *policies = levels->policies[i];
-		const struct node *over = policies ? node_get(policies, feature) : NULL;
+		struct node *over = NULL;
 		struct node *next;
 
-		if (!over)
+		if (former_document(a, levels->policies[i], f, NULL, &over) < 0 || !over)
 			continue;
 		next = document ? node_merge(document, over) : node_copy(over);
+		node_destroy(over);
 		node_destroy(document);
 		document = next;
 	}
@@ -80,11 +84,13 @@ static struct node *merged(const struct levels *levels, const char *feature)
 }
 
 static void decode_one(struct looking *l, const struct levels *levels, const char *what,
-		       const struct xvs_feature *f)
+		       const struct extension *ext, const struct xvs_feature *f)
 {
-	struct node *document = merged(levels, f->id);
+	const struct former_asking asking = { ext, what, &l->found };
+	struct node *document = merged(&asking, levels, f);
 	char text[WHAT_MAX];
 
+	tell_found(l);
 	if (!document)
 		return;
 	(void)snprintf(text, sizeof(text), "%s: policy %.64s", what, f->id);
@@ -95,7 +101,7 @@ static void decode_one(struct looking *l, const struct levels *levels, const cha
 
 static bool is_known(const struct looking *l, const char *id)
 {
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->word_count; i++)
 		if (strcmp(l->words[i], id) == 0)
 			return true;
 	return false;
@@ -110,7 +116,7 @@ static void check_names(const struct looking *l, const struct node *policies, co
 
 		if (is_known(l, document->key))
 			continue;
-		nearest = str_nearest(document->key, l->words, l->count);
+		nearest = str_nearest(document->key, l->words, l->word_count);
 		if (nearest)
 			diag_add_at(l->d, document->key_line, document->key_column,
 				    "%s: policy %.64s: no extension in the chain of switch %s has "
@@ -131,7 +137,7 @@ static void check_port(struct looking *l, const struct port_spec *p)
 	check_names(l, p->policies, what);
 	for (size_t i = 0; i < l->count; i++)
 		if (l->features[i]->scope & XVS_PER_PORT)
-			decode_one(l, &levels, what, l->features[i]);
+			decode_one(l, &levels, what, l->owners[i], l->features[i]);
 }
 
 static void check_entry(struct looking *l, size_t idx)
@@ -146,7 +152,7 @@ static void check_entry(struct looking *l, size_t idx)
 	for (uint32_t i = 0; ext && i < ext->feature_count; i++)
 		if (ext->features[i].kind == XVS_SETTING &&
 		    (ext->features[i].scope & XVS_PER_SWITCH))
-			decode_one(l, &levels, what, &ext->features[i]);
+			decode_one(l, &levels, what, ext, &ext->features[i]);
 }
 
 static void check_all(struct looking *l)
@@ -170,29 +176,37 @@ static void check_all(struct looking *l)
 
 /* ---- what the switch knows --------------------------------------------------------------------- */
 
-static void know(struct looking *l, const struct xvs_feature *f)
+static void know(struct looking *l, const struct extension *ext, const struct xvs_feature *f)
 {
-	if (f->kind != XVS_SETTING || l->count == KNOWN_MAX)
+	bool is_former = former_current(ext, f) != f;
+
+	if ((f->kind != XVS_SETTING && !is_former) || l->word_count == KNOWN_MAX)
 		return;
-	l->words[l->count] = f->id;
+	l->words[l->word_count++] = f->id;
+	if (is_former)
+		return;
+	l->owners[l->count] = ext;
 	l->features[l->count++] = f;
 }
 
-static void know_entry(struct looking *l, const struct catalogue *catalogue, size_t idx)
+static void know_entry(struct looking *l, const struct catalogue *catalogue,
+		       const struct trust *trust, size_t idx)
 {
 	struct entry *e = &l->entries[idx];
 	struct xvs_error err = ERROR_INIT;
 
-	if (catalogue_find(catalogue, l->sw->chain[idx].extension, &e->module, &e->ext, &err) < 0) {
+	if (catalogue_find(catalogue, trust, l->sw->chain[idx].extension, &e->module, &e->ext,
+			   &err) < 0) {
 		*e = (struct entry){ NULL, NULL };
 		l->is_whole = false;
 		return;
 	}
 	for (uint32_t i = 0; i < e->ext->feature_count; i++)
-		know(l, &e->ext->features[i]);
+		know(l, e->ext, &e->ext->features[i]);
 }
 
-static void check_one_switch(struct world *w, const struct switch_spec *sw, struct diags *d)
+static void check_one_switch(struct world *w, const struct trust *trust,
+			     const struct switch_spec *sw, struct diags *d)
 {
 	struct looking *l = calloc(1, sizeof(*l));
 
@@ -206,12 +220,13 @@ static void check_one_switch(struct world *w, const struct switch_spec *sw, stru
 	l->d = d;
 	l->is_whole = true;
 	for (size_t i = 0; builtin_features[i]; i++)
-		know(l, builtin_features[i]);
+		know(l, NULL, builtin_features[i]);
 	for (size_t i = 0; i < w->catalogue.builtin_count; i++)
 		for (uint32_t n = 0; n < w->catalogue.builtins[i].ext->feature_count; n++)
-			know(l, &w->catalogue.builtins[i].ext->features[n]);
+			know(l, w->catalogue.builtins[i].ext,
+			     &w->catalogue.builtins[i].ext->features[n]);
 	for (size_t i = 0; i < sw->chain_count; i++)
-		know_entry(l, &w->catalogue, i);
+		know_entry(l, &w->catalogue, trust, i);
 	check_all(l);
 	for (size_t i = 0; i < sw->chain_count; i++)
 		module_put(l->entries[i].module);
@@ -221,6 +236,10 @@ static void check_one_switch(struct world *w, const struct switch_spec *sw, stru
 
 void world_check_documents(struct world *w, const struct config_spec *spec, struct diags *d)
 {
+	const struct trust now = trust_of(w->model->file->spec);
+	struct trust trust = trust_of(spec);
+
+	trust.also = &now; /* as plan_chain.c */
 	for (size_t i = 0; i < spec->switch_count; i++)
-		check_one_switch(w, &spec->switches[i], d);
+		check_one_switch(w, &trust, &spec->switches[i], d);
 }

@@ -5,11 +5,36 @@
  * Applied to an empty daemon it makes the same switches, ports and policies, with the same
  * identities.  What a file cannot say, that a port is blocked or an instance disabled, is left out.
  */
+#define XVS_USE_DRAFT /* XVS_FORMER */
 #include <errno.h>
+#include <stdio.h>
 
+#include "switch/feature.h"
+#include "switch/former.h"
+#include "switch/override.h"
 #include "switch/world.h"
+#include "xvs/ext/convert.h"
 
 /* ---- values set over documents ----------------------------------------------------------------- */
+
+/* A value that is put into the file's place. */
+struct folding {
+	const struct model *m;
+	const struct override_value *v;
+	const struct xvs_feature *current; /* of v's revision; NULL: unknown */
+	const struct extension *ext;       /* whose that is; NULL: of the switch itself */
+	bool is_former;                    /* v is of a revision that has been replaced */
+};
+
+static struct folding folding_of(const struct model *m, const struct vswitch *sw,
+				 const struct override_value *v)
+{
+	const struct xvs_feature *f = sw ? switch_feature(sw, v->feature) : NULL;
+	const struct extension *ext = f ? switch_feature_owner(sw, f) : NULL;
+
+	return (struct folding){ m, v, f ? former_current(ext, f) : NULL, ext,
+				 f && f->kind == XVS_FORMER };
+}
 
 /* Puts 'document' (taken; NULL: nothing) in the place of the feature's. */
 static int put_document(struct node **policies, const char *feature, struct node *document)
@@ -27,19 +52,83 @@ static int put_document(struct node **policies, const char *feature, struct node
 	return node_append(*policies, feature, document);
 }
 
-/* What counts at this place. */
-static int fold(const struct model *m, const struct override_value *v, struct node **policies)
+static bool is_current(const void *current, const char *id)
 {
+	return strcmp(current, id) == 0;
+}
+
+static bool says_former(const struct folding *g, const struct node *policies)
+{
+	const struct xvs_feature *former;
+
+	for (size_t n = 0; g->current && (former = former_of(g->ext, g->current, n)); n++)
+		if (node_get(policies, former->id))
+			return true;
+	return false;
+}
+
+static void drop_formers(const struct folding *g, struct node *policies)
+{
+	const struct xvs_feature *former;
+
+	for (size_t n = 0; (former = former_of(g->ext, g->current, n)); n++)
+		(void)node_remove(policies, former->id);
+}
+
+/*
+ * A file has one revision in one place: where two have come together they become one document of
+ * today's.  What cannot be converted stays as it is, and the file's reader says why.
+ */
+static int join(const struct folding *g, struct node **policies)
+{
+	static struct diags ignored; /* too large for a stack; one control thread */
+	const struct former_asking asking = { g->ext, g->v->target, &ignored };
+	const struct node *own =
+		g->current && *policies ? node_get(*policies, g->current->id) : NULL;
+	const struct former_skip skip = { is_current, own ? g->current->id : NULL };
+	struct node *former = NULL;
+	struct node *merged;
+	int code;
+
+	if (!own || !says_former(g, *policies))
+		return 0;
+	ignored.count = 0;
+	code = former_document(&asking, *policies, g->current, &skip, &former);
+	if (code < 0)
+		return code == -EINVAL ? 0 : code;
+	/* what was set is over what was written */
+	merged = g->is_former ? node_merge(own, former) : node_merge(former, own);
+	node_destroy(former);
+	if (!merged)
+		return -ENOMEM;
+	drop_formers(g, *policies);
+	return put_document(policies, g->current->id, merged);
+}
+
+/* What counts at this place. */
+static int fold(const struct folding *g, struct node **policies)
+{
+	const struct override_value *v = g->v;
 	const struct node *base = *policies ? node_get(*policies, v->feature) : NULL;
 	struct node *document;
+	int code;
 
-	if (!model_document(m, v->target, v->feature, base, &document))
+	if (!model_document(g->m, v->target, v->feature, base, &document))
 		return -ENOMEM;
-	return put_document(policies, v->feature, document);
+	code = put_document(policies, v->feature, document);
+	return code < 0 ? code : join(g, policies);
+}
+
+/* By whichever revision? */
+static bool says(const struct folding *g, const struct node *policies)
+{
+	return policies && (node_get(policies, g->v->feature) ||
+			    (g->v->fields && ((g->current && node_get(policies, g->current->id)) ||
+					      says_former(g, policies))));
 }
 
 /* An entry of the chain stands over its switch, so what stands over both goes there. */
-static int fold_switch(const struct model *m, const struct override_value *v, struct switch_spec *s)
+static int fold_switch(const struct folding *g, struct switch_spec *s)
 {
 	bool is_in_chain = false;
 	int result = 0;
@@ -47,14 +136,14 @@ static int fold_switch(const struct model *m, const struct override_value *v, st
 	for (size_t i = 0; i < s->chain_count && result == 0; i++) {
 		struct node **policies = &s->chain[i].policies;
 
-		if (!*policies || !node_get(*policies, v->feature))
+		if (!says(g, *policies))
 			continue;
 		is_in_chain = true;
-		result = fold(m, v, policies);
+		result = fold(g, policies);
 	}
-	if (result == 0 && is_in_chain && v->removes && s->policies)
-		(void)node_remove(s->policies, v->feature);
-	return result == 0 && !is_in_chain ? fold(m, v, &s->policies) : result;
+	if (result == 0 && is_in_chain && g->v->removes && s->policies)
+		(void)node_remove(s->policies, g->v->feature);
+	return result == 0 && !is_in_chain ? fold(g, &s->policies) : result;
 }
 
 static struct group_spec *group_of(const struct switch_spec *s, const char *name)
@@ -66,50 +155,78 @@ static struct group_spec *group_of(const struct switch_spec *s, const char *name
 }
 
 /* A file may set at a port of a group what the group lists; an overlay may set anything. */
-static int list_override(struct group_spec *group, const char *feature)
+static int list_override(struct group_spec *group, const char *feature, const char *field)
 {
-	char(*grown)[64];
+	char(*grown)[OVERRIDE_TEXT];
 
-	for (size_t i = 0; i < group->override_count; i++)
-		if (strcmp(group->override[i], feature) == 0)
-			return 0;
 	grown = reallocarray(group->override, group->override_count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	group->override = grown;
-	(void)str_copy(grown[group->override_count++], sizeof(*grown), feature);
+	(void)snprintf(grown[group->override_count++], sizeof(*grown), "%s%s%s", feature,
+		       field ? "." : "", field ? field : "");
 	return 0;
 }
 
-static int fold_port(const struct model *m, const struct override_value *v, struct switch_spec *s,
-		     struct port_spec *p)
-{
-	struct group_spec *group = p->group[0] ? group_of(s, p->group) : NULL;
-	int result = fold(m, v, &p->policies);
-
-	if (result == 0 && group && v->fields)
-		result = list_override(group, v->feature);
-	return result;
-}
-
-static int fold_values(const struct model *m, struct switch_spec *s)
+/* By field where the group does so; all of it where it lists nothing of this feature. */
+static int list_overrides(struct group_spec *group, const char *feature, const struct node *fields)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < m->value_count && result == 0; i++) {
-		const struct override_value *v = &m->values[i];
-		char target[TARGET_MAX];
+	if (group_forbids(group, feature, fields) == fields)
+		return list_override(group, feature, NULL);
+	for (size_t i = 0; result == 0 && i < fields->count; i++) {
+		const char *field = fields->items[i]->key;
 
-		if (strcmp(v->target, s->name) == 0)
-			result = fold_switch(m, v, s);
-		for (size_t n = 0; n < s->port_count && result == 0; n++) {
-			target_print(target, s->name, s->ports[n].name);
-			if (strcmp(v->target, target) == 0)
-				result = fold_port(m, v, s, &s->ports[n]);
-		}
-		target_print(target, s->name, s->team.port.name);
-		if (result == 0 && strcmp(v->target, target) == 0)
-			result = fold_port(m, v, s, &s->team.port);
+		if (field && !group_lets_field(group, feature, field))
+			result = list_override(group, feature, field);
+	}
+	return result;
+}
+
+static int fold_port(const struct folding *g, struct switch_spec *s, struct port_spec *p)
+{
+	struct group_spec *group = p->group[0] ? group_of(s, p->group) : NULL;
+	const char *feature = g->v->feature;
+	int result = fold(g, &p->policies);
+
+	if (result < 0 || !group || !g->v->fields || former_lets(g->ext, group, feature))
+		return result;
+	if (g->current && !node_get(p->policies, feature)) /* joined */
+		feature = g->current->id;
+	return list_overrides(group, feature, node_get(p->policies, feature));
+}
+
+static int fold_value(const struct folding *g, struct switch_spec *s)
+{
+	char target[TARGET_MAX];
+	int result = 0;
+
+	if (strcmp(g->v->target, s->name) == 0)
+		result = fold_switch(g, s);
+	for (size_t n = 0; n < s->port_count && result == 0; n++) {
+		target_print(target, s->name, s->ports[n].name);
+		if (strcmp(g->v->target, target) == 0)
+			result = fold_port(g, s, &s->ports[n]);
+	}
+	target_print(target, s->name, s->team.port.name);
+	if (result == 0 && strcmp(g->v->target, target) == 0)
+		result = fold_port(g, s, &s->team.port);
+	return result;
+}
+
+/* Those of former revisions first: what was set by today's counts over them. */
+static int fold_values(const struct model *m, const struct vswitch *sw, struct switch_spec *s)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < 2 * m->value_count && result == 0; i++) {
+		const bool is_again = i >= m->value_count;
+		const size_t nr = is_again ? i - m->value_count : i;
+		const struct folding g = folding_of(m, sw, &m->values[nr]);
+
+		if (g.is_former != is_again)
+			result = fold_value(&g, s);
 	}
 	return result;
 }
@@ -154,15 +271,16 @@ static int put_ports(const struct model *m, const struct switch_spec *from, stru
 	return 0;
 }
 
-static int export_switch(const struct model *m, const struct switch_spec *from,
-			 struct switch_spec *to)
+static int export_switch(struct world *w, const struct switch_spec *from, struct switch_spec *to)
 {
+	const struct model *m = w->model;
+
 	if (switch_spec_copy(from, to) < 0)
 		return -ENOMEM;
 	to->has_uuid = uuid_of(m, from->name, to->uuid);
 	if (put_ports(m, from, to) < 0)
 		return -ENOMEM;
-	return fold_values(m, to);
+	return fold_values(m, world_switch(w, from->name), to);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------------ */
@@ -193,6 +311,8 @@ static int copy_extensions(const struct extensions_spec *from, struct extensions
 			return -ENOMEM;
 		to->path_count++;
 	}
+	if (trust_spec_copy(&from->trust, &to->trust))
+		return -ENOMEM;
 	return network_spec_copy(&from->network, &to->network);
 }
 
@@ -209,7 +329,7 @@ struct config_spec *world_export(struct world *w)
 	for (size_t i = 0; i < file->switch_count; i++) {
 		struct switch_spec *place = ARRAY_ADD(&spec->switches, &spec->switch_count);
 
-		if (!place || export_switch(m, &file->switches[i], place) < 0)
+		if (!place || export_switch(w, &file->switches[i], place) < 0)
 			goto err_destroy;
 	}
 	return spec;

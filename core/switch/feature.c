@@ -29,6 +29,14 @@ const struct xvs_feature *switch_feature(const struct vswitch *sw, const char *i
 	return f;
 }
 
+const struct extension *switch_feature_owner(const struct vswitch *sw, const struct xvs_feature *f)
+{
+	for (size_t i = 0; i < sw->member_count; i++)
+		if (of_extension(sw->members[i]->ext, f->id) == f)
+			return sw->members[i]->ext;
+	return NULL;
+}
+
 struct list {
 	const struct xvs_feature **items;
 	size_t count;
@@ -61,11 +69,12 @@ static bool add_extension(void *arg, const struct module *module, const struct e
 
 const struct xvs_feature **world_features(struct world *w, size_t *count)
 {
+	const struct trust trust = trust_of(w->model->file->spec);
 	struct list list = { 0 };
 
 	for (size_t i = 0; builtin_features[i]; i++)
 		list_add(&list, builtin_features[i]);
-	(void)catalogue_refresh(&w->catalogue);
+	(void)catalogue_refresh(&w->catalogue, &trust);
 	(void)catalogue_each(&w->catalogue, add_extension, &list);
 	if (list.has_failed) {
 		free(list.items);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "packet/cdp.h"
 #include "path/heard.h"
 #include "policy/lldp.h"
 #include "switch/team.h"
@@ -106,6 +107,11 @@ static void tell(const struct port *p, const struct policy_lldp *policy)
 	f->frames[0].port = p->id;
 	f->frames[0].len = lldp_write(f->frames[0].bytes, &own);
 	f->count = 1;
+	if (policy->cdp_tell) {
+		f->frames[1].port = p->id;
+		f->frames[1].len = cdp_write(f->frames[1].bytes, &own);
+		f->count = 2;
+	}
 	f->done = on_sent;
 	path_send(p->w->path, f);
 }

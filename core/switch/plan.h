@@ -97,6 +97,8 @@ struct plan_switch *plan_find(const struct plan *p, const struct vswitch *sw);
 
 /* A feature that this chain (or the switch itself) has; NULL. */
 const struct xvs_feature *plan_feature(const struct plan_switch *ps, const char *id);
+/* The setting of this chain that a former revision became; every other feature is itself. */
+const struct xvs_feature *plan_current(const struct plan_switch *ps, const struct xvs_feature *f);
 /* Does it stand in the chain of a port with these policies, if it runs? */
 bool plan_member_stands(const struct plan_member *pm, const struct settings *settings);
 

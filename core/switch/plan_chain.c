@@ -20,15 +20,36 @@ static bool is_required(const struct chain_spec *spec, const struct extension *e
 
 static void find_extension(struct plan *p, const struct plan_switch *ps, struct plan_member *pm)
 {
+	const struct trust now = trust_of(p->w->model->file->spec);
+	struct trust trust = trust_of(p->model->file->spec);
 	struct xvs_error err = ERROR_INIT;
 
-	if (catalogue_find(&p->w->catalogue, pm->spec->extension, &pm->module, &pm->ext, &err) == 0)
+	if (p->w->is_checking) /* a question loads nothing that is not loaded otherwise */
+		trust.also = &now;
+	if (catalogue_find(&p->w->catalogue, &trust, pm->spec->extension, &pm->module, &pm->ext,
+			   &err) == 0)
 		return;
 	pm->module = NULL;
 	pm->ext = NULL;
 	if (pm->is_tolerated)
 		(void)snprintf(pm->problem, sizeof(pm->problem), "%s", err.text);
 	else
+		plan_error(p, pm->spec->at, "switch %s: chain entry %s: %s", ps->spec->name,
+			   pm->spec->instance, err.text);
+}
+
+/*
+ * What goes on was loaded when other signatures counted, maybe: a new configuration asks.  What runs when
+ * the keys' last day is over goes on.
+ */
+static void check_trust(struct plan *p, const struct plan_switch *ps, const struct plan_member *pm)
+{
+	struct trust trust = trust_of(p->model->file->spec);
+	struct xvs_error err = ERROR_INIT;
+	struct minisign_proof proof;
+
+	trust.until = 0;
+	if (p->is_strict && pm->module && module_trusted(pm->module, &trust, &proof, &err))
 		plan_error(p, pm->spec->at, "switch %s: chain entry %s: %s", ps->spec->name,
 			   pm->spec->instance, err.text);
 }
@@ -51,6 +72,7 @@ static void pair_member(struct plan *p, const struct plan_switch *ps, struct pla
 	/* Why it is down does not count while it is disabled: it is started afresh afterwards. */
 	if (!pm->is_disabled)
 		(void)str_copy(pm->problem, sizeof(pm->problem), m->problem);
+	check_trust(p, ps, pm);
 }
 
 static bool is_builtin(const struct plan *p, const char *name)

@@ -7,9 +7,8 @@
 
 #include "policy/builtin.h"
 #include "switch/decoded.h"
-#include "switch/plan.h"
-
-enum { WORDS_MAX = 256 };
+#include "switch/former.h"
+#include "switch/plan_level.h"
 
 const struct xvs_feature *plan_feature(const struct plan_switch *ps, const char *id)
 {
@@ -24,6 +23,15 @@ const struct xvs_feature *plan_feature(const struct plan_switch *ps, const char 
 				return &ext->features[n];
 	}
 	return NULL;
+}
+
+const struct xvs_feature *plan_current(const struct plan_switch *ps, const struct xvs_feature *f)
+{
+	const struct xvs_feature *current = f;
+
+	for (size_t i = 0; current == f && i < ps->member_count; i++)
+		current = former_current(ps->members[i].ext, f);
+	return current;
 }
 
 bool plan_member_stands(const struct plan_member *pm, const struct settings *settings)
@@ -49,127 +57,6 @@ bool plan_member_changes(const struct plan_member *pm)
 			return true;
 	}
 	return false;
-}
-
-/* ---- is every feature that a document names one that belongs there? ---------------------------- */
-
-/* Whose documents these are, and what to do when they are wrong. */
-struct level {
-	struct plan *p;
-	struct plan_switch *ps;
-	const char *what; /* "port lab/vm1" */
-	uint16_t scope;   /* that its features must have; 0: either */
-	bool is_tolerated;
-	char problem[PROBLEM_MAX];
-};
-
-static void complain(struct level *level, const struct node *at, const char *text)
-{
-	struct position position = { at->key_line, at->key_column };
-
-	if (!level->is_tolerated)
-		plan_error(level->p, position, "%s", text);
-	else if (level->problem[0] == '\0')
-		(void)snprintf(level->problem, sizeof(level->problem), "%.*s", PROBLEM_MAX - 1,
-			       text);
-}
-
-static size_t known_words(const struct plan_switch *ps, const char *words[WORDS_MAX])
-{
-	size_t count = 0;
-
-	for (size_t i = 0; builtin_features[i] && count < WORDS_MAX; i++)
-		words[count++] = builtin_features[i]->id;
-	for (size_t i = 0; i < ps->member_count; i++) {
-		const struct extension *ext = ps->members[i].ext;
-
-		for (uint32_t n = 0; ext && n < ext->feature_count && count < WORDS_MAX; n++)
-			words[count++] = ext->features[n].id;
-	}
-	return count;
-}
-
-static bool is_chain_whole(const struct plan_switch *ps)
-{
-	for (size_t i = 0; i < ps->member_count; i++)
-		if (!ps->members[i].ext)
-			return false;
-	return true;
-}
-
-static void complain_unknown(struct level *level, const struct node *document)
-{
-	const char *words[WORDS_MAX];
-	const char *nearest = str_nearest(document->key, words, known_words(level->ps, words));
-	char text[PROBLEM_MAX];
-
-	/* It may be a feature of what is missing, whose absence is told by the chain. */
-	if ((level->is_tolerated || !level->p->is_strict) && !is_chain_whole(level->ps))
-		return;
-	(void)snprintf(text, sizeof(text),
-		       "%s: policy %.64s: no extension in the chain of switch %s has it%s%.64s",
-		       level->what, document->key, level->ps->spec->name,
-		       nearest ? "; the nearest known is " : "", nearest ? nearest : "");
-	complain(level, document, text);
-}
-
-static void check_documents(struct level *level, const struct node *policies)
-{
-	for (size_t i = 0; policies && i < policies->count; i++) {
-		const struct node *document = policies->items[i];
-		const struct xvs_feature *f = plan_feature(level->ps, document->key);
-		char text[PROBLEM_MAX];
-
-		if (!f) {
-			complain_unknown(level, document);
-			continue;
-		}
-		if (f->kind != XVS_SETTING)
-			(void)snprintf(text, sizeof(text),
-				       "%s: policy %.64s is reported by the extension and cannot "
-				       "be set",
-				       level->what, f->id);
-		else if (level->scope != 0 && !(f->scope & level->scope))
-			(void)snprintf(
-				text, sizeof(text),
-				level->scope == XVS_PER_PORT
-					? "%s: policy %.64s counts for a whole switch; set it "
-					  "there"
-					: "%s: policy %.64s counts for single ports; set it "
-					  "under the policies of switch, group or port",
-				level->what, f->id);
-		else
-			continue;
-		complain(level, document, text);
-	}
-}
-
-static bool is_listed(const struct group_spec *group, const char *feature)
-{
-	for (size_t i = 0; i < group->override_count; i++)
-		if (strcmp(group->override[i], feature) == 0)
-			return true;
-	return false;
-}
-
-static void check_override(struct level *level, const struct plan_port *pp)
-{
-	const struct group_spec *group =
-		pp->spec->group[0] ? model_group(level->ps->spec, pp->spec->group) : NULL;
-	const struct node *policies = pp->spec->policies;
-
-	for (size_t i = 0; group && policies && i < policies->count; i++) {
-		char text[PROBLEM_MAX];
-
-		if (is_listed(group, policies->items[i]->key))
-			continue;
-		(void)snprintf(
-			text, sizeof(text),
-			"%s: group %s, on line %u, does not let its ports set %.64s; list it "
-			"there under override",
-			level->what, group->name, group->at.line, policies->items[i]->key);
-		complain(level, policies->items[i], text);
-	}
 }
 
 /* ---- values -------------------------------------------------------------------------------------- */
@@ -198,34 +85,97 @@ static int merge_copy(struct node **base, const struct node *over)
 	return over && !copy ? -ENOMEM : merge_over(base, copy);
 }
 
-static int add_level(struct plan *p, const char *target, const char *feature,
+/* A document that was set aside counts no more by a former revision than by this one. */
+struct set_aside {
+	const struct model *model;
+	const char *target;
+};
+
+static bool is_set_aside(const void *arg, const char *feature)
+{
+	const struct set_aside *s = arg;
+	const struct override_value *value = model_value(s->model, s->target, feature);
+
+	return value && value->removes;
+}
+
+static struct diags found; /* too large for a stack; one control thread */
+
+/* What is wrong with a former document is told here: -EINVAL becomes "it says nothing". */
+static int told(struct level *level, int code)
+{
+	level_complain_all(level, &found);
+	return code == -EINVAL ? 0 : code;
+}
+
+/* What these policies say at this target, but for what was set over them; over *document. */
+static int add_document(struct level *level, const char *target, const struct xvs_feature *f,
+			const struct node *policies, struct node **document)
+{
+	const struct set_aside aside = { level->p->model, target };
+	const struct former_skip skip = { is_set_aside, &aside };
+	const struct former_asking asking = { level->ext, level->what, &found };
+	struct node *own = NULL;
+	int code;
+
+	if (!former_of(level->ext, f, 0))
+		return merge_copy(document, policies ? node_get(policies, f->id) : NULL);
+	found.count = 0;
+	code = told(level, former_document(&asking, policies, f, &skip, &own));
+	return code < 0 ? code : merge_over(document, own);
+}
+
+/* And what was set there, by a former revision. */
+static int add_former_values(struct level *level, const char *target, const struct xvs_feature *f,
+			     struct node **document)
+{
+	const struct former_asking asking = { level->ext, level->what, &found };
+	const struct xvs_feature *former;
+	int code = 0;
+
+	for (size_t n = 0; code == 0 && (former = former_of(level->ext, f, n)); n++) {
+		const struct override_value *value =
+			model_value(level->p->model, target, former->id);
+		struct node *made;
+
+		if (!value || !value->fields)
+			continue;
+		found.count = 0;
+		made = former_convert(&asking, former, f, value->fields);
+		code = told(level, 0);
+		if (code == 0)
+			code = merge_over(document, made);
+	}
+	return code;
+}
+
+/* What one level says, with what was set over it, over *document. */
+static int add_level(struct level *level, const char *target, const struct xvs_feature *f,
 		     const struct node *policies, struct node **document)
 {
-	struct node *own;
+	struct node *base = NULL;
+	struct node *own = NULL;
+	int code = add_document(level, target, f, policies, &base);
 
-	if (!model_document(p->model, target, feature,
-			    policies ? node_get(policies, feature) : NULL, &own))
-		return -ENOMEM;
-	return merge_over(document, own);
+	if (code == 0)
+		code = add_former_values(level, target, f, &base);
+	if (code == 0 && !model_document(level->p->model, target, f->id, base, &own))
+		code = -ENOMEM;
+	node_destroy(base);
+	return code < 0 ? code : merge_over(document, own);
 }
 
 /* Decodes a document; what is wrong goes to the level.  NULL without error: out of memory. */
 static struct value *decode_value(struct level *level, const struct xvs_feature *f,
 				  const struct node *document, bool *is_wrong)
 {
-	static struct diags found; /* too large for a stack; one control thread */
 	char what[PROBLEM_MAX];
 	struct value *value;
 
 	found.count = 0;
 	(void)snprintf(what, sizeof(what), "%s: policy %.64s", level->what, f->id);
 	value = value_decode(f, document, what, &found);
-	for (size_t i = 0; i < found.count && i < DIAG_MAX; i++) {
-		struct node at = { .key_line = found.items[i].line,
-				   .key_column = found.items[i].column };
-
-		complain(level, &at, found.items[i].text);
-	}
+	level_complain_all(level, &found);
 	*is_wrong = found.count > 0;
 	return value;
 }
@@ -267,8 +217,14 @@ static int decode_alone(struct level *level, const struct xvs_feature *f,
 static bool has_own(const struct level *level, const struct plan_port *pp, const char *target,
 		    const struct xvs_feature *f)
 {
-	return (pp->spec->policies && node_get(pp->spec->policies, f->id)) ||
-	       model_value(level->p->model, target, f->id);
+	const struct node *policies = pp->spec->policies;
+	const struct xvs_feature *one = f;
+
+	for (size_t n = 0; one; one = former_of(level->ext, f, n++))
+		if ((policies && node_get(policies, one->id)) ||
+		    model_value(level->p->model, target, one->id))
+			return true;
+	return false;
 }
 
 static struct plan_shared *shared_value(const struct plan_switch *ps, const struct xvs_feature *f,
@@ -324,7 +280,8 @@ static const struct node *sole_document(const struct level *level, const struct 
 	const struct node *only = NULL;
 
 	if (model_value(level->p->model, sw->name, f->id) ||
-	    model_value(level->p->model, target, f->id) || pp->owner != OWNER_FILE)
+	    model_value(level->p->model, target, f->id) || pp->owner != OWNER_FILE ||
+	    former_of(level->ext, f, 0))
 		return NULL;
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		if (documents[i] && only)
@@ -345,12 +302,13 @@ static int own_value(struct level *level, struct plan_port *pp, const char *targ
 
 	if (alone)
 		return decode_alone(level, f, alone, &pp->settings);
-	if (add_level(level->p, sw->name, f->id, sw->policies, &document) < 0)
+	/* nothing can be set over a group's, so it is no target */
+	if (add_level(level, sw->name, f, sw->policies, &document) < 0 ||
+	    (group && add_document(level, "", f, group->policies, &document) < 0) ||
+	    add_level(level, target, f, pp->spec->policies, &document) < 0) {
+		node_destroy(document);
 		return -ENOMEM;
-	if (group && group->policies && merge_copy(&document, node_get(group->policies, f->id)) < 0)
-		return -ENOMEM;
-	if (add_level(level->p, target, f->id, pp->spec->policies, &document) < 0)
-		return -ENOMEM;
+	}
 	return decode(level, f, document, &pp->settings);
 }
 
@@ -386,13 +344,14 @@ static int port_values(struct plan *p, struct plan_switch *ps, struct plan_port 
 	target_print(target, ps->spec->name, pp->spec->name);
 	(void)snprintf(what, sizeof(what), "port %s", target);
 	level.what = what;
-	check_documents(&level, pp->spec->policies);
-	check_override(&level, pp);
+	level_check_documents(&level, pp->spec->policies);
+	level_check_override(&level, pp);
 	for (size_t i = 0; builtin_features[i] && result == 0; i++)
 		result = port_value(&level, pp, target, builtin_features[i]);
 	for (size_t i = 0; i < ps->member_count; i++) {
 		const struct extension *ext = ps->members[i].ext;
 
+		level.ext = ext;
 		for (uint32_t n = 0; ext && n < ext->feature_count && result == 0; n++)
 			result = port_value(&level, pp, target, &ext->features[n]);
 	}
@@ -405,14 +364,16 @@ static int port_values(struct plan *p, struct plan_switch *ps, struct plan_port 
 static int member_value(struct level *level, struct plan_member *pm, const struct xvs_feature *f)
 {
 	const struct switch_spec *sw = level->ps->spec;
-	const struct node *below = sw->policies ? node_get(sw->policies, f->id) : NULL;
-	const struct node *above = pm->spec->policies ? node_get(pm->spec->policies, f->id) : NULL;
-	struct node *base = below ? node_copy(below) : NULL;
-	struct node *document;
+	struct node *document = NULL;
+	struct node *base = NULL;
 	bool is_had;
 
-	if ((below && !base) || merge_copy(&base, above) < 0)
+	if (add_document(level, sw->name, f, sw->policies, &base) < 0 ||
+	    add_document(level, sw->name, f, pm->spec->policies, &base) < 0 ||
+	    add_former_values(level, sw->name, f, &base) < 0) {
+		node_destroy(base);
 		return -ENOMEM;
+	}
 	is_had = model_document(level->p->model, sw->name, f->id, base, &document);
 	node_destroy(base);
 	return is_had ? decode(level, f, document, &pm->settings) : -ENOMEM;
@@ -420,15 +381,17 @@ static int member_value(struct level *level, struct plan_member *pm, const struc
 
 static int member_values(struct plan *p, struct plan_switch *ps, struct plan_member *pm)
 {
-	struct level level = {
-		.p = p, .ps = ps, .scope = XVS_PER_SWITCH, .is_tolerated = pm->is_tolerated
-	};
+	struct level level = { .p = p,
+			       .ps = ps,
+			       .ext = pm->ext,
+			       .scope = XVS_PER_SWITCH,
+			       .is_tolerated = pm->is_tolerated };
 	char what[TARGET_MAX + 16];
 	int result = 0;
 
 	(void)snprintf(what, sizeof(what), "instance %s/%s", ps->spec->name, pm->spec->instance);
 	level.what = what;
-	check_documents(&level, pm->spec->policies);
+	level_check_documents(&level, pm->spec->policies);
 	for (uint32_t n = 0; pm->ext && n < pm->ext->feature_count && result == 0; n++) {
 		const struct xvs_feature *f = &pm->ext->features[n];
 
@@ -456,7 +419,7 @@ static int switch_values(struct plan *p, struct plan_switch *ps)
 
 		if (!(f->scope & XVS_PER_SWITCH))
 			continue;
-		if (add_level(p, ps->spec->name, f->id, ps->spec->policies, &document) < 0 ||
+		if (add_level(&level, ps->spec->name, f, ps->spec->policies, &document) < 0 ||
 		    decode(&level, f, document, &ps->settings) < 0)
 			return -ENOMEM;
 	}
@@ -480,7 +443,7 @@ static void check_upper_levels(struct plan *p, struct plan_switch *ps)
 	};
 
 	(void)snprintf(what, sizeof(what), "switch %s", ps->spec->name);
-	check_documents(&level, ps->spec->policies);
+	level_check_documents(&level, ps->spec->policies);
 	hand_down(ps, NULL, level.problem);
 	for (size_t i = 0; i < ps->spec->group_count; i++) {
 		const struct group_spec *group = &ps->spec->groups[i];
@@ -488,7 +451,8 @@ static void check_upper_levels(struct plan *p, struct plan_switch *ps)
 		(void)snprintf(what, sizeof(what), "group %s/%s", ps->spec->name, group->name);
 		level.scope = XVS_PER_PORT;
 		level.problem[0] = '\0';
-		check_documents(&level, group->policies);
+		level_check_documents(&level, group->policies);
+		level_check_listed(&level, group);
 		hand_down(ps, group->name, level.problem);
 	}
 }

@@ -257,8 +257,7 @@ bool port_is_outside(const struct port *p)
 	return p->spec.role == PORT_UPLINK && p->sw->type == SWITCH_NAT;
 }
 
-/* Is there a forwarder that decides about tags? */
-static bool tags_are_forwarded(const struct vswitch *sw)
+bool tags_are_forwarded(const struct vswitch *sw)
 {
 	for (size_t i = 0; i < sw->member_count; i++) {
 		const struct member *m = sw->members[i];

@@ -22,6 +22,8 @@ const char *query_stage(uint32_t stage);
 json_t *query_drops(const struct world *w, uint32_t port);
 /* The STATUS features of a member, for a port or for the switch (NULL); NULL: none. */
 json_t *query_status(const struct member *m, void *port_state);
+/* Is it a list that is asked for by world_ext_rows()? */
+bool query_is_rows(const struct member *m, const struct xvs_feature *f);
 /* [{target, feature, owner, fields}] and marks, of what stands over somebody else's values. */
 json_t *query_overlays(const struct world *w);
 /* A document as JSON, SECRET fields as "***". */

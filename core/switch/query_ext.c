@@ -2,15 +2,30 @@
 /* switch/query_ext.c - what is asked about extensions and their instances. */
 #include "switch/query.h"
 
-static json_t *description(const struct extension *ext)
+/* Who signed it: a key's id, with the comment; nothing where nobody did that counts. */
+static void describe_signature(const struct world *w, const struct extension *ext, json_t *out)
+{
+	const struct trust trust = trust_of(w->model->file->spec);
+	struct minisign_proof proof;
+
+	if (module_trusted(ext->module, &trust, &proof, NULL) || !proof.key[0])
+		return;
+	(void)json_object_set_new(out, "signed_by", json_string(proof.key));
+	(void)json_object_set_new(out, "signature", json_string(proof.comment));
+}
+
+static json_t *description(const struct world *w, const struct extension *ext)
 {
 	char rights[128];
+	json_t *j;
 
 	rights_print(ext->rights, rights, sizeof(rights));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", ext->id, "version",
-			 ext->version, "vendor", ext->vendor ? ext->vendor : "", "summary",
-			 ext->summary ? ext->summary : "", "class", class_name(ext->cls), "rights",
-			 rights, "policy_only", (ext->flags & XVS_EXT_POLICY_ONLY) != 0);
+	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", ext->id, "version", ext->version,
+		      "vendor", ext->vendor ? ext->vendor : "", "summary",
+		      ext->summary ? ext->summary : "", "class", class_name(ext->cls), "rights",
+		      rights, "policy_only", (ext->flags & XVS_EXT_POLICY_ONLY) != 0);
+	describe_signature(w, ext, j);
+	return j;
 }
 
 static json_t *instances_of(const struct world *w, const char *id)
@@ -36,7 +51,7 @@ struct listing {
 static bool list_one(void *arg, const struct module *module, const struct extension *ext)
 {
 	const struct listing *l = arg;
-	json_t *one = description(ext);
+	json_t *one = description(l->w, ext);
 
 	(void)json_object_set_new(one, "file", json_string(module_path(module)));
 	(void)json_object_set_new(one, "instances", instances_of(l->w, ext->id));
@@ -46,9 +61,10 @@ static bool list_one(void *arg, const struct module *module, const struct extens
 
 json_t *world_ext_list(struct world *w)
 {
+	const struct trust trust = trust_of(w->model->file->spec);
 	struct listing l = { w, json_array() };
 
-	(void)catalogue_refresh(&w->catalogue);
+	(void)catalogue_refresh(&w->catalogue, &trust);
 	(void)catalogue_each(&w->catalogue, list_one, &l);
 	return l.list;
 }
@@ -85,7 +101,7 @@ static json_t *labels(const struct xvs_label *items, uint32_t count)
 
 static json_t *whole(const struct world *w, const struct extension *ext)
 {
-	json_t *j = description(ext);
+	json_t *j = description(w, ext);
 
 	(void)json_object_set_new(j, "features", features(ext));
 	(void)json_object_set_new(j, "reasons", labels(ext->reasons, ext->reason_count));
@@ -129,13 +145,29 @@ static bool is_it(void *arg, const struct module *module, const struct extension
 json_t *world_ext_show(struct world *w, const char *id_or_instance)
 {
 	const struct member *m = world_member(w, id_or_instance);
+	const struct trust trust = trust_of(w->model->file->spec);
 	struct search s = { id_or_instance, NULL };
 
 	if (m)
 		return show_member(w, m);
-	(void)catalogue_refresh(&w->catalogue);
+	(void)catalogue_refresh(&w->catalogue, &trust);
 	(void)catalogue_each(&w->catalogue, is_it, &s);
 	return s.found ? whole(w, s.found) : NULL;
+}
+
+json_t *world_ext_trust(const struct world *w)
+{
+	const struct trust trust = trust_of(w->model->file->spec);
+	json_t *keys = json_array();
+
+	for (size_t i = 0; i < trust.key_count; i++) {
+		char text[MINISIGN_KEY_TEXT + 1];
+
+		minisign_key_print(&trust.keys[i], text);
+		(void)json_array_append_new(keys, json_string(text));
+	}
+	return json_pack("{s:b, s:I, s:o}", "required", trust.is_required, "until",
+			 (json_int_t)trust.until, "keys", keys);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */

@@ -2,11 +2,15 @@
 /*
  * switch/query_policy.c - which policies there are, what was written, and what counts and why.
  */
+#define XVS_USE_DRAFT /* XVS_FORMER */
 #include <stdio.h>
 
 #include "policy/builtin.h"
 #include "switch/feature.h"
+#include "switch/former.h"
+#include "switch/override.h"
 #include "switch/query.h"
+#include "xvs/ext/convert.h"
 
 /* ---- documents without secrets -------------------------------------------------------------------- */
 
@@ -92,33 +96,55 @@ static const struct node *chain_document(const struct place *at, const char *fea
 
 /* One who says something about a field, and where. */
 struct source {
-	char name[TARGET_MAX + 32];
+	char name[TARGET_MAX + 112];
 	const struct node *document;
+	struct node *made; /* of a document of a former revision; else NULL */
 };
 
-static void source_add(struct source *list, size_t *count, const struct node *document,
-		       const char *kind, const char *name)
+enum { SOURCES_MAX = 16 };
+
+/* Of one feature at one place, from the lowest to the one that counts most. */
+struct sources {
+	const struct place *at;
+	const struct xvs_feature *feature;
+	const struct extension *ext; /* whose feature it is */
+	struct source list[SOURCES_MAX];
+	size_t count;
+};
+
+static struct source *source_add(struct sources *s, const struct node *document, const char *kind,
+				 const char *name)
 {
-	if (!document)
-		return;
-	(void)snprintf(list[*count].name, sizeof(list[0].name), "%s %s", kind, name);
-	list[(*count)++].document = document;
+	struct source *source = &s->list[s->count];
+
+	if (!document || s->count == SOURCES_MAX)
+		return NULL;
+	s->count++;
+	source->document = document;
+	(void)snprintf(source->name, sizeof(source->name), "%s %s", kind, name);
+	return source;
 }
 
-static void value_source(const struct place *at, const char *target, const char *feature,
-			 struct source *list, size_t *count)
+/* A document of a former revision counts as what it is converted to. */
+static void source_add_former(struct sources *s, const struct xvs_feature *former,
+			      const struct node *document, const char *kind, const char *name)
 {
-	const struct override_value *value = model_value(at->w->model, target, feature);
-	char kind[32];
+	static struct diags ignored; /* told when it was planned */
+	const struct former_asking asking = { s->ext, name, &ignored };
+	struct source *source;
+	struct node *made;
 
-	if (!value || !value->fields)
+	ignored.count = 0;
+	made = document ? former_convert(&asking, former, s->feature, document) : NULL;
+	source = source_add(s, made, kind, name);
+	if (!source) {
+		node_destroy(made);
 		return;
-	(void)snprintf(kind, sizeof(kind), "%s%s%s", value->is_overlay ? "overlay of " : "",
-		       owner_name(value->owner), value->is_overlay ? " on" : "");
-	source_add(list, count, value->fields, kind, target);
+	}
+	source->made = made;
+	(void)snprintf(source->name, sizeof(source->name), "%s %s, as %.64s", kind, name,
+		       former->id);
 }
-
-enum { SOURCES_MAX = 8 };
 
 static bool is_taken_away(const struct place *at, const char *target, const char *feature)
 {
@@ -127,44 +153,78 @@ static bool is_taken_away(const struct place *at, const char *target, const char
 	return value && value->removes;
 }
 
-/* From the lowest to the one that counts most. */
-static size_t sources(const struct place *at, const char *feature, struct source list[SOURCES_MAX])
+/* What was written, unless 'target' (NULL: nobody) has it set aside. */
+static void level_sources(struct sources *s, const struct node *policies, const char *target,
+			  const char *kind, const char *name)
 {
-	size_t count = 0;
+	const struct xvs_feature *former;
 
-	if (at->spec && !is_taken_away(at, at->sw->name, feature)) {
-		source_add(list, &count, written(at->spec->policies, feature), "switch",
-			   at->sw->name);
-		/* An entry of the chain says nothing of single ports. */
-		if (!at->port)
-			source_add(list, &count, chain_document(at, feature), "chain of",
-				   at->sw->name);
-	}
-	value_source(at, at->sw->name, feature, list, &count);
-	if (!at->port)
-		return count;
-	if (at->group)
-		source_add(list, &count, written(at->group->policies, feature), "group",
-			   at->group->name);
-	if (!is_taken_away(at, at->port->full_name, feature))
-		source_add(list, &count, written(at->port->spec.policies, feature), "port",
-			   at->port->full_name);
-	value_source(at, at->port->full_name, feature, list, &count);
-	return count;
+	for (size_t n = 0; (former = former_of(s->ext, s->feature, n)); n++)
+		if (!target || !is_taken_away(s->at, target, former->id))
+			source_add_former(s, former, written(policies, former->id), kind, name);
+	if (!target || !is_taken_away(s->at, target, s->feature->id))
+		(void)source_add(s, written(policies, s->feature->id), kind, name);
 }
 
-static json_t *origin(const struct source *list, size_t count, const char *field)
+/* What was set over it. */
+static void value_sources(struct sources *s, const char *target)
 {
-	char text[sizeof(list[0].name) + 64];
+	const struct xvs_feature *former;
+	const struct override_value *value;
+	char kind[32];
 
-	for (size_t i = count; i-- > 0;) {
-		const struct node *n = node_get(list[i].document, field);
+	for (size_t n = 0; (former = former_of(s->ext, s->feature, n)); n++) {
+		value = model_value(s->at->w->model, target, former->id);
+		if (value)
+			source_add_former(s, former, value->fields, owner_name(value->owner),
+					  target);
+	}
+	value = model_value(s->at->w->model, target, s->feature->id);
+	if (!value)
+		return;
+	(void)snprintf(kind, sizeof(kind), "%s%s%s", value->is_overlay ? "overlay of " : "",
+		       owner_name(value->owner), value->is_overlay ? " on" : "");
+	(void)source_add(s, value->fields, kind, target);
+}
+
+static void sources_find(struct sources *s, const struct place *at, const struct xvs_feature *f)
+{
+	*s = (struct sources){ .at = at, .feature = f };
+	s->ext = switch_feature_owner(at->sw, f);
+	if (at->spec)
+		level_sources(s, at->spec->policies, at->sw->name, "switch", at->sw->name);
+	/* An entry of the chain says nothing of single ports. */
+	for (size_t i = 0; at->spec && !at->port && i < at->spec->chain_count; i++)
+		level_sources(s, at->spec->chain[i].policies, at->sw->name, "chain of",
+			      at->sw->name);
+	value_sources(s, at->sw->name);
+	if (!at->port)
+		return;
+	if (at->group)
+		level_sources(s, at->group->policies, NULL, "group", at->group->name);
+	level_sources(s, at->port->spec.policies, at->port->full_name, "port", at->port->full_name);
+	value_sources(s, at->port->full_name);
+}
+
+static void sources_finish(struct sources *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		node_destroy(s->list[i].made);
+	s->count = 0;
+}
+
+static json_t *origin(const struct sources *s, const char *field)
+{
+	char text[sizeof(s->list[0].name) + 64];
+
+	for (size_t i = s->count; i-- > 0;) {
+		const struct node *n = node_get(s->list[i].document, field);
 
 		if (!n)
 			continue;
 		if (n->line == 0)
-			return json_string(list[i].name);
-		(void)snprintf(text, sizeof(text), "%s (line %u)", list[i].name, n->line);
+			return json_string(s->list[i].name);
+		(void)snprintf(text, sizeof(text), "%s (line %u)", s->list[i].name, n->line);
 		return json_string(text);
 	}
 	return json_string("default");
@@ -172,16 +232,18 @@ static json_t *origin(const struct source *list, size_t count, const char *field
 
 static json_t *origins(const struct place *at, const struct xvs_feature *f)
 {
-	struct source list[SOURCES_MAX];
-	size_t count = sources(at, f->id, list);
+	static struct sources s; /* too large for a stack; one control thread */
 	const char *field = f->fields.items;
 	json_t *all = json_object();
+
+	sources_find(&s, at, f);
 
 	for (uint32_t i = 0; i < f->fields.count; i++, field += f->fields.stride) {
 		const char *name = ((const struct xvs_field *)(const void *)field)->name;
 
-		(void)json_object_set_new(all, name, origin(list, count, name));
+		(void)json_object_set_new(all, name, origin(&s, name));
 	}
+	sources_finish(&s);
 	return all;
 }
 
@@ -224,14 +286,30 @@ static json_t *own_document(const struct place *at, const struct xvs_feature *f)
 	return j;
 }
 
+/* What its group lets the port set itself, by field; NULL: it is in no group and may set all. */
+static json_t *may_set(const struct place *at, const struct xvs_feature *f)
+{
+	const struct extension *ext = switch_feature_owner(at->sw, f);
+	const char *field = f->fields.items;
+	json_t *list = at->group ? json_array() : NULL;
+
+	for (uint32_t i = 0; list && i < f->fields.count; i++, field += f->fields.stride) {
+		const char *name = ((const struct xvs_field *)(const void *)field)->name;
+
+		if (group_lets_field(at->group, f->id, name) || former_lets(ext, at->group, f->id))
+			(void)json_array_append_new(list, json_string(name));
+	}
+	return list;
+}
+
 static json_t *effective_one(const struct place *at, const struct xvs_feature *f)
 {
 	const struct value *value = effective_value(at, f);
 
 	if (!value)
 		return NULL;
-	return json_pack("{s:o, s:o}", "value", value_json(f, value->bytes, false), "from",
-			 origins(at, f));
+	return json_pack("{s:o, s:o, s:o*}", "value", value_json(f, value->bytes, false), "from",
+			 origins(at, f), "may_set", may_set(at, f));
 }
 
 /* ---- all features that may stand at a target --------------------------------------------------------- */
@@ -246,25 +324,29 @@ static void each_feature(const struct place *at, feature_fn fn, void *arg)
 		const struct extension *ext = at->sw->members[i]->ext;
 
 		for (uint32_t n = 0; ext && n < ext->feature_count; n++)
-			if (ext->features[n].kind == XVS_SETTING)
+			if (ext->features[n].kind == XVS_SETTING ||
+			    ext->features[n].kind == XVS_FORMER)
 				fn(arg, at, &ext->features[n]);
 	}
 }
 
 static void list_one(void *arg, const struct place *at, const struct xvs_feature *f)
 {
-	struct source list[SOURCES_MAX];
-	size_t count = sources(at, f->id, list);
+	static struct sources s;
 	json_t *one;
 
 	if (at->port && !(f->scope & XVS_PER_PORT))
 		return;
+	sources_find(&s, at, f);
+	if (f->kind == XVS_FORMER && s.count == 0)
+		return;
 	one = json_pack("{s:s, s:s, s:s, s:b}", "feature", f->id, "summary", f->summary, "scope",
-			f->scope & XVS_PER_PORT ? "port" : "switch", "set", (int)(count > 0));
-	if (count > 0) {
-		(void)json_object_set_new(one, "from", json_string(list[count - 1].name));
+			f->scope & XVS_PER_PORT ? "port" : "switch", "set", (int)(s.count > 0));
+	if (s.count > 0) {
+		(void)json_object_set_new(one, "from", json_string(s.list[s.count - 1].name));
 		(void)json_object_set_new(one, "owner", json_string(owner_of(at, f->id)));
 	}
+	sources_finish(&s);
 	(void)json_array_append_new(arg, one);
 }
 

@@ -98,7 +98,7 @@ json_t *query_status(const struct member *m, void *port_state)
 		void *out;
 		json_t *one;
 
-		if (f->kind != XVS_STATUS || !(f->scope & scope))
+		if (f->kind != XVS_STATUS || !(f->scope & scope) || query_is_rows(m, f))
 			continue;
 		out = calloc(1, f->bytes);
 		if (!out)

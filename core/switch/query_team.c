@@ -20,6 +20,13 @@ static bool is_holder(const struct team *t, uint32_t member)
 	return false;
 }
 
+static const char *fault_name(enum link_fault fault)
+{
+	static const char *const names[] = { "", "too slow", "half duplex", "errors" };
+
+	return names[fault];
+}
+
 /* What becomes of it now. */
 static const char *state_of(const struct team *t, uint32_t member, uint64_t now_ns)
 {
@@ -33,6 +40,8 @@ static const char *state_of(const struct team *t, uint32_t member, uint64_t now_
 		return "no link";
 	if (l->is_lost)
 		return "no answer";
+	if (l->fault && !t->is_unfit)
+		return fault_name(l->fault);
 	if (is_holder(t, member))
 		return "sends";
 	return now_ns < l->usable_ns ? "waits" : "ready";
@@ -55,6 +64,8 @@ static json_t *link_json(const struct team *t, uint32_t member, uint64_t now_ns)
 	struct port_counters sum = { 0 };
 	json_t *partner = partner_json(l);
 	json_t *neighbour = lldp_json(l->port);
+	json_t *lost = passage_json(t, member, false);
+	json_t *large = passage_json(t, member, true);
 	json_t *j;
 
 	counters_port_sum(t->w->counters, l->port->id, &sum);
@@ -67,10 +78,16 @@ static json_t *link_json(const struct team *t, uint32_t member, uint64_t now_ns)
 		      (json_int_t)sum.rx_packets, "rx_bytes", (json_int_t)sum.rx_bytes,
 		      "tx_packets", (json_int_t)sum.tx_packets, "tx_bytes",
 		      (json_int_t)sum.tx_bytes);
+	if (l->fault)
+		(void)json_object_set_new(j, "fault", json_string(fault_name(l->fault)));
 	if (l->changed_s != 0)
 		(void)json_object_set_new(j, "link_changed", json_integer(l->changed_s));
 	if (l->port->spec.backend.device[0])
 		(void)json_object_set_new(j, "device", json_string(l->port->spec.backend.device));
+	if (lost)
+		(void)json_object_set_new(j, "vlans_lost", lost);
+	if (large)
+		(void)json_object_set_new(j, "mtu_lost", large);
 	if (partner)
 		(void)json_object_set_new(j, "lacp_partner", partner);
 	if (neighbour)
@@ -120,10 +137,18 @@ void team_add_traffic(const struct port *p, struct port_counters *sum)
 	}
 }
 
+static bool has_lost(const struct team *t)
+{
+	for (uint32_t i = 0; i < t->vlan_count; i++)
+		if (t->vlans[i].lost[0] || t->vlans[i].lost[1])
+			return true;
+	return false;
+}
+
 /* Down: nothing leaves.  Degraded: something is not as it should be. */
 static const char *health_of(const struct team *t)
 {
-	bool is_degraded = t->is_blind;
+	bool is_degraded = t->is_blind || has_lost(t);
 	bool can_send = false;
 
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++) {
@@ -132,8 +157,8 @@ static const char *health_of(const struct team *t)
 		if (!l->port)
 			continue;
 		can_send |= is_holder(t, m);
-		is_degraded |=
-			l->partner_ns != 0 || (!l->is_good && team_place(t, l) != PLACE_UNUSED);
+		is_degraded |= l->partner_ns != 0 || l->fault ||
+			       (!l->is_good && team_place(t, l) != PLACE_UNUSED);
 	}
 	return !can_send ? "down" : is_degraded ? "degraded" : "ok";
 }

@@ -53,21 +53,32 @@ static bool has_reason(const struct trace_event *e)
 	}
 }
 
-static void put_text(json_t *out, const char *key, const char *text)
+/* An extension's bytes: JSON and terminals take less than it may write. */
+static json_t *clean_line(const char *text, size_t len)
 {
 	char clean[TRACE_TEXT];
-	size_t at = 0;
 
-	/* an extension's bytes: JSON and terminals take less than it may write */
-	for (; text[at] && at + 1 < sizeof(clean); at++)
-		clean[at] = text[at];
-	while (at > 0 && clean[at - 1] == ' ')
-		at--;
-	clean[at] = '\0';
-	for (size_t i = 0; i < at; i++)
-		if (clean[i] < ' ' || clean[i] > '~')
-			clean[i] = '?';
-	(void)json_object_set_new(out, key, json_string(clean));
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	for (size_t i = 0; i < len; i++)
+		clean[i] = (char)(text[i] < ' ' || text[i] > '~' ? '?' : text[i]);
+	return json_stringn(clean, len);
+}
+
+/* The first line says what decided, the others how it came to that. */
+static void put_text(json_t *out, const char *text)
+{
+	size_t len = strcspn(text, "\n");
+	json_t *more = text[len] ? json_array() : NULL;
+
+	(void)json_object_set_new(out, "rule", clean_line(text, len));
+	while (more && text[len]) {
+		text += len + 1;
+		len = strcspn(text, "\n");
+		(void)json_array_append_new(more, clean_line(text, len));
+	}
+	if (more)
+		(void)json_object_set_new(out, "way", more);
 }
 
 static void put_reason(const struct world *w, const struct trace_event *e, json_t *out)
@@ -123,8 +134,8 @@ static json_t *event_json(struct world *w, const struct trace_event *e)
 		(void)json_object_set_new(out, "verdict", json_string(verdict));
 	if (has_reason(e))
 		put_reason(w, e, out);
-	if (e->text[0])
-		put_text(out, "rule", e->text);
+	if (e->text)
+		put_text(out, e->text);
 	if (e->kind == TRACE_JUDGED && e->sample > 1)
 		(void)json_object_set_new(out, "sample", json_integer(e->sample));
 	if (e->kind == TRACE_FORWARDED) {

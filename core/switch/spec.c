@@ -198,6 +198,7 @@ static void extensions_spec_finish(struct extensions_spec *s)
 	for (size_t i = 0; i < s->path_count; i++)
 		free(s->path[i]);
 	free(s->path);
+	trust_spec_finish(&s->trust);
 	network_spec_finish(&s->network);
 }
 

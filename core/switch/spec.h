@@ -14,6 +14,7 @@
 #include "switch/spec_migration.h"
 #include "switch/spec_network.h"
 #include "switch/spec_nat.h"
+#include "switch/spec_trust.h"
 
 enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
 
@@ -62,10 +63,13 @@ struct port_spec {
 		policies; /* map feature -> document; NULL: none.  host_ports' "vlan: N" is put here */
 };
 
+enum { OVERRIDE_TEXT = 128 };
+
 struct group_spec {
 	char name[64];
 	struct position at;
-	char (*override)[64]; /* features that its ports may set themselves */
+	/* what its ports may set themselves: "xvs.vlan/1", or one field, "xvs.rate/1.to_kbps" */
+	char (*override)[OVERRIDE_TEXT];
 	size_t override_count;
 	struct node *policies;
 };
@@ -113,6 +117,11 @@ struct team_spec {
 	uint32_t probe_ms;
 	uint32_t probe_lost; /* so many questions without an answer make a link bad */
 	uint32_t announce;   /* so often addresses that moved are told of */
+	/* what makes a link bad that is up; 0, false: not looked at */
+	uint32_t min_speed_mbps;
+	uint32_t max_errors_percent;
+	bool full_duplex;
+	uint32_t check_s; /* so often links ask each other what passes; 0: never */
 };
 
 struct switch_spec {
@@ -161,6 +170,8 @@ struct daemon_spec {
 struct extensions_spec {
 	char **path; /* directories, in order */
 	size_t path_count;
+	struct position at;
+	struct trust_spec trust;
 	struct network_spec network;
 };
 

@@ -172,6 +172,14 @@ json_t *world_policy_show(struct world *w, const char *target, const char *featu
 			  bool effective);
 json_t *world_ext_list(struct world *w);
 json_t *world_ext_show(struct world *w, const char *id_or_instance);
+/*
+ * Rows of a long list of an instance (its lists, if none is named) that are as 'where' (NULL: any) says.
+ * NULL: why not is in 'err'.
+ */
+json_t *world_ext_rows(struct world *w, const char *instance, const char *list, const json_t *where,
+		       uint32_t limit, struct xvs_error *err);
+/* {required, until, keys}: whose extensions are loaded; until when, in seconds since 1970, 0: for ever. */
+json_t *world_ext_trust(const struct world *w);
 json_t *world_ext_stats(struct world *w, const char *target /* NULL: all */);
 /* [{instance, switch, packets, cycles, cycles_per_packet, judged, cycles_per_judgement}] of one. */
 json_t *world_worker_costs(struct world *w, uint32_t worker);

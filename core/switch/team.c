@@ -148,21 +148,39 @@ static void note_link(const struct team *t, struct team_link *l, bool has_link)
 		       has_link ? "up" : "down");
 }
 
-/* One that failed is watched for a while before it is trusted again. */
-static void look_at(const struct team *t, struct team_link *l, uint64_t now_ns)
+static void look_at(const struct team *t, struct team_link *l)
 {
 	const struct port *p = l->port;
 	bool has_link = p->backend && p->backend->up;
-	bool is_good = has_link && !l->is_lost && p->path_port && p->is_open && !port_is_blocked(p);
-	bool was_good = l->is_good;
 
 	if (!p->is_open && !l->is_known) /* not published yet */
 		return;
 	note_link(t, l, has_link);
-	l->is_good = is_good;
-	if (is_good && !was_good)
+	l->could_send =
+		has_link && !l->is_lost && p->path_port && p->is_open && !port_is_blocked(p);
+}
+
+/* One that failed is watched for a while before it is trusted again. */
+static void judge(const struct team *t, struct team_link *l, uint64_t now_ns)
+{
+	bool was_good = l->is_good;
+
+	l->is_good = l->could_send && (!l->fault || t->is_unfit);
+	if (l->is_good && !was_good)
 		l->usable_ns = l->is_known ? now_ns + t->spec.failback_s * NS_PER_S : now_ns;
-	l->is_known = true;
+	l->is_known |= l->port->is_open;
+}
+
+/* Whether faults count hangs on all links, so they are looked at before any is judged. */
+static void look_at_all(struct team *t, uint64_t now_ns)
+{
+	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
+		if (t->links[m].port)
+			look_at(t, &t->links[m]);
+	team_health_weigh(t);
+	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
+		if (t->links[m].port)
+			judge(t, &t->links[m], now_ns);
 }
 
 /* ---- tables -------------------------------------------------------------------------------------- */
@@ -212,9 +230,7 @@ static bool refresh(struct team *t)
 
 	if (!table)
 		return false;
-	for (uint32_t m = 0; m < TEAM_MEMBERS; m++)
-		if (t->links[m].port)
-			look_at(t, &t->links[m], now_ns);
+	look_at_all(t, now_ns);
 	memcpy(before, t->holders, sizeof(before));
 	team_order(t, now_ns, &o);
 	team_choose(&o, t->holders);
@@ -340,6 +356,8 @@ static void on_tick(void *arg)
 	if (t->spec.mode == TEAM_LOAD && is_second(t, now_ns))
 		(void)team_measure(t);
 	probe_tick(t, now_ns);
+	team_health_tick(t, now_ns);
+	passage_tick(t, now_ns);
 	(void)refresh(t);
 	announce_tick(t, now_ns);
 	loop_timer_arm(t->timer, tick_ns(t));

@@ -11,14 +11,19 @@
 #include "base/log.h"
 #include "packet/slow.h"
 #include "path/team.h"
+#include "port/health.h"
 #include "switch/world.h"
+
+/* Of a link that is up: team_health.c. */
+enum link_fault { LINK_FINE = 0, LINK_SLOW = 1, LINK_HALF = 2, LINK_NOISY = 3 };
 
 /* A member. */
 struct team_link {
 	struct port *port; /* NULL: nobody has this number */
 	bool is_known;     /* its link has been looked at */
 	bool has_link;
-	bool is_good;        /* link, open, not blocked */
+	bool could_send;     /* link, open, not blocked, not lost: a fault may be in the way */
+	bool is_good;        /* it could, and nothing is */
 	bool is_lost;        /* a probe is answered by other links, and not by this one */
 	uint64_t asked_ns;   /* it is probed since */
 	uint64_t usable_ns;  /* good, and from when on it is used */
@@ -26,6 +31,19 @@ struct team_link {
 	int64_t changed_s;   /* when the last was: seconds since 1970; 0: there was none */
 	uint64_t partner_ns; /* when a LACPDU last came; 0: none, or long ago */
 	struct lacp_actor partner;
+	enum link_fault fault;
+	struct link_health counted; /* when the window began */
+	uint64_t window_ns;         /* when it is over; 0: there is none */
+	uint32_t quiet_windows;     /* so many, one after the other, had too few frames to tell */
+};
+
+enum { PASSAGE_VLANS = 64 };
+
+/* By kind, frames that are small and such of the MTU: the members to and from which they do not pass. */
+struct passage_vlan {
+	uint16_t vlan;
+	uint8_t missed[2]; /* in the last round */
+	uint8_t lost[2];   /* in two, one after the other */
 };
 
 struct team {
@@ -40,6 +58,15 @@ struct team {
 	struct loop_timer *timer;
 	bool is_blind; /* probes are answered by no link */
 	uint64_t probe_due_ns;
+	bool is_unfit; /* all that could send have a fault, so none counts */
+	uint64_t health_due_ns;
+	/* what passes between links: team_passage.c */
+	uint64_t nonce;
+	uint64_t passage_due_ns;
+	uint64_t answers_ns; /* when those of a round are looked at; 0: none is under way */
+	uint32_t asked;      /* members, a bit each */
+	uint32_t vlan_count;
+	struct passage_vlan vlans[PASSAGE_VLANS];
 	/* telling of addresses that moved: announce.c */
 	struct team_table before; /* who sent what before the last change */
 	uint32_t rounds_left;
@@ -93,6 +120,20 @@ void team_spread(const struct team *t, struct team_table *table);
 bool probe_target_of(const struct team *t, struct probe_target *out);
 /* Judges by what was answered, and asks again where that is due. */
 void probe_tick(struct team *t, uint64_t now_ns);
+
+/* ---- team_health.c ---- */
+/* Once a second. */
+void team_health_tick(struct team *t, uint64_t now_ns);
+/* After could_send of links was renewed: do faults count? */
+void team_health_weigh(struct team *t);
+/* What is wrong with a link that is like this now. */
+enum link_fault team_link_fault(const struct team_spec *s, struct team_link *l,
+				const struct link_health *now, uint64_t now_ns);
+
+/* ---- team_passage.c ---- */
+void passage_tick(struct team *t, uint64_t now_ns);
+/* VLANs in which frames, or large ones, do not pass to and from a member; NULL: there is none. */
+json_t *passage_json(const struct team *t, uint32_t member, bool large);
 
 /* ---- announce.c ---- */
 /* What tells switches that this address is behind the link by which it comes. */

@@ -3,12 +3,16 @@
  * switch/verbs.c - single changes through the API, each with the rules of ownership
  * (architecture 16.7): what another owns is refused with its place, or overlaid on demand.
  */
+#define XVS_USE_DRAFT /* XVS_FORMER */
 #include <stdio.h>
 
 #include "base/error.h"
 #include "switch/feature.h"
+#include "switch/former.h"
+#include "switch/override.h"
 #include "switch/team.h"
 #include "switch/transaction.h"
+#include "xvs/ext/convert.h"
 
 struct verb {
 	char target[TARGET_MAX];
@@ -275,6 +279,9 @@ struct policy_place {
 	const struct node *base; /* the document there; NULL: none */
 	enum owner base_owner;
 	struct override_value *value;
+	/* What is about to be set is owned as well where it stands by a former revision. */
+	const struct node *any_base;
+	const struct override_value *any_value;
 };
 
 static const struct node *policy_of(const struct node *policies, const char *feature)
@@ -290,15 +297,38 @@ static const struct node *switch_document(const struct switch_spec *sw, const ch
 	return policy_of(sw->policies, feature);
 }
 
+static const struct node *document_at(const struct model *m, const struct policy_place *at,
+				      const char *feature)
+{
+	const struct switch_spec *spec = model_switch(m, at->sw->name);
+
+	if (at->port)
+		return policy_of(at->port->spec.policies, feature);
+	return spec ? switch_document(spec, feature) : NULL;
+}
+
+static void find_formers(const struct model *m, const struct verb *v, struct policy_place *at)
+{
+	const struct xvs_feature *f = v->fields ? switch_feature(at->sw, v->feature) : NULL;
+	const struct extension *ext = f ? switch_feature_owner(at->sw, f) : NULL;
+	const struct xvs_feature *former;
+
+	at->any_base = at->base;
+	at->any_value = at->value;
+	for (size_t n = 0; (former = f ? former_of(ext, f, n) : NULL); n++) {
+		if (!at->any_base)
+			at->any_base = document_at(m, at, former->id);
+		if (!at->any_value)
+			at->any_value = model_value(m, at->target, former->id);
+	}
+}
+
 static int find_place(struct world *w, const struct model *m, const struct verb *v,
 		      struct policy_place *at, struct diags *d)
 {
 	*at = (struct policy_place){ .sw = world_switch(w, v->target) };
 	if (at->sw) {
-		const struct switch_spec *spec = model_switch(m, at->sw->name);
-
 		(void)str_copy(at->target, sizeof(at->target), at->sw->name);
-		at->base = spec ? switch_document(spec, v->feature) : NULL;
 	} else {
 		at->port = world_port(w, v->target);
 		if (!at->port) {
@@ -307,10 +337,11 @@ static int find_place(struct world *w, const struct model *m, const struct verb 
 		}
 		at->sw = at->port->sw;
 		(void)str_copy(at->target, sizeof(at->target), at->port->full_name);
-		at->base = policy_of(at->port->spec.policies, v->feature);
 		at->base_owner = at->port->owner;
 	}
+	at->base = document_at(m, at, v->feature);
 	at->value = model_value(m, at->target, v->feature);
+	find_formers(m, v, at);
 	return 0;
 }
 
@@ -331,7 +362,12 @@ static int check_feature(struct world *w, const struct policy_place *at, const s
 			 nearest ? "; the nearest known is " : "", nearest ? nearest : "");
 		return -EINVAL;
 	}
-	if (f->kind != XVS_SETTING) {
+	if (f->kind == XVS_FORMER && v->fields) {
+		diag_add(d, NULL, "policy %s is a former revision of %s; set that", f->id,
+			 former_current(switch_feature_owner(at->sw, f), f)->id);
+		return -EINVAL;
+	}
+	if (f->kind != XVS_SETTING && f->kind != XVS_FORMER) {
 		diag_add(d, NULL, "policy %s is reported by its extension and cannot be set",
 			 f->id);
 		return -EINVAL;
@@ -344,47 +380,51 @@ static int check_feature(struct world *w, const struct policy_place *at, const s
 	return 0;
 }
 
-static const struct group_spec *forbidding_group(const struct model *m,
-						 const struct policy_place *at, const char *feature)
+/* What is set, or else taken away: which of it does the port's group forbid? */
+static const struct node *forbidden(const struct model *m, const struct policy_place *at,
+				    const struct verb *v, const struct group_spec **group)
 {
 	const struct switch_spec *sw = model_switch(m, at->sw->name);
-	const struct group_spec *group = at->port && sw && at->port->spec.group[0]
-						 ? model_group(sw, at->port->spec.group)
-						 : NULL;
+	const struct xvs_feature *f = switch_feature(at->sw, v->feature);
+	const struct node *fields = v->fields ? v->fields : at->base;
 
-	for (size_t i = 0; group && i < group->override_count; i++)
-		if (strcmp(group->override[i], feature) == 0)
-			return NULL;
-	return group;
+	*group = at->port && sw && at->port->spec.group[0] ? model_group(sw, at->port->spec.group)
+							   : NULL;
+	if (!*group || !fields ||
+	    (f && former_lets(switch_feature_owner(at->sw, f), *group, v->feature)))
+		return NULL;
+	return group_forbids(*group, v->feature, fields);
 }
 
 static int check_owner(const struct model *m, const struct policy_place *at, const struct verb *v,
 		       struct diags *d)
 {
-	const struct group_spec *group = forbidding_group(m, at, v->feature);
+	const struct group_spec *group;
+	const struct node *field = forbidden(m, at, v, &group);
+	bool is_field = field && field->key && field != at->base;
 	char where[128];
 
 	if (v->is_override)
 		return 0;
-	if (at->value && at->value->owner != v->owner) {
+	if (at->any_value && at->any_value->owner != v->owner) {
 		diag_add(d, NULL, "policy %s of %s was set by %s; change it there, or override",
-			 v->feature, at->target, owner_name(at->value->owner));
+			 v->feature, at->target, owner_name(at->any_value->owner));
 		return -EPERM;
 	}
-	if (!at->value && at->base && at->base_owner != v->owner) {
+	if (!at->any_value && at->any_base && at->base_owner != v->owner) {
 		diag_add(d, NULL, "policy %s of %s belongs to %s%s; change it there, or override",
 			 v->feature, at->target, owner_name(at->base_owner),
-			 place(m, at->base, where, sizeof(where)));
+			 place(m, at->any_base, where, sizeof(where)));
 		return -EPERM;
 	}
-	if (group && !at->value) {
+	if (field && !(at->any_value && (at->any_value->is_overlay || !v->fields))) {
 		struct node line = { .key_line = group->at.line, .key_column = group->at.column };
 
 		diag_add(d, NULL,
-			 "policy %s of %s: group %s%s does not list it under override; change the "
-			 "group in the file, or override",
-			 v->feature, at->target, group->name,
-			 place(m, &line, where, sizeof(where)));
+			 "policy %s of %s: group %s%s does not list %s%s under override; change "
+			 "the group in the file, or override",
+			 v->feature, at->target, group->name, place(m, &line, where, sizeof(where)),
+			 is_field ? "its field " : "it", is_field ? field->key : "");
 		return -EPERM;
 	}
 	return 0;
@@ -415,6 +455,7 @@ static int set_policy(struct world *w, struct model *m, void *args, struct diags
 {
 	const struct verb *v = args;
 	struct override_value value = { .owner = v->owner, .fields = v->fields };
+	const struct group_spec *group;
 	struct policy_place at;
 	int result = find_place(w, m, v, &at, d);
 
@@ -426,9 +467,9 @@ static int set_policy(struct world *w, struct model *m, void *args, struct diags
 		return result;
 	(void)str_copy(value.target, sizeof(value.target), at.target);
 	(void)str_copy(value.feature, sizeof(value.feature), v->feature);
-	value.is_overlay = (at.value && at.value->is_overlay) ||
-			   (at.base && at.base_owner != v->owner) ||
-			   forbidding_group(m, &at, v->feature) != NULL;
+	value.is_overlay = (at.any_value && at.any_value->is_overlay) ||
+			   (at.any_base && at.base_owner != v->owner) ||
+			   forbidden(m, &at, v, &group) != NULL;
 	if (!v->fields)
 		return unset_policy(m, &at, &value, d);
 	return model_set_value(m, &value);

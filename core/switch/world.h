@@ -143,6 +143,7 @@ struct world {
 	size_t departed_count;
 	const char *dhcp_dir, *state_dir; /* NULL: no DHCP server is started */
 	struct catalogue catalogue;
+	bool is_checking; /* a plan is made of a configuration that somebody asks about */
 	int (*admit)(void *arg, void *origin, struct diags *d);
 	void (*changed)(void *arg, const struct change *c);
 	void *changed_arg;
@@ -257,6 +258,8 @@ uint32_t settings_filing(const struct settings *s);
 bool port_is_blocked(const struct port *p);
 uint32_t port_mtu(const struct backend_spec *b);
 bool port_is_trunk(const struct port *p);
+/* Is there a forwarder that decides about tags? */
+bool tags_are_forwarded(const struct vswitch *sw);
 /* The outside port of a nat switch: inside it is the gateway. */
 bool port_is_outside(const struct port *p);
 bool port_has_mac(const struct port *p, uint8_t mac[6]);

@@ -102,6 +102,7 @@ static void check_key(const struct acl *a, const struct acl_rule *rules, uint32_
 	struct xvs_flow_key other;
 
 	assert(answer == linear(rules, count, &key));
+	assert(acl_find(a, &key, SEGMENT, NULL) == answer);
 	take(in, &other, sizeof(other));
 	for (size_t i = 0; i < sizeof(key); i++) {
 		uint8_t m = ((const uint8_t *)&mask)[i];

@@ -142,6 +142,21 @@ static uint32_t build(const uint8_t b[16], uint8_t *f)
 	}
 }
 
+/* In a burst of one, as the path does it; who is let in by a run leaves no handle. */
+static enum conn_answer judge(struct scene *s, const uint8_t b[16], struct packet *p,
+			      struct conn_result *result)
+{
+	struct conn_ahead a = { .port = PORT, .inbound = b[0] & 2, .pkts = &p };
+
+	if (!(b[15] & 32))
+		return conn_judge(s->t, &s->w, PORT, a.inbound, p, s, result);
+	conn_look_ahead(s->t, &a, 1);
+	*result = (struct conn_result){ .ref = { 0, 0 } };
+	if (conn_run_known(s->t, &s->w, &a, 1, s) == 0)
+		return CONN_PASS;
+	return conn_judge_ahead(s->t, &s->w, &a, 0, s, result);
+}
+
 static void play_packet(struct scene *s, const uint8_t b[16])
 {
 	uint8_t f[FRAME_BYTES] = { 0 };
@@ -171,7 +186,7 @@ static void play_packet(struct scene *s, const uint8_t b[16])
 		assert(answer == CONN_PASS || answer == CONN_AGAIN ||
 		       (answer == CONN_DROP && reason > REASON_NONE));
 	} else {
-		answer = conn_judge(s->t, &s->w, PORT, b[0] & 2, p, s, &result);
+		answer = judge(s, b, p, &result);
 		assert(answer <= CONN_HELD);
 		assert(answer != CONN_DROP || result.reason > REASON_NONE);
 		if (answer == CONN_PASS)

@@ -16,6 +16,10 @@
 enum { REASON_SPENT = 1 };
 enum { FORMAT_BYTES = 1, FORMAT_PACKETS = 2 };
 
+#ifndef FORMAT_NEWEST /* vendor_elder.c: of a release before */
+#define FORMAT_NEWEST FORMAT_PACKETS
+#endif
+
 struct policy {
 	uint64_t bytes;
 };
@@ -182,7 +186,7 @@ static int restore(void *self, void *port_state, uint32_t format, struct xvs_sou
 static const struct xvs_state state = {
 	.size = sizeof(state),
 	.format_min = FORMAT_BYTES,
-	.format_max = FORMAT_PACKETS,
+	.format_max = FORMAT_NEWEST,
 	.save = save,
 	.save_end = save_end,
 	.restore = restore,

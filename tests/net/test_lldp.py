@@ -159,6 +159,10 @@ def test_the_host_tells_of_itself(single):
     assert made.dst == NEAREST and LLDPDU in made
     assert made[LLDPDUPortID].id == b"up0" and made[LLDPDUTimeToLive].ttl == 20
     assert made[LLDPDUSystemName].system_name
+    daemon.set_policy("lab/up0", "xvs.lldp/1", cdp_tell=True, interval_s=5)
+    by_cdp = wire.wait(lambda data: data[:6] == bytes.fromhex("01000ccccccc"))
+    assert Ether(by_cdp)[CDPMsgPortID].iface == b"up0"
+    assert bytes.fromhex("0011" "0008" "000005dc") in by_cdp, "an MTU of 1500, in four bytes"
     daemon.set_policy("lab/up0", "xvs.lldp/1", mode="listen")
     wire.send(told("Eth1/7", *FITS))
     wait_for("the neighbour", lambda: neighbour(daemon))

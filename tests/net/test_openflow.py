@@ -7,97 +7,30 @@
 """
 
 import contextlib
-import pathlib
 import random
 import re
-import socket
 import struct
 import subprocess
 
 import pytest
 
-from support.daemon import Daemon
-from support.host import Host
-from support.patience import PATIENCE_S, wait_for
+from support.openflow import MACS, lab_at
+from support.patience import wait_for
 from support.wire import BROADCAST, frame
 
-MACS = {"vm1": "52:54:00:00:00:01", "vm2": "52:54:00:00:00:02", "vm3": "52:54:00:00:00:03"}
 SYN = ("5254000000025254000000010800450000280001000040067ccd0a0000010a000002"
        "00140050000000000000000050022000917c0000")
-CONFIG = """
-switches:
-  - name: lab
-    type: private
-    chain:
-      - {instance: of, extension: org.xvs.openflow}
-    policies:
-      org.xvs.openflow.controller/1: {targets: ["punix:%s"], fail_mode: %s, datapath_id: 42}
-    ports:
-      - {name: vm1, mac: "52:54:00:00:00:01", backend: {kind: tap, device: eth0, netns: vm1}}
-      - {name: vm2, mac: "52:54:00:00:00:02", backend: {kind: tap, device: eth0, netns: vm2}}
-      - {name: vm3, mac: "52:54:00:00:00:03", backend: {kind: tap, device: eth0, netns: vm3}}
-"""
-
-
-class Lab:
-    """The daemon, its guests, and ovs-ofctl."""
-
-    def __init__(self, home, fail_mode="secure"):
-        self.socket = home / "of.sock"
-        self.guests = [Host(name) for name in MACS]
-        self.daemon = Daemon(home / "xvsd", CONFIG % (self.socket, fail_mode)).start()
-        for number, guest in enumerate(self.guests, 1):
-            guest.up(f"10.0.0.{number}/24")
-        self.ports = {name: number for number, name in self.port_numbers()}
-
-    def port_numbers(self):
-        shown = self.ofctl("show")
-        return [(int(n), name) for n, name in re.findall(r"^ (\d+)\((\w+)\)", shown, re.M)]
-
-    def ofctl(self, verb, *arguments, version=13, fails=False):
-        command = ["ovs-ofctl", "-O", f"OpenFlow{version}", verb, f"unix:{self.socket}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S,
-                              check=False)
-        assert (done.returncode != 0) == fails, done.stderr
-        return done.stdout + done.stderr
-
-    def flow(self, text, **options):
-        for name, number in self.ports.items():
-            text = text.replace(f"@{name}", str(number))
-        return self.ofctl("add-flow", text, **options)
-
-    def clear(self):
-        self.ofctl("del-flows")
-        self.ofctl("del-groups")
-        self.ofctl("del-meters")
-
-    def count(self, pattern):
-        """Packets of the flow whose line has this."""
-        line, = [l for l in self.ofctl("dump-flows").splitlines() if pattern in l]
-        return int(re.search(r"n_packets=(\d+)", line).group(1))
-
-    def end(self):
-        self.daemon.stop()
-        for guest in self.guests:
-            guest.remove()
-
 
 @pytest.fixture(scope="module")
 def module_lab(tmp_path_factory):
-    pathlib.Path("/run/openvswitch").mkdir(exist_ok=True)
-    made = Lab(tmp_path_factory.mktemp("of"))
-    yield made
-    made.end()
+    with lab_at(tmp_path_factory.mktemp("of")) as made:
+        yield made
 
 
 @pytest.fixture
 def lab(module_lab):
     module_lab.clear()
     return module_lab
-
-
-def wires(lab):
-    return [guest.wire() for guest in lab.guests]
 
 
 def test_the_switch_introduces_itself(lab):
@@ -110,14 +43,14 @@ def test_the_switch_introduces_itself(lab):
 
 
 def test_without_a_flow_nothing_passes(lab):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     vm1.send(frame(MACS["vm2"], MACS["vm1"], b"early"))
     lab.daemon.wait_for_drop("no-match", "lab/vm1")
     assert not vm2.has_seen(frame(MACS["vm2"], MACS["vm1"], b"early"))
 
 
 def test_flows_lead_packets_and_count_each_of_them(lab):
-    vm1, vm2, vm3 = wires(lab)
+    vm1, vm2, vm3 = lab.wires()
     lab.flow("priority=1,dl_dst=52:54:00:00:00:02,actions=output:@vm2")
     for n in range(20):
         vm1.send(frame(MACS["vm2"], MACS["vm1"], b"%d" % n))
@@ -130,7 +63,7 @@ def test_flows_lead_packets_and_count_each_of_them(lab):
 
 
 def test_flood_reaches_all_but_the_sender(lab):
-    vm1, vm2, vm3 = wires(lab)
+    vm1, vm2, vm3 = lab.wires()
     lab.flow("actions=FLOOD")
     sent = frame(BROADCAST, MACS["vm1"], b"all")
     vm1.send(sent)
@@ -139,7 +72,7 @@ def test_flood_reaches_all_but_the_sender(lab):
 
 
 def test_in_port_sends_a_packet_back(lab):
-    vm1, _, _ = wires(lab)
+    vm1, _, _ = lab.wires()
     lab.flow("actions=IN_PORT")
     sent = frame(MACS["vm2"], MACS["vm1"], b"back")
     vm1.send(sent)
@@ -147,7 +80,7 @@ def test_in_port_sends_a_packet_back(lab):
 
 
 def test_tables_metadata_and_action_sets(lab):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     lab.flow("table=0,priority=5,in_port=@vm1,actions=write_metadata:5,goto_table:1")
     lab.flow("table=1,priority=5,metadata=5,actions=write_actions(output:@vm2),goto_table:200")
     lab.flow("table=200,priority=0,actions=write_actions(set_field:02:00:00:00:00:09->eth_src)")
@@ -156,7 +89,7 @@ def test_tables_metadata_and_action_sets(lab):
 
 
 def test_what_a_rule_rewrites_later_tables_see(lab):
-    vm1, vm2, vm3 = wires(lab)
+    vm1, vm2, vm3 = lab.wires()
     lab.flow("table=0,actions=set_field:02:00:00:00:00:09->eth_dst,goto_table:1")
     lab.flow("table=1,dl_dst=02:00:00:00:00:09,actions=output:@vm2")
     sent = frame("02:00:00:00:00:09", MACS["vm1"], b"one")
@@ -169,7 +102,7 @@ def test_what_a_rule_rewrites_later_tables_see(lab):
 
 
 def test_tags_are_pushed_and_popped(lab):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     lab.flow("in_port=@vm1,actions=push_vlan:0x8100,set_field:4106->vlan_vid,output:@vm2")
     lab.flow("in_port=@vm2,dl_vlan=10,actions=pop_vlan,output:@vm1")
     plain = frame(MACS["vm2"], MACS["vm1"], b"tag")
@@ -181,7 +114,7 @@ def test_tags_are_pushed_and_popped(lab):
 
 
 def test_labels_are_pushed_and_popped(lab):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     lab.flow("in_port=@vm1,ip,actions=push_mpls:0x8847,set_field:100->mpls_label,output:@vm2")
     lab.flow("in_port=@vm2,mpls,mpls_label=100,actions=pop_mpls:0x0800,output:@vm1")
     sent = bytes.fromhex(SYN)
@@ -193,7 +126,7 @@ def test_labels_are_pushed_and_popped(lab):
 
 
 def test_groups_of_every_type(lab):
-    vm1, vm2, vm3 = wires(lab)
+    vm1, vm2, vm3 = lab.wires()
     two, three = lab.ports["vm2"], lab.ports["vm3"]
     lab.ofctl("add-group", f"group_id=1,type=all,bucket=output:{two},"
               f"bucket=set_field:02:00:00:00:00:09->eth_src,output:{three}")
@@ -215,7 +148,7 @@ def test_groups_of_every_type(lab):
 
 
 def test_a_meter_drops_what_is_too_much(lab):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     lab.ofctl("add-meter", "meter=1,pktps,burst,stats,band=type=drop,rate=1,burst_size=5")
     lab.flow("actions=meter:1,output:@vm2")
     for n in range(50):
@@ -260,7 +193,7 @@ def test_flows_end_by_themselves(lab):
 
 
 def test_packets_go_to_and_from_the_controller(lab, tmp_path):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     lab.flow("in_port=@vm1,actions=CONTROLLER:64")
     log = tmp_path / "monitor.log"
     with open(log, "wb") as out, subprocess.Popen(
@@ -295,31 +228,19 @@ def test_ten_thousand_flows_come_and_go(lab, tmp_path):
 def test_the_operator_sees_controllers_and_tables(lab):
     lab.flow("priority=1,actions=drop")
     lab.flow("table=7,priority=1,actions=drop")
-    shown = lab.daemon.rpc("ext.show", name="lab/of")["status"]["org.xvs.openflow.status/1"]
+    shown = lab.status()
     assert shown["flows"] == 2 and shown["datapath_id"] == "000000000000002a"
     assert [table["table"] for table in shown["tables"]] == [0, 7]
     assert shown["controllers"][0]["state"] == "listening"
 
 
-def resident_kib(lab):
-    text = pathlib.Path(f"/proc/{lab.daemon.child.pid}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
-
-
-def calls(lab):
-    s = socket.socket(socket.AF_UNIX)
-    s.connect(str(lab.socket))  # waits for its turn, which one with a timeout does not
-    s.settimeout(PATIENCE_S)
-    return s
-
-
 def test_controllers_that_babble_harm_nobody(lab):
-    vm1, vm2, _ = wires(lab)
+    vm1, vm2, _ = lab.wires()
     lab.flow("in_port=@vm1,actions=output:@vm2")
     dice = random.Random(7)
     hello = struct.pack("!BBHI", 4, 0, 8, 1)
     for n in range(200):
-        with calls(lab) as s, contextlib.suppress(OSError):
+        with lab.calls() as s, contextlib.suppress(OSError):
             begin = hello if n % 2 else b""
             body = dice.randbytes(dice.randrange(1, 400))
             kind = struct.pack("!BBHI", 4, dice.randrange(30), 8 + len(body), n)
@@ -333,11 +254,11 @@ def test_a_controller_that_never_reads_takes_little_memory(lab, tmp_path):
     flows = tmp_path / "flows"
     flows.write_text("".join(f"priority={n + 1},actions=drop\n" for n in range(2000)))
     lab.ofctl("add-flows", str(flows))
-    before = resident_kib(lab)
+    before = lab.resident_kib()
     hello = struct.pack("!BBHI", 4, 0, 8, 1)
     anything = struct.pack("!BBHIHHI", 4, 18, 16 + 40, 9, 1, 0, 0) + struct.pack(
         "!B3xII4xQQHH4x", 255, 0xffffffff, 0xffffffff, 0, 0, 1, 4)
-    with calls(lab) as s:
+    with lab.calls() as s:
         s.sendall(hello)
         s.setblocking(False)
         asked = 0
@@ -345,41 +266,13 @@ def test_a_controller_that_never_reads_takes_little_memory(lab, tmp_path):
             while asked < 100_000:
                 asked += s.send(anything) // len(anything)
         assert "flow_count=2000" in lab.ofctl("dump-aggregate")
-        assert resident_kib(lab) - before < 64 * 1024
-
-
-APP = pathlib.Path(__file__).parent / "support" / "learning_app.py"
-
-
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_an_os_ken_application_drives_the_switch(lab, tmp_path):
-    vm1, vm2, vm3 = lab.guests
-    config = CONFIG % (lab.socket, "secure")
-    with open(tmp_path / "os-ken.log", "wb") as log, subprocess.Popen(
-            ["/usr/bin/osken-manager", "--ofp-tcp-listen-port", "6653", str(APP)],
-            stdout=log, stderr=log) as app:
-        try:
-            wait_for("os-ken", lambda: listens(6653))
-            lab.daemon.write(config.replace("targets: [", 'targets: ["tcp:127.0.0.1:6653", '))
-            lab.daemon.do("config", "reload")
-            assert vm1.reaches("10.0.0.2") and vm3.reaches("10.0.0.2") and vm2.reaches("10.0.0.3")
-            assert "priority=1" in lab.ofctl("dump-flows")
-        finally:
-            app.terminate()
-    lab.daemon.write(config)
-    lab.daemon.do("config", "reload")
+        assert lab.resident_kib() - before < 64 * 1024
 
 
 def test_without_a_controller_the_built_in_switch_forwards_if_told_so(lab):
     vm1, vm2, _ = lab.guests
     assert not vm1.ping("10.0.0.2", count=1)
-    lab.daemon.write(CONFIG % (lab.socket, "standalone"))
-    lab.daemon.do("config", "reload")
+    lab.configure(fail_mode="standalone")
     assert vm1.reaches("10.0.0.2")
-    lab.daemon.write(CONFIG % (lab.socket, "secure"))
-    lab.daemon.do("config", "reload")
+    lab.configure(fail_mode="secure")
     assert not vm1.ping("10.0.0.2", count=1)

@@ -9,8 +9,12 @@ The bridge is the adjacent switch: it learns, floods to both links, and knows no
 """
 
 import collections
+import ctypes
+import fcntl
 import json
+import os
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -394,6 +398,75 @@ def test_a_link_that_leads_nowhere_is_found_by_probes(xvsd, guests, phys, hosts,
     phys.run("ip", "link", "set", "p9", "down")
     wait_for("silence everywhere", lambda: not team_of(daemon)["probe"]["answered"])
     assert states(daemon) == {"up0": "sends", "up1": "sends"}, "links alone count"
+
+
+class Link:
+    """An uplink's device whose speed and duplex can be set: a tap that is held open."""
+
+    def __init__(self, name):
+        self.name = name
+        self.file = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+        fcntl.ioctl(self.file, 0x400454ca, struct.pack("16sH22x", name.encode(), 0x1002))
+        run("ip", "link", "set", name, "up")
+
+    def settings(self, speed, duplex):
+        command = ctypes.create_string_buffer(44)
+        struct.pack_into("<IIIHB", command, 0, 2, 0, 0, speed, duplex)  # ETHTOOL_SSET
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            fcntl.ioctl(asked, 0x8946, struct.pack("16sP16x", self.name.encode(),
+                                                   ctypes.addressof(command)))
+
+    def close(self):
+        os.close(self.file)
+
+
+@pytest.fixture
+def links():
+    made = [Link("up0"), Link("up1")]
+    yield made
+    for link in made:
+        link.close()
+
+
+def test_a_link_that_is_not_as_it_should_be_stands_back(xvsd, guests, links):
+    daemon = start(xvsd, guests, "{min_speed_mbps: 1000, full_duplex: true, failback_s: 0, "
+                                 "max_errors_percent: 1}")
+    wait_for("both", lambda: states(daemon) == {"up0": "sends", "up1": "sends"})
+    links[0].settings(100, 1)
+    wait_for("the slow one", lambda: states(daemon) == {"up0": "too slow", "up1": "sends"})
+    assert team_of(daemon)["health"] == "degraded"
+    assert "uplink up0: its link is slower than min_speed_mbps" in daemon.said()
+    links[0].settings(1000, 0)
+    wait_for("half duplex", lambda: states(daemon)["up0"] == "half duplex")
+    links[1].settings(10, 1)
+    wait_for("little to be better than nothing",
+             lambda: states(daemon) == {"up0": "sends", "up1": "sends"})
+    links[0].settings(1000, 1)
+    wait_for("the good one", lambda: states(daemon) == {"up0": "sends", "up1": "too slow"})
+
+
+def lost(daemon, key):
+    return [link.get(key) for link in team_of(daemon)["uplinks"]]
+
+
+def test_a_vlan_and_a_size_that_do_not_pass_are_found(xvsd, guests, phys, outside):
+    daemon = start(xvsd, guests, "{check_s: 1, failback_s: 0}")
+    daemon.set_policy("lab/vm1", "xvs.vlan/1", vlan=30)
+    rule = ("add table bridge t; add chain bridge t f {type filter hook forward priority 0;}; "
+            "add rule bridge t f ether type vlan vlan id 30 drop")
+    phys.run("nft", rule)
+    wait_for("the VLAN", lambda: lost(daemon, "vlans_lost") == [[30], [30]])
+    assert lost(daemon, "mtu_lost") == [None, None]
+    assert team_of(daemon)["health"] == "degraded"
+    assert "uplink up0: frames of VLAN 30 do not pass" in daemon.said()
+    assert "up0: frames of VLAN 30 do not pass" in daemon.do("team", "show")
+    phys.run("nft", "delete table bridge t")
+    wait_for("its passage", lambda: lost(daemon, "vlans_lost") == [None, None])
+    for port in ("p0", "p1"):
+        phys.run("ip", "link", "set", port, "mtu", 1400)
+    wait_for("the size", lambda: lost(daemon, "mtu_lost") == [[0, 30], [0, 30]]
+             or lost(daemon, "mtu_lost") == [[30, 0], [30, 0]])
+    assert lost(daemon, "vlans_lost") == [None, None]
 
 
 @pytest.mark.slow

@@ -96,12 +96,28 @@ def test_what_was_damaged_or_is_in_the_way_is_refused_and_leaves_nothing(hv, fol
     hv.do("kill", "twin")
     hv.do("undefine", "twin")
 
+    # the switch is another one here
+    disk, manifest = folder / "disk-a.qcow2", folder / "manifest.json"
+    whole, said = disk.read_bytes(), manifest.read_text(encoding="utf-8")
+    lab = json.loads(said)["switches"]["lab"]
+    assert lab["type"] == hv.daemon.rpc("switch.show", name="lab")["type"]
+    assert "problem" not in hv.show("small")
+
+    def told(**changed):
+        return {"switches": {"lab": lab | changed}}
+
+    manifest.write_text(json.dumps(json.loads(said) | told(
+        type="external", chain=[{"instance": "x", "extension": "com.example.x"}])), encoding="utf-8")
+    hv.do("import", folder, "twin", "--new-identity")
+    problem = hv.show("twin")["problem"]
+    assert "lab was external" in problem and "no com.example.x in its chain" in problem
+    hv.do("undefine", "twin")
+    manifest.write_text(said, encoding="utf-8")
+
     refused("no name for a machine", "../evil", "--new-identity")
     hv.daemon.rpc("port.add", switch="lab", port={"name": "twin-n", "backend": {"kind": "null"}})
     refused("exists already", "twin", "--new-identity")
     hv.daemon.rpc("port.remove", target="lab/twin-n")
-    disk, manifest = folder / "disk-a.qcow2", folder / "manifest.json"
-    whole, said = disk.read_bytes(), manifest.read_text(encoding="utf-8")
     disk.write_bytes(whole[:-1] + b"?")
     refused("not what it was", "twin", "--new-identity")
     disk.unlink()
@@ -111,7 +127,9 @@ def test_what_was_damaged_or_is_in_the_way_is_refused_and_leaves_nothing(hv, fol
     disk.unlink()
     disk.write_bytes(whole)
     for change, why in (({"format": 2}, "format that is not known"), ({"definition": 7}, "no definition"),
-                        ({"definition": {"name": "x"}}, "memory")):
+                        ({"definition": {"name": "x"}}, "memory"),
+                        (told(chain=[{"extension": "com.example.x", "required": True}]),
+                         "required com.example.x")):
         manifest.write_text(json.dumps({**json.loads(said), **change}), encoding="utf-8")
         refused(why, "twin", "--new-identity")
     manifest.write_text("{", encoding="utf-8")

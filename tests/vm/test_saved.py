@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine that is saved takes along what its ports knew, and goes on with it."""
 
+import pytest
+
 PORT = "lab/web-eth0"
 TCP = 6
 
@@ -11,6 +13,7 @@ def longest(daemon):
                if c["proto"] == TCP)
 
 
+@pytest.mark.slow
 def test_connections_go_on_after_the_switch_has_forgotten_them(two_hosts, image):
     guest = two_hosts.boot(image)
     hv, daemon = two_hosts["a"].hv, two_hosts["a"].daemon

@@ -89,7 +89,7 @@ NO_OFFLOADS = ({"csum": "off", "gso": "off", "host_tso4": "off", "host_tso6": "o
 
 
 @pytest.mark.parametrize("ring, traits, others", [
-    pytest.param({}, *NO_OFFLOADS, id="split-no-offloads"),
+    pytest.param({}, *NO_OFFLOADS, id="split-no-offloads", marks=pytest.mark.slow),
     pytest.param(PACKED, *LESS, id="packed-less", marks=pytest.mark.slow),
     pytest.param({}, *LESS, id="split-less", marks=pytest.mark.slow),
     pytest.param(PACKED, *NO_OFFLOADS, id="packed-no-offloads", marks=pytest.mark.slow),
@@ -132,7 +132,7 @@ def wait_for_bytes(daemon, port, count):
 def test_a_transfer_outlives_the_daemon(lab, ring, listens):
     """Stopped in order once, killed twice, while the file is on its way."""
     daemon, vm1, _, host = lab(ring, listens=listens)
-    made = vm1.make_file(megabytes=64)
+    made = vm1.make_file(megabytes=32)
     vm1.begin_file("10.77.0.2")
     for end in (daemon.stop, daemon.kill, daemon.kill):
         wait_for_bytes(daemon, "lab/vm1", 8 << 20)

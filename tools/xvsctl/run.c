@@ -122,6 +122,41 @@ int run_ext_show(const struct verb *v, const struct args *a)
 	return verb_call(v, a, verb_params(v, a));
 }
 
+/* What rows must be: words are told apart by the extension, so they stay texts. */
+static json_t *row_filters(const char *const *words, size_t count)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < count; i++) {
+		const char *equals = strchr(words[i], '=');
+		char name[256];
+
+		if (!equals || equals == words[i] || (size_t)(equals - words[i]) >= sizeof(name)) {
+			(void)fprintf(stderr, "xvsctl: \"%s\" is not FIELD=VALUE\n", words[i]);
+			json_decref(object);
+			return NULL;
+		}
+		memcpy(name, words[i], (size_t)(equals - words[i]));
+		name[equals - words[i]] = '\0';
+		(void)json_object_set_new(object, name, json_string(equals + 1));
+	}
+	return object;
+}
+
+int run_ext_rows(const struct verb *v, const struct args *a)
+{
+	json_t *where = row_filters(a->words + 2, a->count > 2 ? a->count - 2 : 0);
+	json_t *params = where ? verb_params(v, a) : NULL;
+
+	if (!params)
+		return EXIT_WRONG_USE;
+	(void)json_object_set_new(params, "name", json_string(a->words[0]));
+	if (a->count > 1)
+		(void)json_object_set_new(params, "list", json_string(a->words[1]));
+	(void)json_object_set_new(params, "where", where);
+	return verb_call(v, a, params);
+}
+
 int run_completion(const struct verb *v, const struct args *a)
 {
 	struct strbuf out = { NULL, 0, 0, false };

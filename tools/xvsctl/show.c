@@ -258,17 +258,29 @@ void print_policies(struct strbuf *out, const json_t *result)
 }
 
 /* One field of an effective value, and where it comes from. */
-static void put_field(struct strbuf *out, const char *name, const json_t *value, const json_t *from)
+static void put_field(struct strbuf *out, const char *name, const json_t *value, const char *from)
 {
 	strbuf_add(out, "  %s: ", name);
 	if (json_is_object(json_array_get(value, 0))) {
-		strbuf_add(out, "   (%s)\n",
-			   json_string_value(from) ? json_string_value(from) : "-");
+		strbuf_add(out, "   (%s)\n", from);
 		format_tree(out, value, 2);
 		return;
 	}
 	format_value(out, value);
-	strbuf_add(out, "   (%s)\n", json_string_value(from) ? json_string_value(from) : "-");
+	strbuf_add(out, "   (%s)\n", from);
+}
+
+static bool is_listed(const json_t *list, const char *name)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		if (json_string_value(one) && strcmp(json_string_value(one), name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void put_effective(struct strbuf *out, const json_t *one)
@@ -278,7 +290,15 @@ static void put_effective(struct strbuf *out, const json_t *one)
 	json_t *value;
 
 	json_object_foreach(json_object_get(one, "value"), name, value)
-		put_field(out, name, value, json_object_get(from, name));
+	{
+		const char *origin = json_string_value(json_object_get(from, name));
+		bool is_open = is_listed(json_object_get(one, "may_set"), name);
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "%s%s", origin ? origin : "-",
+			       is_open ? "; the port may set it" : "");
+		put_field(out, name, value, text);
+	}
 }
 
 void print_policy(struct strbuf *out, const json_t *result)
@@ -356,6 +376,55 @@ static void put_counters(struct strbuf *out, const json_t *instance)
 		format_value(out, value);
 		strbuf_add(out, "\n");
 	}
+}
+
+enum { ROW_COLUMNS_MAX = 32, ROW_HEADER_BYTES = 32 };
+
+static char header_of(char c)
+{
+	if (c == '_')
+		return ' ';
+	return (char)(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
+}
+
+/* Columns as the extension has declared them, in capitals. */
+static void put_rows(struct strbuf *out, const json_t *rows, const json_t *names)
+{
+	struct column columns[ROW_COLUMNS_MAX + 1] = { { NULL, NULL, false } };
+	char headers[ROW_COLUMNS_MAX][ROW_HEADER_BYTES];
+
+	for (size_t i = 0; i < json_array_size(names) && i < ROW_COLUMNS_MAX; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		size_t n = 0;
+
+		for (; name[n] && n + 1 < ROW_HEADER_BYTES; n++)
+			headers[i][n] = header_of(name[n]);
+		headers[i][n] = '\0';
+		columns[i] = (struct column){
+			headers[i], name,
+			json_is_number(json_object_get(json_array_get(rows, 0), name))
+		};
+	}
+	format_table(out, rows, columns, "");
+}
+
+void print_rows(struct strbuf *out, const json_t *result)
+{
+	static const struct column lists[] = {
+		{ "LIST", "feature", false },
+		{ "WHAT IT IS", "summary", false },
+		{ NULL, NULL, false },
+	};
+	const json_t *list = json_object_get(result, "lists");
+	json_int_t more = json_integer_value(json_object_get(result, "more"));
+
+	if (list) {
+		format_table(out, list, lists, "");
+		return;
+	}
+	put_rows(out, json_object_get(result, "rows"), json_object_get(result, "columns"));
+	if (more)
+		strbuf_add(out, "and %" JSON_INTEGER_FORMAT " more (--limit)\n", more);
 }
 
 void print_instance_stats(struct strbuf *out, const json_t *result)

@@ -67,6 +67,22 @@ static void put_neighbour(struct strbuf *out, const json_t *link)
 	}
 }
 
+/* "  ! up0: VLANs 20, 30 do not pass between it and the other uplinks" */
+static void put_lost(struct strbuf *out, const json_t *link, const char *key, const char *what)
+{
+	const json_t *vlans = json_object_get(link, key);
+
+	if (!vlans)
+		return;
+	strbuf_add(out, "  ! ");
+	format_clean(out, text_of(link, "name"));
+	strbuf_add(out, ": %s", what);
+	for (size_t i = 0; i < json_array_size(vlans); i++)
+		strbuf_add(out, "%s %" JSON_INTEGER_FORMAT, i ? "," : "",
+			   json_integer_value(json_array_get(vlans, i)));
+	strbuf_add(out, " do not pass between it and the other uplinks\n");
+}
+
 static void put_team(struct strbuf *out, const json_t *team)
 {
 	const json_t *links = json_object_get(team, "uplinks");
@@ -79,8 +95,13 @@ static void put_team(struct strbuf *out, const json_t *team)
 		   json_integer_value(json_object_get(team, "failovers")));
 	format_table(out, links, link_columns, "  ");
 	put_partners(out, links);
-	for (size_t i = 0; i < json_array_size(links); i++)
-		put_neighbour(out, json_array_get(links, i));
+	for (size_t i = 0; i < json_array_size(links); i++) {
+		const json_t *link = json_array_get(links, i);
+
+		put_lost(out, link, "vlans_lost", "frames of VLAN");
+		put_lost(out, link, "mtu_lost", "frames as large as the MTU of VLAN");
+		put_neighbour(out, link);
+	}
 }
 
 void print_teams(struct strbuf *out, const json_t *result)

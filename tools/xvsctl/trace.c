@@ -39,6 +39,18 @@ static void put_set(struct strbuf *out, json_t *set)
 	}
 }
 
+/* How it came to its rule, beneath it. */
+static void put_way(struct strbuf *out, const json_t *lines)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *line = json_string_value(json_array_get(lines, i));
+
+		strbuf_add(out, "    %-16s   ", "");
+		format_clean(out, line ? line : "");
+		strbuf_add(out, "\n");
+	}
+}
+
 /* "  fw           drop: no-rule    rule 3 (...)" */
 static void put_verdict(struct strbuf *out, const json_t *step)
 {
@@ -58,6 +70,7 @@ static void put_verdict(struct strbuf *out, const json_t *step)
 	put_clean(out, "  by ", text_of(step, "rule"));
 	put_set(out, json_object_get(step, "set"));
 	strbuf_add(out, "\n");
+	put_way(out, json_object_get(step, "way"));
 }
 
 static void put_end(struct strbuf *out, const json_t *step)

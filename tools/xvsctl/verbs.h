@@ -113,6 +113,7 @@ void print_policies(struct strbuf *out, const json_t *result);
 void print_policy(struct strbuf *out, const json_t *result);
 void print_help(struct strbuf *out, const json_t *result);
 void print_extensions(struct strbuf *out, const json_t *result);
+void print_rows(struct strbuf *out, const json_t *result);
 void print_instance_stats(struct strbuf *out, const json_t *result);
 /* The number of a protocol by its name; false: none that is known. */
 bool proto_number(const char *name, long long *out);
@@ -150,6 +151,7 @@ int run_drops(const struct verb *v, const struct args *a);
 int run_policy_set(const struct verb *v, const struct args *a);
 int run_port_add(const struct verb *v, const struct args *a);
 int run_ext_show(const struct verb *v, const struct args *a);
+int run_ext_rows(const struct verb *v, const struct args *a);
 int run_config_text(const struct verb *v, const struct args *a);
 int run_completion(const struct verb *v, const struct args *a);
 int run_capture(const struct verb *v, const struct args *a); /* capture.c */
@@ -183,5 +185,6 @@ int run_vm_console(const struct verb *v, const struct args *a);
 bool is_file_name(const char *word);
 /* What a module's note says; nothing of it runs.  The exit code. */
 int describe_file(const char *path, bool is_json);
+int run_ext_verify(const struct verb *v, const struct args *a);
 
 #endif /* XVSCTL_VERBS_H */

@@ -29,8 +29,9 @@ struct xvs_explain {
 	/*
 	 * [worker] Right after your judge(), authorise() or packet callback answered on packet 'i' of
 	 * this batch, which bears XVS_PKT_DRY; never for everyday packets.  'key' is what the packet is
-	 * now.  Write one line of at most 'bytes' bytes, its end included, as "rule 3 (in tcp 80,443
-	 * allow)"; it was zeroed, and empty stands for nothing to say.  Count and change nothing.
+	 * now.  Write at most 'bytes' bytes, the end included, as "rule 3 (in tcp 80,443
+	 * allow)"; it was zeroed, and empty stands for nothing to say.  More lines, divided by
+	 * '\n', tell how it came to that.  Count and change nothing.
 	 */
 	void (*explain)(void *self, const struct xvs_batch *b, uint32_t i,
 			const struct xvs_flow_key *key, char *text, uint32_t bytes);

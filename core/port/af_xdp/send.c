@@ -87,19 +87,23 @@ static void reserve(struct queue *q, struct sending *s, uint32_t count)
 }
 
 /* The ring has room for every frame (umem.h says why). */
+static void describe(struct queue *q, uint64_t frame, uint32_t len)
+{
+	uint32_t at = 0;
+	const uint32_t room = xsk_ring_prod__reserve(&q->tx, 1, &at);
+
+	assert(room == 1);
+	*xsk_ring_prod__tx_desc(&q->tx, at) = (struct xdp_desc){ .addr = frame, .len = len };
+}
+
 static void publish(struct queue *q, const struct sending *s)
 {
 	uint32_t ready = 0;
-	uint32_t at = 0;
 
 	(void)pthread_mutex_lock(&q->lock);
 	for (uint32_t i = 0; i < s->count; i++) {
 		if (s->lens[i]) {
-			const uint32_t room = xsk_ring_prod__reserve(&q->tx, 1, &at);
-
-			assert(room == 1);
-			*xsk_ring_prod__tx_desc(&q->tx, at) =
-				(struct xdp_desc){ .addr = s->frames[i], .len = s->lens[i] };
+			describe(q, s->frames[i], s->lens[i]);
 			ready++;
 		} else {
 			q->free[q->free_count++] = s->frames[i];

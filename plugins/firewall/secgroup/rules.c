@@ -131,6 +131,8 @@ static bool source_has(const struct rules *r, const struct source *s,
 static uint32_t find_in(const struct rule_set *s, uint32_t list, const struct xvs_flow_key *key,
 			enum direction direction)
 {
+	if (!(s->directions[list] >> direction & 1))
+		return XVS_CLASSIFY_NONE;
 	return s->classify->find(s->host, s->lists[list], key, direction, NULL);
 }
 

@@ -138,6 +138,7 @@ static int survey_rule(struct making *m, uint32_t nr)
 		return refuse_rule(m->err, nr, p->group[0] ? "group" : "set",
 				   "the rules of one port name 64 groups and sets at most");
 	m->set->verdicts[nr] = (struct verdict){ (uint8_t)p->action, p->log };
+	m->set->directions[list] |= (uint8_t)(1u << p->direction);
 	m->list_of[nr] = (uint8_t)list;
 	m->rows[list] += ports.count ? ports.count : 1;
 	return 0;

@@ -46,6 +46,7 @@ struct rule_set {
 	uint32_t reference_count;
 	struct reference references[REFERENCES_MAX];
 	struct xvs_classifier *lists[1 + REFERENCES_MAX];
+	uint8_t directions[1 + REFERENCES_MAX]; /* of the rules in each list: a bit for each */
 	struct hits hits;
 };
 

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/lists.h"
 #include "agent/status.h"
+#include "xvs/ext/explain.h"
 #include "xvs/ext/sdk.h"
 
 struct openflow {
@@ -22,7 +24,8 @@ struct openflow {
 };
 
 struct openflow_port {
-	uint32_t id;
+	uint32_t id; /* XVS_PORT_NONE: it is only asked what would be */
+	uint8_t uuid[16];
 };
 
 /* ---- policy ------------------------------------------------------------------------------------------ */
@@ -39,7 +42,13 @@ struct policy {
 	uint64_t datapath_id;
 	uint32_t fail_mode;
 	uint32_t probe_s;
+	uint32_t backoff_max_s;
 	uint32_t flows_max;
+	uint32_t packet_in_pps;
+};
+
+struct port_policy {
+	uint32_t number;
 };
 
 enum version_name { NAME_10, NAME_13, NAME_14 };
@@ -108,6 +117,14 @@ static const struct xvs_field policy_fields[] = {
 	  .offset = offsetof(struct policy, probe_s),
 	  .dflt = 5,
 	  .max = 3600 },
+	{ .name = "backoff_max_s",
+	  .help = "Seconds between two calls of a controller that cannot be reached, at most; they "
+		  "begin with 1 and double, and each is up to a quarter longer",
+	  .type = XVS_U32,
+	  .offset = offsetof(struct policy, backoff_max_s),
+	  .dflt = OF_BACKOFF_MAX_S,
+	  .min = 1,
+	  .max = 3600 },
 	{ .name = "flows_max",
 	  .help = "Flow entries that all tables take together",
 	  .type = XVS_U32,
@@ -115,7 +132,27 @@ static const struct xvs_field policy_fields[] = {
 	  .dflt = OF_FLOWS_MAX,
 	  .min = 1,
 	  .max = OF_FLOWS_MAX },
+	{ .name = "packet_in_pps",
+	  .help = "Packets a second that controllers are told of; half of them are shared out among "
+		  "the ports, so that one that floods misses takes no other's; 0: no limit",
+	  .type = XVS_U32,
+	  .offset = offsetof(struct policy, packet_in_pps),
+	  .dflt = OF_PACKET_IN_PPS,
+	  .max = 10000000 },
 };
+
+static const struct xvs_field port_fields[] = {
+	{ .name = "number",
+	  .help = "Number by which controllers know the port, after a restart and on another host, "
+		  "too; without it the switch gives one, which lasts as long as the daemon",
+	  .type = XVS_U32,
+	  .offset = offsetof(struct port_policy, number),
+	  .flags = XVS_FIELD_REQUIRED,
+	  .min = 1,
+	  .max = OF_NUMBERS - 1 },
+};
+
+#define PORT_FEATURE "org.xvs.openflow.port/1"
 
 static const struct xvs_feature features[] = {
 	{ .size = sizeof(struct xvs_feature),
@@ -126,12 +163,40 @@ static const struct xvs_feature features[] = {
 	  .kind = XVS_SETTING,
 	  .fields = XVS_TABLE(policy_fields) },
 	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct port_policy),
+	  .id = PORT_FEATURE,
+	  .summary = "What controllers see of a port",
+	  .scope = XVS_PER_PORT,
+	  .kind = XVS_SETTING,
+	  .fields = XVS_TABLE(port_fields) },
+	{ .size = sizeof(struct xvs_feature),
 	  .bytes = sizeof(struct of_status),
 	  .id = "org.xvs.openflow.status/1",
 	  .summary = "Controllers and flow tables",
 	  .scope = XVS_PER_SWITCH,
 	  .kind = XVS_STATUS,
 	  .fields = XVS_TABLE(of_status_fields) },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct xvs_table),
+	  .id = OF_LIST_FLOWS,
+	  .summary = "Flow entries, by table, priority, cookie and match",
+	  .scope = XVS_PER_SWITCH,
+	  .kind = XVS_STATUS,
+	  .fields = { &of_list_flow_field, 1, sizeof(struct xvs_field) } },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct xvs_table),
+	  .id = OF_LIST_GROUPS,
+	  .summary = "Groups, by number",
+	  .scope = XVS_PER_SWITCH,
+	  .kind = XVS_STATUS,
+	  .fields = { &of_list_group_field, 1, sizeof(struct xvs_field) } },
+	{ .size = sizeof(struct xvs_feature),
+	  .bytes = sizeof(struct xvs_table),
+	  .id = OF_LIST_METERS,
+	  .summary = "Meters, by number",
+	  .scope = XVS_PER_SWITCH,
+	  .kind = XVS_STATUS,
+	  .fields = { &of_list_meter_field, 1, sizeof(struct xvs_field) } },
 };
 
 /* What check() has made ready for apply(). */
@@ -180,7 +245,24 @@ static uint32_t versions_of(const struct policy *p)
 	return versions ? versions : (uint32_t)OF_VERSIONS;
 }
 
-static const struct policy no_policy = { .probe_s = 5, .flows_max = OF_FLOWS_MAX };
+static const struct policy no_policy = { .probe_s = 5,
+					 .backoff_max_s = OF_BACKOFF_MAX_S,
+					 .flows_max = OF_FLOWS_MAX,
+					 .packet_in_pps = OF_PACKET_IN_PPS };
+
+static int check_port(const struct openflow *o, const struct openflow_port *port,
+		      const struct port_policy *p, struct xvs_error *err)
+{
+	char text[128];
+	uint32_t other =
+		p ? of_numbers_asked(&o->agent.numbers, p->number, port->uuid) : XVS_PORT_NONE;
+
+	if (other == XVS_PORT_NONE)
+		return 0;
+	(void)snprintf(text, sizeof(text), "is %u, which is the number of port %s", p->number,
+		       o->agent.ports[other].name);
+	return xvs_refuse(err, -EEXIST, "number", text);
+}
 
 static int openflow_check(void *self, void *port_state, const char *feature, const void *value,
 			  void **out, struct xvs_error *err)
@@ -189,9 +271,9 @@ static int openflow_check(void *self, void *port_state, const char *feature, con
 	const char *texts[OF_TARGETS_MAX];
 	struct prepared *x;
 
-	(void)self;
-	(void)port_state;
-	(void)feature;
+	*out = NULL;
+	if (strcmp(feature, PORT_FEATURE) == 0)
+		return check_port(self, port_state, value, err);
 	for (uint32_t i = 0; i < p->targets.count; i++) {
 		int code = check_target(&p->targets, i, err);
 
@@ -208,8 +290,9 @@ static int openflow_check(void *self, void *port_state, const char *feature, con
 	}
 	x->settings = (struct of_settings){ .datapath_id = p->datapath_id,
 					    .versions = versions_of(p),
-					    .probe_s = p->probe_s,
+					    .pace = { p->probe_s, p->backoff_max_s },
 					    .flows_max = p->flows_max,
+					    .packet_in_pps = p->packet_in_pps,
 					    .is_secure = p->fail_mode == FAIL_SECURE };
 	*out = x;
 	return 0;
@@ -220,10 +303,14 @@ static void openflow_apply(void *self, void *port_state, const char *feature, co
 {
 	struct openflow *o = self;
 	struct prepared *x = prepared;
+	const struct openflow_port *port = port_state;
+	const struct port_policy *p = value;
 
-	(void)port_state;
-	(void)feature;
-	(void)value;
+	if (strcmp(feature, PORT_FEATURE) == 0) {
+		if (port->id != XVS_PORT_NONE)
+			of_agent_port_want(&o->agent, port->id, p ? p->number : 0);
+		return;
+	}
 	of_agent_configure(&o->agent, &x->settings, x->targets);
 	free(x);
 }
@@ -259,6 +346,7 @@ static void openflow_destroy(void *self)
 	struct openflow *o = self;
 
 	of_status_finish(&o->agent);
+	of_lists_finish(&o->agent);
 	of_agent_destroy(&o->agent);
 	free(o);
 }
@@ -319,6 +407,7 @@ static int openflow_port_attach(void *self, const struct xvs_port *port, void **
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
 	}
 	p->id = port->flags & XVS_PORT_PROBE ? XVS_PORT_NONE : port->id;
+	memcpy(p->uuid, port->uuid, sizeof(p->uuid));
 	*port_state = p;
 	return 0;
 }
@@ -369,9 +458,38 @@ static const struct xvs_flow flow = {
 	.account = openflow_account,
 };
 
+static void openflow_explain(void *self, const struct xvs_batch *b, uint32_t i,
+			     const struct xvs_flow_key *key, char *text, uint32_t bytes)
+{
+	(void)self;
+	(void)i;
+	(void)key;
+	of_explain(b->worker_state, text, bytes);
+}
+
+static const struct xvs_explain explain = { .size = sizeof(explain), .explain = openflow_explain };
+
+static int openflow_rows(void *self, const char *feature, const struct xvs_row_question *question,
+			 void *out, uint64_t *more, struct xvs_error *err)
+{
+	struct openflow *o = self;
+
+	return of_lists_read(&o->agent, feature, question, out, more, err);
+}
+
+static const struct xvs_rows rows = {
+	.size = sizeof(rows),
+	.features = XVS_TABLE(of_list_features),
+	.read = openflow_rows,
+};
+
 static const void *openflow_query(void *self, const char *id)
 {
 	(void)self;
+	if (strcmp(id, XVS_EXPLAIN) == 0)
+		return &explain;
+	if (strcmp(id, XVS_ROWS) == 0)
+		return &rows;
 	return strcmp(id, XVS_FLOW) == 0 ? &flow : NULL;
 }
 

@@ -43,8 +43,8 @@ static int setup(void **state)
 	for (uint32_t w = 0; w < WORKERS; w++)
 		workers[w].nr = w;
 	line_count = 0;
-	if (loop_create(&env.loop, &err) ||
-	    module_load(XVS_TEST_EXTENSIONS "/ext_diary.so", interface_is_offered, &module, &err))
+	if (loop_create(&env.loop, &err) || module_load(XVS_TEST_EXTENSIONS "/ext_diary.so", NULL,
+							interface_is_offered, &module, &err))
 		fail_msg("%s", err.text);
 	extension = module_extensions(module, &count);
 	return 0;

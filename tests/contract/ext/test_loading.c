@@ -24,7 +24,7 @@ static struct module *load(const char *path)
 	struct xvs_error err = ERROR_INIT;
 	struct module *m = NULL;
 
-	if (module_load(path, interface_is_offered, &m, &err))
+	if (module_load(path, NULL, interface_is_offered, &m, &err))
 		fail_msg("%s", err.text);
 	return m;
 }
@@ -44,7 +44,7 @@ static void refused(const char *path, int code, const char *why)
 	char want[1024];
 
 	(void)snprintf(want, sizeof(want), "%s: %s", path, why);
-	assert_int_equal(module_load(path, interface_is_offered, &m, &err), code);
+	assert_int_equal(module_load(path, NULL, interface_is_offered, &m, &err), code);
 	assert_int_equal(err.code, code);
 	assert_sentence(&err, want);
 	assert_null(m);
@@ -375,7 +375,7 @@ static void a_missing_symbol_is_named_without_the_linkers_file_name(void **state
 	rename_symbol(bytes, size, "setenv", "setenw");
 	(void)snprintf(path, sizeof(path), "%s/odd.so", test_temp_dir(dir));
 	write_file(path, bytes, size);
-	assert_int_equal(module_load(path, interface_is_offered, &m, &err), -ENOEXEC);
+	assert_int_equal(module_load(path, NULL, interface_is_offered, &m, &err), -ENOEXEC);
 	assert_non_null(strstr(err.text, "/odd.so: cannot be linked: "));
 	assert_non_null(strstr(err.text, "setenw"));
 	assert_null(strstr(err.text, "/proc/self"));
@@ -392,9 +392,10 @@ static bool no_interface(const char *id)
 static const struct extension *find(const char *id, struct module **m, struct xvs_error *err)
 {
 	static const char *const dirs[] = { "/nonexistent", XVS_TEST_EXTENSIONS };
+	const struct module_places places = { dirs, 2, NULL, interface_is_offered };
 	const struct extension *ext = NULL;
 
-	if (module_find(dirs, 2, id, interface_is_offered, m, &ext, err))
+	if (module_find(&places, id, m, &ext, err))
 		return NULL;
 	return ext;
 }
@@ -440,13 +441,13 @@ static void a_refused_file_that_is_the_one_sought_says_why(void **state)
 
 static void an_empty_search_path_is_said(void **state)
 {
+	const struct module_places places = { NULL, 0, NULL, no_interface };
 	struct xvs_error err = ERROR_INIT;
 	const struct extension *ext;
 	struct module *m;
 
 	(void)state;
-	assert_int_equal(module_find(NULL, 0, "com.example.x", no_interface, &m, &ext, &err),
-			 -ENOENT);
+	assert_int_equal(module_find(&places, "com.example.x", &m, &ext, &err), -ENOENT);
 	assert_string_equal(err.text,
 			    "extension com.example.x: no file in an empty search path has it");
 }

@@ -23,8 +23,8 @@ static void loading_without_memory_is_an_error_and_leaves_nothing(void **state)
 
 		allocation_failed = false;
 		allocations_left = granted++;
-		code = module_load(XVS_TEST_EXTENSIONS "/ext_unloadable.so", interface_is_offered,
-				   &m, &err);
+		code = module_load(XVS_TEST_EXTENSIONS "/ext_unloadable.so", NULL,
+				   interface_is_offered, &m, &err);
 		assert_int_equal(code, allocation_failed ? -ENOMEM : 0);
 		if (code)
 			assert_non_null(strstr(err.text, "out of memory"));

@@ -16,13 +16,13 @@ class Authority:
             "-nodes", "-subj", f"/CN={name}", "-days", "2", "-keyout", self.key,
             "-out", self.certificate)
 
-    def host(self, name):
-        """The files of a host of this name: certificate and key."""
+    def host(self, name, days=2):
+        """The files of a host of this name: certificate and key; with days=-1 it has expired."""
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         extensions.write_text(f"subjectAltName=DNS:{name}\n", encoding="ascii")
         run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
             "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         run("openssl", "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
-            "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate)
+            "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", certificate)
         return certificate, key

@@ -17,7 +17,8 @@ def offer(folder, *names):
     """A directory with these modules alone, for the extension path."""
     folder.mkdir(exist_ok=True)
     for name in names:
-        shutil.copy(MODULES / f"vendor_{name}.so", folder)
+        found, = MODULES.rglob(f"vendor_{name}.so")  # an elder release lies in a folder of its own
+        shutil.copy(found, folder)
     return folder
 
 

@@ -57,6 +57,7 @@ static void check(const struct acl *a, const struct acl_rule *rules, uint32_t co
 	uint32_t answer = acl_find(a, key, SEGMENT, &mask);
 
 	assert_int_equal(answer, linear(rules, count, key, SEGMENT));
+	assert_int_equal(acl_find(a, key, SEGMENT, NULL), answer);
 	assert_int_equal(mask.port, 0);
 	for (uint32_t i = 0; i < 8; i++) {
 		struct xvs_flow_key other = agreeing(key, &mask);

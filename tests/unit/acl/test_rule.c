@@ -52,6 +52,7 @@ static bool matches(const struct acl_rule *rule, const struct xvs_flow_key *key)
 
 	assert_int_equal(acl_create(rule, 1, &a, &err), 0);
 	answer = acl_find(a, key, SEGMENT, &mask);
+	assert_int_equal(acl_find(a, key, SEGMENT, NULL), answer);
 	acl_destroy(a);
 	assert_int_equal(answer, plain ? rule->answer : ACL_NONE);
 	return plain;

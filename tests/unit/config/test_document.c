@@ -23,10 +23,14 @@ static void reads_every_key(void **state)
 	assert_int_equal(spec->daemon.polling, POLLING_INTERRUPT);
 	assert_int_equal(spec->daemon.flows, 1048576);
 	assert_string_equal(spec->extensions.path[1], "/opt/with space");
+	assert_true(spec->extensions.trust.is_required);
+	assert_int_equal(spec->extensions.trust.key_count, 1);
+	assert_int_equal(spec->extensions.trust.keys[0].id[0], 0x6a);
+	assert_string_equal(spec->extensions.trust.until, "2999-12-31");
 	assert_int_equal(spec->switch_count, 6);
 	lab = &spec->switches[0];
 	assert_int_equal(lab->type, SWITCH_EXTERNAL);
-	assert_int_equal(lab->at.line, 11);
+	assert_int_equal(lab->at.line, 12);
 	assert_int_equal(lab->at.column, 5);
 	assert_true(lab->has_uuid);
 	assert_int_equal(lab->chain_count, 3);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "packet/reason.h"
+#include "xvs/ext/rows.h"
 
 static const struct xvs_label labels[] = { { "catch-all", "catch-all" }, { "odd", "odd" } };
 
@@ -147,6 +148,72 @@ static void what_it_offers_is_copied(void **state)
 	assert_null(bench.instance->flow.account);
 }
 
+static int read_rows(void *self, const char *feature, const struct xvs_row_question *question,
+		     void *out, uint64_t *more, struct xvs_error *err)
+{
+	(void)self;
+	(void)feature;
+	(void)question;
+	(void)out;
+	(void)more;
+	(void)err;
+	return 0;
+}
+
+static struct xvs_rows rows;
+
+static const void *query_rows(void *self, const char *id)
+{
+	(void)self;
+	return strcmp(id, XVS_ROWS) == 0 ? &rows : NULL;
+}
+
+static void offer_rows(const void *items, uint32_t count, uint32_t stride)
+{
+	rows = (struct xvs_rows){ .size = sizeof(rows),
+				  .features = { items, count, stride },
+				  .read = read_rows };
+	bench.ops.query = query_rows;
+}
+
+static void names_of_lists_are_copied(void **state)
+{
+	const char *names[] = { "com.x.flows/1", "com.x.leases/1" };
+	uint8_t unaligned[2 * sizeof(char *) + 2];
+
+	(void)state;
+	memcpy(unaligned, &names[0], sizeof(char *));
+	memcpy(unaligned + sizeof(char *) + 1, &names[1], sizeof(char *));
+	unaligned[sizeof(char *)] = 0;
+	unaligned[sizeof(unaligned) - 1] = 0;
+	offer_rows(unaligned, 2, sizeof(char *) + 1);
+	bench_make();
+	memset(unaligned, 0, sizeof(unaligned));
+	assert_true(instance_has_rows(bench.instance, "com.x.flows/1"));
+	assert_true(instance_has_rows(bench.instance, "com.x.leases/1"));
+	assert_false(instance_has_rows(bench.instance, "com.x.groups/1"));
+}
+
+static void lists_without_names_are_refused(void **state)
+{
+	static const char *const missing[] = { "com.x.flows/1", NULL };
+	static const char *const twice[] = { "com.x.flows/1", "com.x.flows/1" };
+	struct xvs_error err = ERROR_INIT;
+
+	(void)state;
+	offer_rows(NULL, 2, sizeof(char *));
+	assert_int_equal(bench_try(&err), -EINVAL);
+	offer_rows(missing, 2, sizeof(char *));
+	assert_int_equal(bench_try(&err), -EINVAL);
+	offer_rows(missing, 1, sizeof(char *) - 1);
+	assert_int_equal(bench_try(&err), -EINVAL);
+	offer_rows(missing, UINT32_MAX, sizeof(char *));
+	assert_int_equal(bench_try(&err), -EINVAL);
+	offer_rows(twice, 2, sizeof(char *));
+	assert_int_equal(bench_try(&err), -EEXIST);
+	assert_null(bench.instance);
+}
+
 static void destroying_nothing_is_fine(void **state)
 {
 	(void)state;
@@ -166,6 +233,8 @@ int main(void)
 		INSTANCE(functions_that_are_not_needed_may_be_missing),
 		INSTANCE(a_forwarder_must_be_able_to_forward),
 		INSTANCE(what_it_offers_is_copied),
+		INSTANCE(names_of_lists_are_copied),
+		INSTANCE(lists_without_names_are_refused),
 		INSTANCE(destroying_nothing_is_fine),
 	};
 

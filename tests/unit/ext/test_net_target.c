@@ -63,6 +63,19 @@ static void refuses_what_is_none(void **state)
 		"TCP:192.0.2.1:1",
 		"unix:",
 		"unix:relative",
+		"unix:/run/of/../x",
+		"unix:/run/./x",
+		"unix:/run//x",
+		"unix:/..",
+		"punix:/run/of/",
+		"tcp:127.1:6653",
+		"tcp:2130706433:6653",
+		"tcp:0x7f000001:6653",
+		"tcp:name.0x7f:6653",
+		"tcp:192.0.2.1.:6653",
+		"tcp:name.12:6653",
+		"tcp:192.0.2.01:6653",
+		"ptcp:6653:127.1",
 		"ptcp:",
 		"ptcp:0",
 		"ptcp:65536",
@@ -125,6 +138,16 @@ static void compares_with_patterns(void **state)
 	assert_false(fits("tcp:192.0.2.1:6653", "ptcp:*"));
 	assert_false(fits("tcp:192.0.3.1:6653", "tcp:192.0.2.*"));
 	assert_false(fits("ptcp:6653:0.0.0.0", "ptcp:*:127.0.0.1"));
+	/* names that begin as addresses do */
+	assert_false(fits("tcp:192.0.2.evil.example:6653", "tcp:192.0.2.*:6653"));
+	assert_false(fits("tcp:192.0.2.evil.example:6653", "tcp:192.*"));
+	assert_false(fits("tcp:1.example:6653", "tcp:*1*:6653"));
+	assert_false(fits("tcp:name.example:6653", "tcp:[*]:6653"));
+	assert_true(fits("tcp:name.example:6653", "tcp:*:6653"));
+	assert_true(fits("tcp:name.example:6653", "tcp:*"));
+	assert_true(fits("tcp:1.name.example:6653", "tcp:*.name.example:6653"));
+	/* and addresses are compared as they are written everywhere */
+	assert_true(fits("tcp:[2001:DB8:0:0::1]:6653", "tcp:[2001:db8::1]:6653"));
 }
 
 static void a_pattern_has_a_kind(void **state)

@@ -305,6 +305,46 @@ static void unknown_bits_and_values_are_refused_by_the_members_name(void **state
 }
 
 /* "rights: within those of the note"; classes as well. */
+static int convert_nothing(struct xvs_conversion *c, struct xvs_error *err)
+{
+	(void)c;
+	(void)err;
+	return -ENOTSUP;
+}
+
+static struct xvs_convert convert;
+
+static const void *query_convert(void *self, const char *id)
+{
+	assert_null(self);
+	return strcmp(id, XVS_CONVERT) == 0 ? &convert : NULL;
+}
+
+static void former_revisions_lead_to_one_setting_and_are_converted(void **state)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	(void)state;
+	features[0].kind = XVS_FORMER;
+	refused(-EINVAL, "com.x.one: feature com.x.a/1: is FORMER, and 0 settings of its name and "
+			 "scope have a higher revision, must be 1");
+	features[0].kind = XVS_FORMER;
+	features[1].id = "com.x.a/12";
+	refused(-EINVAL, "com.x.one: feature com.x.a/1: is FORMER, but query() offers no "
+			 "xvs.convert/1");
+	features[0].kind = XVS_FORMER;
+	features[1].id = "com.x.a/12";
+	ops.query = query_convert;
+	convert = (struct xvs_convert){ .size = sizeof(convert) };
+	refused(-EINVAL, "com.x.one: xvs_convert.convert is NULL, but required");
+	features[0].kind = XVS_FORMER;
+	features[1].id = "com.x.a/12";
+	ops.query = query_convert;
+	convert.convert = convert_nothing;
+	assert_int_equal(normalise(&err), 0);
+	assert_ptr_equal(n.extensions[0].convert, convert_nothing);
+}
+
 static void class_and_rights_are_within_the_note(void **state)
 {
 	(void)state;
@@ -632,6 +672,7 @@ int main(void)
 		NORM(tables_that_cannot_be_are_refused),
 		NORM(reserved_members_must_be_zero),
 		NORM(unknown_bits_and_values_are_refused_by_the_members_name),
+		NORM(former_revisions_lead_to_one_setting_and_are_converted),
 		NORM(class_and_rights_are_within_the_note),
 		NORM(some_rights_do_not_go_with_a_class),
 		NORM(much_linear_needs_the_right_to_payload),

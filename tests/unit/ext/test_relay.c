@@ -195,6 +195,25 @@ static void closing_sends_what_was_written(void **state)
 	assert_int_equal(peer.got, 10);
 }
 
+/* More than one turn takes, while what came for it cannot be handed over any more. */
+static void closing_sends_all_of_it_whatever_is_unread(void **state)
+{
+	enum { WORDS = 60 << 10 };
+	char *bytes = calloc(1, MUCH);
+
+	(void)state;
+	meet_peer();
+	bench_wait(&peer.ready, 1);
+	assert_true(tls_link_send(peer.link, bytes, MUCH));
+	turn_on(PATIENCE);
+	assert_int_equal(write(called.fd, bytes, WORDS), WORDS);
+	(void)close(called.fd);
+	called.fd = -1;
+	bench_wait(&peer.closed, 1);
+	assert_int_equal(peer.got, WORDS);
+	free(bytes);
+}
+
 static void half_an_end_is_an_end(void **state)
 {
 	char text[16];
@@ -217,9 +236,34 @@ static void the_other_side_ends_behind_what_it_sent(void **state)
 	assert_true(tls_link_send(peer.link, bytes, MUCH / 8));
 	tls_link_end(peer.link);
 	peer.link = NULL;
-	turn_on(PATIENCE);                             /* it is gone before anything is read */
+	turn_on(PATIENCE); /* it is gone before anything is read */
 	assert_int_equal(read_all(called.fd, bytes, MUCH), MUCH / 8);
 	free(bytes);
+}
+
+static void many_who_say_nothing_keep_nobody_out(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct xvs_listener *l;
+	unsigned port = listen_somewhere("pssl", &l);
+	int silent[100];
+
+	(void)state;
+	address.sin_port = htons((uint16_t)port);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (unsigned n = 0; n < 100; n++) {
+		silent[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(silent[n], (struct sockaddr *)&address, sizeof(address)),
+				 0);
+		turn_on(3);
+	}
+	connect_to("tls", port);
+	bench_wait(&asked.count, 1);
+	assert_true(asked.fd >= 0);
+	bench_wait(&called.count, 1);
+	assert_true(called.fd >= 0);
+	for (unsigned n = 0; n < 100; n++)
+		(void)close(silent[n]);
 }
 
 /* ---- who gets in ------------------------------------------------------------------------------------ */
@@ -402,12 +446,14 @@ int main(void)
 		RELAY(who_does_not_read_stops_the_other_side),
 		RELAY(what_the_other_side_does_not_read_is_bounded),
 		RELAY(closing_sends_what_was_written),
+		RELAY(closing_sends_all_of_it_whatever_is_unread),
 		RELAY(half_an_end_is_an_end),
 		RELAY(the_other_side_ends_behind_what_it_sent),
 		RELAY(strangers_stay_outside),
 		RELAY(we_do_not_talk_to_strangers),
 		RELAY(takes_tls_1_2),
 		RELAY(who_says_nothing_keeps_nobody_out),
+		RELAY(many_who_say_nothing_keep_nobody_out),
 		RELAY(ends_in_the_middle_of_a_handshake),
 		RELAY(ends_with_bytes_under_way),
 	};

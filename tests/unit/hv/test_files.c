@@ -5,6 +5,7 @@
  */
 #include "support/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,8 @@ static int set_up(void **state)
 	(void)test_temp_dir(dir);
 	memset(&hv, 0, sizeof(hv));
 	(void)snprintf(path, sizeof(path), "%s/state", dir);
+	hv.users[0] = MACHINE - 7;
+	hv.users[1] = MACHINE + 100;
 	if (loop_create(&hv.loop, &err) || store_open(path, &hv.store, &err))
 		return -1;
 	(void)strcpy(spec.disks[0].name, "root");
@@ -94,6 +97,14 @@ static void settle(void)
 		fail_msg("%s", err.text);
 }
 
+static void give_back(int code)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	assert_int_equal(files_return(vm, &err), code);
+	assert_int_equal(err.text[0] != '\0', code != 0);
+}
+
 static void are_the_machines_and_go_back(void **state)
 {
 	(void)state;
@@ -101,7 +112,7 @@ static void are_the_machines_and_go_back(void **state)
 	settle();
 	assert_int_equal(owner_of("root.raw"), MACHINE);
 	assert_int_equal(owner_of("data.raw"), MACHINE);
-	files_return(vm);
+	give_back(0);
 	assert_int_equal(owner_of("root.raw"), OPERATOR);
 	assert_int_equal(owner_of("data.raw"), OPERATOR);
 }
@@ -158,9 +169,144 @@ static void are_not_taken_back_from_somebody_else(void **state)
 	settle();
 	path_of("root.raw", path);
 	assert_int_equal(chown(path, SOMEBODY, (gid_t)-1), 0);
-	files_return(vm);
+	give_back(0);
 	assert_int_equal(owner_of("root.raw"), SOMEBODY);
 	assert_int_equal(owner_of("data.raw"), OPERATOR);
+}
+
+/* A machine that has the first one's disk now. */
+static struct vm *second_make(struct vm *first)
+{
+	struct vm_spec spec = { .name = "db", .disk_count = 1 };
+	struct xvs_error err = ERROR_INIT;
+	struct vm *second;
+
+	first->spec.disk_count = 0;
+	(void)strcpy(spec.disks[0].name, "root");
+	path_of("root.raw", spec.disks[0].file);
+	second = vm_create(&hv, &spec);
+	second->user = (struct user){ .name = "2000000008", .uid = MACHINE + 1, .gid = MACHINE };
+	assert_int_equal(store_make(hv.store, "db", getuid(), getgid(), &err), 0);
+	hv.vms = first;
+	return second;
+}
+
+/* The first one's user is of another range, as before that was changed. */
+static void never_go_back_to_a_user_of_another_range(void **state)
+{
+	struct vm *first = vm;
+
+	(void)state;
+	vm->user.uid = SOMEBODY;
+	settle();
+	assert_int_equal(owner_of("root.raw"), SOMEBODY);
+	vm = second_make(first);
+	settle();
+	assert_int_equal(owner_of("root.raw"), MACHINE + 1);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+	hv.vms = NULL;
+	vm_destroy(vm);
+	vm = first;
+}
+
+/* Taken out of one machine's definition and put into another's, and the second is undefined first. */
+static void never_go_back_to_another_machine(void **state)
+{
+	struct vm *first = vm;
+
+	(void)state;
+	settle();
+	vm = second_make(first);
+	settle();
+	assert_int_equal(owner_of("root.raw"), MACHINE + 1);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+	/* one whose record nobody has */
+	disk_make("root.raw", MACHINE + 2, 0600);
+	settle();
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), 0);
+	hv.vms = NULL;
+	vm_destroy(vm);
+	vm = first;
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), 0);
+	assert_int_equal(owner_of("data.raw"), OPERATOR);
+}
+
+/* xvs-hv ended before it had written who the machine's user is. */
+static void go_back_though_the_user_was_forgotten(void **state)
+{
+	(void)state;
+	settle();
+	vm->user = (struct user){ .name = "nobody", .uid = 65534, .gid = 65534 };
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+}
+
+static void are_remembered_until_they_could_be_given_back(void **state)
+{
+	(void)state;
+	settle();
+	assert_int_equal(chmod(dir, 0777), 0); /* the machine could have put another file there */
+	give_back(-EPERM);
+	assert_int_equal(owner_of("root.raw"), MACHINE);
+	assert_int_equal(chmod(dir, 0755), 0);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+}
+
+static void are_remembered_while_they_have_a_second_name(void **state)
+{
+	char path[SPEC_PATH];
+	char other[SPEC_PATH];
+
+	(void)state;
+	settle();
+	path_of("root.raw", path);
+	path_of("second.raw", other);
+	assert_int_equal(link(path, other), 0);
+	give_back(-EMLINK);
+	assert_int_equal(owner_of("root.raw"), MACHINE);
+	assert_int_equal(unlink(other), 0);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), OPERATOR);
+}
+
+/* As an older xvs-hv wrote it. */
+static void old_record_write(void)
+{
+	struct xvs_error err = ERROR_INIT;
+	char path[SPEC_PATH];
+	json_t *record;
+
+	path_of("root.raw", path);
+	record = json_pack("{s:i}", path, SOMEBODY);
+	assert_int_equal(store_write(hv.store, "web", "owners.json", record, &err), 0);
+	json_decref(record);
+}
+
+static void go_back_by_an_old_record(void **state)
+{
+	(void)state;
+	settle();
+	old_record_write();
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), SOMEBODY);
+}
+
+/* The machine has got another user since. */
+static void keep_the_owner_of_an_old_record(void **state)
+{
+	(void)state;
+	settle();
+	old_record_write();
+	vm->user = (struct user){ .name = "2000000008", .uid = MACHINE + 1, .gid = MACHINE + 1 };
+	settle();
+	assert_int_equal(owner_of("root.raw"), MACHINE + 1);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), SOMEBODY);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -173,6 +319,13 @@ int main(void)
 		TEST(are_left_alone_where_they_need_not_change),
 		TEST(stay_as_they_are_where_the_settings_say_so),
 		TEST(are_not_taken_back_from_somebody_else),
+		TEST(never_go_back_to_another_machine),
+		TEST(never_go_back_to_a_user_of_another_range),
+		TEST(go_back_though_the_user_was_forgotten),
+		TEST(are_remembered_until_they_could_be_given_back),
+		TEST(are_remembered_while_they_have_a_second_name),
+		TEST(go_back_by_an_old_record),
+		TEST(keep_the_owner_of_an_old_record),
 	};
 
 	if (geteuid() != 0) {

@@ -133,6 +133,26 @@ static void hears_results_and_refusals(void **state)
 	assert_string_equal(w.error, "switch: none");
 }
 
+static void notices_that_xvsd_has_gone(void **state)
+{
+	int watch = switch_watch(w.client);
+
+	(void)state;
+	assert_true(watch >= 0);
+	while (!w.stream)
+		(void)event_base_loop(loop_base(w.loop), EVLOOP_ONCE);
+	assert_true(switch_was_there(watch));
+	bufferevent_free(w.stream);
+	w.stream = NULL;
+	while (switch_was_there(watch)) /* it is closed in the loop's time */
+		(void)event_base_loop(loop_base(w.loop), EVLOOP_NONBLOCK);
+	assert_int_equal(close(watch), 0);
+	evconnlistener_free(w.listener);
+	w.listener = NULL;
+	assert_int_equal(switch_watch(w.client), -1);
+	assert_false(switch_was_there(-1));
+}
+
 static void says_that_an_answer_is_odd(void **state)
 {
 	static const char *const odd[] = { "\n", "{\n", "[]\n", "{\"id\": 1}\n",
@@ -184,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(hears_results_and_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(notices_that_xvsd_has_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_that_an_answer_is_odd, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_that_nobody_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(does_not_wait_for_ever, setup, teardown),

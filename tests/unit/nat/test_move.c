@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support/test.h"
 
@@ -191,6 +192,24 @@ static void keep_their_age_and_counts(void **state)
 	assert_in_range(after.age_ns, before.age_ns - 2 * NS_PER_MS, before.age_ns);
 }
 
+/* Idle for 49 days, says a peer: stamps wrap long before. */
+static void end_soon_where_they_were_idle_for_long(void **state)
+{
+	enum { IDLE_AT = 21 };
+	size_t len;
+
+	(void)state;
+	now.now_ns = UINT64_C(100) * 24 * 3600 * NS_PER_S;
+	(void)out(here, view(PROTO_UDP, A, 53, R1, 53));
+	len = told();
+	memset(&entries[IDLE_AT], 0xff, sizeof(uint32_t));
+	assert_int_equal(taken(len).taken, 1);
+	assert_int_equal(sessions_of(there), 1);
+	now.now_ns += 2 * NS_PER_S;
+	nat_sweep(there, now.now_ns);
+	assert_int_equal(sessions_of(there), 0);
+}
+
 static void are_told_once_and_again_when_they_change(void **state)
 {
 	struct nat_view v = view(PROTO_TCP, A, 5000, R1, 80);
@@ -330,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(go_on_as_they_were),
 		TEST(keep_their_age_and_counts),
+		TEST(end_soon_where_they_were_idle_for_long),
 		TEST(are_told_once_and_again_when_they_change),
 		TEST(go_by_a_forward_that_is_there_too),
 		TEST(end_where_the_address_is_not),

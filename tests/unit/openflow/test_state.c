@@ -146,7 +146,8 @@ static void many_groups_are_found_again(void **state)
 {
 	const struct of_action out = { .type = OF_ACT_OUTPUT, .number = 3 };
 	uint64_t version;
-	uint32_t n = 0;
+	uint32_t *ids;
+	uint32_t n;
 
 	(void)state;
 	for (uint32_t i = 1; i <= 300; i++)
@@ -157,10 +158,40 @@ static void many_groups_are_found_again(void **state)
 	for (uint32_t i = 1; i <= 300; i++)
 		assert_true((of_group_find(&state_.groups, i * 7, version) != NULL) ==
 			    (i % 2 == 0));
-	for (struct of_entry *e = of_map_next(&state_.groups, 0); e;
-	     e = of_map_next(&state_.groups, e->id + 1))
-		n++;
+	assert_int_equal(of_map_ids(&state_.groups, &ids, &n), 0);
 	assert_int_equal(n, 150);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(ids[i], (i + 1) * 14);
+	free(ids);
+	assert_int_equal(group(OF_GROUP_DELETE, OF_GROUP_ALL, NULL), OF_OK);
+	assert_int_equal(state_.groups.count, 0);
+	assert_null(of_map_get(&state_.groups, 14));
+}
+
+static void a_meter_lets_many_pass_at_once_or_takes_nothing(void **state)
+{
+	struct of_band bands[] = { { .type = OF_BAND_DROP, .rate = 100, .burst = 10 } };
+	struct of_meter_mod mod = { .command = OF_METER_ADD,
+				    .meter = 3,
+				    .bands = bands,
+				    .flags = OF_METER_PKTPS | OF_METER_BURST,
+				    .band_count = 1 };
+	const uint64_t now = 1000000000;
+	const struct of_meter *m;
+	uint32_t passed = 0;
+
+	(void)state;
+	of_state_begin(&state_, 1);
+	assert_int_equal(of_state_meter(&state_, &mod), OF_OK);
+	of_state_commit(&state_);
+	m = of_meter_find(&state_.meters, 3, of_flows_version(&state_.flows));
+	assert_true(of_meter_pass_all(m, now, 6, 600));
+	assert_int_equal(of_count(&m->stats->packets), 6);
+	assert_false(of_meter_pass_all(m, now, 6, 600));
+	assert_int_equal(of_count(&m->stats->packets), 6);
+	while (passed < 20 && !of_meter_pass(m, now, 1, 100)) /* one by one: what is left */
+		passed++;
+	assert_int_equal(passed, 4);
 }
 
 static void a_meter_lets_its_rate_pass(void **state)
@@ -274,6 +305,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(many_groups_are_found_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_meter_lets_its_rate_pass, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_meter_lets_many_pass_at_once_or_takes_nothing,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_aborted_transaction_brings_nothing, set_up,
 						tear_down),
 		cmocka_unit_test(rules_end_when_their_time_has_come),

@@ -149,6 +149,36 @@ static void refuses_what_contradicts_itself(void **state)
 	assert_false(reads(long_tlv, sizeof(long_tlv)));
 }
 
+static void tells_what_a_switch_can_read(void **state)
+{
+	/* of an even and of an odd length, and cut */
+	static const char *const ports[] = { "eth0", "enp3s0",
+					     "a-device-with-a-name-that-is-far-too-long" };
+	struct lldp_own own = { .mac = { 2, 0, 0, 0, 0, 1 }, .system = "host1", .ttl_s = 120 };
+	uint8_t frame[LLDP_OWN_BYTES];
+	struct lldp_neighbour n;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		uint32_t len;
+
+		own.port = ports[i % 3];
+		own.max_frame = i < 3 ? 1518 : 0;
+		len = cdp_write(frame, &own);
+		assert_true(len >= 60 && len <= sizeof(frame));
+		assert_true(cdp_read(frame, len, &n));
+		assert_string_equal(n.chassis, "host1");
+		assert_memory_equal(n.port, own.port,
+				    strlen(own.port) < 32 ? strlen(own.port) : 32);
+		assert_string_equal(n.description, "xvs");
+		assert_int_equal(n.ttl_s, 120);
+		assert_int_equal(n.max_frame, own.max_frame);
+	}
+	own.ttl_s = 14400;
+	assert_true(cdp_read(frame, cdp_write(frame, &own), &n));
+	assert_int_equal(n.ttl_s, 255);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +187,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_damaged),
 		cmocka_unit_test(refuses_what_is_cut_and_ignores_what_pads),
 		cmocka_unit_test(refuses_what_contradicts_itself),
+		cmocka_unit_test(tells_what_a_switch_can_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

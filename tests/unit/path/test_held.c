@@ -549,6 +549,78 @@ static void a_clone_was_stolen_nowhere_and_cannot_be_resumed(void **state)
 	assert_int_equal(got(2), 1);
 }
 
+static uint32_t forged;
+
+/* What it is copied from is as before when anybody else looks. */
+static void clone_forged(struct probe *p, struct xvs_batch *b)
+{
+	for (XVS_EACH(i, b->live)) {
+		uint32_t entered = b->pkts[i]->port_in;
+		struct xvs_packet *c;
+
+		b->pkts[i]->port_in = forged;
+		c = p->host->clone(p->host, b->pkts[i]);
+		b->pkts[i]->port_in = entered;
+		assert_non_null(c);
+		p->held[p->held_count++] = c;
+	}
+}
+
+static void inject_as_it_says(struct probe *p)
+{
+	struct xvs_packet *c = p->held[--p->held_count];
+
+	result = p->host->inject(p->host, c, c->port_in);
+}
+
+static void refuses_forged(struct probe *a, uint32_t port)
+{
+	struct memory_frame f = udp(1, 2, 53, 20);
+
+	forged = port;
+	pass(1, &f);
+	as_worker(deliver_to_3, a);
+	assert_int_equal(result, -EPERM);
+	if (port == XVS_PORT_NONE)
+		return;
+	pass(1, &f);
+	as_worker(inject_as_it_says, a);
+	assert_int_equal(result, -EPERM);
+}
+
+static void a_clone_entered_where_its_original_did(void **state)
+{
+	struct probe *a;
+
+	(void)state;
+	bench_ports(3);
+	a = originator(XVS_RIGHT_ORIGINATE);
+	a->on_packets = clone_forged;
+	bench_chain(1, a);
+	refuses_forged(a, 2);
+	refuses_forged(a, XVS_PORT_NONE);
+}
+
+static void on_egress_too_where_several_ports_come_together(void **state)
+{
+	struct memory_frame f = udp(1, 2, 53, 20);
+	struct probe *a;
+
+	(void)state;
+	bench_ports(3);
+	a = originator(XVS_RIGHT_ORIGINATE);
+	a->on_packets = clone_forged;
+	bench_chain(2, a);
+	refuses_forged(a, 3);
+	refuses_forged(a, XVS_PORT_NONE);
+	forged = 1; /* the truth */
+	pass(1, &f);
+	as_worker(deliver_to_3, a);
+	assert_int_equal(result, 0);
+	bench_turn();
+	assert_int_equal(got(3), 1);
+}
+
 /* ---- draining ------------------------------------------------------------------------------------------ */
 
 static bool drained;
@@ -604,6 +676,8 @@ int main(void)
 		BENCH_TEST(the_queue_of_the_next_burst_is_bounded),
 		BENCH_TEST(a_clone_lives_on_and_is_sent_elsewhere),
 		BENCH_TEST(a_clone_was_stolen_nowhere_and_cannot_be_resumed),
+		BENCH_TEST(a_clone_entered_where_its_original_did),
+		BENCH_TEST(on_egress_too_where_several_ports_come_together),
 		BENCH_TEST(drain_gives_back_what_is_held),
 	};
 

@@ -5,6 +5,7 @@
 #include "path/trace.h"
 
 static struct trace_event events[TRACE_EVENTS_MAX];
+static char texts[TRACE_EVENTS_MAX][64];
 static uint32_t count;
 static bool is_answered;
 
@@ -13,6 +14,12 @@ static void on_traced(void *arg, const struct trace_event *e, uint32_t n, bool i
 	(void)arg;
 	assert_false(is_cut);
 	memcpy(events, e, n * sizeof(*e));
+	for (uint32_t i = 0; i < n; i++) {
+		if (!e[i].text)
+			continue;
+		(void)snprintf(texts[i], sizeof(texts[i]), "%s", e[i].text);
+		events[i].text = texts[i];
+	}
 	count = n;
 	is_answered = true;
 }

@@ -54,6 +54,26 @@ static void reads_back_equal(void **state)
 	value_put(again);
 }
 
+/* What travels to another host, as nodes and as JSON, says the same and reads back equal. */
+static void reads_back_equal_from_what_travels(void **state)
+{
+	struct value *v = sample_decode(&sample_feature, document);
+	json_t *j = value_document_json(&sample_feature, v->bytes);
+	struct node *from = node_from_json(j, &sample_diags);
+	struct node *n = value_document(&sample_feature, v->bytes);
+	struct value *again = value_decode(&sample_feature, from, "x", &sample_diags);
+
+	(void)state;
+	assert_true(node_equal(from, n));
+	assert_non_null(again);
+	assert_true(value_equal(v, again));
+	node_destroy(from);
+	node_destroy(n);
+	json_decref(j);
+	value_put(v);
+	value_put(again);
+}
+
 static void prints_defaults_of_every_builtin_readably(void **state)
 {
 	(void)state;
@@ -105,6 +125,7 @@ int main(void)
 		cmocka_unit_test(prints_as_an_operator_would_write),
 		cmocka_unit_test(hides_secrets),
 		cmocka_unit_test(reads_back_equal),
+		cmocka_unit_test(reads_back_equal_from_what_travels),
 		cmocka_unit_test(prints_defaults_of_every_builtin_readably),
 		cmocka_unit_test(survives_what_an_extension_filled),
 		cmocka_unit_test(reads_no_more_elements_than_the_field_allows),

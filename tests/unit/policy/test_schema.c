@@ -84,7 +84,7 @@ static void refuses_a_bad_feature(void **state)
 	refused(&f, -EINVAL, "feature com.example.sample/1: scope is 3, must be 1 or 2");
 	f = sample_feature;
 	f.kind = 0;
-	refused(&f, -EINVAL, "feature com.example.sample/1: kind is 0, must be 1..3");
+	refused(&f, -EINVAL, "feature com.example.sample/1: kind is 0, must be 1..4");
 	f = sample_feature;
 	f.size = 8;
 	refused(&f, -EINVAL, "struct xvs_feature has 8 bytes, must be 48");

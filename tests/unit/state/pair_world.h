@@ -63,15 +63,15 @@ struct link_end {
 	int host;
 	unsigned life;
 	uint64_t sequence;
-	struct message queue[MESSAGES]; /* to this end */
 	size_t count;
+	struct message queue[MESSAGES]; /* last: to this end */
 };
 
 struct link {
 	bool is_used, is_greeted,
 		is_closing;      /* one end has hung up: what is queued still arrives */
-	struct link_end ends[2]; /* 0 dialled */
 	uint64_t dead_ns;        /* then both ends hear that it is lost; 0: it lives */
+	struct link_end ends[2]; /* 0 dialled */
 };
 
 struct fake_timer {
@@ -95,7 +95,6 @@ struct call {
 
 struct pair {
 	struct host hosts[HOSTS];
-	struct link links[LINKS];
 	struct fake_timer *timers[TIMERS];
 	size_t timer_count;
 	struct call calls[CALLS];
@@ -105,6 +104,7 @@ struct pair {
 	bool is_cut[HOSTS]; /* what host n sends does not arrive */
 	char trace[4096];   /* of message types, for a failure */
 	bool (*tamper)(struct pair *p, int to, struct message *m); /* false: it vanishes */
+	struct link links[LINKS];                                  /* last: they are large */
 };
 
 /* ---- invariants ---------------------------------------------------------------------------------- */

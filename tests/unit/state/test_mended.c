@@ -7,6 +7,7 @@
 
 #include "support/test.h"
 
+#include "state/move.h"
 #include "state/pair.h"
 
 static void a_tag_that_is_too_long_is_refused_and_not_cut(void **state)
@@ -92,12 +93,51 @@ static void an_old_abort_does_not_open_what_comes(void **state)
 	pair_finish(&p);
 }
 
+static void port_of(int nr, uint8_t port[WIRE_ID])
+{
+	memset(port, 0, WIRE_ID);
+	port[0] = (uint8_t)nr;
+	port[1] = (uint8_t)(nr >> 8);
+	port[6] = 0x40;
+	port[8] = 0x80;
+}
+
+/* The oldest go where there are too many. */
+static void remembers_how_often_so_many_ports_moved(void **state)
+{
+	enum { MORE = 5 };
+	json_t *epochs = json_object();
+	json_t *all = json_pack("{s:i, s:[], s:o}", "version", 1, "moves", "epochs", epochs);
+	struct xvs_error err = ERROR_INIT;
+	uint8_t port[WIRE_ID];
+	char uuid[UUID_TEXT];
+	struct pair p;
+	char *text;
+
+	(void)state;
+	for (int i = 0; i < MOVES_EPOCHS + MORE; i++) {
+		port_of(i, port);
+		(void)json_object_set_new(epochs, uuid_print(port, uuid), json_integer(i + 1));
+	}
+	text = json_dumps(all, 0);
+	pair_init(&p);
+	assert_int_equal(moves_restore(p.hosts[1].m, text, &err), 0);
+	for (int i = 0; i < MOVES_EPOCHS + MORE; i++) {
+		port_of(i, port);
+		assert_int_equal(moves_epoch(p.hosts[1].m, port), i < MORE ? 0 : i + 1);
+	}
+	pair_finish(&p);
+	free(text);
+	json_decref(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tag_that_is_too_long_is_refused_and_not_cut),
 		cmocka_unit_test(one_offer_is_judged_at_a_time),
 		cmocka_unit_test(an_old_abort_does_not_open_what_comes),
+		cmocka_unit_test(remembers_how_often_so_many_ports_moved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

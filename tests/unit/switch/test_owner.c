@@ -86,6 +86,60 @@ static void lets_a_port_set_only_what_its_group_lists(void **state)
 	       "group web (line 10)");
 }
 
+#define BY_FIELD \
+	SWITCH "    groups:\n      - name: web\n        override: [test.recorder.limit/1.burst]\n" \
+	       "        policies:\n          test.recorder.limit/1: {rate: 7}\n"
+#define VM2(policies) \
+	"    ports:\n      - {name: vm2, group: web, backend: {kind: 'null'}" policies "}\n"
+
+static void lets_a_port_set_single_fields(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+	json_t *shown;
+	char *text;
+
+	fixture_has(f, BY_FIELD VM2(""));
+	a = fixture_set(f, "vm2", LIMIT, "rate=9", false);
+	assert_int_equal(a.code, -EPERM);
+	assert_string_equal(a.text, "policy test.recorder.limit/1 of lab/vm2: group web "
+				    "(xvs.yaml:7:9) does not list its field rate under override; "
+				    "change the group in the file, or override\n");
+	assert_int_equal(fixture_set(f, "vm2", LIMIT, "burst=2", false).code, 0);
+	/* one that it may set opens no other */
+	assert_int_equal(fixture_set(f, "vm2", LIMIT, "rate=9", false).code, -EPERM);
+	EXPECT(world_policy_show(f->world, "vm2", LIMIT, true), LIMIT "|value|burst", "2");
+	EXPECT(world_policy_show(f->world, "vm2", LIMIT, true), LIMIT "|value|rate", "7");
+	shown = world_policy_show(f->world, "vm2", LIMIT, true);
+	text = fixture_dump(json_incref(json_object_get(json_object_get(shown, LIMIT), "may_set")));
+	assert_string_equal(text, "[\"burst\"]");
+	free(text);
+	json_decref(shown);
+	assert_int_equal(fixture_set(f, "vm2", LIMIT, NULL, false).code, 0);
+	EXPECT(world_policy_show(f->world, "vm2", LIMIT, true), LIMIT "|from|burst", "default");
+}
+
+static void a_file_sets_single_fields_too(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	fixture_has(f, BY_FIELD VM2(", policies: {" LIMIT ": {burst: 3}}"));
+	EXPECT(world_policy_show(f->world, "vm2", LIMIT, true), LIMIT "|value|burst", "3");
+	a = fixture_apply(f, BY_FIELD VM2(", policies: {" LIMIT ": {burst: 3, rate: 1}}"));
+	assert_true(a.code < 0);
+	assert_string_equal(a.text,
+			    "xvs.yaml:12:103: port lab/vm2: group web, on line 7, does not let "
+			    "its ports set test.recorder.limit/1.rate; list it there under "
+			    "override\n");
+	a = fixture_apply(f, SWITCH "    groups:\n      - name: web\n        override: "
+				    "[test.recorder.limit/1.brust]\n" VM2(""));
+	assert_true(a.code < 0);
+	assert_string_equal(a.text,
+			    "xvs.yaml:7:9: group lab/web: override lists "
+			    "test.recorder.limit/1.brust, but that policy has no such field\n");
+}
+
 static void keeps_ports_of_the_api_over_an_apply(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +290,8 @@ int main(void)
 		CASE(overlays_what_the_file_owns_until_overlays_are_dropped),
 		CASE(takes_a_policy_away_by_overlay_and_gives_it_back),
 		CASE(lets_a_port_set_only_what_its_group_lists),
+		CASE(lets_a_port_set_single_fields),
+		CASE(a_file_sets_single_fields_too),
 		CASE(keeps_ports_of_the_api_over_an_apply),
 		CASE(blocks_and_removes_by_overlay),
 		CASE(answers_who_does_not_exist),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/agent.c - life, controllers that come and go, the fail mode. */
-#include "agent/agent.h"
+#include "agent/tables.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "xvs/ext/sdk.h"
-
-enum { MAIL_SLOTS = 512 };
 
 /* ---- controllers ------------------------------------------------------------------------------------ */
 
@@ -28,6 +26,7 @@ void of_controller_drop(struct of_controller *c)
 		at = &(*at)->next;
 	*at = c->next;
 	of_bundles_drop(c);
+	free(c->features_request);
 	free(c);
 }
 
@@ -65,15 +64,19 @@ static void on_closed(void *arg, struct of_connection *connection, const char *w
 		return;
 	c->connection = NULL;
 	connection->user = NULL;
+	of_buffers_forget(&a->buffers, c);
 	of_controller_drop(c);
 	of_agent_note_wants(a);
 	of_agent_fail_mode(a);
 }
 
+/* Where there are controllers to be called, who calls by himself (ovs-ofctl, to look) is none of them. */
 static bool is_anyone_connected(const struct of_agent *a)
 {
+	bool calls = of_channel_calls(&a->channel);
+
 	for (const struct of_controller *c = a->controllers; c; c = c->next) {
-		if (c->connection)
+		if (c->connection && !(calls && c->connection->listener))
 			return true;
 	}
 	return false;
@@ -142,9 +145,14 @@ static int make_parts(struct of_agent *a, const struct xvs_create *args)
 
 	a->ports = calloc(args->ports_max, sizeof(*a->ports));
 	a->pipeline.ports = calloc(args->ports_max, sizeof(*a->pipeline.ports));
-	if (!a->ports || !a->pipeline.ports || of_packet_outs_init(a) != 0)
+	a->announcer = a->timers->create(a->host, of_agent_announce, a);
+	if (!a->ports || !a->pipeline.ports || !a->announcer || of_packet_outs_init(a) != 0 ||
+	    of_tables_init(a) != 0 || of_numbers_init(&a->numbers, args->ports_max) != 0)
 		return -ENOMEM;
-	if (a->mailbox->open(a->host, MAIL_SLOTS, OF_PACKET_IN_MAX, of_agent_mail) != 0)
+	a->pipeline.numbers = a->numbers.published;
+	if (of_admission_init(&a->pipeline.admission, args->ports_max) != 0)
+		return -ENOMEM;
+	if (a->mailbox->open(a->host, OF_MAIL_SLOTS, OF_PACKET_IN_MAX, of_agent_mail) != 0)
 		return -ENOMEM;
 	return of_channel_init(&a->channel, a->host, a->loop, a->timers, &handler, on_ticked);
 }
@@ -162,12 +170,16 @@ int of_agent_init(struct of_agent *a, const struct xvs_host *host, const struct 
 		return code;
 	events.arg = a;
 	a->settings = (struct of_settings){ .versions = OF_VERSIONS,
-					    .probe_s = 5,
-					    .flows_max = OF_FLOWS_MAX };
+					    .pace = { 5, OF_BACKOFF_MAX_S },
+					    .flows_max = OF_FLOWS_MAX,
+					    .packet_in_pps = OF_PACKET_IN_PPS };
 	a->pipeline.host = host;
 	a->pipeline.mailbox = a->mailbox;
 	a->pipeline.ports_max = args->ports_max;
 	a->pipeline.seed = args->seed;
+	a->pipeline.sets.host = host;
+	a->pipeline.sets.destsets = a->destset_host;
+	a->pipeline.sets.reclaim = reclaim;
 	a->pipeline.is_standalone = true;
 	(void)snprintf(a->switch_name, sizeof(a->switch_name), "%s", args->switch_name);
 	memcpy(a->uuid, args->switch_uuid, sizeof(a->uuid));
@@ -177,6 +189,7 @@ int of_agent_init(struct of_agent *a, const struct xvs_host *host, const struct 
 	code = make_parts(a, args);
 	if (code)
 		return xvs_refuse(err, code, "", "out of memory");
+	a->channel.dice = args->seed;
 	return 0;
 }
 
@@ -186,14 +199,21 @@ void of_agent_destroy(struct of_agent *a)
 		of_agent_drop_queries(a);
 		of_channel_destroy(&a->channel);
 	}
+	if (a->timers && a->announcer)
+		a->timers->destroy(a->host, a->announcer);
 	of_agent_drop_removed(a);
 	of_agent_drop_suspects(a);
 	free(a->suspects);
 	of_packet_outs_destroy(a);
+	of_buffers_destroy(&a->buffers);
 	if (a->pipeline.host)
 		of_state_destroy(&a->pipeline.state);
 	free((void *)(uintptr_t)a->pipeline.ports);
+	of_admission_destroy(&a->pipeline.admission);
+	of_numbers_finish(&a->numbers);
+	of_sets_destroy(&a->pipeline.sets);
 	free(a->ports);
+	of_tables_destroy(a);
 }
 
 void of_agent_active(struct of_agent *a, bool on)
@@ -207,10 +227,9 @@ void of_agent_configure(struct of_agent *a, const struct of_settings *settings,
 {
 	a->settings = *settings;
 	a->is_configured = true;
-	a->pipeline.state.flows.limit = settings->flows_max;
-	for (uint32_t t = 0; t < OF_TABLES; t++)
-		a->pipeline.state.flows.tables[t].limit = settings->flows_max;
-	of_channel_set(&a->channel, targets, settings->versions, settings->probe_s);
+	of_tables_limit(a, settings->flows_max);
+	of_agent_share_packet_ins(a);
+	of_channel_set(&a->channel, targets, settings->versions, &settings->pace);
 	of_agent_fail_mode(a);
 	of_channel_on(&a->channel, a->is_active);
 }

@@ -10,6 +10,8 @@
 #ifndef OPENFLOW_AGENT_AGENT_H
 #define OPENFLOW_AGENT_AGENT_H
 
+#include "agent/buffers.h"
+#include "agent/numbers.h"
 #include "channel/channel.h"
 #include "pipeline/run.h"
 #include "table/timeout.h"
@@ -20,7 +22,8 @@ enum {
 	OF_BUNDLES_MAX = 16,
 	OF_BUNDLE_MESSAGES_MAX = 1 << 15,
 	OF_BUNDLE_BYTES_MAX = 64 * 1024 * 1024,
-	OF_FLOWS_MAX = 1 << 20, /* of a table */
+	OF_FLOWS_MAX = 1 << 20, /* of all tables together */
+	OF_PACKET_IN_PPS = 100000,
 	OF_PACKET_OUTS_MAX = 4096,
 	OF_PACKET_OUTS_TURN = 32, /* that a worker sends between two bursts */
 	OF_PACKET_OUT_BYTES_MAX = 16 * 1024 * 1024,
@@ -28,7 +31,9 @@ enum {
 
 struct of_agent;
 struct of_query;
-struct of_removal; /* removed.c */
+struct of_removal;     /* removed.c */
+struct of_table_setup; /* tables.h */
+struct of_features_request;
 
 struct of_held_bundle {
 	uint32_t id;
@@ -50,11 +55,13 @@ struct of_controller {
 	struct of_config config;
 	uint32_t id; /* NXT_SET_CONTROLLER_ID */
 	struct of_held_bundle bundles[OF_BUNDLES_MAX];
+	struct of_features_request *features_request; /* not all of it has come: table_features.c */
 };
 
 /* A port of the switch as controllers know it. */
 struct of_port {
 	bool is_there, is_up;
+	bool is_told; /* controllers know of it */
 	uint32_t id;
 	uint32_t flags;  /* of xvs_port */
 	uint32_t config; /* enum of_port_config */
@@ -67,8 +74,9 @@ struct of_port {
 struct of_settings {
 	uint64_t datapath_id; /* 0: of the switch's uuid */
 	uint32_t versions;    /* bit n: version n */
-	uint32_t probe_s;
+	struct of_pace pace;
 	uint32_t flows_max;
+	uint32_t packet_in_pps; /* 0: no limit */
 	bool is_secure; /* without a controller the tables go on; else the built-in switch */
 };
 
@@ -87,6 +95,9 @@ struct of_agent {
 	struct of_wheel wheel;
 	struct of_controller *controllers;
 	struct of_port *ports; /* by id */
+	struct of_number_book numbers;
+	struct xvs_timer *announcer;   /* of ports that have come: when their policies are known */
+	struct of_table_setup *tables; /* tables.h */
 	struct of_settings settings;
 	char switch_name[64];
 	uint8_t uuid[16];
@@ -104,8 +115,10 @@ struct of_agent {
 	uint32_t suspect_count, suspect_space;
 	struct of_query *queries; /* answers under way: multipart.c */
 	struct of_packet_outs *packet_outs;
+	struct of_buffers buffers;
 	uint32_t bundle_bytes;              /* that all bundles of all controllers hold */
 	struct of_status_rows *status_rows; /* status.c */
+	void *list_rows;                    /* lists.c: what was asked for last */
 	uint64_t flow_mods, packet_ins, packet_ins_lost;
 };
 
@@ -131,6 +144,7 @@ struct of_to of_answer(struct of_controller *c, const struct of_message *m);
 
 /* ---- controller.c: configuration, roles, what it wants to hear ---- */
 void of_controller_default(struct of_controller *c);
+const char *of_role_name(uint32_t role); /* for people */
 of_fault of_controller_role(struct of_controller *c, const struct of_message *m);
 uint64_t of_agent_datapath_id(const struct of_agent *a);
 void of_controller_features(struct of_controller *c, const struct of_message *m);
@@ -140,13 +154,15 @@ bool of_controller_wants(const struct of_controller *c, uint32_t kind, uint32_t 
 void of_agent_note_wants(struct of_agent *a); /* what workers need to know of them */
 
 /* ---- mods.c ---- */
-of_fault of_agent_flow(struct of_agent *a, const struct of_flow_mod *mod);
+of_fault of_agent_flow(struct of_controller *c, const struct of_flow_mod *mod);
 of_fault of_agent_group(struct of_agent *a, const struct of_group_mod *mod);
 of_fault of_agent_meter(struct of_agent *a, const struct of_meter_mod *mod);
-of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod);
 /* Within a transaction. */
-of_fault of_agent_check_flow(const struct of_agent *a, const struct of_flow_mod *mod);
-extern const struct of_flows_events of_agent_events; /* its 'arg' is the agent */
+of_fault of_agent_change_flow(struct of_agent *a, const struct of_flow_mod *mod);
+/* The packet that it names goes through the tables when the transaction is done. */
+of_fault of_agent_claim(struct of_controller *c, const struct of_flow_mod *mod);
+of_fault of_agent_done(struct of_agent *a, of_fault fault); /* its end */
+extern const struct of_flows_events of_agent_events;        /* its 'arg' is the agent */
 void of_agent_drop_suspects(struct of_agent *a);
 void of_agent_expire(struct of_agent *a, uint64_t now_ns);
 
@@ -157,6 +173,9 @@ struct of_flow_view of_flow_view_of(const struct of_rule *r, struct of_match *ma
 				    uint64_t now_ns);
 struct of_age of_age_of(uint64_t since_ns, uint64_t now_ns);
 
+/* ---- tables.c ---- */
+of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod);
+
 /* ---- multipart.c, statistics.c ---- */
 of_fault of_agent_multipart(struct of_controller *c, const struct of_message *m);
 void of_agent_drop_queries(struct of_agent *a);
@@ -164,12 +183,15 @@ of_fault of_agent_barrier(struct of_controller *c, const struct of_message *m);
 
 /* ---- packet_in.c ---- */
 void of_agent_mail(void *agent, const struct xvs_mail *m);
+void of_agent_share_packet_ins(struct of_agent *a); /* among the ports that there are */
 
 /* ---- packet_out.c ---- */
 int of_packet_outs_init(struct of_agent *a);
 void of_packet_outs_destroy(struct of_agent *a);
 bool of_packet_outs_wait(const struct of_agent *a); /* some have not been sent yet */
-of_fault of_agent_packet_out(struct of_agent *a, const struct of_packet_out *p);
+of_fault of_agent_packet_out(struct of_controller *c, const struct of_packet_out *p);
+void of_agent_claimed(struct of_agent *a,
+		      bool go); /* buffers of flow-mods: through the tables, or kept */
 
 /* ---- bundle.c ---- */
 of_fault of_agent_bundle(struct of_controller *c, const struct of_message *m);
@@ -179,6 +201,8 @@ void of_bundles_drop(struct of_controller *c);
 int of_agent_port_attach(struct of_agent *a, const struct xvs_port *port);
 void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *now);
 void of_agent_port_detach(struct of_agent *a, uint32_t id);
+void of_agent_port_want(struct of_agent *a, uint32_t id, uint32_t number); /* 0: any */
+void of_agent_announce(void *agent); /* ports that controllers have not been told of */
 of_fault of_agent_port_mod(struct of_agent *a, const struct of_port_mod *mod);
 struct of_port *of_agent_port(struct of_agent *a, uint32_t number); /* of OpenFlow; NULL */
 void of_agent_port_view(const struct of_agent *a, const struct of_port *p,

@@ -50,15 +50,15 @@ static struct of_held_bundle *open_bundle(struct of_controller *c, const struct 
 
 /* ---- commit --------------------------------------------------------------------------------------- */
 
-static of_fault apply(struct of_agent *a, const struct of_message *m)
+static of_fault apply(struct of_controller *c, const struct of_message *m)
 {
-	struct of_state *s = &a->pipeline.state;
+	struct of_state *s = &c->agent->pipeline.state;
 	of_fault fault;
 
 	switch (m->kind) {
 	case OF_MSG_FLOW_MOD:
-		fault = of_agent_check_flow(a, &m->flow);
-		return fault ? fault : of_state_flow(s, &m->flow);
+		fault = of_agent_change_flow(c->agent, &m->flow);
+		return fault ? fault : of_agent_claim(c, &m->flow);
 	case OF_MSG_GROUP_MOD:
 		return of_state_group(s, &m->group);
 	case OF_MSG_METER_MOD:
@@ -84,7 +84,7 @@ static of_fault commit_messages(struct of_controller *c, const struct of_held_bu
 		of_arena_reset(&a->channel.arena);
 		fault = of_decode(&c->connection->dialect, bytes.at, len, &a->channel.arena, &m);
 		if (!fault)
-			fault = apply(a, &m);
+			fault = apply(c, &m);
 		if (fault)
 			of_refuse(c, &m, fault, bytes);
 	}
@@ -97,11 +97,7 @@ static of_fault commit(struct of_controller *c, struct of_held_bundle *b)
 	of_fault fault;
 
 	of_state_begin(&a->pipeline.state, a->host->now(a->host));
-	fault = commit_messages(c, b);
-	if (fault)
-		of_state_abort(&a->pipeline.state);
-	else
-		of_state_commit(&a->pipeline.state);
+	fault = of_agent_done(a, commit_messages(c, b));
 	discard(b);
 	return fault ? OF_BUNDLE_MESSAGE_FAILED : OF_OK;
 }

@@ -7,6 +7,12 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "xvs/ext/sdk.h"
+
+const char *of_role_name(uint32_t role)
+{
+	return role == OF_ROLE_MASTER ? "master" : role == OF_ROLE_SLAVE ? "slave" : "equal";
+}
 
 /* 1.3.5, 7.3.10: a slave hears of ports alone. */
 void of_controller_default(struct of_controller *c)
@@ -100,6 +106,7 @@ void of_controller_features(struct of_controller *c, const struct of_message *m)
 	struct of_port_view ports[1024];
 	struct of_features_view v = {
 		.datapath_id = of_agent_datapath_id(a),
+		.buffers = OF_BUFFERS,
 		.tables = OF_TABLES,
 		.capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS |
 				OF_CAP_GROUP_STATS,
@@ -131,12 +138,20 @@ static void tell_role(struct of_controller *c, uint8_t reason)
 	of_connection_flush(c->connection);
 }
 
+static void log_role(const struct of_controller *c)
+{
+	if (c->connection)
+		xvs_logf(c->agent->host, XVS_LOG_INFO, "controller %s is %s now",
+			 c->connection->peer, of_role_name(c->role));
+}
+
 static void only_master(struct of_controller *master)
 {
 	for (struct of_controller *c = master->agent->controllers; c; c = c->next) {
 		if (c == master || c->role != OF_ROLE_MASTER)
 			continue;
 		c->role = OF_ROLE_SLAVE;
+		log_role(c);
 		tell_role(c, OF_ROLE_BY_MASTER);
 	}
 }
@@ -155,8 +170,10 @@ of_fault of_controller_role(struct of_controller *c, const struct of_message *m)
 		a->has_generation = true;
 		a->generation_id = m->role.generation_id;
 	}
-	if (role != OF_ROLE_NOCHANGE)
+	if (role != OF_ROLE_NOCHANGE && c->role != role) {
 		c->role = role;
+		log_role(c);
+	}
 	if (role == OF_ROLE_MASTER)
 		only_master(c);
 	of_agent_note_wants(a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/dispatch.c - which message goes where, and who may send it. */
-#include "agent/agent.h"
+#include "agent/tables.h"
 
 struct of_to of_answer(struct of_controller *c, const struct of_message *m)
 {
@@ -15,7 +15,7 @@ void of_refuse(struct of_controller *c, const struct of_message *m, of_fault fau
 }
 
 /* 1.3.5, 6.3.6: what a slave may not do. */
-static bool changes_the_switch(const struct of_message *m)
+static bool changes_the_switch(const struct of_controller *c, const struct of_message *m)
 {
 	switch (m->kind) {
 	case OF_MSG_PACKET_OUT:
@@ -28,7 +28,9 @@ static bool changes_the_switch(const struct of_message *m)
 	case OF_MSG_BUNDLE_ADD:
 		return true;
 	case OF_MSG_MULTIPART:
-		return m->multipart.type == OFPMP_TABLE_FEATURES && m->multipart.table_count > 0;
+		return m->multipart.type == OFPMP_TABLE_FEATURES &&
+		       (m->multipart.table_count > 0 || m->multipart.has_more ||
+			of_tables_request_goes_on(c, m));
 	default:
 		return false;
 	}
@@ -72,9 +74,9 @@ static of_fault change(struct of_controller *c, const struct of_message *m)
 {
 	switch (m->kind) {
 	case OF_MSG_PACKET_OUT:
-		return of_agent_packet_out(c->agent, &m->packet_out);
+		return of_agent_packet_out(c, &m->packet_out);
 	case OF_MSG_FLOW_MOD:
-		return of_agent_flow(c->agent, &m->flow);
+		return of_agent_flow(c, &m->flow);
 	case OF_MSG_GROUP_MOD:
 		return of_agent_group(c->agent, &m->group);
 	case OF_MSG_PORT_MOD:
@@ -150,10 +152,13 @@ void of_agent_message(void *agent, struct of_connection *connection, const struc
 	of_fault fault;
 
 	(void)agent;
-	if (c->role == OF_ROLE_SLAVE && changes_the_switch(m))
+	if (c->role == OF_ROLE_SLAVE && changes_the_switch(c, m)) {
 		fault = OF_BAD_REQUEST_IS_SLAVE;
-	else
+		if (m->kind == OF_MSG_MULTIPART) /* without this part it is never whole */
+			of_tables_forget_request(c);
+	} else {
 		fault = handle(c, m);
+	}
 	if (fault)
 		of_refuse(c, m, fault, bytes);
 	else if (m->kind == OF_MSG_GROUP_MOD || m->kind == OF_MSG_METER_MOD)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/tables.h"
 
 /* ---- verdicts that are no longer true ------------------------------------------------------------- */
 
@@ -87,6 +87,7 @@ static void on_added(void *arg, struct of_rule *r)
 	if (memcmp(&before, &a->rewritten, sizeof(before)) != 0)
 		a->flow->invalidate(a->host, UINT64_MAX);
 	of_wheel_add(&a->wheel, r, a->host->now(a->host));
+	of_tables_counted(a, r->table);
 }
 
 static void on_removed(void *arg, struct of_rule *r, uint8_t reason)
@@ -94,7 +95,8 @@ static void on_removed(void *arg, struct of_rule *r, uint8_t reason)
 	struct of_agent *a = arg;
 
 	of_wheel_remove(&a->wheel, r);
-	if (reason != OF_REMOVED_REPLACED && r->flags & OF_FLOW_SEND_REMOVED)
+	of_tables_counted(a, r->table);
+	if (reason < OF_REMOVED_UNTOLD && r->flags & OF_FLOW_SEND_REMOVED)
 		of_agent_tell_removed(a, r, reason);
 }
 
@@ -106,18 +108,21 @@ const struct of_flows_events of_agent_events = {
 
 /* ---- transactions of one ---------------------------------------------------------------------------- */
 
-static of_fault done(struct of_agent *a, of_fault fault)
+of_fault of_agent_done(struct of_agent *a, of_fault fault)
 {
 	if (fault)
 		of_state_abort(&a->pipeline.state);
 	else
 		of_state_commit(&a->pipeline.state);
+	of_agent_claimed(a, !fault);
 	return fault;
 }
 
 static bool port_is_possible(const struct of_agent *a, uint32_t number)
 {
-	return number > (uint32_t)OF_PORT_MAX || (number && number < a->pipeline.ports_max);
+	/* also one that is not there yet, or is away */
+	return number > (uint32_t)OF_PORT_MAX || (number && number < a->pipeline.ports_max) ||
+	       of_id_of(a->numbers.published, number) != XVS_PORT_NONE;
 }
 
 static of_fault check_actions(const struct of_agent *a, const struct of_actions *list)
@@ -130,50 +135,69 @@ static of_fault check_actions(const struct of_agent *a, const struct of_actions 
 	return OF_OK;
 }
 
-of_fault of_agent_check_flow(const struct of_agent *a, const struct of_flow_mod *mod)
+/* The packet that a flow-mod names goes through the tables when they have changed: 1.3.5, A.3.4.1. */
+of_fault of_agent_claim(struct of_controller *c, const struct of_flow_mod *mod)
 {
-	of_fault fault;
+	struct of_agent *a = c->agent;
+	of_fault fault = OF_OK;
+	struct of_buffer *buffer;
 
-	/* nothing is ever kept for a controller to come back to */
-	if (mod->buffer_id != OF_NO_BUFFER && mod->command < OF_FLOW_DELETE)
-		return OF_BAD_REQUEST_BUFFER_UNKNOWN;
-	fault = check_actions(a, &mod->instructions.apply);
+	if (mod->buffer_id == OF_NO_BUFFER || mod->command >= OF_FLOW_DELETE)
+		return OF_OK;
+	buffer = of_buffers_find(&a->buffers, c, mod->buffer_id, &fault);
+	if (!buffer)
+		return fault;
+	a->buffers.claimed += !buffer->is_claimed;
+	buffer->is_claimed = true;
+	return OF_OK;
+}
+
+static of_fault check_flow(struct of_agent *a, const struct of_flow_mod *mod)
+{
+	of_fault fault = of_tables_check(a, mod);
+
+	if (!fault)
+		fault = check_actions(a, &mod->instructions.apply);
 	return fault ? fault : check_actions(a, &mod->instructions.write);
 }
 
-of_fault of_agent_flow(struct of_agent *a, const struct of_flow_mod *mod)
+of_fault of_agent_change_flow(struct of_agent *a, const struct of_flow_mod *mod)
 {
-	of_fault fault = of_agent_check_flow(a, mod);
+	of_fault fault = check_flow(a, mod);
+
+	if (!fault)
+		fault = of_state_flow(&a->pipeline.state, mod);
+	if (fault == OF_FLOW_MOD_TABLE_FULL && mod->table != OF_TABLE_ALL)
+		of_tables_full(a, mod->table);
+	return fault;
+}
+
+/* Where its packet is no longer there the flow is still wanted: that is told after the change. */
+of_fault of_agent_flow(struct of_controller *c, const struct of_flow_mod *mod)
+{
+	struct of_agent *a = c->agent;
+	of_fault of_packet = OF_OK;
+	of_fault fault;
 
 	a->flow_mods++;
-	if (fault)
-		return fault;
 	of_state_begin(&a->pipeline.state, a->host->now(a->host));
-	return done(a, of_state_flow(&a->pipeline.state, mod));
+	fault = of_agent_change_flow(a, mod);
+	if (!fault)
+		of_packet = of_agent_claim(c, mod);
+	fault = of_agent_done(a, fault);
+	return fault ? fault : of_packet;
 }
 
 of_fault of_agent_group(struct of_agent *a, const struct of_group_mod *mod)
 {
 	of_state_begin(&a->pipeline.state, a->host->now(a->host));
-	return done(a, of_state_group(&a->pipeline.state, mod));
+	return of_agent_done(a, of_state_group(&a->pipeline.state, mod));
 }
 
 of_fault of_agent_meter(struct of_agent *a, const struct of_meter_mod *mod)
 {
 	of_state_begin(&a->pipeline.state, a->host->now(a->host));
-	return done(a, of_state_meter(&a->pipeline.state, mod));
-}
-
-of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod)
-{
-	uint32_t first = mod->table == OF_TABLE_ALL ? 0 : mod->table;
-	uint32_t last = mod->table == OF_TABLE_ALL ? OF_TABLES - 1 : mod->table;
-
-	if (mod->config & OF_TABLE_VACANCY)
-		return OF_TABLE_MOD_CONFIG;
-	for (uint32_t t = first; t <= last; t++)
-		a->pipeline.state.flows.tables[t].evicts = mod->config & OF_TABLE_EVICTION;
-	return OF_OK;
+	return of_agent_done(a, of_state_meter(&a->pipeline.state, mod));
 }
 
 /* ---- time ------------------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/query.h"
+#include "agent/tables.h"
 
 enum { TURN_ENTRIES = 64, FULL_NS = 2 * 1000 * 1000 };
 
@@ -48,13 +49,13 @@ static bool tell_some(struct of_query *q)
 	struct of_agent *a = c->agent;
 	uint64_t until = a->host->now(a->host) + OF_TURN_NS;
 
-	while (q->at < q->count && !of_connection_is_full(c->connection)) {
-		for (uint32_t n = 0; n < TURN_ENTRIES && q->at < q->count; n++)
-			of_query_tell(q, q->at++);
+	while (!of_query_is_told(q) && !of_connection_is_full(c->connection)) {
+		for (uint32_t n = 0; n < TURN_ENTRIES && !of_query_is_told(q); n++)
+			of_query_tell(q);
 		if (a->host->now(a->host) > until)
 			break;
 	}
-	return q->at == q->count;
+	return of_query_is_told(q);
 }
 
 static void on_turn(void *arg)
@@ -71,6 +72,7 @@ static void on_turn(void *arg)
 	if (!q->is_open)
 		begin(q);
 	if (tell_some(q)) {
+		of_query_finish(q);
 		of_reply_end(&q->reply);
 		query_end(q);
 		return;
@@ -111,10 +113,15 @@ static of_fault start(struct of_query *q)
 of_fault of_agent_multipart(struct of_controller *c, const struct of_message *m)
 {
 	struct of_agent *a = c->agent;
+	of_fault fault;
+	bool is_whole;
 	struct of_query *q;
 
-	if (m->multipart.type == OFPMP_TABLE_FEATURES && m->multipart.table_count)
-		return OF_TABLE_FEATURES_EPERM;
+	if (m->multipart.type == OFPMP_TABLE_FEATURES) {
+		fault = of_tables_request(c, m, &is_whole);
+		if (fault || !is_whole)
+			return fault;
+	}
 	if (m->multipart.type == OFPMP_FLOW_MONITOR)
 		return OF_BAD_REQUEST_MULTIPART;
 	q = calloc(1, sizeof(*q));

@@ -129,21 +129,18 @@ static void hand_over(struct of_packet_outs *o)
 {
 	struct of_agent *a = o->agent;
 
-	if (o->is_out || !o->waiting)
-		return;
-	take_some(o);
-	if (a->mailbox->call(a->host, 0, on_worker, on_done, o) == 0) {
-		o->is_out = true;
-		return;
+	while (!o->is_out && o->waiting) {
+		take_some(o);
+		o->is_out = a->mailbox->call(a->host, 0, on_worker, on_done, o) == 0;
+		if (o->is_out)
+			return;
+		free_list(o->handed); /* no worker, or far too many wait */
+		o->handed = NULL;
 	}
-	free_list(o->handed); /* no worker, or far too many wait */
-	o->handed = NULL;
 }
 
 static of_fault check(struct of_agent *a, const struct of_packet_out *p)
 {
-	if (p->buffer_id != OF_NO_BUFFER)
-		return OF_BAD_REQUEST_BUFFER_UNKNOWN;
 	if (p->in_port != OF_PORT_CONTROLLER && p->in_port != OF_PORT_ANY &&
 	    !of_agent_port(a, p->in_port))
 		return OF_BAD_REQUEST_PORT;
@@ -161,7 +158,7 @@ static of_fault check(struct of_agent *a, const struct of_packet_out *p)
 	return OF_OK;
 }
 
-of_fault of_agent_packet_out(struct of_agent *a, const struct of_packet_out *p)
+static of_fault wait(struct of_agent *a, const struct of_packet_out *p)
 {
 	struct of_packet_outs *o = a->packet_outs;
 	size_t actions = p->actions.count * sizeof(struct of_action);
@@ -189,4 +186,49 @@ of_fault of_agent_packet_out(struct of_agent *a, const struct of_packet_out *p)
 	o->bytes += x->len;
 	hand_over(o);
 	return OF_OK;
+}
+
+static of_fault send_kept(struct of_agent *a, const struct of_packet_out *p,
+			  struct of_buffer *buffer)
+{
+	struct of_packet_out kept = *p;
+	of_fault fault;
+
+	kept.packet = (struct of_bytes){ buffer->bytes, buffer->len };
+	fault = wait(a, &kept);
+	if (!fault)
+		of_buffer_free(buffer);
+	return fault;
+}
+
+of_fault of_agent_packet_out(struct of_controller *c, const struct of_packet_out *p)
+{
+	of_fault fault = OF_OK;
+	struct of_buffer *buffer;
+
+	if (p->buffer_id == OF_NO_BUFFER)
+		return wait(c->agent, p);
+	buffer = of_buffers_find(&c->agent->buffers, c, p->buffer_id, &fault);
+	return buffer ? send_kept(c->agent, p, buffer) : fault;
+}
+
+void of_agent_claimed(struct of_agent *a, bool go)
+{
+	struct of_action to_tables = { .type = OF_ACT_OUTPUT, .number = OF_PORT_TABLE };
+
+	for (uint32_t i = 0; i < OF_BUFFERS && a->buffers.claimed; i++) {
+		struct of_buffer *at = &a->buffers.slots[i];
+		const struct of_packet_out through = {
+			.buffer_id = at->id,
+			.in_port = at->in_port,
+			.actions = { .list = &to_tables, .count = 1 },
+		};
+
+		if (!at->is_claimed)
+			continue;
+		at->is_claimed = false;
+		a->buffers.claimed--;
+		if (go && at->bytes) /* but where its port has gone meanwhile */
+			(void)send_kept(a, &through, at);
+	}
 }

@@ -2,13 +2,15 @@
 /*
  * agent/ports.c - ports of the switch come, go and change.
  *
- * A port's number is its id in the host; the first internal port is LOCAL.
+ * Controllers know a port by its number (numbers.h); the first internal port is LOCAL.  They hear of one
+ * that has come when its policies are known, which follow at once, since one of these says its number.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/agent.h"
+#include "xvs/ext/sdk.h"
 
 struct of_port *of_agent_port(struct of_agent *a, uint32_t number)
 {
@@ -57,6 +59,8 @@ static void tell(struct of_agent *a, const struct of_port *p, uint8_t reason)
 {
 	struct of_port_view v;
 
+	if (!p->is_told)
+		return;
 	of_agent_port_view(a, p, &v);
 	for (struct of_controller *c = a->controllers; c; c = c->next) {
 		struct of_to to;
@@ -80,6 +84,7 @@ static uint32_t bits_of(const struct of_port *p)
 		return 0;
 	bits |= is_live(p) ? OF_PORT_IS_UP : 0;
 	bits |= p->config & (OF_PC_NO_RECV | OF_PC_DOWN) ? OF_PORT_NO_RECV : 0;
+	bits |= p->config & (OF_PC_NO_RECV_STP | OF_PC_DOWN) ? OF_PORT_NO_RECV_STP : 0;
 	bits |= p->config & (OF_PC_NO_FWD | OF_PC_DOWN) ? OF_PORT_NO_FWD : 0;
 	bits |= p->config & OF_PC_NO_FLOOD ? OF_PORT_NO_FLOOD : 0;
 	bits |= p->config & OF_PC_NO_PACKET_IN ? OF_PORT_NO_PACKET_IN : 0;
@@ -91,7 +96,7 @@ static int fill_set(struct of_agent *a, int set, uint32_t never)
 	uint32_t ids[1024];
 	uint32_t count = 0;
 
-	if (set <= 0)
+	if (set <= 0 || !a->destset_host)
 		return -ENOSYS;
 	for (uint32_t id = 1; id < a->pipeline.ports_max && count < 1024; id++) {
 		if (a->ports[id].is_there && !(bits_of(&a->ports[id]) & never))
@@ -142,35 +147,80 @@ static void changed(struct of_agent *a, const struct of_port *p)
 {
 	atomic_store_explicit(&a->pipeline.ports[p->id], bits_of(p), memory_order_release);
 	fill_sets(a);
+	of_agent_share_packet_ins(a);
 	a->flow->invalidate(a->host, OF_TAG_PORTS);
 }
 
 /* ---- the host tells -------------------------------------------------------------------------------- */
 
-static void take(struct of_agent *a, struct of_port *p, const struct xvs_port *port)
+void of_agent_announce(void *agent)
+{
+	struct of_agent *a = agent;
+
+	for (uint32_t id = 1; id < a->pipeline.ports_max; id++) {
+		struct of_port *p = &a->ports[id];
+
+		if (!p->is_there || p->is_told)
+			continue;
+		p->is_told = true;
+		tell(a, p, OF_PORT_ADD);
+	}
+}
+
+static void take(struct of_port *p, const struct xvs_port *port)
 {
 	p->id = port->id;
 	p->flags = port->flags;
 	p->speed_mbps = port->speed_mbps;
 	memcpy(p->mac, port->mac, 6);
 	(void)snprintf(p->name, sizeof(p->name), "%s", port->name);
-	(void)a;
+}
+
+/* The port that had this number until now, by another id: it was made anew, and nobody need know. */
+static bool inherit(struct of_agent *a, struct of_port *p, uint32_t former)
+{
+	bool was_local = former == __atomic_load_n(&a->pipeline.local, __ATOMIC_RELAXED);
+
+	if (former == XVS_PORT_NONE || former == p->id || !a->ports[former].is_told)
+		return false;
+	/* of another kind it cannot be LOCAL: controllers hear that the one goes and the other comes */
+	if (was_local && !(p->flags & XVS_PORT_INTERNAL))
+		return false;
+	if (was_local)
+		__atomic_store_n(&a->pipeline.local, p->id, __ATOMIC_RELAXED);
+	p->is_told = true;
+	p->config = a->ports[former].config;
+	a->ports[former].is_told = false;
+	return true;
 }
 
 int of_agent_port_attach(struct of_agent *a, const struct xvs_port *port)
 {
 	struct of_port *p = &a->ports[port->id];
+	uint32_t former;
 
 	if (port->flags & XVS_PORT_PROBE)
 		return 0;
+	former = of_numbers_holder(&a->numbers, port->uuid);
+	if (of_numbers_attach(&a->numbers, port->id, port->uuid) == 0)
+		return -ENOMEM;
 	memset(p, 0, sizeof(*p));
-	take(a, p, port);
+	take(p, port);
 	p->is_there = true;
 	p->since_ns = a->host->now(a->host);
-	tell(a, p, OF_PORT_ADD);
+	if (inherit(a, p, former))
+		tell(a, p, OF_PORT_MODIFY);
+	else
+		a->timers->arm(a->host, a->announcer, 0);
 	choose_local(a);
 	changed(a, p);
 	return 0;
+}
+
+static bool is_alike(const struct of_port *a, const struct of_port *b)
+{
+	return a->is_up == b->is_up && a->flags == b->flags && a->speed_mbps == b->speed_mbps &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && strcmp(a->name, b->name) == 0;
 }
 
 void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *now)
@@ -182,8 +232,8 @@ void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *n
 		return;
 	if (event == XVS_PORT_UP || event == XVS_PORT_DOWN || event == XVS_PORT_FROZEN)
 		p->is_up = event == XVS_PORT_UP;
-	take(a, p, now);
-	if (memcmp(&before, p, sizeof(before)) == 0)
+	take(p, now);
+	if (is_alike(&before, p))
 		return;
 	changed(a, p);
 	tell(a, p, OF_PORT_MODIFY);
@@ -196,17 +246,53 @@ void of_agent_port_detach(struct of_agent *a, uint32_t id)
 	if (!p->is_there)
 		return;
 	tell(a, p, OF_PORT_DELETE); /* by the number that it had */
-	p->is_there = p->is_up = false;
+	p->is_there = p->is_up = p->is_told = false;
+	of_sets_forget_port(&a->pipeline.sets, id);
 	choose_local(a);
+	of_numbers_detach(&a->numbers, id);
 	changed(a, p);
+}
+
+/* Under another number it is another port.  LOCAL is LOCAL under any. */
+void of_agent_port_want(struct of_agent *a, uint32_t id, uint32_t number)
+{
+	uint32_t local = __atomic_load_n(&a->pipeline.local, __ATOMIC_RELAXED);
+	uint32_t other = of_id_of(a->numbers.published, number);
+	const uint32_t both[] = { id, other == id ? XVS_PORT_NONE : other };
+
+	if (number && other == id) {
+		of_numbers_want(&a->numbers, id, number);
+		return;
+	}
+	/* both ask for it in one transaction, so that neither knew of the other */
+	if (number && of_numbers_is_wanted(&a->numbers, number)) {
+		xvs_logf(a->host, XVS_LOG_WARN,
+			 "port %s asks for number %u, which port %s asks for too: it keeps %u; "
+			 "give one of them another number",
+			 a->ports[id].name, number, a->ports[other].name,
+			 of_port_number(&a->pipeline, id));
+		return;
+	}
+	for (uint32_t i = 0; number && i < 2; i++) {
+		if (both[i] != XVS_PORT_NONE && both[i] != local)
+			tell(a, &a->ports[both[i]], OF_PORT_DELETE);
+	}
+	of_numbers_want(&a->numbers, id, number);
+	for (uint32_t i = 0; number && i < 2; i++) {
+		if (both[i] != XVS_PORT_NONE && both[i] != local)
+			tell(a, &a->ports[both[i]], OF_PORT_ADD);
+	}
+	if (number)
+		a->flow->invalidate(a->host, UINT64_MAX);
 }
 
 /* ---- a controller asks ------------------------------------------------------------------------------ */
 
 of_fault of_agent_port_mod(struct of_agent *a, const struct of_port_mod *mod)
 {
-	const uint32_t known =
-		OF_PC_DOWN | OF_PC_NO_RECV | OF_PC_NO_FLOOD | OF_PC_NO_FWD | OF_PC_NO_PACKET_IN;
+	/* NO_STP is always so: there is no spanning tree here */
+	const uint32_t known = OF_PC_DOWN | OF_PC_NO_STP | OF_PC_NO_RECV | OF_PC_NO_RECV_STP |
+			       OF_PC_NO_FLOOD | OF_PC_NO_FWD | OF_PC_NO_PACKET_IN;
 	struct of_port *p = of_agent_port(a, mod->port);
 	uint32_t before;
 

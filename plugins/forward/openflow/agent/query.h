@@ -10,6 +10,7 @@
 #define OPENFLOW_AGENT_QUERY_H
 
 #include "agent/agent.h"
+#include "table/cursor.h"
 
 struct of_query {
 	struct of_query *next;            /* of the agent's */
@@ -19,7 +20,10 @@ struct of_query {
 	uint32_t xid;
 	uint64_t now_ns;
 	struct xvs_timer *timer;
-	struct of_rule **rules; /* FLOW, AGGREGATE: each held */
+	struct of_cursor cursor; /* FLOW, AGGREGATE of many flows: gone through as they are told of */
+	bool is_walked;          /* by that */
+	struct of_aggregate_view sum; /* AGGREGATE, so far */
+	struct of_rule **rules;       /* of few: each held */
 	uint32_t rule_count;
 	uint32_t *ids; /* ports, groups or meters */
 	uint32_t count, at;
@@ -29,8 +33,14 @@ struct of_query {
 /* Gathers what is to be told.  A fault: nothing is. */
 of_fault of_query_gather(struct of_query *q);
 
-/* Tells of one element. */
-void of_query_tell(struct of_query *q, uint32_t at);
+/* Was that all? */
+bool of_query_is_told(const struct of_query *q);
+
+/* Tells of one element, or looks at one flow. */
+void of_query_tell(struct of_query *q);
+
+/* Behind all of them. */
+void of_query_finish(struct of_query *q);
 
 /* What was gathered, let go. */
 void of_query_let_go(struct of_query *q);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/statistics.c - what is told in answers of many parts. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/query.h"
+#include "agent/tables.h"
 #include "table/instructions.h"
 
 static struct of_agent *agent_of(const struct of_query *q)
@@ -19,12 +19,21 @@ static struct of_counts counts_of(const struct of_stats *s)
 
 /* ---- what to tell of ------------------------------------------------------------------------------- */
 
+/* So many flows are looked at in one turn; more are gone through in several, as they are by then. */
+enum { GATHERED_AT_ONCE = 4096 };
+
 static of_fault gather_rules(struct of_query *q)
 {
-	if (of_flows_list(&agent_of(q)->pipeline.state.flows, &q->what.flow, &q->rules,
-			  &q->rule_count) != 0)
+	struct of_flows *flows = &agent_of(q)->pipeline.state.flows;
+
+	if (of_flows_weight(flows, &q->what.flow) > GATHERED_AT_ONCE) {
+		of_cursor_begin(&q->cursor, flows, &q->what.flow);
+		q->is_walked = true;
+		return OF_OK;
+	}
+	if (of_flows_list(flows, &q->what.flow, &q->rules, &q->rule_count) != 0)
 		return OF_BAD_REQUEST_EPERM;
-	q->count = q->what.type == OFPMP_FLOW ? q->rule_count : 1;
+	q->count = q->rule_count;
 	return OF_OK;
 }
 
@@ -45,19 +54,41 @@ static of_fault gather_ports(struct of_query *q)
 	return OF_OK;
 }
 
+static bool forget_group(void *arg, struct of_entry *e)
+{
+	(void)arg;
+	of_group_of(e)->references = 0;
+	return true;
+}
+
+static bool forget_meter(void *arg, struct of_entry *e)
+{
+	(void)arg;
+	of_meter_of(e)->references = 0;
+	return true;
+}
+
 static void forget_references(const struct of_state *s)
 {
-	for (struct of_entry *e = of_map_next(&s->groups, 0); e;
-	     e = e->id < UINT32_MAX ? of_map_next(&s->groups, e->id + 1) : NULL)
-		of_group_of(e)->references = 0;
-	for (struct of_entry *e = of_map_next(&s->meters, 0); e;
-	     e = e->id < UINT32_MAX ? of_map_next(&s->meters, e->id + 1) : NULL)
-		of_meter_of(e)->references = 0;
+	(void)of_map_each(&s->groups, forget_group, NULL);
+	(void)of_map_each(&s->meters, forget_meter, NULL);
+}
+
+static void count_actions(const struct of_state *s, const struct of_actions *list)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct of_action *at = &list->list[i];
+		struct of_entry *e =
+			at->type == OF_ACT_GROUP ? of_map_get(&s->groups, at->number) : NULL;
+
+		if (e)
+			of_group_of(e)->references++;
+	}
 }
 
 static void count_references(struct of_agent *a)
 {
-	struct of_state *s = &a->pipeline.state;
+	const struct of_state *s = &a->pipeline.state;
 
 	forget_references(s);
 	for (uint32_t t = 0; t < OF_TABLES; t++) {
@@ -68,16 +99,8 @@ static void count_references(struct of_agent *a)
 
 			if (e)
 				of_meter_of(e)->references++;
-			for (uint32_t n = 0; n < i->apply.count + i->write.count; n++) {
-				const struct of_action *at =
-					n < i->apply.count ? &i->apply.list[n]
-							   : &i->write.list[n - i->apply.count];
-
-				e = at->type == OF_ACT_GROUP ? of_map_get(&s->groups, at->number)
-							     : NULL;
-				if (e)
-					of_group_of(e)->references++;
-			}
+			count_actions(s, &i->apply);
+			count_actions(s, &i->write);
 		}
 	}
 }
@@ -100,7 +123,7 @@ static of_fault gather_groups(struct of_query *q)
 	uint32_t id = q->what.type == OFPMP_GROUP ? q->what.group : OF_GROUP_ALL;
 	of_fault fault = gather_map(q, groups, id, OF_GROUP_ALL);
 
-	if (!fault && q->what.type == OFPMP_GROUP)
+	if (!fault && q->count && q->what.type == OFPMP_GROUP)
 		count_references(agent_of(q));
 	return fault;
 }
@@ -112,7 +135,7 @@ static of_fault gather_meters(struct of_query *q)
 
 	if (!fault && !q->count && q->what.meter != OF_METER_ALL)
 		return OF_METER_MOD_UNKNOWN_METER;
-	if (!fault && q->what.type == OFPMP_METER)
+	if (!fault && q->count && q->what.type == OFPMP_METER)
 		count_references(agent_of(q));
 	return fault;
 }
@@ -149,6 +172,7 @@ void of_query_let_go(struct of_query *q)
 {
 	for (uint32_t i = 0; i < q->rule_count; i++)
 		of_rule_drop(q->rules[i]);
+	of_cursor_end(&q->cursor);
 	free(q->rules);
 	free(q->ids);
 	q->rules = NULL;
@@ -168,71 +192,25 @@ static void tell_flow(struct of_query *q, const struct of_rule *r)
 
 static void tell_table(struct of_query *q, uint8_t table)
 {
-	const struct of_flow_table *t = &agent_of(q)->pipeline.state.flows.tables[table];
-	char name[16];
-	const struct of_table_view v = {
-		.name = name,
-		.lookups = of_count(&t->lookups.packets),
-		.matched = of_count(&t->matched.packets),
-		.active = t->count,
-		.max_entries = t->limit,
-		.config = t->evicts ? OF_TABLE_EVICTION : 0,
-		.eviction_flags = 2,
-		.table = table,
-	};
+	struct of_table_view v;
+	char name[32];
 
-	(void)snprintf(name, sizeof(name), "table%u", table);
+	if (!of_table_is_there(agent_of(q), table))
+		return;
+	of_table_view_of(agent_of(q), table, name, &v);
 	if (q->what.type == OFPMP_TABLE)
 		of_reply_table(&q->reply, &v);
 	else
 		of_reply_table_desc(&q->reply, &v);
 }
 
-static uint64_t fields_with(uint32_t flag)
-{
-	uint64_t fields = 0;
-
-	for (uint32_t id = 0; id < OF_FIELDS; id++) {
-		const struct of_field *f = of_field(id);
-
-		/* those of 1.5 and Nicira's are not told of: their numbers are others */
-		if (f && f->flags & flag && f->since && f->since <= OF_V14)
-			fields |= UINT64_C(1) << id;
-	}
-	return fields;
-}
-
 static void tell_table_features(struct of_query *q, uint8_t table)
 {
-	const struct of_flow_table *t = &agent_of(q)->pipeline.state.flows.tables[table];
-	const uint32_t instructions = OF_INS_METADATA | OF_INS_WRITE | OF_INS_APPLY | OF_INS_CLEAR |
-				      OF_INS_METER | (table + 1 < OF_TABLES ? OF_INS_GOTO : 0u);
-	const uint32_t actions =
-		1u << OF_ACT_OUTPUT | 1u << OF_ACT_GROUP | 1u << OF_ACT_SET_QUEUE |
-		1u << OF_ACT_SET_FIELD | 1u << OF_ACT_PUSH_VLAN | 1u << OF_ACT_POP_VLAN |
-		1u << OF_ACT_PUSH_MPLS | 1u << OF_ACT_POP_MPLS | 1u << OF_ACT_SET_MPLS_TTL |
-		1u << OF_ACT_DEC_MPLS_TTL | 1u << OF_ACT_SET_NW_TTL | 1u << OF_ACT_DEC_NW_TTL |
-		1u << OF_ACT_COPY_TTL_OUT | 1u << OF_ACT_COPY_TTL_IN;
-	struct of_table_features v = {
-		.metadata_match = UINT64_MAX,
-		.metadata_write = UINT64_MAX,
-		.match = fields_with(OF_FIELD_MATCHABLE),
-		.match_masks = fields_with(OF_FIELD_MASKABLE),
-		.wildcards = fields_with(OF_FIELD_MATCHABLE),
-		.config = 0,
-		.max_entries = t->limit,
-		.properties = 0xf5ff, /* all of 1.3.5, 7.3.5.5.2 */
-		.table = table,
-	};
+	struct of_table_features v;
 
-	for (uint32_t miss = 0; miss < 2; miss++) {
-		v.instructions[miss] = instructions;
-		v.write_actions[miss] = v.apply_actions[miss] = actions;
-		v.write_set[miss] = v.apply_set[miss] = fields_with(OF_FIELD_SETTABLE);
-		for (uint32_t next = table + 1u; next < OF_TABLES; next++)
-			v.next[miss][next / 64] |= UINT64_C(1) << next % 64;
-	}
-	(void)snprintf(v.name, sizeof(v.name), "table%u", table);
+	if (!of_table_is_there(agent_of(q), table))
+		return;
+	of_table_features_of(agent_of(q), table, &v);
 	of_reply_table_features(&q->reply, &v);
 }
 
@@ -374,31 +352,55 @@ static void tell_desc(struct of_query *q)
 	of_reply_desc(&q->reply, &v);
 }
 
-static void tell_aggregate(struct of_query *q)
+/* One flow: told of, or added up. */
+static void tell_rule(struct of_query *q, const struct of_rule *r)
 {
-	struct of_aggregate_view v = { .flows = q->rule_count };
-
-	for (uint32_t i = 0; i < q->rule_count; i++) {
-		v.counts.packets += of_count(&q->rules[i]->stats->packets);
-		v.counts.bytes += of_count(&q->rules[i]->stats->bytes);
+	if (q->what.type == OFPMP_FLOW) {
+		tell_flow(q, r);
+		return;
 	}
-	of_reply_aggregate(&q->reply, &v);
+	q->sum.flows++;
+	q->sum.counts.packets += of_count(&r->stats->packets);
+	q->sum.counts.bytes += of_count(&r->stats->bytes);
 }
 
-void of_query_tell(struct of_query *q, uint32_t at)
+bool of_query_is_told(const struct of_query *q)
+{
+	return q->is_walked ? q->cursor.is_done : q->at == q->count;
+}
+
+static void step(struct of_query *q)
+{
+	const struct of_rule *r = of_cursor_step(&q->cursor, &q->what.flow);
+
+	if (r)
+		tell_rule(q, r);
+}
+
+void of_query_finish(struct of_query *q)
+{
+	if (q->what.type == OFPMP_AGGREGATE)
+		of_reply_aggregate(&q->reply, &q->sum);
+}
+
+void of_query_tell(struct of_query *q)
 {
 	struct of_agent *a = agent_of(q);
 	struct of_state *s = &a->pipeline.state;
+	uint32_t at = q->at;
 
+	if (q->is_walked) {
+		step(q);
+		return;
+	}
+	q->at++;
 	switch (q->what.type) {
 	case OFPMP_DESC:
 		tell_desc(q);
 		break;
 	case OFPMP_FLOW:
-		tell_flow(q, q->rules[at]);
-		break;
 	case OFPMP_AGGREGATE:
-		tell_aggregate(q);
+		tell_rule(q, q->rules[at]);
 		break;
 	case OFPMP_TABLE:
 	case OFPMP_TABLE_DESC:

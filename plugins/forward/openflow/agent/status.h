@@ -10,12 +10,13 @@ struct of_status {
 	char datapath_id[20];
 	char forwards[24]; /* "flow tables", or "built-in switch" while no controller is connected */
 	uint32_t flows, groups, meters;
-	uint64_t flow_mods, packet_ins, packet_ins_lost;
-	struct xvs_table controllers; /* struct of_controller_row */
-	struct xvs_table tables;      /* struct of_table_row */
+	uint64_t flow_mods, packet_ins, packet_ins_lost, turned_away;
+	struct xvs_table controllers;     /* struct of_controller_row */
+	struct xvs_table tables;          /* struct of_table_row */
+	struct xvs_table packet_in_ports; /* struct of_told_row */
 };
 
-enum { OF_STATUS_FIELDS = 10 };
+enum { OF_STATUS_FIELDS = 12 };
 extern const struct xvs_field of_status_fields[OF_STATUS_FIELDS];
 
 /* [control] Lists stay until the next call, or of_status_finish().  -ENOMEM. */

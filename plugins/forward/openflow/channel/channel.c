@@ -82,12 +82,37 @@ static struct of_target *target_of(struct of_channel *ch, const struct of_connec
 	return NULL;
 }
 
-static void call_later(struct of_target *t)
+/* Up to a quarter of it (xorshift: nobody gains by guessing it). */
+static uint64_t jitter(struct of_channel *ch, uint64_t delay_ns)
 {
-	const struct xvs_host *host = t->channel->host;
+	ch->dice |= 1;
+	ch->dice ^= ch->dice << 13;
+	ch->dice ^= ch->dice >> 7;
+	ch->dice ^= ch->dice << 17;
+	return ch->dice % (delay_ns / 4 + 1);
+}
 
-	t->call_at_ns = host->now(host) + t->backoff_s * second_ns;
-	t->backoff_s = t->backoff_s * 2 > OF_BACKOFF_MAX_S ? OF_BACKOFF_MAX_S : t->backoff_s * 2;
+static void call_later(struct of_target *t, const char *why)
+{
+	struct of_channel *ch = t->channel;
+	uint64_t delay = t->backoff_s * second_ns;
+	uint64_t now = ch->host->now(ch->host);
+
+	(void)snprintf(t->status, sizeof(t->status), "%s", why);
+	(void)snprintf(t->last_error, sizeof(t->last_error), "%s", why);
+	t->failed_ns = now;
+	t->call_at_ns = now + delay + jitter(ch, delay);
+	t->backoff_s = t->backoff_s * 2 > ch->pace.backoff_max_s ? ch->pace.backoff_max_s
+								 : t->backoff_s * 2;
+}
+
+static void note_since(struct of_target *t, uint64_t now_ns)
+{
+	bool is_well = t->listener || (t->connection && t->connection->is_open);
+
+	if (is_well != t->is_well || !t->since_ns)
+		t->since_ns = now_ns;
+	t->is_well = is_well;
 }
 
 /* ---- what connections say, passed on --------------------------------------------------------------- */
@@ -97,8 +122,10 @@ static void on_opened(void *arg, struct of_connection *c)
 	struct of_channel *ch = arg;
 	struct of_target *t = target_of(ch, c);
 
-	if (t)
+	if (t) {
 		t->backoff_s = 1;
+		note_since(t, ch->host->now(ch->host));
+	}
 	ch->handler.opened(ch->handler.arg, c);
 }
 
@@ -117,8 +144,8 @@ static void on_closed(void *arg, struct of_connection *c, const char *why)
 
 	if (t) {
 		t->connection = NULL;
-		(void)snprintf(t->status, sizeof(t->status), "%s", why);
-		call_later(t);
+		call_later(t, why);
+		note_since(t, t->failed_ns);
 	}
 	ch->handler.closed(ch->handler.arg, c, why);
 }
@@ -158,8 +185,14 @@ static void on_called(void *arg, int fd, const char *text)
 		t->status[0] = 0;
 		return;
 	}
-	(void)snprintf(t->status, sizeof(t->status), "%s", fd < 0 ? text : "out of memory");
-	call_later(t);
+	call_later(t, fd < 0 ? text : "out of memory");
+}
+
+static const char *why_not(int code)
+{
+	return code == -ENOKEY  ? "TLS needs the keys of 'extensions: network:'"
+	       : code == -EPERM ? "not allowed: see 'extensions: network:'"
+				: strerror(-code);
 }
 
 static void call(struct of_target *t)
@@ -172,23 +205,46 @@ static void call(struct of_target *t)
 		t->is_calling = true;
 		return;
 	}
-	(void)snprintf(t->status, sizeof(t->status), "%s",
-		       code == -ENOKEY  ? "TLS needs the keys of 'extensions: network:'"
-		       : code == -EPERM ? "not allowed: see 'extensions: network:'"
-					: strerror(-code));
-	call_later(t);
+	call_later(t, why_not(code));
+}
+
+/* The one that called first and has not said HELLO since; the list begins with the last one. */
+static struct of_connection *oldest_mute(const struct of_channel *ch)
+{
+	struct of_connection *oldest = NULL;
+
+	for (struct of_connection *c = ch->connections; c; c = c->next) {
+		if (c->listener && !c->is_open && !c->is_ended)
+			oldest = c;
+	}
+	return oldest;
+}
+
+/* The rest is for controllers that we call. */
+static bool has_room(struct of_channel *ch)
+{
+	struct of_connection *mute;
+
+	reap(ch); /* who calls and goes, again and again, makes room for himself */
+	if (ch->connection_count < OF_CALLERS_MAX)
+		return true;
+	ch->turned_away++;
+	mute = oldest_mute(ch);
+	if (!mute)
+		return false;
+	of_connection_end(mute, "others called, and it had not said HELLO");
+	reap(ch);
+	return ch->connection_count < OF_CALLERS_MAX;
 }
 
 static void on_accepted(void *arg, int fd, const char *peer)
 {
 	struct of_target *t = arg;
-
 	struct of_connection *c = NULL;
 
-	reap(t->channel); /* who calls and goes, again and again, makes room for himself */
-	if (t->channel->connection_count < OF_CALLERS_MAX)
+	if (has_room(t->channel))
 		c = open_connection(t->channel, fd, peer);
-	else /* the rest is for controllers that we call */
+	else
 		(void)close(fd);
 	if (c)
 		c->listener = t;
@@ -200,12 +256,8 @@ static void listen_at(struct of_target *t)
 	int code = ch->loop->listen(ch->host, t->text, on_accepted, t, &t->listener);
 
 	t->status[0] = 0;
-	if (code == 0)
-		return;
-	(void)snprintf(t->status, sizeof(t->status), "%s",
-		       code == -ENOKEY ? "TLS needs the keys of 'extensions: network:'"
-				       : strerror(-code));
-	call_later(t);
+	if (code)
+		call_later(t, why_not(code));
 }
 
 static void target_work(struct of_target *t, uint64_t now_ns)
@@ -243,9 +295,11 @@ static void on_tick(void *arg)
 	uint64_t now = ch->host->now(ch->host);
 
 	for (struct of_connection *c = ch->connections; c; c = c->next)
-		of_connection_tick(c, now, ch->probe_s);
-	for (uint32_t i = 0; i < ch->target_count; i++)
+		of_connection_tick(c, now, ch->pace.probe_s);
+	for (uint32_t i = 0; i < ch->target_count; i++) {
 		target_work(ch->targets[i], now);
+		note_since(ch->targets[i], now);
+	}
 	reap(ch);
 	ch->ticked(ch->handler.arg, now);
 	ch->timers->arm(ch->host, ch->tick, (uint64_t)TICK_MS * 1000000);
@@ -294,6 +348,15 @@ void of_channel_destroy(struct of_channel *ch)
 	if (ch->tick)
 		ch->timers->destroy(ch->host, ch->tick);
 	of_arena_finish(&ch->arena);
+}
+
+bool of_channel_calls(const struct of_channel *ch)
+{
+	for (uint32_t i = 0; i < ch->target_count; i++) {
+		if (!ch->targets[i]->is_listener)
+			return true;
+	}
+	return false;
 }
 
 void of_channel_on(struct of_channel *ch, bool on)
@@ -378,7 +441,7 @@ static void target_free(struct of_target *t)
 }
 
 void of_channel_set(struct of_channel *ch, struct of_target_list *list, uint32_t versions,
-		    uint32_t probe_s)
+		    const struct of_pace *pace)
 {
 	for (uint32_t i = 0; i < list->count; i++) {
 		struct of_target *t = take_out(ch, list->at[i]->text);
@@ -395,7 +458,7 @@ void of_channel_set(struct of_channel *ch, struct of_target_list *list, uint32_t
 		ch->targets[ch->target_count++] = list->at[i];
 	free(list);
 	ch->versions = versions;
-	ch->probe_s = probe_s;
+	ch->pace = *pace;
 	if (ch->is_on)
 		ch->timers->arm(ch->host, ch->tick, 0);
 }

@@ -3,7 +3,10 @@
  * channel/channel.h - to whom the switch is connected: controllers it calls, and those that call it.
  *
  * A target of a controller that cannot be reached, or has gone, is called again after 1 s, 2 s and so on
- * up to 16 s.  Everything belongs to the control thread.
+ * up to the limit, each time up to a quarter later, so that the switches of a controller that was away do
+ * not all call at once.  Where too many call us, who has not said HELLO for longest makes room.
+ *
+ * Everything belongs to the control thread.
  */
 #ifndef OPENFLOW_CHANNEL_CHANNEL_H
 #define OPENFLOW_CHANNEL_CHANNEL_H
@@ -15,7 +18,7 @@ enum {
 	OF_TARGET_BYTES = 128,
 	OF_CONNECTIONS_MAX = 96,
 	OF_CALLERS_MAX = 64,
-	OF_BACKOFF_MAX_S = 16
+	OF_BACKOFF_MAX_S = 16 /* unless said otherwise */
 };
 
 /* One that is called, or where callers are taken. */
@@ -31,7 +34,17 @@ struct of_target {
 	uint32_t backoff_s;
 	uint64_t call_at_ns;
 	uint64_t calls;
-	char status[128]; /* for people: why it is not connected */
+	bool is_well;         /* connected, or listening */
+	uint64_t since_ns;    /* it has been so, or not */
+	uint64_t failed_ns;   /* of 'last_error' */
+	char status[128];     /* for people: why it is not connected */
+	char last_error[128]; /* the same, still there when it is connected again */
+};
+
+/* How often a target is called, and how long one is waited for. */
+struct of_pace {
+	uint32_t probe_s; /* silence before the other side is asked; 0: never */
+	uint32_t backoff_max_s;
 };
 
 /* Targets that are not in use yet. */
@@ -54,7 +67,9 @@ struct of_channel {
 	struct of_target *gone;
 	uint32_t connection_count;
 	uint32_t versions;
-	uint32_t probe_s;
+	struct of_pace pace;
+	uint64_t dice;        /* of the next delay; seeded by whoever has a seed */
+	uint64_t turned_away; /* who called and found no room */
 	bool is_on;
 	void (*ticked)(void *arg, uint64_t now_ns); /* each quarter of a second */
 };
@@ -70,7 +85,10 @@ void of_target_list_free(struct of_target_list *list); /* NULL is fine */
 
 /* The list is given.  Targets that are there already go on.  Cannot fail. */
 void of_channel_set(struct of_channel *ch, struct of_target_list *list, uint32_t versions,
-		    uint32_t probe_s);
+		    const struct of_pace *pace);
+
+/* Is there any that is called? */
+bool of_channel_calls(const struct of_channel *ch);
 
 /* Calls and listens, or ends all of it. */
 void of_channel_on(struct of_channel *ch, bool on);

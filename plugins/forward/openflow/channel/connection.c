@@ -249,6 +249,11 @@ static void take(struct of_connection *c, const struct of_message *m, struct of_
 	}
 }
 
+static bool is_for_a_beginning(uint32_t kind)
+{
+	return kind == OF_MSG_HELLO || kind == OF_MSG_ECHO_REQUEST || kind == OF_MSG_ERROR;
+}
+
 static void frame(struct of_connection *c, struct of_bytes bytes)
 {
 	struct of_message m = { 0 };
@@ -257,16 +262,12 @@ static void frame(struct of_connection *c, struct of_bytes bytes)
 	c->messages_in++;
 	of_arena_reset(c->arena);
 	fault = of_decode(&c->dialect, bytes.at, bytes.len, c->arena, &m);
-	if (fault && !c->is_open) {
+	if (!c->is_open && (fault || !is_for_a_beginning(m.kind)))
 		of_connection_end(c, "it did not begin with HELLO");
-	} else if (fault) {
+	else if (fault)
 		of_connection_refuse(c, fault, m.xid, bytes);
-	} else if (!c->is_open && m.kind != OF_MSG_HELLO && m.kind != OF_MSG_ECHO_REQUEST &&
-		   m.kind != OF_MSG_ERROR) {
-		of_connection_end(c, "it did not begin with HELLO");
-	} else {
+	else
 		take(c, &m, bytes);
-	}
 }
 
 /* One turn: as many messages as there are, but not for long.  True: there are more. */
@@ -384,9 +385,9 @@ void of_connection_tick(struct of_connection *c, uint64_t now_ns, uint32_t probe
 	if (!probe_s)
 		return;
 	/* who waits for us is not to blame for being silent */
-	if (silent > 3 * probe_s * second && (c->echo_is_due || !c->is_open) && may_read(c)) {
+	if (silent > second * 3 * probe_s && (c->echo_is_due || !c->is_open) && may_read(c)) {
 		of_connection_end(c, "it has not answered for too long");
-	} else if (silent > probe_s * second && !c->echo_is_due && c->is_open) {
+	} else if (silent > second * probe_s && !c->echo_is_due && c->is_open) {
 		c->echo_is_due = true;
 		to = of_connection_to(c, ++c->xid);
 		of_put_echo_request(&to, NULL, 0);

@@ -103,7 +103,7 @@ struct of_instructions {
 	uint64_t metadata;
 	uint64_t metadata_mask;
 	struct of_actions apply;
-	struct of_actions write; /* at most one of each kind: the last */
+	struct of_actions write; /* as they were said; of each kind the last counts */
 	uint8_t goto_table;
 };
 

@@ -139,7 +139,8 @@ static void move_field(struct of_walk *w, const struct of_action *a)
 	struct of_fields seen = { 0 };
 	struct of_action set = { .type = OF_ACT_SET_FIELD, .field = a->field };
 	uint32_t bytes = of_field(a->field)->bytes;
-	uint64_t value, mask;
+	uint64_t value;
+	uint64_t mask;
 
 	if (!has_field(w, a->from_field))
 		return;

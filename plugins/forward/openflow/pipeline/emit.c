@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pipeline/emit.c - outputs of one packet. */
-#include "pipeline/emit.h"
+#include "pipeline/dry.h"
 
 #include <string.h>
 
@@ -66,13 +66,14 @@ static bool write_image(struct of_emitter *e, struct xvs_packet *p)
 
 static void post(struct of_emitter *e, struct xvs_packet *p)
 {
-	const struct of_pipeline *pipe = e->pipeline;
+	struct of_pipeline *pipe = e->pipeline;
 	const struct of_output *o = &e->output;
 	const struct of_packet_in in = {
 		.cookie = o->cookie,
 		.metadata = o->metadata,
 		.tunnel_id = o->tunnel_id,
 		.in_port = of_port_number(pipe, e->port),
+		.port = e->port,
 		.max_len = o->max_len,
 		.reason = o->reason,
 		.table = o->table,
@@ -81,9 +82,15 @@ static void post(struct of_emitter *e, struct xvs_packet *p)
 
 	if (e->is_dry || of_port_bits(pipe, e->port) & OF_PORT_NO_PACKET_IN)
 		return;
+	e->is_not_told = !of_admission_take(&pipe->admission, e->port, e->now_ns);
+	if (e->is_not_told)
+		return;
 	/* whole: as much of it as a controller wants is cut off when it is told */
-	(void)pipe->mailbox->post(pipe->host, &in, sizeof(in), p,
-				  p->len < OF_PACKET_IN_MAX ? p->len : OF_PACKET_IN_MAX);
+	if (pipe->mailbox->post(pipe->host, &in, sizeof(in), p,
+				p->len < OF_PACKET_IN_MAX ? p->len : OF_PACKET_IN_MAX) == 0)
+		return;
+	of_admission_undo(&pipe->admission, e->port);
+	e->is_not_told = true;
 }
 
 /* ---- one output ----------------------------------------------------------------------------------- */
@@ -118,6 +125,8 @@ static void send_copy(struct of_emitter *e)
 
 void of_emit_flush(struct of_emitter *e)
 {
+	if (e->is_dry)
+		of_dry_flush(e);
 	if (!e->is_waiting)
 		return;
 	e->is_waiting = false;
@@ -160,7 +169,7 @@ static void end_in_batch(struct of_emitter *e, bool is_written)
 			 : e->reason ? e->reason
 				     : OF_REASON_NO_OUTPUT);
 	} else if (e->output.dest == XVS_DEST_NONE) {
-		xvs_drop(b, e->index, XVS_REASON_CONSUMED);
+		xvs_drop(b, e->index, e->is_not_told ? OF_REASON_NOT_TOLD : XVS_REASON_CONSUMED);
 	} else {
 		b->dest[e->index] = of_destination(e->pipeline, e->output.dest);
 		e->packet->queue = (uint16_t)e->output.queue;
@@ -171,6 +180,8 @@ void of_emit_end(struct of_emitter *e)
 {
 	bool is_written = !e->is_waiting || write_image(e, e->packet);
 
+	if (e->is_dry)
+		of_dry_end(e);
 	if (is_written && e->is_waiting && e->output.dest == XVS_DEST_NONE)
 		post(e, e->packet);
 	if (e->batch && !e->depth)
@@ -186,8 +197,10 @@ bool of_emit_fork(struct of_emitter *e)
 	struct xvs_packet *copy;
 
 	of_emit_flush(e);
-	if (e->is_dry || e->depth == OF_DEPTH_MAX)
-		return e->is_dry && e->depth < OF_DEPTH_MAX;
+	if (e->is_dry)
+		return of_dry_fork(e);
+	if (e->depth == OF_DEPTH_MAX)
+		return false;
 	copy = host->clone(host, e->packet);
 	if (!copy)
 		return false;
@@ -198,8 +211,10 @@ bool of_emit_fork(struct of_emitter *e)
 
 void of_emit_join(struct of_emitter *e)
 {
-	if (e->is_dry)
+	if (e->is_dry) {
+		of_dry_join(e);
 		return;
+	}
 	of_emit_end(e);
 	e->packet = e->parents[--e->depth];
 }

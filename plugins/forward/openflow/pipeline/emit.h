@@ -11,7 +11,7 @@
 #include "pipeline/program.h"
 
 struct of_emitter {
-	const struct of_pipeline *pipeline;
+	struct of_pipeline *pipeline;
 	struct xvs_batch *batch; /* NULL: the packet is the extension's own */
 	uint32_t index;          /* in the batch */
 	struct xvs_packet *packet;
@@ -22,10 +22,12 @@ struct of_emitter {
 	bool is_dry;    /* an operator's trace: nothing is counted, told or sent */
 	bool has_sent;  /* copies have gone */
 	bool is_waiting;
+	bool is_not_told;        /* the last one was for controllers, and one too many */
 	struct of_output output; /* the one that waits */
 	struct of_image image;
 	uint32_t depth;
 	struct xvs_packet *parents[OF_DEPTH_MAX]; /* of the bucket's copy in hand */
+	struct xvs_packet *undo; /* dry.c: what the packet was before the last bucket's way */
 };
 
 /* False: it ends here. */

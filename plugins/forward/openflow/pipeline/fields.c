@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "pipeline/ipv6.h"
 #include "pipeline/packet.h"
 #include "xvs/ext/sdk.h"
 
@@ -18,7 +19,9 @@ enum {
 	PROTO_ICMP = 1,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
+	PROTO_ESP = 50,
 	PROTO_ICMPV6 = 58,
+	PROTO_NONE = 59,
 	PROTO_SCTP = 132,
 	ND_SOLICIT = 135,
 	ND_ADVERTISE = 136,
@@ -73,25 +76,25 @@ enum exthdr {
 static uint32_t exthdr_of(uint8_t next, uint32_t *rank)
 {
 	switch (next) {
-	case 0:
+	case OF_IPV6_HOP:
 		*rank = 1;
 		return EXT_HOP;
-	case 60:
+	case OF_IPV6_DEST:
 		*rank = 2;
 		return EXT_DEST;
-	case 43:
+	case OF_IPV6_ROUTING:
 		*rank = 3;
 		return EXT_ROUTER;
-	case 44:
+	case OF_IPV6_FRAGMENT:
 		*rank = 4;
 		return EXT_FRAG;
-	case 51:
+	case OF_IPV6_AUTH:
 		*rank = 5;
 		return EXT_AUTH;
-	case 50:
+	case PROTO_ESP:
 		*rank = 6;
 		return EXT_ESP;
-	case 59:
+	case PROTO_NONE:
 		*rank = 8;
 		return EXT_NONEXT;
 	default:
@@ -101,28 +104,23 @@ static uint32_t exthdr_of(uint8_t next, uint32_t *rank)
 
 static uint16_t read_exthdr(const struct xvs_packet *p)
 {
-	uint32_t at = p->l3_off + 40u;
-	uint8_t next = p->data[p->l3_off + 6];
+	struct of_ipv6_walk w;
 	uint32_t found = 0;
 	uint32_t last = 0;
 	uint32_t rank = 0;
 	uint32_t bit;
 
-	for (uint32_t n = 0; n < 8 && (bit = exthdr_of(next, &rank)) != 0; n++) {
+	of_ipv6_begin(&w, p);
+	do {
+		bit = w.is_later ? 0 : exthdr_of(w.proto, &rank);
 		/* destination options may come twice: before routing and at the end */
 		if (found & bit && !(bit == EXT_DEST && last >= 3))
 			found |= EXT_UNREP;
-		if (rank < last && bit != EXT_DEST)
+		if (bit && rank < last && bit != EXT_DEST)
 			found |= EXT_UNSEQ;
 		last = rank;
 		found |= bit;
-		if (bit == EXT_NONEXT || bit == EXT_ESP || at + 8 > p->linear)
-			break;
-		next = p->data[at];
-		at += bit == EXT_FRAG   ? 8u
-		      : bit == EXT_AUTH ? (p->data[at + 1] + 2u) * 4
-					: (p->data[at + 1] + 1u) * 8;
-	}
+	} while (of_ipv6_step(&w, p));
 	return (uint16_t)found;
 }
 
@@ -283,22 +281,22 @@ static void l4_to_key(const struct of_fields *f, const struct of_fields *packet,
 	k->tcp_flags = swap16(f->tcp_flags);
 }
 
-void of_values_to_key(const struct of_fields *f, const struct of_fields *packet,
+void of_values_to_key(const struct of_fields *values, const struct of_fields *packet,
 		      struct xvs_flow_key *k)
 {
-	memcpy(k->eth_dst, f->eth_dst, 6);
-	memcpy(k->eth_src, f->eth_src, 6);
-	k->ethertype = swap16(f->eth_type);
-	k->vlan_tci = swap16((uint16_t)((f->vlan_vid & 0xfff) | f->vlan_pcp << 13));
-	k->bits = (uint8_t)((f->inner_tag ? XVS_KEY_VLAN2 : 0) |
-			    (f->vlan_vid & OF_VID_PRESENT ? XVS_KEY_VLAN : 0) |
-			    (f->ip_frag & 1 ? XVS_KEY_FRAG : 0) |
-			    (f->ip_frag & 2 ? XVS_KEY_LATER : 0));
-	addresses_to_key(f, packet, k);
-	k->ip_tos = (uint8_t)(f->ip_dscp << 2 | f->ip_ecn);
-	k->ip_ttl = f->ip_ttl;
-	k->ip_proto = packet->eth_type == TYPE_ARP ? (uint8_t)f->arp_op : f->ip_proto;
-	l4_to_key(f, packet, k);
+	memcpy(k->eth_dst, values->eth_dst, 6);
+	memcpy(k->eth_src, values->eth_src, 6);
+	k->ethertype = swap16(values->eth_type);
+	k->vlan_tci = swap16((uint16_t)((values->vlan_vid & 0xfff) | values->vlan_pcp << 13));
+	k->bits = (uint8_t)((values->inner_tag ? XVS_KEY_VLAN2 : 0) |
+			    (values->vlan_vid & OF_VID_PRESENT ? XVS_KEY_VLAN : 0) |
+			    (values->ip_frag & 1 ? XVS_KEY_FRAG : 0) |
+			    (values->ip_frag & 2 ? XVS_KEY_LATER : 0));
+	addresses_to_key(values, packet, k);
+	k->ip_tos = (uint8_t)(values->ip_dscp << 2 | values->ip_ecn);
+	k->ip_ttl = values->ip_ttl;
+	k->ip_proto = packet->eth_type == TYPE_ARP ? (uint8_t)values->arp_op : values->ip_proto;
+	l4_to_key(values, packet, k);
 }
 
 /* Fields that only some packets have, and no flow key. */

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "pipeline/walk.h"
+#include "pipeline/story.h"
 #include "table/hash.h"
 
 /* ---- outputs -------------------------------------------------------------------------------------- */
@@ -27,9 +27,69 @@ static void output_port(struct of_walk *w, uint32_t number)
 
 	w->tags |= OF_TAG_PORTS;
 	/* back where it came from only by IN_PORT: 1.3.5, 4.5 */
-	if (o.dest == w->port || !(bits & OF_PORT_IS_THERE) || bits & OF_PORT_NO_FWD)
+	if (o.dest == w->port || !(bits & OF_PORT_IS_THERE) || bits & OF_PORT_NO_FWD) {
+		if (w->story)
+			of_story_not_sent(w, number,
+					  o.dest == w->port            ? "it came from there"
+					  : !(bits & OF_PORT_IS_THERE) ? "there is none"
+								       : "it is closed");
 		return;
+	}
 	emit(w, &o);
+}
+
+/* What is done to the packet on one way is no other way's business. */
+struct aside {
+	struct of_fields now, set, fixed;
+	uint32_t queue;
+	uint8_t group_reason;
+	bool has_copy;
+};
+
+static bool aside_begin(struct of_walk *w, struct aside *a, bool with_packet)
+{
+	a->now = w->now;
+	a->set = w->set;
+	a->fixed = w->fixed;
+	a->queue = w->queue;
+	a->group_reason = w->group_reason;
+	a->has_copy = with_packet;
+	if (!with_packet || w->sink->fork(w->arg, w))
+		return true;
+	of_walk_drop(w, OF_REASON_FAILED);
+	return false;
+}
+
+/* One way's end is not the others'. */
+static void aside_end(struct of_walk *w, const struct aside *a)
+{
+	if (a->has_copy)
+		w->sink->join(w->arg, w);
+	w->now = a->now;
+	w->set = a->set;
+	w->fixed = a->fixed;
+	w->queue = a->queue;
+	w->group_reason = a->group_reason;
+	w->changed = true;
+	if (!w->is_given_up && w->steps <= OF_STEPS_MAX)
+		w->is_over = false;
+}
+
+/* A copy goes through the tables as if it had come in, and the list goes on with what it had. */
+static void output_table(struct of_walk *w)
+{
+	const struct of_rule *rule = w->rule;
+	uint8_t table = w->table;
+	struct aside aside;
+
+	if (!aside_begin(w, &aside, true))
+		return;
+	w->group_reason = 0;
+	of_walk_tables(w);
+	aside_end(w, &aside);
+	memset(&w->actions, 0, sizeof(w->actions));
+	w->rule = rule;
+	w->table = table;
 }
 
 void of_walk_output(struct of_walk *w, uint32_t number, uint16_t max_len, uint8_t reason)
@@ -59,8 +119,7 @@ void of_walk_output(struct of_walk *w, uint32_t number, uint16_t max_len, uint8_
 			o.reason = OF_PACKET_IN_NO_MATCH;
 		break;
 	case OF_PORT_TABLE: /* of packets that a controller sends */
-		w->group_reason = 0;
-		of_walk_tables(w);
+		output_table(w);
 		return;
 	default:
 		output_port(w, number);
@@ -158,45 +217,32 @@ static const struct of_group_bucket *first_live(struct of_walk *w, const struct 
 	return NULL;
 }
 
-/* Its actions are a set; what they do to the packet is no other bucket's business. */
-static void go_by(struct of_walk *w, const struct of_group_bucket *b, bool with_packet)
+/* Its actions are a set. */
+static void go_by(struct of_walk *w, const struct of_group *g, const struct of_group_bucket *b,
+		  bool with_packet)
 {
 	struct of_action_set set = { 0 };
-	const struct of_fields now = w->now;
-	const struct of_fields written = w->set;
-	const struct of_fields fixed = w->fixed;
-	uint32_t queue = w->queue;
-	uint8_t reason = w->group_reason;
+	struct aside aside;
 
 	if (++w->steps > OF_STEPS_MAX) {
 		of_walk_drop(w, OF_REASON_LIMIT);
 		return;
 	}
-	if (with_packet && !w->sink->fork(w->arg, w)) {
-		of_walk_drop(w, OF_REASON_FAILED);
+	if (w->story)
+		of_story_bucket(w, g, b);
+	if (!aside_begin(w, &aside, with_packet))
 		return;
-	}
 	w->sink->credit(w->arg, b->stats);
 	of_set_write(&set, &b->what.actions);
 	w->group_reason = OF_PACKET_IN_GROUP;
 	of_walk_finish(w, &set);
-	if (with_packet)
-		w->sink->join(w->arg, w);
-	w->now = now;
-	w->set = written;
-	w->fixed = fixed;
-	w->queue = queue;
-	w->group_reason = reason;
-	w->changed = true;
-	/* one bucket's end is not the others' */
-	if (!w->is_given_up && w->steps <= OF_STEPS_MAX)
-		w->is_over = false;
+	aside_end(w, &aside);
 }
 
 static void go_by_all(struct of_walk *w, const struct of_group *g, bool is_last)
 {
 	for (uint32_t i = 0; i < g->bucket_count && !w->is_over; i++)
-		go_by(w, &g->buckets[i], g->bucket_count > 1 || !is_last);
+		go_by(w, g, &g->buckets[i], g->bucket_count > 1 || !is_last);
 }
 
 void of_walk_group(struct of_walk *w, uint32_t id)
@@ -213,6 +259,8 @@ void of_walk_group(struct of_walk *w, uint32_t id)
 		of_walk_drop(w, OF_REASON_LIMIT);
 		return;
 	}
+	if (w->story)
+		of_story_group(w, g);
 	w->depth++;
 	w->sink->credit(w->arg, g->stats);
 	switch (g->type) {
@@ -230,6 +278,8 @@ void of_walk_group(struct of_walk *w, uint32_t id)
 		break;
 	}
 	if (b)
-		go_by(w, b, !is_last);
+		go_by(w, g, b, !is_last);
+	else if (w->story && g->type != OF_GROUP_TYPE_ALL && g->bucket_count)
+		of_story_bucket(w, g, NULL);
 	w->depth--;
 }

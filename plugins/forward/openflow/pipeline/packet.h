@@ -11,7 +11,7 @@
 #include "xvs/extension.h"
 
 /* The fields that the packet has; what the switch knows of it (ports, metadata) is left as it is. */
-void of_packet_fields(const struct xvs_packet *p, struct of_fields *out);
+void of_packet_fields(const struct xvs_packet *p, struct of_fields *f);
 
 /*
  * Which bits of the flow key stand for these bits of the fields.  True: some are of fields that

@@ -10,7 +10,10 @@
 #ifndef OPENFLOW_PIPELINE_PIPELINE_H
 #define OPENFLOW_PIPELINE_PIPELINE_H
 
+#include "pipeline/admission.h"
+#include "pipeline/numbers.h"
 #include "pipeline/packet.h"
+#include "pipeline/sets.h"
 #include "table/state.h"
 #include "xvs/ext/mailbox.h"
 
@@ -22,6 +25,8 @@ enum of_port_bit {
 	OF_PORT_NO_FWD = 1u << 3,  /* send nothing */
 	OF_PORT_NO_FLOOD = 1u << 4,
 	OF_PORT_NO_PACKET_IN = 1u << 5,
+	OF_PORT_NO_RECV_STP =
+		1u << 6, /* the same of spanning tree packets, which the other leaves */
 };
 
 /* Groups of verdicts, for invalidate(). */
@@ -29,6 +34,7 @@ enum of_tag {
 	OF_TAG_RULES = 1u << 0,  /* also by invalidate_match() */
 	OF_TAG_GROUPS = 1u << 1, /* went through a group */
 	OF_TAG_PORTS = 1u << 2,  /* by which ports there are, and whether they are live */
+	OF_TAG_SETS = 1u << 3,   /* watched until there is a set of its ports */
 };
 
 enum of_reason {
@@ -40,6 +46,7 @@ enum of_reason {
 	OF_REASON_PORT,
 	OF_REASON_LIMIT,
 	OF_REASON_FAILED,
+	OF_REASON_NOT_TOLD,
 	OF_REASONS,
 };
 extern const struct xvs_label of_reasons[OF_REASONS];
@@ -50,11 +57,12 @@ struct of_packet_in {
 	uint64_t metadata;
 	uint64_t tunnel_id;
 	uint32_t in_port; /* of OpenFlow */
+	uint32_t port;    /* that it was admitted by */
 	uint16_t max_len;
 	uint8_t reason; /* enum of_packet_in_reason */
 	uint8_t table;
 	uint8_t to_old_only; /* a miss of a table without a miss entry: 1.0 alone wants to know */
-	uint8_t pad[7];
+	uint8_t pad[3];
 };
 _Static_assert(sizeof(struct of_packet_in) <= XVS_MAIL_BYTES_MAX, "fits a letter");
 
@@ -75,6 +83,7 @@ struct of_pipeline {
 	struct of_state state;
 	uint32_t ports_max;
 	_Atomic uint32_t *ports; /* enum of_port_bit, by id */
+	const struct of_numbers *numbers;
 	uint32_t local; /* id of the port that is OF_PORT_LOCAL, or XVS_PORT_NONE; atomic */
 	/* atomic settings */
 	bool is_standalone; /* no controller: the built-in switch forwards */
@@ -84,6 +93,8 @@ struct of_pipeline {
 	/* destinations of ALL and FLOOD, or 0: the host floods */
 	uint32_t set_all, set_flood;
 	uint64_t seed;
+	struct of_admission admission; /* to the controllers */
+	struct of_sets sets;           /* of ports, as flows need them */
 };
 
 struct of_worker; /* a worker's own: run.h */
@@ -99,12 +110,14 @@ static inline uint32_t of_port_number(const struct of_pipeline *p, uint32_t id)
 {
 	if (id == XVS_PORT_NONE)
 		return OF_PORT_CONTROLLER;
-	return id == __atomic_load_n(&p->local, __ATOMIC_RELAXED) ? OF_PORT_LOCAL : id;
+	return id == __atomic_load_n(&p->local, __ATOMIC_RELAXED) ? OF_PORT_LOCAL
+								  : of_number_of(p->numbers, id);
 }
 
 static inline uint32_t of_port_id(const struct of_pipeline *p, uint32_t number)
 {
-	return number == OF_PORT_LOCAL ? __atomic_load_n(&p->local, __ATOMIC_RELAXED) : number;
+	return number == OF_PORT_LOCAL ? __atomic_load_n(&p->local, __ATOMIC_RELAXED)
+				       : of_id_of(p->numbers, number);
 }
 
 /* [worker] What the host is told of a destination: ALL and FLOOD are sets of it. */

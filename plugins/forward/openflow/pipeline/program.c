@@ -115,6 +115,17 @@ const struct of_sink of_draft_sink = {
 
 /* ---- life ----------------------------------------------------------------------------------------- */
 
+static uint32_t only_meter(const struct of_program *p)
+{
+	static const struct of_fields none;
+	const struct of_program_step *s = p->steps;
+
+	if (p->step_count != 2 || !s[0].meter || s[1].meter || s[1].output.dest == XVS_DEST_NONE ||
+	    memcmp(&p->images[s[1].image].mask, &none, sizeof(none)) != 0)
+		return 0;
+	return s[0].meter;
+}
+
 struct of_program *of_program_new(const struct of_draft *d)
 {
 	const struct of_program *from = &d->p;
@@ -134,6 +145,8 @@ struct of_program *of_program_new(const struct of_draft *d)
 	memcpy(p->credits, from->credits, credits);
 	for (uint32_t i = 0; i < p->credit_count; i++)
 		of_stats_hold(p->credits[i]);
+	of_set_hold(p->set);
+	p->meter = only_meter(p);
 	return p;
 }
 
@@ -141,6 +154,8 @@ void of_program_free(struct of_program *p)
 {
 	for (uint32_t i = 0; p && i < p->credit_count; i++)
 		of_stats_drop(p->credits[i]);
+	if (p)
+		of_set_drop(p->set);
 	free(p);
 }
 

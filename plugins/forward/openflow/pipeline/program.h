@@ -35,7 +35,9 @@ struct of_program {
 	uint32_t credit_count;
 	uint32_t step_count;
 	uint32_t image_count;
-	uint16_t reason;           /* of what has no output */
+	uint16_t reason;    /* of what has no output */
+	uint32_t meter;     /* one meter, then one output to a port, unchanged; 0: it is more */
+	struct of_set *set; /* held, or NULL */
 	struct of_stats **credits; /* each held */
 	struct of_program_step *steps;
 	struct of_image *images;
@@ -49,6 +51,9 @@ struct of_draft {
 	struct of_program_step steps[OF_PROGRAM_STEPS];
 	struct of_image images[OF_PROGRAM_IMAGES];
 	bool is_too_long;
+	bool is_dry; /* an operator's trace: asks for nothing */
+	uint64_t now_ns;
+	struct of_set_asked asked; /* stays from one to the next */
 };
 
 void of_draft_begin(struct of_draft *d);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pipeline/ipv6.h"
 #include "xvs/ext/sdk.h"
 
 enum {
@@ -67,9 +68,35 @@ static void parse_l4(struct xvs_packet *p, uint32_t at, uint8_t proto)
 
 	p->l4_proto = proto;
 	p->l4_off = (uint16_t)at;
-	if (at + least <= p->linear && (proto == PROTO_TCP || proto == PROTO_UDP || proto == 1 ||
-					proto == 58 || proto == PROTO_SCTP))
+	if (!(p->flags & XVS_PKT_LATER) && at + least <= p->linear &&
+	    (proto == PROTO_TCP || proto == PROTO_UDP || proto == 1 || proto == 58 ||
+	     proto == PROTO_SCTP))
 		p->flags |= XVS_PKT_L4;
+}
+
+static void parse_ipv4(struct xvs_packet *p, const uint8_t *ip)
+{
+	uint32_t fragment = xvs_get16(ip + 6) & 0x3fffu;
+	uint32_t header = (ip[0] & 15u) * 4;
+
+	p->flags |= XVS_PKT_IPV4 | (fragment ? XVS_PKT_FRAG : 0) |
+		    (fragment & 0x1fff ? XVS_PKT_LATER : 0) | (header > 20 ? XVS_PKT_OPTIONS : 0);
+	parse_l4(p, p->l3_off + header, ip[9]);
+}
+
+static void parse_ipv6(struct xvs_packet *p)
+{
+	struct of_ipv6_walk w;
+
+	p->flags |= XVS_PKT_IPV6;
+	of_ipv6_begin(&w, p);
+	for (uint8_t was = w.proto; of_ipv6_step(&w, p); was = w.proto) {
+		uint32_t fragment = was == OF_IPV6_FRAGMENT ? xvs_get16(p->data + w.at - 6) : 0;
+
+		p->flags |= XVS_PKT_OPTIONS | (fragment & 0xfff9 ? XVS_PKT_FRAG : 0) |
+			    (w.is_later ? XVS_PKT_LATER : 0);
+	}
+	parse_l4(p, w.at, w.proto);
 }
 
 /* As far as the actions that follow need it; the host parses the packet anew. */
@@ -79,6 +106,7 @@ static void parse(struct xvs_packet *p)
 
 	p->flags &= ~(uint32_t)(XVS_PKT_IPV4 | XVS_PKT_IPV6 | XVS_PKT_L4 | XVS_PKT_LATER |
 				XVS_PKT_FRAG | XVS_PKT_OPTIONS);
+	p->flags |= XVS_PKT_DIRTY;
 	p->l3_off = xvs_get16(p->data + TYPE_AT) == 0x8100 || xvs_get16(p->data + TYPE_AT) == 0x88a8
 			    ? ETHER + TAG
 			    : ETHER;
@@ -87,19 +115,10 @@ static void parse(struct xvs_packet *p)
 		p->l3_off = ETHER;
 	ip = p->data + p->l3_off;
 	if (p->ethertype == 0x0800 && p->l3_off + 20u <= p->linear && ip[0] >> 4 == 4 &&
-	    (ip[0] & 15) >= 5) {
-		uint32_t fragment = xvs_get16(ip + 6) & 0x3fffu;
-
-		p->flags |= XVS_PKT_IPV4 | (fragment ? XVS_PKT_FRAG : 0) |
-			    (fragment & 0x1fff ? XVS_PKT_LATER : 0);
-		p->l4_proto = ip[9];
-		if (!(fragment & 0x1fff))
-			parse_l4(p, p->l3_off + (ip[0] & 15u) * 4, ip[9]);
-	} else if (p->ethertype == 0x86dd && p->l3_off + 40u <= p->linear && ip[0] >> 4 == 6) {
-		p->flags |= XVS_PKT_IPV6;
-		parse_l4(p, p->l3_off + 40u, ip[6]);
-	}
-	p->flags |= XVS_PKT_DIRTY;
+	    (ip[0] & 15) >= 5)
+		parse_ipv4(p, ip);
+	else if (p->ethertype == 0x86dd && p->l3_off + 40u <= p->linear && ip[0] >> 4 == 6)
+		parse_ipv6(p);
 }
 
 /* ---- tags ----------------------------------------------------------------------------------------- */

@@ -50,8 +50,6 @@ static bool run_reshape(void *arg, struct of_walk *w, const struct of_action *a)
 	const struct xvs_host *host = e->pipeline->host;
 	int code;
 
-	if (e->is_dry)
-		return true;
 	of_emit_flush(e);
 	code = of_packet_write(host, e->packet, &w->now, &w->set);
 	if (!code)
@@ -90,9 +88,17 @@ static const struct of_sink run_sink = {
 
 /* ---- watched packets ------------------------------------------------------------------------------- */
 
+static struct of_text *begin_story(struct of_worker *w)
+{
+	w->story = of_text_in(w->story_bytes, sizeof(w->story_bytes));
+	return &w->story;
+}
+
 static void walk_packet(struct of_worker *w, struct of_emitter *e)
 {
 	of_walk_begin(&w->walk, w->pipeline, &run_sink, e, e->port);
+	if (e->is_dry)
+		w->walk.story = begin_story(w);
 	of_packet_fields(e->packet, &w->walk.now);
 	of_walk_tables(&w->walk);
 	if (!e->reason)
@@ -129,24 +135,85 @@ static const struct of_program *program_of(uint64_t cookie)
 	return (const struct of_program *)(uintptr_t)cookie;
 }
 
+static void forward_one(struct of_worker *w, struct xvs_batch *b, uint32_t i)
+{
+	struct of_emitter e = {
+		.pipeline = w->pipeline,
+		.batch = b,
+		.index = i,
+		.packet = b->pkts[i],
+		.now_ns = b->now_ns,
+		.port = b->pkts[i]->port_in,
+		.is_dry = b->pkts[i]->flags & XVS_PKT_DRY,
+	};
+
+	if (b->cookie[i])
+		run_program(program_of(b->cookie[i]), &e);
+	else
+		walk_packet(w, &e);
+	of_emit_end(&e);
+}
+
+/* The meter that a packet has to pass and then goes to one port as it is; 0: there is more to do. */
+static uint32_t meter_of(const struct xvs_batch *b, uint32_t i)
+{
+	if (!b->cookie[i] || b->pkts[i]->flags & XVS_PKT_DRY)
+		return 0;
+	return program_of(b->cookie[i])->meter;
+}
+
+struct metered {
+	uint64_t who; /* places in the batch */
+	uint32_t id;
+	uint32_t packets;
+	uint64_t bytes;
+};
+
+/* Those from the first on that follow each other through one meter. */
+static struct metered metered_run(const struct xvs_batch *b, uint64_t rest)
+{
+	struct metered m = { .id = meter_of(b, (uint32_t)__builtin_ctzll(rest)) };
+
+	for (XVS_EACH(i, rest)) {
+		if (m.who && (!m.id || meter_of(b, (uint32_t)i) != m.id))
+			break;
+		m.who |= UINT64_C(1) << i;
+		m.packets += xvs_wire_packets(b->pkts[i]);
+		m.bytes += xvs_wire_bytes(b->pkts[i]);
+	}
+	return m;
+}
+
+/* The common case at once: the meter lets all of them pass. */
+static bool forward_metered(struct of_worker *w, struct xvs_batch *b, const struct metered *run)
+{
+	const struct of_state *s = &w->pipeline->state;
+	const struct of_meter *m =
+		run->id ? of_meter_find(&s->meters, run->id, of_flows_version(&s->flows)) : NULL;
+
+	if (!m || !of_meter_pass_all(m, b->now_ns, run->packets, run->bytes))
+		return false;
+	for (XVS_EACH(i, run->who)) {
+		const struct of_output *o = &program_of(b->cookie[i])->steps[1].output;
+
+		b->dest[i] = of_destination(w->pipeline, o->dest);
+		b->pkts[i]->queue = (uint16_t)o->queue;
+	}
+	return true;
+}
+
 void of_forward(struct of_worker *w, struct xvs_batch *b)
 {
-	for (XVS_EACH(i, b->live)) {
-		struct of_emitter e = {
-			.pipeline = w->pipeline,
-			.batch = b,
-			.index = (uint32_t)i,
-			.packet = b->pkts[i],
-			.now_ns = b->now_ns,
-			.port = b->pkts[i]->port_in,
-			.is_dry = b->pkts[i]->flags & XVS_PKT_DRY,
-		};
+	uint64_t rest = b->live;
 
-		if (b->cookie[i])
-			run_program(program_of(b->cookie[i]), &e);
-		else
-			walk_packet(w, &e);
-		of_emit_end(&e);
+	while (rest) {
+		struct metered run = metered_run(b, rest);
+
+		rest &= ~run.who;
+		if (forward_metered(w, b, &run))
+			continue;
+		for (XVS_EACH(i, run.who))
+			forward_one(w, b, (uint32_t)i);
 	}
 }
 
@@ -207,11 +274,18 @@ void of_judge(struct of_worker *w, const struct xvs_batch *b, uint32_t i,
 
 	if (__atomic_load_n(&w->pipeline->is_standalone, __ATOMIC_ACQUIRE)) {
 		judge_normal(v);
+		if (is_dry)
+			of_text_add(begin_story(w),
+				    "no controller is connected: the built-in switch forwards");
 	} else {
 		of_draft_begin(&w->draft);
 		of_walk_begin(k, w->pipeline, &of_draft_sink, &w->draft, p->port_in);
+		if (is_dry)
+			k->story = begin_story(w);
 		of_packet_fields(p, &k->now);
 		w->draft.packet = k->now;
+		w->draft.is_dry = is_dry;
+		w->draft.now_ns = b->now_ns;
 		of_walk_tables(k);
 		if (of_verdict(k, &w->draft, v))
 			keep_program(w, is_dry, v);
@@ -220,6 +294,17 @@ void of_judge(struct of_worker *w, const struct xvs_batch *b, uint32_t i,
 	}
 	if (old && !is_dry)
 		end_program(old);
+	/* it is told when the packet itself has gone its way */
+	if (is_dry && v->action == XVS_FLOW_WATCH)
+		(void)begin_story(w);
+}
+
+void of_explain(const struct of_worker *w, char *text, uint32_t bytes)
+{
+	struct of_text out = of_text_in(text, bytes);
+
+	if (w->story.at)
+		of_text_add(&out, "%s", w->story.at);
 }
 
 void of_account(const struct xvs_flow_stats *stats)

@@ -4,6 +4,7 @@
  *
  *	nothing goes out                           drop
  *	one destination, changed as the host can   pass: no packet of the flow is seen again
+ *	several ports, the same packet to each     the same, by a set of the host
  *	meters, controllers, copies, other changes watch: each packet runs the program
  *	fields that the flow key has not           watch: each packet walks by itself
  */
@@ -44,7 +45,7 @@ static bool is_within(const struct of_fields *mask, const struct of_fields *limi
 	return true;
 }
 
-/* All outputs to where the host can send by itself, with one image. */
+/* One output to where the host can send by itself. */
 static bool is_plain(const struct of_draft *d)
 {
 	const struct of_program_step *s = d->steps;
@@ -80,6 +81,47 @@ static void pass(const struct of_walk *w, const struct of_draft *d, struct xvs_f
 		v->rewrite.bits |= XVS_KEY_SVLAN;
 }
 
+/* Several ports, and the same packet to each of them. */
+static bool gather_ports(const struct of_walk *w, const struct of_draft *d,
+			 struct of_set_ports *out)
+{
+	struct of_fields limit = rewritable(&d->packet);
+
+	if (d->p.step_count < 2 || d->p.image_count != 1 || !is_within(&d->images[0].mask, &limit))
+		return false;
+	for (uint32_t i = 0; i < d->p.step_count; i++) {
+		const struct of_program_step *s = &d->steps[i];
+
+		if (s->meter || s->output.dest >= w->pipeline->ports_max ||
+		    s->output.queue != d->steps[0].output.queue ||
+		    !of_set_ports_add(out, s->output.dest))
+			return false;
+	}
+	return true;
+}
+
+/* As one destination, if there is a set of them by now; else it is asked for. */
+static bool pass_to_set(const struct of_walk *w, struct of_draft *d, struct xvs_flow_verdict *v)
+{
+	enum { ASK_AGAIN_MS = 1000 };
+	const struct of_pipeline *pipe = w->pipeline;
+	struct of_set_ports ports = { 0 };
+
+	if (!pipe->sets.destsets || !gather_ports(w, d, &ports))
+		return false;
+	d->p.set = of_sets_find(&pipe->sets, &ports);
+	if (d->p.set) {
+		pass(w, d, v);
+		v->dest = XVS_DEST_SET | d->p.set->number;
+		return true;
+	}
+	v->tags |= OF_TAG_SETS;
+	v->max_ms = ASK_AGAIN_MS;
+	if (!d->is_dry && of_set_may_ask(&d->asked, &ports, d->now_ns))
+		(void)pipe->mailbox->post(pipe->host, &ports, sizeof(ports), NULL, 0);
+	return false;
+}
+
 static void drop(const struct of_walk *w, struct xvs_flow_verdict *v)
 {
 	v->action = XVS_FLOW_DROP;
@@ -102,7 +144,7 @@ bool of_verdict(const struct of_walk *w, struct of_draft *d, struct xvs_flow_ver
 		drop(w, v);
 	else if (is_plain(d))
 		pass(w, d, v);
-	else
+	else if (!pass_to_set(w, d, v))
 		v->action = XVS_FLOW_WATCH;
 	return true;
 }

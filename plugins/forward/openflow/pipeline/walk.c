@@ -2,7 +2,7 @@
 /*
  * pipeline/walk.c - from table to table.
  */
-#include "pipeline/walk.h"
+#include "pipeline/story.h"
 
 #include <string.h>
 
@@ -19,6 +19,8 @@ const struct xvs_label of_reasons[OF_REASONS] = {
 			      "More actions, tables or groups than one packet may go through" },
 	[OF_REASON_FAILED] = { "cannot-change",
 			       "No memory, or no room, to change the packet as the actions say" },
+	[OF_REASON_NOT_TOLD] = { "controller-rate",
+				 "For controllers alone, and more than they are told of" },
 };
 
 void of_walk_drop(struct of_walk *w, uint16_t reason)
@@ -49,6 +51,8 @@ bool of_walk_meter(struct of_walk *w, uint32_t id)
 {
 	const struct of_meter *m = of_meter_find(&w->pipeline->state.meters, id, w->version);
 
+	if (m && w->story)
+		of_story_meter(w, id);
 	if (!m || w->sink->meter(w->arg, w, m))
 		return true;
 	of_walk_drop(w, OF_REASON_METER);
@@ -72,6 +76,8 @@ static uint8_t follow(struct of_walk *w, const struct of_rule *r)
 	const struct of_instructions *i = r->instructions;
 
 	w->rule = r;
+	if (w->story)
+		of_story_rule(w, r);
 	note_timeout(w, r);
 	w->sink->credit(w->arg, r->stats);
 	if (i->has & OF_INS_METER && !of_walk_meter(w, i->meter))
@@ -134,6 +140,8 @@ void of_walk_table(struct of_walk *w, uint8_t table)
 		}
 		w->table = table;
 		r = look_up(w, table);
+		if (!r && w->story)
+			of_story_miss(w);
 		if (!r && w->is_resubmitted) /* nothing is done, and the list goes on */
 			return;
 		if (!r) {
@@ -144,14 +152,27 @@ void of_walk_table(struct of_walk *w, uint8_t table)
 	}
 }
 
+/* Spanning tree packets have a switch of their own: 1.0, 5.2.1. */
+static bool may_enter_closed(struct of_walk *w, uint32_t bits)
+{
+	static const uint8_t stp[6] = { 0x01, 0x80, 0xc2, 0x00, 0x00, 0x00 };
+	struct of_fields seen = { 0 };
+
+	memset(seen.eth_dst, 0xff, sizeof(seen.eth_dst));
+	of_walk_examine(w, &seen);
+	return !(bits & (memcmp(w->now.eth_dst, stp, sizeof(stp)) == 0 ? OF_PORT_NO_RECV_STP
+								       : OF_PORT_NO_RECV));
+}
+
 static bool may_enter(struct of_walk *w)
 {
-	const struct of_pipeline *p = w->pipeline;
+	uint32_t bits;
 
 	if (w->port == XVS_PORT_NONE)
 		return true;
 	w->tags |= OF_TAG_PORTS;
-	return !(of_port_bits(p, w->port) & OF_PORT_NO_RECV);
+	bits = of_port_bits(w->pipeline, w->port) & (OF_PORT_NO_RECV | OF_PORT_NO_RECV_STP);
+	return !bits || may_enter_closed(w, bits);
 }
 
 void of_walk_tables(struct of_walk *w)

@@ -19,6 +19,7 @@
 enum { OF_STEPS_MAX = 4096, OF_DEPTH_MAX = 32 };
 
 struct of_walk;
+struct of_text;
 
 /* Where it goes from here, as it is now. */
 struct of_output {
@@ -56,6 +57,7 @@ struct of_walk {
 	const struct of_pipeline *pipeline;
 	const struct of_sink *sink;
 	void *arg;
+	struct of_text *story; /* of a trace: story.h */
 	uint64_t version;
 	struct of_fields now;      /* as actions have left them */
 	struct of_fields set;      /* ones: to be written into the packet */

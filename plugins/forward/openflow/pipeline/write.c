@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pipeline/ipv6.h"
 #include "pipeline/packet.h"
 #include "xvs/ext/sdk.h"
 
@@ -94,18 +95,29 @@ static void write_ipv4(struct xvs_packet *p, const struct of_fields *v, const st
 /* RFC 8200, 4.4: while segments are left, the sum is of the last destination, not of this one. */
 static bool is_routed(const struct xvs_packet *p)
 {
-	uint32_t at = p->l3_off + 40u;
-	uint8_t next = p->data[p->l3_off + 6];
+	struct of_ipv6_walk w;
 
 	if (!(p->flags & XVS_PKT_OPTIONS))
 		return false;
-	for (uint32_t n = 0; n < 8 && at + 8 <= p->linear && at < p->l4_off; n++) {
-		if (next == 43)
+	of_ipv6_begin(&w, p);
+	for (uint32_t at = w.at, was = w.proto; of_ipv6_step(&w, p); at = w.at, was = w.proto) {
+		if (was == OF_IPV6_ROUTING)
 			return p->data[at + 3] != 0;
-		next = p->data[at];
-		at += (p->data[at + 1] + 1u) * 8;
 	}
 	return false;
+}
+
+/* Where the protocol of layer 4 is said: by the last header before it. */
+static void write_proto6(struct xvs_packet *p, uint8_t value, uint8_t mask)
+{
+	struct of_ipv6_walk w;
+
+	if (!mask)
+		return;
+	of_ipv6_begin(&w, p);
+	while (of_ipv6_step(&w, p))
+		;
+	p->data[w.proto_at] = mixed8(p->data[w.proto_at], value, mask);
 }
 
 static void write_address6(struct xvs_packet *p, uint32_t at, const uint8_t *value,
@@ -130,8 +142,7 @@ static void write_ipv6(struct xvs_packet *p, const struct of_fields *v, const st
 
 	xvs_put32(ip, (xvs_get32(ip) & ~care) | (head & care));
 	ip[7] = mixed8(ip[7], v->ip_ttl, m->ip_ttl);
-	if (!(p->flags & XVS_PKT_OPTIONS))
-		ip[6] = mixed8(ip[6], v->ip_proto, m->ip_proto);
+	write_proto6(p, v->ip_proto, m->ip_proto);
 	write_address6(p, 8, v->ipv6_src, m->ipv6_src);
 	write_address6(p, 24, v->ipv6_dst, m->ipv6_dst);
 }

@@ -227,6 +227,19 @@ static bool is_within(const struct of_fields *narrow, const struct of_fields *wi
 	return true;
 }
 
+uint64_t of_classifier_weight(const struct of_classifier *c, const struct of_fields *mask)
+{
+	uint64_t weight = 0;
+
+	for (uint32_t i = 0; i < c->buckets; i++) {
+		const struct of_subtable *s = c->subtables[i];
+
+		if (s && memcmp(&s->whole, mask, sizeof(*mask)) != 0 && is_within(&s->whole, mask))
+			weight += s->rules;
+	}
+	return weight;
+}
+
 void of_classifier_within(const struct of_classifier *c, const struct of_match *match,
 			  bool (*fn)(void *arg, struct of_rule *r), void *arg)
 {
@@ -237,6 +250,18 @@ void of_classifier_within(const struct of_classifier *c, const struct of_match *
 		    !of_subtable_within(s, match, fn, arg))
 			return;
 	}
+}
+
+bool of_classifier_overlaps(const struct of_classifier *c, const struct of_match *match,
+			    uint32_t priority)
+{
+	for (uint32_t i = 0; i < c->buckets; i++) {
+		const struct of_subtable *s = c->subtables[i];
+
+		if (s && s->top >= priority && of_subtable_overlaps(s, match, priority))
+			return true;
+	}
+	return false;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------- */

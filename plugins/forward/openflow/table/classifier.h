@@ -45,12 +45,19 @@ void of_classifier_remove(struct of_classifier *c, struct of_rule *r);
 /* [control] The rules of just this match, in falling priority (->next), or NULL. */
 struct of_rule *of_classifier_list(const struct of_classifier *c, const struct of_match *match);
 
+/* [control] How many of_classifier_within() looks at, about. */
+uint64_t of_classifier_weight(const struct of_classifier *c, const struct of_fields *mask);
+
 /*
  * [control] fn for each rule of which every packet matches (1.3.5, 6.4: non-strict), those no longer
  * seen among them.  fn changes nothing and goes on by returning true.
  */
 void of_classifier_within(const struct of_classifier *c, const struct of_match *match,
 			  bool (*fn)(void *arg, struct of_rule *r), void *arg);
+
+/* [control] Is there a rule of this priority that some packet of the match also matches? */
+bool of_classifier_overlaps(const struct of_classifier *c, const struct of_match *match,
+			    uint32_t priority);
 
 /* [any] NULL: none matches.  'examined' gains the bits by which that was decided. */
 struct of_rule *of_classifier_find(const struct of_classifier *c, const struct of_fields *packet,

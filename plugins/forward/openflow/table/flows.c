@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "table/cursor.h"
 #include "table/instructions.h"
 
 struct of_change {
@@ -32,8 +33,11 @@ static void list_append(struct of_flow_table *t, struct of_rule *r)
 	t->count++;
 }
 
-static void list_remove(struct of_flow_table *t, struct of_rule *r)
+static void list_remove(struct of_flows *f, struct of_rule *r)
 {
+	struct of_flow_table *t = &f->tables[r->table];
+
+	of_cursors_leave(f->cursors, r);
 	*(r->older ? &r->older->newer : &t->oldest) = r->newer;
 	*(r->newer ? &r->newer->older : &t->newest) = r->older;
 	t->count--;
@@ -41,18 +45,24 @@ static void list_remove(struct of_flow_table *t, struct of_rule *r)
 
 /* ---- on their way out ----------------------------------------------------------------------------- */
 
+/* So many in one turn of the control thread: a millisecond or two. */
+enum { GOING_AT_ONCE = 1024 };
+
 static void free_step(void *what);
 
 /* Nobody looks at the versions any more in which they were seen. */
 static void unlink_step(void *what)
 {
 	struct of_flows *f = what;
+	struct of_rule *r;
 
-	for (struct of_rule *r = f->unlinking; r; r = r->bin)
+	for (uint32_t n = 0; n < GOING_AT_ONCE && (r = f->unlinking) != NULL; n++) {
+		f->unlinking = r->bin;
 		of_classifier_remove(&f->tables[r->table].classifier, r);
-	f->freeing = f->unlinking;
-	f->unlinking = NULL;
-	f->reclaim.later(f->reclaim.arg, free_step, f);
+		r->bin = f->freeing;
+		f->freeing = r;
+	}
+	f->reclaim.later(f->reclaim.arg, f->unlinking ? unlink_step : free_step, f);
 }
 
 static void bin_start(struct of_flows *f)
@@ -70,13 +80,16 @@ static void free_step(void *what)
 	struct of_flows *f = what;
 	struct of_rule *r;
 
-	while ((r = f->freeing) != NULL) {
+	for (uint32_t n = 0; n < GOING_AT_ONCE && (r = f->freeing) != NULL; n++) {
 		f->freeing = r->bin;
 		r->is_freed = true;
 		if (!r->holders)
 			of_rule_free(r);
 	}
-	bin_start(f);
+	if (f->freeing)
+		f->reclaim.later(f->reclaim.arg, free_step, f);
+	else
+		bin_start(f);
 }
 
 /* ---- transactions --------------------------------------------------------------------------------- */
@@ -123,7 +136,7 @@ int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason)
 	if (reserve(f, 1) != 0)
 		return -ENOMEM;
 	atomic_store_explicit(&r->removed, of_flows_next(f), memory_order_relaxed);
-	list_remove(table_of(f, r), r);
+	list_remove(f, r);
 	f->count--;
 	f->changes[f->change_count++] = (struct of_change){ .rule = r, .reason = reason };
 	return 0;
@@ -143,7 +156,7 @@ void of_flows_undo(struct of_flows *f, uint32_t count)
 			continue;
 		}
 		if (of_rule_is_there(c->rule))
-			list_remove(table_of(f, c->rule), c->rule);
+			list_remove(f, c->rule);
 		f->count--;
 		/* nobody will ever see it: out by the way of those that were seen */
 		atomic_store_explicit(&c->rule->removed, 0, memory_order_relaxed);
@@ -164,7 +177,18 @@ void of_flows_abort(struct of_flows *f)
 	bin_start(f);
 }
 
-static void tell(struct of_flows *f, const struct of_change *c)
+/* Packets of more than so many matches are told of as all packets. */
+enum { TOLD_ONE_BY_ONE = 1024 };
+
+static void tell_all_changed(const struct of_flows *f)
+{
+	const struct of_fields any = { 0 };
+
+	if (f->events.changed)
+		f->events.changed(f->events.arg, 0, &any, &any);
+}
+
+static void tell(struct of_flows *f, const struct of_change *c, bool is_one_by_one)
 {
 	const struct of_flows_events *e = &f->events;
 	struct of_rule *r = c->rule;
@@ -174,7 +198,7 @@ static void tell(struct of_flows *f, const struct of_change *c)
 	if (!c->is_new && e->removed)
 		e->removed(e->arg, r, c->reason);
 	/* the one that takes its place tells of the same packets */
-	if (e->changed && c->reason != OF_REMOVED_REPLACED)
+	if (is_one_by_one && e->changed && c->reason != OF_REMOVED_REPLACED)
 		e->changed(e->arg, r->table, &r->value, &r->subtable->whole);
 }
 
@@ -185,8 +209,10 @@ void of_flows_commit(struct of_flows *f, bool anyway)
 	if (!count && !anyway)
 		return;
 	atomic_store_explicit(&f->version, of_flows_next(f), memory_order_release);
+	if (count > TOLD_ONE_BY_ONE)
+		tell_all_changed(f);
 	for (uint32_t i = 0; i < count; i++)
-		tell(f, &f->changes[i]);
+		tell(f, &f->changes[i], count <= TOLD_ONE_BY_ONE);
 	for (uint32_t i = 0; i < count; i++) {
 		if (f->changes[i].is_new)
 			continue;

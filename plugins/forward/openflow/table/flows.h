@@ -31,7 +31,10 @@ struct of_flow_table {
  * change nothing.
  */
 struct of_flows_events {
-	/* The packets of this match in this table may go another way now. */
+	/*
+	 * The packets of this match in this table may go another way now; where very much has
+	 * changed, all packets may: no bit of the mask.
+	 */
 	void (*changed)(void *arg, uint8_t table, const struct of_fields *value,
 			const struct of_fields *mask);
 	void (*added)(void *arg, struct of_rule *r);
@@ -41,6 +44,7 @@ struct of_flows_events {
 };
 
 struct of_change; /* one step of a transaction */
+struct of_cursor; /* cursor.h */
 
 struct of_flows {
 	_Atomic uint64_t version; /* what workers look at */
@@ -54,6 +58,7 @@ struct of_flows {
 	uint32_t limit; /* of all tables */
 	/* rules on their way out: waiting, about to leave the classifiers, about to be freed */
 	struct of_rule *leaving, *unlinking, *freeing;
+	struct of_cursor *cursors; /* of those who go through them in turns */
 };
 
 /* 'limit': of each table.  'events' and 'reclaim' are copied. */
@@ -83,6 +88,9 @@ int of_flows_remove_meter(struct of_flows *f, uint32_t meter); /* OF_METER_ALL: 
 
 /* Is it one of those, its match apart? */
 bool of_flow_is_meant(const struct of_rule *r, const struct of_flow_filter *filter);
+
+/* How many rules of_flows_list() looks at for this filter, about. */
+uint64_t of_flows_weight(const struct of_flows *f, const struct of_flow_filter *filter);
 
 /*
  * Those that are there and meant, each held: drop each by of_rule_drop().  'out' is the caller's to

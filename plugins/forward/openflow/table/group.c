@@ -133,17 +133,32 @@ static of_fault check_chains(const struct of_map *groups, const struct of_group_
 	return OF_OK;
 }
 
-bool of_group_is_chained(const struct of_map *groups, uint32_t id)
+static bool is_named(const struct of_actions *a, uint32_t id)
 {
-	uint32_t next;
-
-	for (struct of_entry *e = of_map_next(groups, 0); e; e = of_map_next(groups, e->id + 1)) {
-		for (uint32_t n = 0; next_of(of_group_of(e), n, &next); n++) {
-			if (next == id)
-				return true;
-		}
+	for (uint32_t i = 0; i < a->count; i++) {
+		if (a->list[i].type == OF_ACT_GROUP && a->list[i].number == id)
+			return true;
 	}
 	return false;
+}
+
+static bool is_unchained(void *arg, struct of_entry *e)
+{
+	const struct of_group *g = of_group_of(e);
+	uint32_t id = *(const uint32_t *)arg;
+
+	for (uint32_t i = 0; i < g->bucket_count; i++) {
+		const struct of_bucket *b = &g->buckets[i].what;
+
+		if (b->watch_group == id || is_named(&b->actions, id))
+			return false;
+	}
+	return true;
+}
+
+bool of_group_is_chained(const struct of_map *groups, uint32_t id)
+{
+	return !of_map_each(groups, is_unchained, &id);
 }
 
 /* ---- changes -------------------------------------------------------------------------------------- */

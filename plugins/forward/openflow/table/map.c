@@ -85,18 +85,17 @@ static struct of_entry *now_of(struct of_entry *e)
 	return e == &tombstone ? NULL : e;
 }
 
-struct of_entry *of_map_next(const struct of_map *m, uint32_t id)
+bool of_map_each(const struct of_map *m, bool (*fn)(void *arg, struct of_entry *e), void *arg)
 {
 	const struct of_map_slots *s = atomic_load_explicit(&m->slots, memory_order_relaxed);
-	struct of_entry *best = NULL;
 
 	for (uint32_t i = 0; s && i < slot_count(s); i++) {
 		struct of_entry *e = now_of(atomic_load_explicit(&s->at[i], memory_order_relaxed));
 
-		if (e && e->id >= id && (!best || e->id < best->id))
-			best = e;
+		if (e && !fn(arg, e))
+			return false;
 	}
-	return best;
+	return true;
 }
 
 static int by_number(const void *a, const void *b)

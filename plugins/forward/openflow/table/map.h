@@ -52,8 +52,11 @@ void of_map_abort(struct of_map *m);
 
 /* [control] As of now, the transaction in hand included. */
 struct of_entry *of_map_get(const struct of_map *m, uint32_t id);
-/* [control] The one of the next higher number at or above 'id', or NULL: to list them in order. */
-struct of_entry *of_map_next(const struct of_map *m, uint32_t id);
+/*
+ * [control] fn for each that is there, in no order, until it returns false; then so does this.  fn may
+ * take out the one that it is given.
+ */
+bool of_map_each(const struct of_map *m, bool (*fn)(void *arg, struct of_entry *e), void *arg);
 
 /* [control] The numbers of all that are there, in order: the caller's to free.  -ENOMEM. */
 int of_map_ids(const struct of_map *m, uint32_t **ids, uint32_t *count);

@@ -109,3 +109,15 @@ const struct of_band *of_meter_pass(const struct of_meter *m, uint64_t now_ns, u
 	of_stats_credit(acts->stats, packets, bytes, now_ns);
 	return &acts->what;
 }
+
+bool of_meter_pass_all(const struct of_meter *m, uint64_t now_ns, uint32_t packets, uint64_t bytes)
+{
+	uint64_t tokens = m->flags & OF_METER_PKTPS ? packets : bytes * 8;
+	const struct of_meter_band *b = &m->bands[0];
+
+	if (m->band_count != 1 || !b->rate.per_second ||
+	    xvs_meter_take((struct xvs_meter *)(uintptr_t)&b->bucket, &b->rate, now_ns, tokens, 0))
+		return false;
+	of_stats_credit(m->stats, packets, bytes, now_ns);
+	return true;
+}

@@ -45,6 +45,12 @@ of_fault of_meter_put(struct of_map *meters, const struct of_meter_mod *mod, uin
 const struct of_band *of_meter_pass(const struct of_meter *m, uint64_t now_ns, uint32_t packets,
 				    uint64_t bytes);
 
+/*
+ * [any] The same of so many packets of several flows: true, all of them pass, and are counted; false,
+ * nothing was counted nor taken, ask for each.
+ */
+bool of_meter_pass_all(const struct of_meter *m, uint64_t now_ns, uint32_t packets, uint64_t bytes);
+
 /* [any] NULL: there is none. */
 static inline const struct of_meter *of_meter_find(const struct of_map *meters, uint32_t id,
 						   uint64_t version)

@@ -51,6 +51,17 @@ static bool find_one(void *arg, struct of_rule *r)
 	return true;
 }
 
+uint64_t of_flows_weight(const struct of_flows *f, const struct of_flow_filter *filter)
+{
+	uint32_t first = filter->table == OF_TABLE_ALL ? 0 : filter->table;
+	uint32_t last = filter->table == OF_TABLE_ALL ? OF_TABLES - 1 : filter->table;
+	uint64_t weight = 0;
+
+	for (uint32_t t = first; t <= last; t++)
+		weight += of_classifier_weight(&f->tables[t].classifier, &filter->match.mask);
+	return weight;
+}
+
 static void let_go(struct of_rule **list, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -93,17 +104,6 @@ static struct of_rule *find_same(struct of_flows *f, const struct of_flow_mod *m
 	return NULL;
 }
 
-static bool has_overlap(const struct of_flow_table *t, const struct of_flow_mod *mod)
-{
-	for (const struct of_rule *r = t->oldest; r; r = r->newer) {
-		const struct of_match other = { r->value, r->subtable->whole };
-
-		if (r->priority == mod->priority && of_match_overlaps(&other, &mod->match))
-			return true;
-	}
-	return false;
-}
-
 /* The least important one, the oldest among equals, if it is no more important than what comes. */
 static struct of_rule *least_important(const struct of_flow_table *t, uint16_t importance)
 {
@@ -136,7 +136,8 @@ static of_fault flow_add(struct of_flows *f, const struct of_flow_mod *mod)
 	struct of_rule *r;
 	of_fault fault = OF_OK;
 
-	if (mod->flags & OF_FLOW_CHECK_OVERLAP && has_overlap(t, mod))
+	if (mod->flags & OF_FLOW_CHECK_OVERLAP &&
+	    of_classifier_overlaps(&t->classifier, &mod->match, mod->priority))
 		return OF_FLOW_MOD_OVERLAP;
 	if (!old)
 		fault = make_room(f, t, mod->importance);

@@ -20,8 +20,12 @@ struct of_subtable;
 /* A rule is seen by who looks at a version in [added, removed). */
 #define OF_VERSION_NEVER UINT64_MAX
 
-/* Why it went, beside enum of_removed_reason: one of the same match came, so nobody is told. */
-enum { OF_REMOVED_REPLACED = 0xff };
+/* Why it went, beside enum of_removed_reason: nobody is told. */
+enum {
+	OF_REMOVED_UNTOLD = 0xf0,
+	OF_REMOVED_TABLE = 0xfe,    /* its table may no longer hold it */
+	OF_REMOVED_REPLACED = 0xff, /* one of the same match came */
+};
 
 struct of_rule {
 	struct of_fields value;

@@ -84,14 +84,27 @@ static of_fault group_take(struct of_state *s, struct of_entry *e)
 	return OF_OK;
 }
 
+static bool take_group(void *arg, struct of_entry *e)
+{
+	struct of_state *s = arg;
+
+	of_map_take(&s->groups, e, of_flows_next(&s->flows));
+	return true;
+}
+
+static bool take_meter(void *arg, struct of_entry *e)
+{
+	struct of_state *s = arg;
+
+	of_map_take(&s->meters, e, of_flows_next(&s->flows));
+	return true;
+}
+
 static of_fault groups_take_all(struct of_state *s)
 {
-	struct of_entry *e;
-
 	if (of_flows_remove_group(&s->flows, OF_GROUP_ALL) != 0)
 		return OF_GROUP_MOD_EPERM;
-	while ((e = of_map_next(&s->groups, 0)) != NULL)
-		of_map_take(&s->groups, e, of_flows_next(&s->flows));
+	(void)of_map_each(&s->groups, take_group, s);
 	return OF_OK;
 }
 
@@ -115,19 +128,18 @@ of_fault of_state_group(struct of_state *s, const struct of_group_mod *mod)
 
 of_fault of_state_meter(struct of_state *s, const struct of_meter_mod *mod)
 {
-	uint64_t next = of_flows_next(&s->flows);
 	struct of_entry *e;
 
 	if (mod->command != OF_METER_DELETE)
-		return of_meter_put(&s->meters, mod, next, s->flows.now_ns);
+		return of_meter_put(&s->meters, mod, of_flows_next(&s->flows), s->flows.now_ns);
 	e = of_map_get(&s->meters, mod->meter);
 	if (mod->meter != OF_METER_ALL && !e) /* 1.3.5, 6.6: no error */
 		return OF_OK;
 	if (of_flows_remove_meter(&s->flows, mod->meter) != 0)
 		return OF_METER_MOD_UNKNOWN;
-	if (e)
-		of_map_take(&s->meters, e, next);
-	while (mod->meter == OF_METER_ALL && (e = of_map_next(&s->meters, 0)) != NULL)
-		of_map_take(&s->meters, e, next);
+	if (mod->meter == OF_METER_ALL)
+		(void)of_map_each(&s->meters, take_meter, s);
+	else
+		(void)take_meter(s, e);
 	return OF_OK;
 }

@@ -9,11 +9,12 @@
 
 #include "table/hash.h"
 
-enum { SLOTS_MIN_BITS = 3 };
+enum { SLOTS_MIN_BITS = 3, MOVED_AT_ONCE = 8 };
 
 /*
  * Slots and filters are replaced together when they have become too small, so that a reader has
- * either all of the old ones or all of the new ones.  A filter counts how many rules have a hash: more
+ * either all of the old ones or all of the new ones.  Until the new ones are whole the writer keeps
+ * both: each rule that comes moves a few slots on, so that none has to wait for all of them.  A filter counts how many rules have a hash: more
  * than one hash shares a counter, which costs a reader time and nothing else.
  */
 struct of_slots {
@@ -57,7 +58,8 @@ static void slots_free(void *arg)
 {
 	struct of_slots *s = arg;
 
-	free((void *)(uintptr_t)s->counts);
+	if (s)
+		free((void *)(uintptr_t)s->counts);
 	free(s);
 }
 
@@ -161,6 +163,7 @@ void of_subtable_free(struct of_subtable *s)
 	if (!s)
 		return;
 	slots_free(atomic_load_explicit(&s->slots, memory_order_relaxed));
+	slots_free(s->growing);
 	free(s);
 }
 
@@ -219,10 +222,9 @@ static bool is_same(const struct of_rule *r, uint64_t hash, const struct of_fiel
 }
 
 /* The slot of just this match, or NULL. */
-static _Atomic(struct of_rule *) *slot_of(const struct of_subtable *s, uint64_t hash,
+static _Atomic(struct of_rule *) *slot_in(struct of_slots *slots, uint64_t hash,
 					  const struct of_fields *value)
 {
-	struct of_slots *slots = atomic_load_explicit(&s->slots, memory_order_acquire);
 	uint32_t at = first_slot(slots, hash);
 	struct of_rule *r;
 
@@ -234,7 +236,12 @@ static _Atomic(struct of_rule *) *slot_of(const struct of_subtable *s, uint64_t 
 	return NULL;
 }
 
-static void slots_put(struct of_slots *slots, struct of_rule *head)
+static struct of_slots *slots_of(const struct of_subtable *s)
+{
+	return atomic_load_explicit(&s->slots, memory_order_acquire);
+}
+
+static uint32_t slots_put(struct of_slots *slots, struct of_rule *head)
 {
 	uint32_t at = first_slot(slots, head->hash);
 
@@ -242,40 +249,77 @@ static void slots_put(struct of_slots *slots, struct of_rule *head)
 		at = (at + 1) & (slot_count(slots) - 1);
 	atomic_store_explicit(&slots->rules[at], head, memory_order_release);
 	slots->used++;
+	return at;
 }
 
-static void slots_copy(const struct of_subtable *s, const struct of_slots *from,
-		       struct of_slots *to)
+static void move_one(struct of_subtable *s, const struct of_slots *from)
 {
-	for (uint32_t i = 0; i < slot_count(from); i++) {
-		struct of_rule *head = atomic_load_explicit(&from->rules[i], memory_order_relaxed);
+	struct of_rule *head = atomic_load_explicit(&from->rules[s->moved++], memory_order_relaxed);
 
-		if (!head || head == &tombstone)
-			continue;
-		slots_put(to, head);
-		for (struct of_rule *r = head; r;
-		     r = atomic_load_explicit(&r->next, memory_order_relaxed))
-			filters_add(s, to, r, 1);
-	}
+	if (!head || head == &tombstone)
+		return;
+	(void)slots_put(s->growing, head);
+	for (struct of_rule *r = head; r; r = atomic_load_explicit(&r->next, memory_order_relaxed))
+		filters_add(s, s->growing, r, 1);
 }
 
+/* Every search ends at a slot that was never used: some have to be left. */
+static bool has_room(const struct of_slots *slots)
+{
+	return slots->used + 1 <= slot_count(slots) / 8 * 7;
+}
+
+static void move_some(struct of_subtable *s)
+{
+	struct of_slots *old = slots_of(s);
+
+	for (uint32_t i = 0; i < MOVED_AT_ONCE && s->moved < slot_count(old); i++) {
+		if (!has_room(s->growing))
+			return;
+		move_one(s, old);
+	}
+	if (s->moved < slot_count(old))
+		return;
+	atomic_store_explicit(&s->slots, s->growing, memory_order_release);
+	s->growing = NULL;
+	s->reclaim->later(s->reclaim->arg, slots_free, old);
+}
+
+static struct of_slots *slots_for(uint32_t rules, uint32_t filters)
+{
+	uint32_t bits = SLOTS_MIN_BITS;
+
+	while ((rules + 1) * 3 > UINT32_C(1) << bits)
+		bits++;
+	return slots_new(bits, filters);
+}
+
+/*
+ * They grow from a half on, and are whole again before seven eighths: without memory it is tried until
+ * then.  The new ones get what is there by then and what comes while that is moved, and nothing else:
+ * what goes meanwhile keeps its slot, so that the sum is the most that they can ever have in use.
+ */
 int of_subtable_reserve(struct of_subtable *s)
 {
-	struct of_slots *old = atomic_load_explicit(&s->slots, memory_order_relaxed);
-	uint32_t bits = SLOTS_MIN_BITS;
-	struct of_slots *now;
+	struct of_slots *old = slots_of(s);
 
-	if (old->used + 1 <= slot_count(old) / 2)
-		return 0;
-	while ((s->rules + 1) * 3 > UINT32_C(1) << bits)
-		bits++;
-	now = slots_new(bits, old->filters);
-	if (!now)
-		return -ENOMEM;
-	slots_copy(s, old, now);
-	atomic_store_explicit(&s->slots, now, memory_order_release);
-	s->reclaim->later(s->reclaim->arg, slots_free, old);
-	return 0;
+	if (s->growing && !has_room(s->growing)) { /* nobody reads them yet */
+		slots_free(s->growing);
+		s->growing = NULL;
+	}
+	if (!s->growing && old->used + 1 > slot_count(old) / 2) {
+		s->growing = slots_for(s->rules + slot_count(old) / MOVED_AT_ONCE, old->filters);
+		s->moved = 0;
+	}
+	if (s->growing)
+		move_some(s);
+	return has_room(slots_of(s)) && (!s->growing || has_room(s->growing)) ? 0 : -ENOMEM;
+}
+
+/* Is what lies in this slot in the growing ones, too? */
+static bool is_moved(const struct of_subtable *s, const _Atomic(struct of_rule *) *slot)
+{
+	return s->growing && (uint32_t)(slot - slots_of(s)->rules) < s->moved;
 }
 
 /* Behind all of a higher priority; before those of its own, so that the newest is met first. */
@@ -291,9 +335,23 @@ static void list_insert(_Atomic(struct of_rule *) *head, struct of_rule *r)
 	atomic_store_explicit(head, r, memory_order_release);
 }
 
+static void put_moved(struct of_subtable *s, struct of_rule *r)
+{
+	_Atomic(struct of_rule *) *slot = slot_in(s->growing, r->hash, &r->value);
+
+	filters_add(s, s->growing, r, 1);
+	if (slot) /* its list is the same one, of which it is the head now or not */
+		atomic_store_explicit(slot,
+				      atomic_load_explicit(slot_in(slots_of(s), r->hash, &r->value),
+							   memory_order_relaxed),
+				      memory_order_relaxed);
+	else
+		(void)slots_put(s->growing, r);
+}
+
 void of_subtable_add(struct of_subtable *s, struct of_rule *r)
 {
-	struct of_slots *slots = atomic_load_explicit(&s->slots, memory_order_relaxed);
+	struct of_slots *slots = slots_of(s);
 	_Atomic(struct of_rule *) *slot;
 
 	r->subtable = s;
@@ -303,11 +361,13 @@ void of_subtable_add(struct of_subtable *s, struct of_rule *r)
 		s->top = r->priority;
 	s->rules++;
 	filters_add(s, slots, r, 1); /* before it can be missed for want of them */
-	slot = slot_of(s, r->hash, &r->value);
+	slot = slot_in(slots, r->hash, &r->value);
 	if (slot)
 		list_insert(slot, r);
 	else
-		slots_put(slots, r);
+		slot = &slots->rules[slots_put(slots, r)];
+	if (is_moved(s, slot))
+		put_moved(s, r);
 }
 
 /* Now and then only: a bound that is too high costs readers time and nothing else. */
@@ -328,10 +388,9 @@ static void find_top(struct of_subtable *s)
 	}
 }
 
-void of_subtable_remove(struct of_subtable *s, struct of_rule *r)
+/* Out of its list; the slot's own pointer if it is the head. */
+static void take_out(_Atomic(struct of_rule *) *slot, struct of_rule *r)
 {
-	struct of_slots *slots = atomic_load_explicit(&s->slots, memory_order_relaxed);
-	_Atomic(struct of_rule *) *slot = slot_of(s, r->hash, &r->value);
 	_Atomic(struct of_rule *) *at = slot;
 	struct of_rule *next = atomic_load_explicit(&r->next, memory_order_relaxed);
 
@@ -340,7 +399,22 @@ void of_subtable_remove(struct of_subtable *s, struct of_rule *r)
 	if (at == slot && !next)
 		next = &tombstone;
 	atomic_store_explicit(at, next, memory_order_release);
+}
+
+void of_subtable_remove(struct of_subtable *s, struct of_rule *r)
+{
+	struct of_slots *slots = slots_of(s);
+	_Atomic(struct of_rule *) *slot = slot_in(slots, r->hash, &r->value);
+	_Atomic(struct of_rule *) *twin =
+		is_moved(s, slot) ? slot_in(s->growing, r->hash, &r->value) : NULL;
+
+	take_out(slot, r);
 	filters_add(s, slots, r, UINT32_MAX);
+	if (twin) {
+		atomic_store_explicit(twin, atomic_load_explicit(slot, memory_order_relaxed),
+				      memory_order_relaxed);
+		filters_add(s, s->growing, r, UINT32_MAX);
+	}
 	s->rules--;
 	s->removed++;
 	find_top(s);
@@ -348,7 +422,7 @@ void of_subtable_remove(struct of_subtable *s, struct of_rule *r)
 
 struct of_rule *of_subtable_list(const struct of_subtable *s, const struct of_fields *value)
 {
-	_Atomic(struct of_rule *) *slot = slot_of(s, hash_whole(s, value), value);
+	_Atomic(struct of_rule *) *slot = slot_in(slots_of(s), hash_whole(s, value), value);
 
 	return slot ? atomic_load_explicit(slot, memory_order_relaxed) : NULL;
 }
@@ -386,6 +460,99 @@ bool of_subtable_within(const struct of_subtable *s, const struct of_match *matc
 	return true;
 }
 
+/* ---- overlaps ------------------------------------------------------------------------------------ */
+
+/* May it be told by the match alone what these bits are? */
+static bool is_known(const struct of_probe *p, const of_word *mask)
+{
+	for (uint32_t i = 0; i < p->count; i++) {
+		if (p->bits[i] & ~mask[p->word[i]])
+			return false;
+	}
+	return true;
+}
+
+static uint32_t known_words(const struct of_subtable *s, const of_word *mask)
+{
+	uint32_t n = 0;
+
+	while (n < s->mask.count && !(s->mask.bits[n] & ~mask[s->mask.word[n]]))
+		n++;
+	return n;
+}
+
+static bool is_empty(const struct of_slots *slots, uint32_t filter, uint64_t hash)
+{
+	return atomic_load_explicit(filter_at(slots, filter, hash), memory_order_acquire) == 0;
+}
+
+/* Does some filter say that no rule has what the match has? */
+static bool is_ruled_out(const struct of_subtable *s, const struct of_match *match)
+{
+	const of_word *value = of_const_words(&match->value);
+	const of_word *mask = of_const_words(&match->mask);
+	uint32_t known = known_words(s, mask);
+	uint64_t hash = s->seed;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < OF_STAGES - 1 && s->mask.stage_end[i] <= known; i++) {
+		hash = hash_words(&s->mask, hash, from, s->mask.stage_end[i], value);
+		from = s->mask.stage_end[i];
+		if (is_empty(slots_of(s), i, hash))
+			return true;
+	}
+	for (uint32_t i = 0; i < s->probe_count; i++) {
+		const struct of_probe *p = &s->probes[i];
+
+		if (is_known(p, mask) &&
+		    is_empty(slots_of(s), OF_STAGES - 1 + i, hash_probe(p, s->seed, value)))
+			return true;
+	}
+	return false;
+}
+
+static bool list_overlaps(const struct of_subtable *s, const struct of_rule *r,
+			  const struct of_match *match, uint32_t priority)
+{
+	const of_word *value = of_const_words(&match->value);
+	const of_word *mask = of_const_words(&match->mask);
+	const of_word *have = r ? of_const_words(&r->value) : NULL;
+
+	for (uint32_t i = 0; r && i < s->mask.count; i++) {
+		uint32_t at = s->mask.word[i];
+
+		if ((have[at] ^ value[at]) & s->mask.bits[i] & mask[at])
+			return false;
+	}
+	while (r && (r->priority != priority || !of_rule_is_there(r)))
+		r = atomic_load_explicit(&r->next, memory_order_relaxed);
+	return r != NULL;
+}
+
+bool of_subtable_overlaps(const struct of_subtable *s, const struct of_match *match,
+			  uint32_t priority)
+{
+	const struct of_slots *slots = slots_of(s);
+	struct of_fields own = match->value;
+	of_word *words = of_words(&own);
+
+	if (is_ruled_out(s, match))
+		return false;
+	if (known_words(s, of_const_words(&match->mask)) == s->mask.count) {
+		for (uint32_t i = 0; i < OF_WORDS; i++)
+			words[i] &= of_const_words(&s->whole)[i];
+		return list_overlaps(s, of_subtable_list(s, &own), match, priority);
+	}
+	for (uint32_t i = 0; i < slot_count(slots); i++) {
+		const struct of_rule *r =
+			atomic_load_explicit(&slots->rules[i], memory_order_relaxed);
+
+		if (r != &tombstone && list_overlaps(s, r, match, priority))
+			return true;
+	}
+	return false;
+}
+
 /* ---- reading ------------------------------------------------------------------------------------- */
 
 static void examine(const struct of_subtable *s, uint32_t end, struct of_fields *examined)
@@ -394,11 +561,6 @@ static void examine(const struct of_subtable *s, uint32_t end, struct of_fields 
 
 	for (uint32_t i = 0; i < end; i++)
 		words[s->mask.word[i]] |= s->mask.bits[i];
-}
-
-static bool is_empty(const struct of_slots *slots, uint32_t filter, uint64_t hash)
-{
-	return atomic_load_explicit(filter_at(slots, filter, hash), memory_order_acquire) == 0;
 }
 
 /* Does the beginning of some address say that no rule can match? */

@@ -48,6 +48,8 @@ struct of_subtable {
 	_Atomic(struct of_slots *) slots;
 
 	/* the control thread's alone */
+	struct of_slots *growing; /* to take their place, or NULL: as they are up to slot 'moved' */
+	uint32_t moved;
 	uint32_t rules;    /* in slots and lists, those that are no longer seen among them */
 	uint32_t removed;  /* since 'top' was looked for */
 	uint32_t top;      /* no rule has a higher priority */
@@ -82,6 +84,10 @@ struct of_rule *of_subtable_list(const struct of_subtable *s, const struct of_fi
 /* [control] fn for each whose packets all match, until it returns false; then so does this. */
 bool of_subtable_within(const struct of_subtable *s, const struct of_match *match,
 			bool (*fn)(void *arg, struct of_rule *r), void *arg);
+
+/* [control] Is there one of this priority that some packet of the match also matches? */
+bool of_subtable_overlaps(const struct of_subtable *s, const struct of_match *match,
+			  uint32_t priority);
 
 /*
  * [any] The rule of the highest priority above 'floor' (-1: any) that is seen in this version, or

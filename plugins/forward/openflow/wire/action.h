@@ -30,9 +30,13 @@ struct of_action *of_action_add(struct of_action_list *list, uint8_t type);
 of_fault of_actions_read(struct of_action_source *from, struct of_reader *r, uint32_t len,
 			 struct of_actions *out);
 
-/* [control] The same as an action set: of each kind the last, in the order of 1.3, 5.10. */
+/* [control] The same of actions that may be in a set; the order is the controller's still. */
 of_fault of_action_set_read(struct of_action_source *from, struct of_reader *r, uint32_t len,
 			    struct of_actions *out);
+
+/* [control] What is carried out of such a list: of each kind the last, in the order of 1.3, 5.10. */
+of_fault of_action_set_order(struct of_arena *arena, const struct of_actions *list,
+			     struct of_actions *out);
 
 /* [control] One action of Nicira's extension; 'r' is behind the vendor's number. */
 of_fault of_nicira_action_read(struct of_action_source *from, struct of_reader *r,

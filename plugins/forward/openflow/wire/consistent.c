@@ -87,11 +87,27 @@ static of_fault check_action(struct of_match *m, const struct of_action *a)
 	}
 }
 
+/* Two tags are known; one that the match does not speak of may be there or not. */
+static of_fault count_tags(uint32_t *tags, uint8_t type)
+{
+	enum { TAGS_MAX = 2 };
+
+	if (type == OF_ACT_PUSH_VLAN)
+		return ++*tags > TAGS_MAX ? OF_BAD_ACTION_TAG : OF_OK;
+	if ((type == OF_ACT_POP_VLAN || type == OF_ACT_STRIP_VLAN) && *tags > 0)
+		--*tags;
+	return OF_OK;
+}
+
 of_fault of_actions_check(struct of_match *m, const struct of_actions *list)
 {
+	uint32_t tags = has_tag(m);
 	of_fault fault = OF_OK;
 
-	for (uint32_t i = 0; i < list->count && !fault; i++)
-		fault = check_action(m, &list->list[i]);
+	for (uint32_t i = 0; i < list->count && !fault; i++) {
+		fault = count_tags(&tags, list->list[i].type);
+		if (!fault)
+			fault = check_action(m, &list->list[i]);
+	}
 	return fault;
 }

@@ -379,26 +379,29 @@ static const uint8_t place_of[OF_ACT_TYPES] = {
 of_fault of_action_set_read(struct of_action_source *from, struct of_reader *r, uint32_t len,
 			    struct of_actions *out)
 {
-	const struct of_action *last[PLACES] = { 0 };
-	struct of_actions list = { 0 };
-	struct of_actions set = { 0 };
-	of_fault fault = of_actions_read(from, r, len, &list);
+	of_fault fault = of_actions_read(from, r, len, out);
 
-	if (fault)
-		return fault;
-	for (uint32_t i = 0; i < list.count; i++) {
-		const struct of_action *a = &list.list[i];
-		uint32_t place = place_of[a->type];
-
-		if (!place)
-			return OF_BAD_ACTION_TYPE;
-		if (place == PLACE_FIELD)
-			place += a->field;
-		last[place] = a;
+	for (uint32_t i = 0; i < out->count && !fault; i++) {
+		if (!place_of[out->list[i].type])
+			fault = OF_BAD_ACTION_TYPE;
 	}
-	set.list = of_arena_take(from->arena, list.count, sizeof(struct of_action));
+	return fault;
+}
+
+of_fault of_action_set_order(struct of_arena *arena, const struct of_actions *list,
+			     struct of_actions *out)
+{
+	const struct of_action *last[PLACES] = { 0 };
+	struct of_actions set = { .list = of_arena_take(arena, list->count, sizeof(*set.list)) };
+
 	if (!set.list)
 		return OF_BAD_ACTION_TOO_MANY;
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct of_action *a = &list->list[i];
+		uint32_t place = place_of[a->type];
+
+		last[place == PLACE_FIELD ? place + a->field : place] = a;
+	}
 	for (uint32_t place = 0; place < PLACES; place++) {
 		if (last[place])
 			set.list[set.count++] = *last[place];

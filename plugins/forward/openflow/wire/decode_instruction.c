@@ -107,6 +107,7 @@ of_fault of_instructions_read(struct of_action_source *from, struct of_reader *r
 			      const struct of_flow_mod *flow, struct of_instructions *out)
 {
 	struct of_match behind = flow->match;
+	struct of_actions set = { 0 };
 	of_fault fault = OF_OK;
 
 	while (r->left && !fault)
@@ -114,6 +115,8 @@ of_fault of_instructions_read(struct of_action_source *from, struct of_reader *r
 	if (!fault)
 		fault = of_actions_check(&behind, &out->apply);
 	if (!fault)
-		fault = of_actions_check(&behind, &out->write);
+		fault = of_action_set_order(from->arena, &out->write, &set);
+	if (!fault)
+		fault = of_actions_check(&behind, &set);
 	return fault;
 }

@@ -231,8 +231,7 @@ of_fault of_decode_group(struct of_decoder *d, struct of_message *out)
 enum { METER_FLAGS = OF_METER_KBPS | OF_METER_PKTPS | OF_METER_BURST | OF_METER_STATS };
 enum { PREC_LEVEL_MOST = 63, BAND_HEAD = 4 };
 
-static of_fault read_band(struct of_reader *r, const struct of_meter_mod *meter,
-			  struct of_band *band)
+static of_fault read_band(struct of_reader *r, struct of_band *band)
 {
 	uint16_t len;
 
@@ -248,8 +247,6 @@ static of_fault read_band(struct of_reader *r, const struct of_meter_mod *meter,
 	band->burst = of_get32(r);
 	band->prec_level = of_get8(r);
 	of_skip(r, 3);
-	if (!(meter->flags & OF_METER_BURST))
-		band->burst = 0;
 	if (band->type == OF_BAND_DROP)
 		band->prec_level = 0;
 	return band->prec_level > PREC_LEVEL_MOST ? OF_METER_MOD_BAND_VALUE : OF_OK;
@@ -283,13 +280,11 @@ of_fault of_decode_meter(struct of_decoder *d, struct of_message *out)
 	fault = check_meter(meter);
 	if (fault || meter->command == OF_METER_DELETE)
 		return fault;
-	if (!(meter->flags & OF_METER_PKTPS)) /* said by none: kb/s */
-		meter->flags |= OF_METER_KBPS;
 	meter->bands =
 		of_arena_take(d->arena, d->r.left / OFP_METER_BAND + 1, sizeof(struct of_band));
 	if (!meter->bands)
 		return OF_METER_MOD_OUT_OF_BANDS;
 	while (d->r.left && !fault)
-		fault = read_band(&d->r, meter, &meter->bands[meter->band_count++]);
+		fault = read_band(&d->r, &meter->bands[meter->band_count++]);
 	return fault;
 }

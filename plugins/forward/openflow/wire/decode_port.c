@@ -144,6 +144,7 @@ of_fault of_decode_table(struct of_decoder *d, struct of_message *out)
 	table->table = of_get8(&d->r);
 	of_skip(&d->r, 3);
 	table->config = of_get32(&d->r);
+	table->says_nothing = d->version < OF_V14;
 	if (d->version >= OF_V14)
 		known |= OF_TABLE_EVICTION | OF_TABLE_VACANCY;
 	if (table->table == OF_TABLES)

@@ -89,7 +89,7 @@ void of_reply_table_features(struct of_reply *r, const struct of_table_features 
 	of_put_name(w, v->name, sizeof(v->name));
 	of_put64(w, v->metadata_match);
 	of_put64(w, v->metadata_write);
-	of_put32(w, v->config);
+	of_put32(w, r->to.version >= OF_V14 ? v->config : 0);
 	of_put32(w, v->max_entries);
 	for (uint32_t type = 0; type < PROPERTIES; type++) {
 		uint32_t property = w->len;

@@ -103,8 +103,9 @@ struct of_port_mod {
 enum of_table_config { OF_TABLE_EVICTION = 1 << 2, OF_TABLE_VACANCY = 1 << 3 };
 
 struct of_table_mod {
-	uint8_t table;   /* OF_TABLE_ALL: each */
-	uint32_t config; /* enum of_table_config */
+	uint8_t table;     /* OF_TABLE_ALL: each */
+	uint32_t config;   /* enum of_table_config */
+	bool says_nothing; /* before 1.4 */
 	bool has_eviction;
 	uint32_t eviction_flags; /* 1 other, 2 importance, 4 lifetime */
 	bool has_vacancy;

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An os-ken application: a switch that learns, all of it in the controller."""
+"""An os-ken application: a switch that learns, all of it in the controller.
+
+It lets the tables forward what it has learned; only what they do not know comes here.
+"""
 
 from os_ken.base import app_manager
 from os_ken.controller import ofp_event

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every verb of ovs-ofctl that speaks to a switch, in each version that the switch speaks."""
+
+import re
+import subprocess
+
+import pytest
+
+from support.openflow import lab_at
+from support.patience import PATIENCE_S
+
+ALL = (10, 13, 14)
+NEWER = (13, 14)
+every_version = pytest.mark.parametrize("version", ALL)
+newer = pytest.mark.parametrize("version", NEWER)
+
+
+@pytest.fixture(scope="module")
+def module_lab(tmp_path_factory):
+    with lab_at(tmp_path_factory.mktemp("of")) as made:
+        yield made
+
+
+@pytest.fixture
+def lab(module_lab):
+    module_lab.clear()
+    return module_lab
+
+
+def flows(lab, version, *match):
+    """Lines without what changes by itself."""
+    said = lab.ofctl("dump-flows", *match, version=version)
+    return sorted(re.sub(r"(duration|idle_age|hard_age)=[\d.]+s?, ?", "", line).strip()
+                  for line in said.splitlines() if "actions=" in line)
+
+
+@every_version
+def test_flows_are_added_changed_and_deleted(lab, version):
+    def ofctl(verb, *arguments, **options):
+        return lab.ofctl(verb, *arguments, version=version, **options)
+
+    ofctl("add-flow", "cookie=0x11,priority=5,ip,nw_dst=10.0.0.0/8,actions=output:1")
+    ofctl("add-flow", "cookie=0x22,priority=6,tcp,tp_dst=80,idle_timeout=60,actions=output:2")
+    ofctl("add-flow", "cookie=0x22,priority=7,arp,arp_tpa=10.0.0.1,hard_timeout=90,actions=ALL")
+    assert len(flows(lab, version)) == 3
+    assert "idle_timeout=60" in flows(lab, version, "tcp")[0]
+    # modify: what it matches, whatever its priority; strictly: that very rule
+    ofctl("mod-flows", "ip,actions=output:3")
+    assert [f.split("actions=")[1] for f in flows(lab, version, "ip")] == ["output:3"] * 2
+    ofctl("mod-flows", "--strict", "priority=5,ip,nw_dst=10.0.0.0/8,actions=output:1")
+    assert "actions=output:1" in flows(lab, version, "ip,nw_dst=10.0.0.0/8")[0]
+    assert "flow_count=3" in ofctl("dump-aggregate")
+    assert "flow_count=1" in ofctl("dump-aggregate", "arp")
+    # by what they output to, strictly, by cookie
+    assert len(flows(lab, version, "out_port=3")) == 1
+    ofctl("del-flows", "--strict", "priority=5,ip")
+    assert len(flows(lab, version)) == 3, "no rule is that one"
+    ofctl("del-flows", "--strict", "priority=5,ip,nw_dst=10.0.0.0/8")
+    assert len(flows(lab, version)) == 2
+    if version in NEWER:
+        ofctl("del-flows", "cookie=0x22/-1")
+    else:
+        ofctl("del-flows", "out_port=3")
+        ofctl("del-flows", "arp")
+    assert not flows(lab, version)
+
+
+@every_version
+def test_files_of_flows_replace_and_differ(lab, version, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("priority=1,ip,actions=output:1\npriority=2,arp,actions=FLOOD\n")
+    new.write_text("priority=2,arp,actions=FLOOD\npriority=3,icmp,actions=output:2\n")
+    lab.ofctl("add-flows", old, version=version)
+    lab.ofctl("diff-flows", old, version=version)
+    command = ["ovs-ofctl", "-O", f"OpenFlow{version}", "diff-flows", f"unix:{lab.socket}", str(new)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == 2 and "-priority=1,ip" in done.stdout, done
+    assert "+priority=3,icmp" in done.stdout
+    lab.ofctl("replace-flows", new, version=version)
+    lab.ofctl("diff-flows", new, version=version)
+
+
+@every_version
+def test_what_the_switch_tells_of_itself(lab, version):
+    def ofctl(verb, *arguments, **options):
+        return lab.ofctl(verb, *arguments, version=version, **options)
+
+    one = lab.ports["vm1"]
+    assert "vm1" in ofctl("show") and "OFPST_DESC" in ofctl("dump-desc")
+    assert re.search(r"port +(\"?vm1\"?|1): rx pkts=", ofctl("dump-ports"))
+    assert "rx pkts=" in ofctl("dump-ports", one)
+    assert "vm1" in ofctl("dump-ports-desc")
+    assert ofctl("get-frags") == "normal\n"
+    ofctl("set-frags", "normal")
+    assert "table" in ofctl("dump-tables")
+    assert "OFPST_QUEUE" in ofctl("queue-stats")
+    assert "0 errors" in ofctl("ping") or "bytes from" in ofctl("ping", 1)
+    ofctl("probe")
+    if version in NEWER:
+        assert "apply_actions" in ofctl("dump-table-features").replace("apply actions",
+                                                                      "apply_actions")
+        assert "all" in ofctl("dump-group-features").lower()
+        assert "max_meter" in ofctl("meter-features")
+
+
+@every_version
+def test_ports_are_configured(lab, version):
+    one = lab.ports["vm1"]
+    for word, shown in (("no-forward", "NO_FWD"), ("no-packet-in", "NO_PACKET_IN"),
+                        ("no-receive", "NO_RECV"), ("down", "PORT_DOWN")):
+        lab.ofctl("mod-port", one, word, version=version)
+        row = re.search(rf"^ {one}\(vm1\).*?config: +([^\n]*)", lab.ofctl("show", version=version),
+                        re.M | re.S)
+        assert shown in row.group(1), (word, row.group(1))
+        undo = {"down": "up"}.get(word, word.removeprefix("no-"))
+        lab.ofctl("mod-port", one, undo, version=version)
+    assert "config:     0" in lab.ofctl("show", version=version)
+
+
+@newer
+def test_groups_and_meters_live(lab, version):
+    def ofctl(verb, *arguments, **options):
+        return lab.ofctl(verb, *arguments, version=version, **options)
+
+    ofctl("add-group", "group_id=1,type=indirect,bucket=output:1")
+    ofctl("add-group", "group_id=2,type=select,bucket=weight:10,output:1,bucket=weight:20,output:2")
+    ofctl("add-group", "group_id=3,type=fast_failover,bucket=watch_port:1,output:1,"
+          "bucket=watch_port:2,output:2")
+    ofctl("mod-group", "group_id=1,type=all,bucket=output:1,bucket=group:2")
+    said = ofctl("dump-groups")
+    assert said.count("group_id=") == 3 and "type=all" in said and "weight:20" in said
+    assert "OFPGMFC_LOOP" in ofctl("mod-group", "group_id=2,type=all,bucket=group:1", fails=True)
+    assert "OFPGMFC_GROUP_EXISTS" in ofctl("add-group", "group_id=2,type=all", fails=True)
+    assert "group_id=1,duration=" in ofctl("dump-group-stats", "group_id=1")
+    ofctl("add-flow", "actions=group:3")
+    ofctl("del-groups", "group_id=3")
+    assert not flows(lab, version) and ofctl("dump-groups").count("group_id=") == 2
+    ofctl("del-groups")
+    assert "group_id=" not in ofctl("dump-groups")
+
+    ofctl("add-meter", "meter=1,kbps,burst,band=type=drop,rate=1000,burst_size=100")
+    ofctl("add-meter", "meter=2,pktps,stats,band=type=dscp_remark,rate=10,prec_level=1")
+    ofctl("mod-meter", "meter=1,kbps,band=type=drop,rate=2000")
+    said = ofctl("dump-meters")
+    assert said.count("meter=") == 2 and "rate=2000" in said and "prec_level=1" in said
+    assert "OFPMMFC_METER_EXISTS" in ofctl("add-meter", "meter=1,kbps,band=type=drop,rate=1",
+                                           fails=True)
+    ofctl("add-flow", "actions=meter:2,output:1")
+    assert "flow_count:1" in ofctl("meter-stats", "meter=2")
+    ofctl("del-meter", "meter=2")
+    assert not flows(lab, version) and ofctl("dump-meters").count("meter=") == 1
+
+
+@newer
+def test_a_bundle_of_everything(lab, version, tmp_path):
+    everything = tmp_path / "bundle"
+    everything.write_text("group add group_id=7,type=all,bucket=output:1\n"
+                          "flow add priority=9,ip,actions=group:7\n"
+                          "flow add priority=8,arp,actions=output:2\n"
+                          "flow delete arp\n"
+                          "group add group_id=8,type=indirect,bucket=output:2\n")
+    lab.ofctl("bundle", everything, version=version)
+    assert len(flows(lab, version)) == 1 and "group:7" in flows(lab, version)[0]
+    assert lab.ofctl("dump-groups", version=version).count("group_id=") == 2
+    everything.write_text("flow add priority=10,udp,actions=output:1\n"
+                          "group add group_id=7,type=all,bucket=output:1\n")
+    said = lab.ofctl("bundle", everything, version=version, fails=True)
+    assert "GROUP_EXISTS" in said
+    assert len(flows(lab, version)) == 1, "all or nothing"

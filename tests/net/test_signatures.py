@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose extensions are loaded: signatures by xvs-sign and by minisign, keys, days, and those who cheat."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from support.daemon import BUILD, EXTENSIONS, Daemon, Refused
+
+GUARD = "org.xvs.guard"
+CONFIG = """
+extensions: {extensions}
+switches:
+  - name: lab
+    type: private
+    chain: {chain}
+"""
+CHAIN = f"[{{instance: guard, extension: {GUARD}}}]"
+
+
+def sign(*words):
+    subprocess.run([BUILD / "bin" / "xvs-sign", *words], check=True, capture_output=True)
+
+
+class Vendor:
+    """Has a key, by xvs-sign."""
+
+    def __init__(self, home, name):
+        self.name = str(home / name)
+        sign("key", self.name)
+        self.public = pathlib.Path(self.name + ".pub").read_text(encoding="ascii").splitlines()[1]
+
+    def sign(self, file, comment="guard, by its vendor"):
+        sign("sign", "-k", self.name + ".key", "-c", comment, file)
+
+
+@pytest.fixture
+def vendor(tmp_path):
+    return Vendor(tmp_path, "vendor")
+
+
+@pytest.fixture
+def module(tmp_path):
+    folder = tmp_path / "extensions"
+    folder.mkdir()
+    return pathlib.Path(shutil.copy(EXTENSIONS / "guard.so", folder))
+
+
+@pytest.fixture
+def daemon_with(tmp_path, module):
+    """daemon_with(keys...): a daemon that wants signatures of these, with an empty chain."""
+    with contextlib.ExitStack() as stack:
+        def make(*keys, chain="[]", required="true", more=""):
+            daemon = Daemon(tmp_path / "xvsd", CONFIG.format(
+                extensions=trust(keys, required, more), chain=chain),
+                options=("--extensions", str(module.parent)))
+            stack.callback(daemon.stop)
+            return daemon.start()
+
+        yield make
+
+
+def trust(keys, required="true", more=""):
+    return f"{{require_signed: {required}, trusted_keys: [{', '.join(keys)}]{more}}}"
+
+
+def configure(daemon, extensions, chain=CHAIN):
+    daemon.write(CONFIG.format(extensions=extensions, chain=chain))
+    return daemon.rpc("config.reload")
+
+
+def refusal(daemon, extensions, chain=CHAIN):
+    with pytest.raises(Refused) as refused:
+        configure(daemon, extensions, chain)
+    return str(refused.value.errors or refused.value)
+
+
+def shown(daemon):
+    """What is said of the extension of the instance."""
+    return daemon.rpc("ext.show", name="lab/guard")["of"]
+
+
+def verdict(daemon, file):
+    done = subprocess.run([BUILD / "bin" / "xvsctl", "--socket", daemon.socket, "--json", "ext",
+                           "verify", file], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_what_a_trusted_key_signed_is_loaded_and_its_signer_shown(daemon_with, vendor, module):
+    daemon = daemon_with(vendor.public)
+    assert "has no signature" in refusal(daemon, trust([vendor.public]))
+    vendor.sign(module)
+    assert verdict(daemon, module)[0] == 0
+    configure(daemon, trust([vendor.public]))
+    assert shown(daemon)["signature"] == "guard, by its vendor"
+    assert len(shown(daemon)["signed_by"]) == 16
+    assert daemon.rpc("trust.show")["keys"] == [vendor.public]
+
+
+def test_minisign_and_xvs_sign_understand_each_other(daemon_with, vendor, module, tmp_path):
+    vendor.sign(module)
+    subprocess.run(["minisign", "-V", "-q", "-P", vendor.public, "-m", module], check=True)
+    subprocess.run(["minisign", "-S", "-s", vendor.name + ".key", "-m", module], check=True,
+                   capture_output=True)
+    sign("verify", "-p", vendor.name + ".pub", module)
+    other = tmp_path / "other"
+    subprocess.run(["minisign", "-G", "-W", "-p", f"{other}.pub", "-s", f"{other}.key"], check=True,
+                   capture_output=True)
+    sign("sign", "-k", f"{other}.key", module)
+    sign("verify", "-p", f"{other}.pub", module)
+    public = pathlib.Path(f"{other}.pub").read_text(encoding="ascii").splitlines()[1]
+    daemon_with(public, chain=CHAIN)
+
+
+def test_what_was_changed_after_it_was_signed_is_never_loaded(daemon_with, vendor, module):
+    daemon = daemon_with(vendor.public, required="false")
+    vendor.sign(module)
+    bytes_ = bytearray(module.read_bytes())
+    bytes_[-1] ^= 1
+    module.write_bytes(bytes_)
+    code, said = verdict(daemon, module)
+    assert code == 1 and "was changed" in said
+    for required in ("true", "false"):
+        assert "was changed" in refusal(daemon, trust([vendor.public], required))
+
+
+def test_a_key_that_nobody_trusts_says_nothing(daemon_with, vendor, module, tmp_path):
+    stranger = Vendor(tmp_path, "stranger")
+    daemon = daemon_with(vendor.public)
+    stranger.sign(module)
+    assert "not trusted" in refusal(daemon, trust([vendor.public]))
+    configure(daemon, trust([vendor.public], "false"))
+    assert shown(daemon)["id"] == GUARD and "signed_by" not in shown(daemon)
+
+
+def test_keys_count_until_their_day_is_over(daemon_with, vendor, module):
+    daemon = daemon_with(vendor.public)
+    vendor.sign(module)
+    over = ', trusted_until: "2020-02-29"'
+    assert "2020-03-01" in refusal(daemon, trust([vendor.public], more=over))
+    configure(daemon, trust([vendor.public], more=', trusted_until: "2999-12-31"'))
+    assert "it is a day" in refusal(daemon, trust([vendor.public], more=', trusted_until: "2026-02-30"'))
+
+
+def test_signatures_are_not_asked_for_behind_the_back_of_what_runs(daemon_with, vendor, module):
+    daemon = daemon_with(chain=CHAIN, required="false")
+    assert "has no signature" in refusal(daemon, trust([vendor.public]))
+    assert daemon.rpc("trust.show")["required"] is False
+    assert daemon.rpc("status")["health"] == "ok"
+    assert "names no key" in refusal(daemon, trust([]))
+
+
+def test_what_runs_may_be_signed_afterwards(daemon_with, vendor, module):
+    daemon = daemon_with(chain=CHAIN, required="false")
+    vendor.sign(module)
+    configure(daemon, trust([vendor.public]))
+    assert shown(daemon)["signature"] == "guard, by its vendor"
+
+
+def test_a_question_loads_nothing_that_must_not_be_loaded(daemon_with, vendor, module):
+    daemon = daemon_with(vendor.public)
+    asked = CONFIG.format(extensions=trust([], "false"), chain=CHAIN)
+    for verb in ("config.check", "config.diff"):
+        with pytest.raises(Refused) as refused:
+            daemon.rpc(verb, text=asked)
+        assert "has no signature" in str(refused.value.errors or refused.value)
+
+
+def test_a_name_that_changes_hands_gets_nothing_in(daemon_with, vendor, module):
+    """Between two looks at the name there are other bytes behind it: what was verified is what is mapped."""
+    signed, bad = module.with_name("signed"), module.with_name("bad")
+    vendor.sign(module)
+    module.rename(signed)
+    shutil.copy(EXTENSIONS / "vepa.so", bad)
+    module.symlink_to(bad)
+    daemon = daemon_with(vendor.public)
+    done = threading.Event()
+
+    def swap():
+        spare = module.with_name("spare")
+        while not done.is_set():
+            for target in (signed, bad):
+                spare.symlink_to(target)
+                os.replace(spare, module)
+
+    other = threading.Thread(target=swap)
+    other.start()
+    try:
+        seen = [{one["id"] for one in daemon.rpc("ext.list")} for _ in range(100)]
+    finally:
+        done.set()
+        other.join()
+    assert any(GUARD in ids for ids in seen)
+    assert not any("org.xvs.vepa" in ids for ids in seen)
