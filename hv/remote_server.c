@@ -107,12 +107,12 @@ static size_t sessions_named_as(const struct remote_session *c)
 	return count;
 }
 
-static size_t sessions_ready(const struct remote_server *s, bool is_ready)
+static size_t sessions_ready(const struct remote_server *s)
 {
 	size_t count = 0;
 
 	for (const struct remote_session *c = s->sessions; c; c = c->next)
-		count += (c->rpc != NULL) == is_ready;
+		count += c->rpc != NULL;
 	return count;
 }
 
@@ -124,7 +124,7 @@ static void on_ready(void *arg)
 	c->depth++;
 	c->heard_ns = clock_ns();
 	c->table = (struct rpc_table){ s->methods, s->service.method_count + 1, c };
-	if (sessions_ready(s, true) < SESSIONS_MAX && sessions_named_as(c) < SESSIONS_OF_ONE &&
+	if (sessions_ready(s) < SESSIONS_MAX && sessions_named_as(c) < SESSIONS_OF_ONE &&
 	    s->service.admits(s->service.arg, c))
 		c->rpc = rpc_session_create(&c->table, RPC_ADMIN, send_line, c);
 	if (c->rpc)
@@ -206,6 +206,23 @@ static struct remote_session *session_create(struct remote_server *s, int fd)
 	return NULL;
 }
 
+/* There is one more than may greet: one goes. */
+static void make_room(const struct remote_server *s)
+{
+	const struct tls_link *links[GREETING_MAX + 1];
+	struct remote_session *greeting[GREETING_MAX + 1];
+	size_t count = 0;
+
+	for (struct remote_session *c = s->sessions; c && count <= GREETING_MAX; c = c->next) {
+		if (c->rpc)
+			continue;
+		links[count] = c->tls;
+		greeting[count++] = c;
+	}
+	if (count > GREETING_MAX)
+		session_end(greeting[tls_room(links, count)]);
+}
+
 static void on_connection(struct evconnlistener *listener, evutil_socket_t fd,
 			  struct sockaddr *address, int len, void *arg)
 {
@@ -218,15 +235,12 @@ static void on_connection(struct evconnlistener *listener, evutil_socket_t fd,
 	(void)len;
 	if (tls_context_refresh(s->tls, &why) != 0)
 		log_message(MSG_CERTIFICATES, "%s", why.text);
-	if (sessions_ready(s, false) >= GREETING_MAX) {
-		(void)close(fd);
-		return;
-	}
 	c = session_create(s, fd);
 	if (!c)
 		return;
 	c->next = s->sessions;
 	s->sessions = c;
+	make_room(s);
 }
 
 static void ping(struct rpc_call *call)

@@ -50,7 +50,8 @@ struct tls_link {
 	struct loop_timer *deadline;
 	struct tls_lookup *lookup;
 	struct tls_found found;
-	size_t next; /* of the addresses found */
+	size_t next;     /* of the addresses found */
+	uint64_t origin; /* of one that was accepted */
 	char host[TLS_HOST_TEXT];
 	char address[TLS_HOST_TEXT + ADDRESS_TEXT];
 	char name[TLS_HOST_TEXT];
@@ -475,9 +476,11 @@ struct tls_link *tls_link_accept(struct loop *loop, const struct tls_context *c,
 		return NULL;
 	}
 	l->fd = fd;
-	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0)
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) {
 		tls_address_print((const struct sockaddr *)&address, len, l->address,
 				  sizeof(l->address));
+		l->origin = tls_origin(&address);
+	}
 	if (!events_start(l) || !ssl_start(l) || event_add(l->readable, NULL)) {
 		link_free(l);
 		return NULL;
@@ -565,4 +568,9 @@ const char *tls_link_name(const struct tls_link *l)
 const char *tls_link_address(const struct tls_link *l)
 {
 	return l->address;
+}
+
+uint64_t tls_link_origin(const struct tls_link *l)
+{
+	return l->origin;
 }

@@ -77,6 +77,17 @@ const char *tls_link_name(const struct tls_link *link);
 /* "192.0.2.1:4790" of the other side, or what was asked for. */
 const char *tls_link_address(const struct tls_link *link);
 
+/* ---- room ---------------------------------------------------------------------------------------- */
+
+/* Of a link that was accepted: its host's IPv4 address, or 64 bits of an IPv6 one; 0: not known. */
+uint64_t tls_link_origin(const struct tls_link *link);
+uint64_t tls_origin(const struct sockaddr_storage *address);
+/*
+ * Too many have been accepted and come to no end.  Which of these links, the newest first and at least
+ * one, makes room: of the host that has the most the oldest, so that nobody keeps others out.
+ */
+size_t tls_room(const struct tls_link *const *links, size_t count);
+
 /* ---- addresses ----------------------------------------------------------------------------------- */
 
 /* "host", "host:port", "192.0.2.1:4790", "[2001:db8::1]:4790".  False: none of them. */

@@ -2,8 +2,8 @@
 /*
  * ext/listen.c - listeners: one connection a turn, so that nobody who calls often keeps the thread.
  *
- * Where too many handshakes are under way the oldest makes room: who calls and says nothing keeps
- * nobody out who does.  A listener rests, with whoever calls left in the kernel's queue, for a moment
+ * Where too many handshakes are under way one makes room, of the host that has the most: who calls and
+ * says nothing keeps nobody out who does, however often he calls.  A listener rests, with whoever calls left in the kernel's queue, for a moment
  * when there is no descriptor to be had.
  */
 #include "ext/sockets.h"
@@ -78,8 +78,8 @@ static void welcome(struct xvs_listener *l, int fd, const char *peer)
 		accept_tell(l, fd, peer);
 		return;
 	}
-	relays_make_room(l->instance, on_shaken, SHAKING_MAX);
-	(void)relay_accept(l->instance, fd, &end);
+	if (relay_accept(l->instance, fd, &end) == 0)
+		relays_make_room(l->instance, on_shaken, SHAKING_MAX);
 }
 
 static void on_call(evutil_socket_t listener, short what, void *arg)

@@ -21,7 +21,7 @@
 
 #include "base/str.h"
 
-enum { RELAYS_MAX = 256, QUEUE_BYTES = 64 << 10, TURN_BYTES = 16 << 10 };
+enum { RELAYS_MAX = 256, QUEUE_BYTES = 64 << 10, TURN_BYTES = 16 << 10, ROOM_MAX = 64 };
 
 struct relay {
 	struct relay *next;
@@ -293,20 +293,23 @@ void relays_forget(struct instance *i, const struct relay_end *end)
 /* The newest is the first of the list. */
 void relays_make_room(struct instance *i, relay_fn fn, uint32_t max)
 {
-	struct relay *oldest = NULL;
-	uint32_t count = 0;
+	const struct tls_link *links[ROOM_MAX];
+	struct relay *shaking[ROOM_MAX];
+	size_t count = 0;
+	struct relay *leaves;
 
-	for (struct relay *r = i->services->sockets.relays; r; r = r->next) {
+	for (struct relay *r = i->services->sockets.relays; r && count < ROOM_MAX; r = r->next) {
 		if (r->end.fn != fn)
 			continue;
-		oldest = r;
-		count++;
+		links[count] = r->link;
+		shaking[count++] = r;
 	}
-	if (count < max || !oldest)
+	if (count <= max)
 		return;
-	tell(oldest, -ETIMEDOUT,
+	leaves = shaking[tls_room(links, count)];
+	tell(leaves, -ETIMEDOUT,
 	     "a handshake was given up: others began since and it came to no end");
-	relay_free(oldest);
+	relay_free(leaves);
 }
 
 void relays_end(struct instance *i)

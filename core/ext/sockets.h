@@ -44,7 +44,7 @@ int relay_connect(struct instance *i, const struct net_target *t, const struct r
 int relay_accept(struct instance *i, int fd, const struct relay_end *end);
 /* Those that have told this one nothing yet end, and never will; NULL: nor anybody. */
 void relays_forget(struct instance *i, const struct relay_end *end);
-/* Fewer than 'max' that are to tell 'fn' are left: the oldest ends, and tells that. */
+/* 'max' that are to tell 'fn' are left, 64 at most: one that makes room ends, and tells that. */
 void relays_make_room(struct instance *i, relay_fn fn, uint32_t max);
 void relays_end(struct instance *i);
 

@@ -4,8 +4,8 @@
  *
  *   shaking hands -> greeting -> serving
  *
- * A stranger costs a handshake and no more: it is bounded in number and time, and nothing that it
- * sends is looked at before its certificate has been.
+ * A stranger costs a handshake and no more: it is bounded in number and time, one who opens many keeps
+ * nobody else out, and nothing that he sends is looked at before his certificate has been.
  */
 #include "state/channels.h"
 
@@ -199,13 +199,12 @@ static const char *peer_find(const struct channels *c, const struct tls_link *li
 	return NULL;
 }
 
-static size_t count_of(const struct channels *c, const char *peer, bool is_shaken)
+static size_t count_of(const struct channels *c, const char *peer)
 {
 	size_t count = 0;
 
 	for (const struct channel *ch = c->first; ch; ch = ch->next)
-		count += ch->is_shaken == is_shaken && !ch->is_dialled &&
-			 (!peer || strcmp(ch->name, peer) == 0);
+		count += ch->is_shaken && !ch->is_dialled && (!peer || strcmp(ch->name, peer) == 0);
 	return count;
 }
 
@@ -221,8 +220,8 @@ static void on_ready(void *arg)
 		channel_lost(ch, why);
 		return;
 	}
-	if (!ch->is_dialled && (count_of(ch->c, NULL, true) >= CHANNELS_MAX ||
-				count_of(ch->c, peer, true) >= CHANNELS_OF_PEER)) {
+	if (!ch->is_dialled &&
+	    (count_of(ch->c, NULL) >= CHANNELS_MAX || count_of(ch->c, peer) >= CHANNELS_OF_PEER)) {
 		channel_lost(ch, "too many connections");
 		return;
 	}
@@ -300,16 +299,39 @@ static void refresh(struct channels *c)
 
 /* ---- those that come --------------------------------------------------------------------------------- */
 
+/* There is one more than may shake hands: one goes. */
+static void make_room(struct channels *c)
+{
+	const struct tls_link *links[CHANNELS_SHAKING + 1];
+	struct channel *shaking[CHANNELS_SHAKING + 1];
+	size_t count = 0;
+
+	for (struct channel *ch = c->first; ch && count <= CHANNELS_SHAKING; ch = ch->next) {
+		if (ch->is_shaken || ch->is_dialled)
+			continue;
+		links[count] = ch->link;
+		shaking[count++] = ch;
+	}
+	if (count > CHANNELS_SHAKING) {
+		struct channel *ch = shaking[tls_room(links, count)];
+
+		tls_link_destroy(ch->link);
+		channel_free(ch);
+	}
+}
+
 static void channel_accept(struct channels *c, int fd)
 {
-	struct channel *ch = count_of(c, NULL, false) < CHANNELS_SHAKING ? channel_create(c) : NULL;
+	struct channel *ch = channel_create(c);
 
 	if (!ch) {
 		(void)close(fd);
 		return;
 	}
 	ch->link = tls_link_accept(c->loop, c->tls, fd, &link_ops, ch);
-	if (!ch->link)
+	if (ch->link)
+		make_room(c);
+	else
 		channel_free(ch);
 }
 

@@ -100,6 +100,16 @@ def test_a_port_that_left_stays_away(movers):
     a.refuses("migrate", "port", "vm1", "--to", "10.9.0.2", code=4)
 
 
+def test_many_who_say_nothing_keep_no_host_out(movers):
+    movers.hosts["a"].run("ip", "addr", "add", "10.9.0.3/24", "dev", "mg0")
+    with contextlib.ExitStack() as calls:
+        for _ in range(40):
+            call = calls.enter_context(movers.hosts["a"].open_socket())
+            call.bind(("10.9.0.3", 0))
+            call.connect(("10.9.0.2", 4790))
+        assert movers.move()["outcome"] == "moved"
+
+
 def test_check_asks_and_changes_nothing(movers):
     movers.expect("b")
     said = movers["a"].do("migrate", "port", "vm1", "--to", "10.9.0.2", "--check")

@@ -262,6 +262,63 @@ static void refuses_older_versions_and_clients_without_certificate(void **state)
 	}
 }
 
+/* It says nothing; the other end of a link that is accepted. */
+static int call_from(const struct scene *s, const char *address)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(s->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	assert_int_equal(inet_pton(AF_INET, "127.0.0.1", &to.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void room_is_made_by_who_has_the_most(void **state)
+{
+	static const char *const from[] = { "127.0.0.7", "127.0.0.2", "127.0.0.7", "127.0.0.3" };
+	enum { COUNT = sizeof(from) / sizeof(*from) };
+	struct scene *s = *state;
+	struct tls_link *links[COUNT]; /* the newest first */
+	int fds[COUNT];
+
+	contexts_make(s);
+	for (size_t i = COUNT; i-- > 0;) {
+		fds[i] = call_from(s, from[i]);
+		take(s);
+		links[i] = s->ends[1].link;
+		s->ends[1].link = NULL;
+	}
+	assert_int_equal(tls_room((const struct tls_link *const *)links, COUNT), 2);
+	assert_int_equal(tls_room((const struct tls_link *const *)links, 2), 1);
+	assert_int_equal(tls_room((const struct tls_link *const *)links, 1), 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		tls_link_destroy(links[i]);
+		(void)close(fds[i]);
+	}
+}
+
+static uint64_t origin6(const char *text)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
+	struct sockaddr_storage all = { 0 };
+
+	assert_int_equal(inet_pton(AF_INET6, text, &a.sin6_addr), 1);
+	memcpy(&all, &a, sizeof(a));
+	return tls_origin(&all);
+}
+
+static void a_host_is_one_whatever_its_addresses(void **state)
+{
+	(void)state;
+	assert_true(origin6("2001:db8::1") == origin6("2001:db8::ffff:1:2"));
+	assert_false(origin6("2001:db8::1") == origin6("2001:db8:0:1::1"));
+	assert_true(origin6("::ffff:192.0.2.1") == 0xc0000201);
+	assert_false(origin6("::ffff:192.0.2.1") == origin6("::ffff:192.0.2.2"));
+}
+
 static void says_why_nobody_answers(void **state)
 {
 	struct scene *s = *state;
@@ -438,6 +495,9 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			refuses_older_versions_and_clients_without_certificate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(room_is_made_by_who_has_the_most, set_up,
+						tear_down),
+		cmocka_unit_test(a_host_is_one_whatever_its_addresses),
 		cmocka_unit_test_setup_teardown(says_why_nobody_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(carries_much_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(may_be_destroyed_while_it_reads, set_up, tear_down),

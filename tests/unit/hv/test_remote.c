@@ -6,6 +6,7 @@
 #include "remote.h"
 
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -257,6 +258,25 @@ static void lets_nobody_in_whom_it_does_not_know(void **state)
 	until_told("ended: ");
 }
 
+static void many_who_say_nothing_keep_nobody_out(void **state)
+{
+	enum { MUTE = 40 };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fds[MUTE];
+
+	(void)state;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (unsigned n = 0; n < MUTE; n++) {
+		fds[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[n], (struct sockaddr *)&address, sizeof(address)), 0);
+		(void)event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+	}
+	connect_to();
+	until_told("ready hostb;");
+	for (unsigned n = 0; n < MUTE; n++)
+		(void)close(fds[n]);
+}
+
 static void bounds_what_comes(void **state)
 {
 	(void)state;
@@ -305,6 +325,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(tells_who_left, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lets_nobody_in_whom_it_does_not_know, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(many_who_say_nothing_keep_nobody_out, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(bounds_what_comes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(takes_lines_in_any_pieces, set_up, tear_down),
