@@ -214,7 +214,6 @@ static void arriving_free(struct arriving *a)
 {
 	transfer_qmp_gone(a->transfer);
 	transfer_destroy(a->transfer);
-	arriving_unwatch(a);
 	if (a->disks_fd >= 0)
 		(void)close(a->disks_fd);
 	if (a->vm)
@@ -292,7 +291,6 @@ struct arriving *arriving_create(struct arrivals *all, const char *move, const c
 	a->all = all;
 	a->step = ARRIVAL_STEPS;
 	a->disks_fd = -1;
-	a->watch = -1;
 	a->epoch = epoch;
 	(void)str_copy(a->move, sizeof(a->move), move);
 	(void)str_copy(a->peer, sizeof(a->peer), peer);

@@ -382,7 +382,7 @@ static void files_remove(const struct vm *vm)
 	struct xvs_error err = ERROR_INIT;
 
 	/* whose a disk is that could not be given back, the next one to arrive must know */
-	if (files_return(vm, &err))
+	if (files_leave(vm, &err))
 		log_message(MSG_VM, "vm %s: %s", vm->spec.name, err.text);
 	else
 		(void)store_remove_file(vm->hv->store, vm->spec.name, "owners.json", &err);
@@ -429,7 +429,7 @@ void arriving_hush(struct arriving *a, const char *why)
 {
 	struct transfer *t = a->transfer;
 
-	arriving_unwatch(a);
+	memset(&a->xvsd, 0, sizeof(a->xvsd));
 	a->transfer = NULL;
 	if (a->disks_fd >= 0)
 		(void)close(a->disks_fd);

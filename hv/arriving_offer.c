@@ -80,6 +80,16 @@ static uint64_t size_of(const json_t *object, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+static void owner_take(const json_t *disk, struct ownership *out)
+{
+	json_int_t owner = json_integer_value(json_object_get(disk, "owner"));
+	json_int_t user = json_integer_value(json_object_get(disk, "user"));
+
+	if (owner < 0 || owner >= UINT32_MAX || user <= 0 || user >= UINT32_MAX)
+		return;
+	*out = (struct ownership){ .owner = (uid_t)owner, .user = (uid_t)user };
+}
+
 /* In any order; each disk once, with its size. */
 static bool disks_take(const json_t *list, struct offer *o)
 {
@@ -100,6 +110,7 @@ static bool disks_take(const json_t *list, struct offer *o)
 			return false;
 		o->sizes[n] = size_of(item, "size");
 		o->allocated[n] = size_of(item, "allocated");
+		owner_take(item, &o->owners[n]);
 		if (!o->sizes[n])
 			return false;
 	}

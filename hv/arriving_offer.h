@@ -6,7 +6,7 @@
 #ifndef XVS_HV_ARRIVING_OFFER_H
 #define XVS_HV_ARRIVING_OFFER_H
 
-#include "hv.h"
+#include "vm.h"
 
 enum { OFFER_PROCESSOR = 128, OFFER_CHECKPOINTS = 256 };
 
@@ -20,7 +20,8 @@ struct offer {
 	char processor[OFFER_PROCESSOR];
 	uint64_t sizes[SPEC_DISKS]; /* that a guest sees, in bytes */
 	uint64_t allocated[SPEC_DISKS];
-	json_t *checkpoints; /* a list of objects; owned */
+	struct ownership owners[SPEC_DISKS]; /* there; the same twice: not told */
+	json_t *checkpoints;                 /* a list of objects; owned */
 };
 
 /* False: it is none, 'why' says why, as a half sentence; nothing to finish. */

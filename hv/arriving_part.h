@@ -9,6 +9,7 @@
 #include "move.h"
 #include "move_key.h"
 #include "remote.h"
+#include "switch.h"
 #include "transfer.h"
 
 enum { ARRIVING_MAX = 64, ARRIVING_WHY = 400 };
@@ -53,10 +54,10 @@ struct arriving {
 	struct transfer_options options;
 	uint16_t memory_port, disks_port;
 	int disks_fd;
-	int watch;           /* of our xvsd since QEMU was started; -1: none */
-	bool is_loaded;      /* QEMU has all, and all disks are whole */
-	bool is_done;        /* the guest ran here */
-	bool has_definition; /* a definition of ours may be in the folder */
+	struct switch_mark xvsd; /* when QEMU was started */
+	bool is_loaded;          /* QEMU has all, and all disks are whole */
+	bool is_done;            /* the guest ran here */
+	bool has_definition;     /* a definition of ours may be in the folder */
 	bool is_from_disks;
 	uint64_t heard_ns, resume_us; /* from "commit" until the guest ran */
 	char why[ARRIVING_WHY];
@@ -104,7 +105,6 @@ void arriving_forget_ports(struct arriving *a);
 /* From before QEMU is started until all was loaded: our xvsd must be the same.  NULL: it was. */
 void arriving_watch(struct arriving *a);
 const char *arriving_watched(struct arriving *a);
-void arriving_unwatch(struct arriving *a);
 
 /* ---- arriving_machine.c: steps ---------------------------------------------------------------- */
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "arriving_part.h"
 #include "base/str.h"
@@ -143,17 +142,9 @@ void arriving_expect_again(struct arriving *a)
 
 /* ---- xvsd meanwhile --------------------------------------------------------------------------- */
 
-void arriving_unwatch(struct arriving *a)
-{
-	if (a->watch >= 0)
-		(void)close(a->watch);
-	a->watch = -1;
-}
-
 void arriving_watch(struct arriving *a)
 {
-	arriving_unwatch(a);
-	a->watch = switch_watch(a->all->hv->sw);
+	switch_mark(a->all->hv->sw, &a->xvsd);
 }
 
 static bool has_vhost_user(const struct vm_spec *s)
@@ -172,10 +163,7 @@ static bool has_vhost_user(const struct vm_spec *s)
  */
 const char *arriving_watched(struct arriving *a)
 {
-	const bool was_there = switch_was_there(a->watch);
-
-	arriving_unwatch(a);
-	if (was_there || !has_vhost_user(spec_of(a)))
+	if (!has_vhost_user(spec_of(a)) || switch_is_same(a->all->hv->sw, &a->xvsd))
 		return NULL;
 	return "xvsd of the target was started anew while the machine came, whose adapters would "
 	       "be dead";

@@ -78,6 +78,7 @@ int arriving_write_prepared(struct arriving *a, struct xvs_error *err)
 {
 	const struct store *store = a->all->hv->store;
 	struct vm *vm = a->vm; /* there is one where the call is repeated */
+	bool is_new = !vm;
 	int code = vm ? 0 : identity_check(a, err);
 
 	if (code)
@@ -89,6 +90,8 @@ int arriving_write_prepared(struct arriving *a, struct xvs_error *err)
 	code = vm_user_settle(vm, err);
 	if (code == 0)
 		code = store_make(store, a->name, vm->user.uid, vm->user.gid, err);
+	if (code == 0 && is_new && !a->has_disks)
+		code = files_expect(vm, a->offer.owners, err);
 	if (code == 0) /* of a machine that was, and no QEMU of this one runs yet */
 		code = store_remove_file(store, a->name, "state.json", err);
 	if (code == 0)

@@ -131,9 +131,14 @@ static void disk_take(struct departing *d, const struct disk_spec *disk, const j
 	const char *backing = json_string_value(json_object_get(image, "full-backing-filename"));
 	json_t *one = json_pack("{s:s, s:I}", "name", disk->name, "size", size);
 	char what[SPEC_NAME + 8];
+	struct ownership o;
 
 	if (backing)
 		(void)json_object_set_new(one, "backing", rpc_string(backing));
+	if (files_owner(d->vm, disk->file, &o)) {
+		(void)json_object_set_new(one, "owner", json_integer(o.owner));
+		(void)json_object_set_new(one, "user", json_integer(o.user));
+	}
 	(void)json_array_append_new(d->disks, one);
 	(void)snprintf(what, sizeof(what), "disk %s", disk->name);
 	if (disk->format == DISK_VHDX && !disk->is_read_only)

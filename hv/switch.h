@@ -6,6 +6,9 @@
 #define XVS_HV_SWITCH_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "base/loop.h"
 
@@ -31,10 +34,16 @@ void switch_call_within(struct switch_client *c, uint32_t seconds, const char *m
 			json_t *params, switch_fn done, void *arg);
 
 /*
- * Whether xvsd has been the same process since: a descriptor that its end closes.  -1: it cannot be
- * reached.  Closed by the caller.
+ * Which xvsd it is, by the socket that it made: one that is started anew makes another.  It costs none of
+ * its connections, of which others may have taken all.  Zeroes: none.
  */
-int switch_watch(const struct switch_client *c);
-bool switch_was_there(int watch);
+struct switch_mark {
+	dev_t device;
+	ino_t file;
+	struct timespec made;
+};
+void switch_mark(const struct switch_client *c, struct switch_mark *out);
+/* It is the same, and listens. */
+bool switch_is_same(const struct switch_client *c, const struct switch_mark *mark);
 
 #endif /* XVS_HV_SWITCH_H */

@@ -175,6 +175,17 @@ bool user_is_machines(const struct hv *hv, uid_t uid);
 int files_settle(struct vm *vm, struct xvs_error *err);
 /* To those who had them; where one cannot be given back, the record says still whose it was. */
 int files_return(const struct vm *vm, struct xvs_error *err);
+/* A disk that changed hands; both the same: it did not. */
+struct ownership {
+	uid_t owner; /* who brought it */
+	uid_t user;  /* to whom it was given */
+};
+bool files_owner(const struct vm *vm, const char *path, struct ownership *out);
+/* A machine comes, its disks being those of the host that it runs on: what was told of them there. */
+int files_expect(const struct vm *vm, const struct ownership told[SPEC_DISKS],
+		 struct xvs_error *err);
+/* And does not come: as files_return(), but to whom they belong there. */
+int files_leave(const struct vm *vm, struct xvs_error *err);
 
 /* ---- vm_save.c --------------------------------------------------------------------------------- */
 

@@ -7,9 +7,11 @@
  * is written down before it changes hands, and gets it back when the machine is undefined or does not
  * have that disk any more.
  *
- *   owners.json        {"/srv/web.raw": {"owner": 0, "user": 2000012345}}
+ *   owners.json        {"/srv/web.raw": {"owner": 1000, "user": 2000012345, "from": 2000054321}}
  *
- * "user" is whom we gave it to: it goes back from him alone, whoever the machine's user is by then.
+ * "user" is whom we gave it to: it goes back from him alone, whoever the machine's user is by then.  A
+ * machine that comes from another host, where the disk is "from"'s, brings along who had it before that;
+ * until it runs here, it goes back to "from".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -122,11 +124,6 @@ static int owners_write(const struct vm *vm, const json_t *owners, struct xvs_er
 
 /* ---- one disk's record ------------------------------------------------------------------------ */
 
-struct ownership {
-	uid_t owner; /* who brought it */
-	uid_t user;  /* to whom we gave it */
-};
-
 static bool take_uid(const json_t *j, uid_t *out)
 {
 	const json_int_t uid = json_integer_value(j);
@@ -214,6 +211,8 @@ static int take(const struct vm *vm, const struct disk_spec *disk, int fd, json_
 	former = json_incref(json_object_get(owners, disk->file));
 	o.owner = owner_by(vm, former, disk->file, st.st_uid);
 	ownership_put(owners, disk->file, &o);
+	(void)json_object_set(json_object_get(owners, disk->file), "from",
+			      json_object_get(former, "from"));
 	code = owners_write(vm, owners, err);
 	if (code == 0 && fchown(fd, vm->user.uid, (gid_t)-1)) {
 		/* QEMU may be able to open it all the same; if not, the start says so */
@@ -305,6 +304,76 @@ static int give_back_unwanted(const struct vm *vm, json_t *owners, bool has_gone
 					path, (unsigned)o.user, (unsigned)o.owner, strerror(-code));
 	}
 	return err->code;
+}
+
+/* ---- from host to host ------------------------------------------------------------------------- */
+
+bool files_owner(const struct vm *vm, const char *path, struct ownership *out)
+{
+	json_t *owners = owners_read(vm);
+	bool is_known = ownership_read(vm, json_object_get(owners, path), out);
+
+	json_decref(owners);
+	return is_known;
+}
+
+static void expect(const struct vm *vm, const char *path, const struct ownership *told,
+		   json_t *owners)
+{
+	struct stat st;
+
+	(void)json_object_del(json_object_get(owners, path), "from"); /* of a time before */
+	if (told->owner == told->user || user_is_machines(vm->hv, told->owner) ||
+	    lstat(path, &st) || st.st_uid != told->user)
+		return;
+	ownership_put(owners, path, told);
+	(void)json_object_set_new(json_object_get(owners, path), "from", json_integer(told->user));
+}
+
+int files_expect(const struct vm *vm, const struct ownership told[SPEC_DISKS],
+		 struct xvs_error *err)
+{
+	json_t *owners = owners_read(vm);
+	int code;
+
+	for (uint32_t i = 0; i < vm->spec.disk_count; i++) {
+		const struct disk_spec *disk = &vm->spec.disks[i];
+
+		if (disk->file[0] && !disk->is_read_only)
+			expect(vm, disk->file, &told[i], owners);
+	}
+	code = owners_write(vm, owners, err);
+	json_decref(owners);
+	return code;
+}
+
+/* Where it came from it is the machine's still: what is only expected here is nobody's affair there. */
+static void unexpect(json_t *owners)
+{
+	const char *path;
+	json_t *entry;
+	void *next;
+
+	json_object_foreach_safe(owners, next, path, entry)
+	{
+		json_t *from = json_object_get(entry, "from");
+
+		if (from && json_equal(from, json_object_get(entry, "user")))
+			(void)json_object_del(owners, path);
+		else if (from)
+			(void)json_object_set(entry, "owner", from);
+	}
+}
+
+int files_leave(const struct vm *vm, struct xvs_error *err)
+{
+	json_t *owners = owners_read(vm);
+	int code;
+
+	unexpect(owners);
+	code = owners_write(vm, owners, err);
+	json_decref(owners);
+	return code ? code : files_return(vm, err);
 }
 
 /* ---- */

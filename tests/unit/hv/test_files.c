@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "vm.h"
 
-enum { OPERATOR = 4711, MACHINE = 2000000007, SOMEBODY = 4712 };
+enum { OPERATOR = 4711, MACHINE = 2000000007, SOMEBODY = 4712, THERE = 1900000001 };
 
 static char dir[TEST_PATH];
 static struct hv hv;
@@ -174,6 +174,90 @@ static void are_not_taken_back_from_somebody_else(void **state)
 	assert_int_equal(owner_of("data.raw"), OPERATOR);
 }
 
+/* ---- of a machine that comes from another host ------------------------------------------------- */
+
+static void leave(void)
+{
+	struct xvs_error err = ERROR_INIT;
+
+	if (files_leave(vm, &err))
+		fail_msg("%s", err.text);
+}
+
+/* Whose they are at the other host, and what that says of both. */
+static void comes(uid_t user, uid_t told_owner, uid_t told_user)
+{
+	const struct ownership told[SPEC_DISKS] = { { told_owner, told_user },
+						    { told_owner, told_user } };
+	struct xvs_error err = ERROR_INIT;
+
+	disk_make("root.raw", user, 0644);
+	disk_make("data.raw", user, 0600);
+	if (files_expect(vm, told, &err))
+		fail_msg("%s", err.text);
+	settle();
+	assert_int_equal(owner_of("root.raw"), MACHINE);
+	assert_int_equal(owner_of("data.raw"), MACHINE);
+}
+
+static void go_back_to_who_brought_them_to_another_host(void **state)
+{
+	const uid_t users[] = { THERE, MACHINE + 1, MACHINE };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		comes(users[i], OPERATOR, users[i]);
+		settle(); /* a start later */
+		give_back(0);
+		assert_int_equal(owner_of("root.raw"), OPERATOR);
+		assert_int_equal(owner_of("data.raw"), OPERATOR);
+	}
+}
+
+static void stay_the_other_hosts_where_the_machine_does_not_come(void **state)
+{
+	const uid_t users[] = { THERE, MACHINE + 1, MACHINE };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		comes(users[i], OPERATOR, users[i]);
+		leave();
+		assert_int_equal(owner_of("root.raw"), users[i]);
+		assert_int_equal(owner_of("data.raw"), users[i]);
+	}
+	comes(THERE, OPERATOR, THERE); /* what was tried before says nothing any more */
+	leave();
+	comes(THERE, 0, 0);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), THERE);
+}
+
+/* Of somebody's file it says that it was given away, or that a machine of ours brought it. */
+static void another_host_may_not_say_anything(void **state)
+{
+	(void)state;
+	comes(SOMEBODY, OPERATOR, THERE);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), SOMEBODY);
+	comes(THERE, MACHINE + 1, THERE);
+	give_back(0);
+	assert_int_equal(owner_of("root.raw"), THERE);
+}
+
+static void tell_who_brought_them(void **state)
+{
+	char path[SPEC_PATH];
+	struct ownership o;
+
+	(void)state;
+	path_of("root.raw", path);
+	assert_false(files_owner(vm, path, &o));
+	settle();
+	assert_true(files_owner(vm, path, &o));
+	assert_int_equal(o.owner, OPERATOR);
+	assert_int_equal(o.user, MACHINE);
+}
+
 /* A machine that has the first one's disk now. */
 static struct vm *second_make(struct vm *first)
 {
@@ -326,6 +410,10 @@ int main(void)
 		TEST(are_remembered_while_they_have_a_second_name),
 		TEST(go_back_by_an_old_record),
 		TEST(keep_the_owner_of_an_old_record),
+		TEST(go_back_to_who_brought_them_to_another_host),
+		TEST(stay_the_other_hosts_where_the_machine_does_not_come),
+		TEST(another_host_may_not_say_anything),
+		TEST(tell_who_brought_them),
 	};
 
 	if (geteuid() != 0) {

@@ -5,6 +5,7 @@
  */
 #include "support/test.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -67,9 +68,18 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	(void)bufferevent_enable(w.stream, EV_READ | EV_WRITE);
 }
 
-static int setup(void **state)
+static void listen_anew(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	(void)str_copy(address.sun_path, sizeof(address.sun_path), w.path);
+	w.listener =
+		evconnlistener_new_bind(loop_base(w.loop), on_accept, NULL, LEV_OPT_CLOSE_ON_FREE,
+					4, (const struct sockaddr *)&address, sizeof(address));
+}
+
+static int setup(void **state)
+{
 	struct xvs_error err = ERROR_INIT;
 
 	(void)state;
@@ -77,10 +87,7 @@ static int setup(void **state)
 	if (!test_temp_dir(w.dir) || loop_create(&w.loop, &err))
 		return -1;
 	(void)snprintf(w.path, sizeof(w.path), "%.100s/sock", w.dir);
-	(void)str_copy(address.sun_path, sizeof(address.sun_path), w.path);
-	w.listener =
-		evconnlistener_new_bind(loop_base(w.loop), on_accept, NULL, LEV_OPT_CLOSE_ON_FREE,
-					4, (const struct sockaddr *)&address, sizeof(address));
+	listen_anew();
 	w.client = switch_create(w.loop, w.path);
 	return w.listener && w.client ? 0 : -1;
 }
@@ -135,22 +142,47 @@ static void hears_results_and_refusals(void **state)
 
 static void notices_that_xvsd_has_gone(void **state)
 {
-	int watch = switch_watch(w.client);
+	struct switch_mark mark;
+	struct switch_mark none = { 0 };
 
 	(void)state;
-	assert_true(watch >= 0);
-	while (!w.stream)
-		(void)event_base_loop(loop_base(w.loop), EVLOOP_ONCE);
-	assert_true(switch_was_there(watch));
-	bufferevent_free(w.stream);
-	w.stream = NULL;
-	while (switch_was_there(watch)) /* it is closed in the loop's time */
-		(void)event_base_loop(loop_base(w.loop), EVLOOP_NONBLOCK);
-	assert_int_equal(close(watch), 0);
+	switch_mark(w.client, &mark);
+	assert_true(switch_is_same(w.client, &mark));
+	assert_false(switch_is_same(w.client, &none));
 	evconnlistener_free(w.listener);
 	w.listener = NULL;
-	assert_int_equal(switch_watch(w.client), -1);
-	assert_false(switch_was_there(-1));
+	assert_false(switch_is_same(w.client, &mark));
+	(void)usleep(20000); /* more than a tick of the file system's clock */
+	assert_int_equal(unlink(w.path), 0);
+	assert_false(switch_is_same(w.client, &mark));
+	listen_anew();
+	assert_false(switch_is_same(w.client, &mark));
+	switch_mark(w.client, &mark);
+	assert_true(switch_is_same(w.client, &mark));
+}
+
+/* Connections that nobody has taken yet are as many as there may be. */
+static void is_there_when_nobody_else_may_connect(void **state)
+{
+	enum { MANY = 64 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct switch_mark mark;
+	int fds[MANY];
+	int count = 0;
+	int code = 0;
+
+	(void)state;
+	switch_mark(w.client, &mark);
+	(void)str_copy(address.sun_path, sizeof(address.sun_path), w.path);
+	while (code == 0 && count < MANY) {
+		fds[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		code = connect(fds[count++], (struct sockaddr *)&address, sizeof(address));
+	}
+	assert_int_equal(code, -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_true(switch_is_same(w.client, &mark));
+	while (count > 0)
+		(void)close(fds[--count]);
 }
 
 static void says_that_an_answer_is_odd(void **state)
@@ -205,6 +237,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(hears_results_and_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(notices_that_xvsd_has_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_there_when_nobody_else_may_connect, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(says_that_an_answer_is_odd, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_that_nobody_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(does_not_wait_for_ever, setup, teardown),
