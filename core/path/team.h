@@ -58,9 +58,8 @@ struct path_team {
 	_Atomic uint64_t flowlets[TEAM_BUCKETS];
 	_Atomic uint64_t bytes[TEAM_BUCKETS];
 	struct team_seen seen[TEAM_MEMBERS];
-	/* who was heard by which members at a place of the round with this nonce; 0: there is none */
-	_Atomic uint64_t nonce;
-	_Atomic uint8_t heard[TEAM_PASSAGES][TEAM_MEMBERS];
+	/* whose round, and which members have heard that one at that place: see passage.c */
+	_Atomic uint64_t heard[TEAM_PASSAGES][TEAM_MEMBERS];
 };
 
 /* ---- team_table.c: [control] ------------------------------------------------------------------- */
@@ -98,6 +97,8 @@ uint32_t team_home(const struct team_table *t, uint32_t port, const uint8_t mac[
 
 /* [control] A round begins, or with 0 ends. */
 void path_team_listen(struct path_team *t, uint64_t nonce);
+/* [control] The members that have heard this one at this place of the round, by bit. */
+uint32_t path_team_heard(const struct path_team *t, uint32_t place, uint32_t from);
 /* [control] Does the port send what is of this segment, if it is open? */
 bool path_port_carries(const struct path_port *p, uint32_t segment);
 

@@ -138,9 +138,8 @@ static uint32_t silent(const struct team *t, uint32_t place, uint32_t members)
 	uint32_t met = 0;
 
 	for (uint32_t m = 0; m < TEAM_MEMBERS; m++) {
-		uint32_t by = atomic_load_explicit(&t->path->heard[place][m], memory_order_relaxed);
+		uint32_t by = path_team_heard(t->path, place, m) & members & ~(1u << m);
 
-		by &= members & ~(1u << m);
 		met |= by | (uint32_t)(by != 0) << m;
 	}
 	return members & ~met;
@@ -180,8 +179,8 @@ static void judge(struct team *t, uint64_t now_ns)
 	bool is_new = false;
 
 	t->answers_ns = 0;
-	path_team_listen(t->path, 0);
 	if (bits(members) < 2) {
+		path_team_listen(t->path, 0);
 		t->vlan_count = 0;
 		return;
 	}
@@ -193,6 +192,7 @@ static void judge(struct team *t, uint64_t now_ns)
 		is_new |= judge_kind(t, &t->vlans[i], SMALL, small);
 		is_new |= judge_kind(t, &t->vlans[i], LARGE, large);
 	}
+	path_team_listen(t->path, 0);
 	if (is_new)
 		t->passage_due_ns = now_ns + AGAIN_S * NS_PER_S;
 }

@@ -2,6 +2,7 @@
 /* A team on the packet path: port 1 is a guest's, port 5 the team's, ports 6 and 7 are its members. */
 #include "bench.h"
 
+#include "packet/passage.h"
 #include "path/team.h"
 
 enum { GUEST = 1, TEAM = 5, FIRST = 6, SECOND = 7 };
@@ -241,6 +242,44 @@ static void answers_to_probes_end_at_their_member(void **state)
 	assert_int_equal(got(GUEST), 0);
 }
 
+/* Of member 0, at a place of the round with this nonce. */
+static struct memory_frame passage_of(uint64_t nonce, uint16_t place)
+{
+	const struct passage asked = { .nonce = nonce, .place = place };
+	struct memory_frame f = { .len = 60 };
+
+	(void)passage_write(f.bytes, &asked, (const uint8_t[]){ 2, 0, 0, 0, 0, 0 });
+	return f;
+}
+
+/* The word of an old round is that round's, however late it is written. */
+static void a_round_hears_its_own_frames_alone(void **state)
+{
+	const uint64_t nonces[] = { 0x1122334455667788, 0x8877665544332211 };
+	struct memory_frame before = passage_of(nonces[0], 3);
+	struct memory_frame now = passage_of(nonces[1], 3);
+	struct memory_frame beyond = passage_of(nonces[1], TEAM_PASSAGES);
+
+	(void)state;
+	pass(SECOND, &before); /* there is no round */
+	assert_int_equal(path_team_heard(&team, 3, 0), 0);
+	path_team_listen(&team, nonces[0]);
+	pass(SECOND, &before);
+	pass(SECOND, &now);
+	assert_int_equal(path_team_heard(&team, 3, 0), 1 << 1);
+	assert_int_equal(path_team_heard(&team, 4, 0) + path_team_heard(&team, 3, 1), 0);
+	path_team_listen(&team, nonces[1]);
+	pass(SECOND, &before);
+	pass(SECOND, &beyond);
+	assert_int_equal(path_team_heard(&team, 3, 0), 0);
+	pass(SECOND, &now);
+	pass(FIRST, &now);
+	assert_int_equal(path_team_heard(&team, 3, 0), 1 << 0 | 1 << 1);
+	path_team_listen(&team, 0);
+	pass(SECOND, &now);
+	assert_int_equal(path_team_heard(&team, 3, 0), 0);
+}
+
 static void spread_flows_leave_with_the_address_of_their_member(void **state)
 {
 	uint32_t home;
@@ -359,6 +398,7 @@ int main(void)
 		TEST(a_blocked_member_takes_nothing),
 		TEST(control_frames_are_kept_for_a_look),
 		TEST(answers_to_probes_end_at_their_member),
+		TEST(a_round_hears_its_own_frames_alone),
 		TEST(spread_flows_leave_with_the_address_of_their_member),
 		TEST(address_resolution_stays_at_home),
 		TEST(a_flow_moves_when_it_has_paused),
