@@ -135,8 +135,11 @@ void conn_port_reauthorise(struct conn_table *t, uint32_t port);
 void conn_clear_slot(struct conn_table *t, uint32_t slot,
 		     bool (*concerns)(const void *arg, uint32_t port), const void *arg);
 
-/* [control] Once in a loop turn while short of objects, or every 100 ms: refills workers' slabs. */
-void conn_refill(struct conn_table *t);
+/*
+ * [control] Gives workers new objects to take, and takes back those that have ended.  True: a worker has
+ * used up what it was given, so it should be done again soon; else in 100 ms.
+ */
+bool conn_refill(struct conn_table *t);
 
 /* ---- packet path -------------------------------------------------------------------------------- */
 

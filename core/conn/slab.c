@@ -13,7 +13,7 @@
 
 enum {
 	SLAB = 64,         /* objects of a fresh slab */
-	STOCK_MAX = 16384, /* given to a worker at a time */
+	STOCK_MAX = 65536, /* given to a worker at a time */
 };
 
 static uint32_t link_of(struct conn_table *t, uint32_t index)
@@ -151,9 +151,11 @@ static void give_out(struct conn_table *t)
 	for (unsigned i = 0; i < t->workers && t->spare; i++) {
 		struct stock *s = &t->stocks[i];
 
-		if (atomic_load_explicit(&s->incoming, memory_order_relaxed) == 0)
-			atomic_store_explicit(&s->incoming, cut_spare(t, share ? share : 1),
-					      memory_order_release);
+		if (atomic_load_explicit(&s->incoming, memory_order_relaxed) != 0)
+			continue;
+		atomic_store_explicit(&s->incoming, cut_spare(t, share ? share : 1),
+				      memory_order_release);
+		t->is_wanted = true;
 	}
 }
 
@@ -185,19 +187,21 @@ static void rested(struct rcu_node *node)
 }
 
 /* One grace period at a time: what dies meanwhile stays among the graves until the next turn. */
-void conn_refill(struct conn_table *t)
+bool conn_refill(struct conn_table *t)
 {
 	uint32_t grave;
+	bool was_wanted;
 
 	give_out(t);
-	if (t->is_resting)
-		return;
-	grave = atomic_exchange_explicit(&t->graves, 0, memory_order_acquire);
+	was_wanted = t->is_wanted;
+	t->is_wanted = false;
+	grave = t->is_resting ? 0 : atomic_exchange_explicit(&t->graves, 0, memory_order_acquire);
 	if (!grave)
-		return;
+		return was_wanted;
 	t->resting = grave;
 	for (; grave; grave = link_of(t, grave - 1))
 		table_unlink(t, &t->objects[grave - 1]);
 	t->is_resting = true;
 	rcu_defer(&t->rest, rested);
+	return was_wanted;
 }

@@ -21,6 +21,7 @@ enum {
 	FLOWS_DEFAULT = 262144,
 	WALKS = 16,
 	REFILL_PERIOD_MS = 100,
+	REFILL_SOON_MS = 10,
 	POOL_PACKETS = 8192,
 	POOL_SMALL = 4096,
 	POOL_LARGE = 768,
@@ -124,9 +125,9 @@ static int worker_start(struct path_worker *w, const uint32_t *cores, struct xvs
 static void refill(void *arg)
 {
 	struct path *path = arg;
+	uint64_t ms = conn_refill(path->conns) ? REFILL_SOON_MS : REFILL_PERIOD_MS;
 
-	conn_refill(path->conns);
-	loop_timer_arm(path->refill, (uint64_t)REFILL_PERIOD_MS * NS_PER_MS);
+	loop_timer_arm(path->refill, ms * NS_PER_MS);
 }
 
 static int path_start(struct path *path, const struct path_config *c, struct xvs_error *err)
@@ -151,7 +152,7 @@ static int path_start(struct path *path, const struct path_config *c, struct xvs
 		path->worker_list[i] = &path->workers[i]->w;
 		path->worker_count = i + 1;
 	}
-	conn_refill(path->conns);
+	(void)conn_refill(path->conns);
 	for (uint32_t i = 0; i < c->workers && e == 0 && !c->is_driven; i++)
 		e = worker_start(path->workers[i], c->cores, err);
 	loop_timer_arm(path->refill, (uint64_t)REFILL_PERIOD_MS * NS_PER_MS);

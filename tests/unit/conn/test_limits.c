@@ -151,6 +151,27 @@ static void an_object_lives_many_times(void **state)
 	world_close(&s);
 }
 
+/* Whoever asks for more than it is given is given it sooner; whoever asks for nothing wakes nobody. */
+static void a_worker_that_uses_up_what_it_has_is_served_soon(void **state)
+{
+	static const struct conn_limits limits = { .connections = 64, .per_port = 100 };
+	unsigned wanted = 0;
+	struct world s;
+
+	(void)state;
+	world_open(&s, &limits);
+	for (unsigned i = 0; i < 400; i++) {
+		assert_int_equal(tcp(&s, client(1), guest, SEG(F_SYN, 1, 0, 1000)), CONN_PASS);
+		assert_int_equal(tcp(&s, guest, client(1), SEG(F_RST | F_ACK, 0, 2)), CONN_PASS);
+		wanted += conn_refill(s.t);
+	}
+	assert_in_range(wanted, 400 / 64, 399);
+	for (unsigned i = 0; i < 4; i++)
+		(void)conn_refill(s.t);
+	assert_false(conn_refill(s.t));
+	world_close(&s);
+}
+
 static void ids_are_unique(void **state)
 {
 	struct world *s = *state;
@@ -196,6 +217,7 @@ int main(void)
 		WORLD_TEST(counts_of_half_open_ones_come_back),
 		cmocka_unit_test(a_full_table_refuses_and_recovers),
 		cmocka_unit_test(an_object_lives_many_times),
+		cmocka_unit_test(a_worker_that_uses_up_what_it_has_is_served_soon),
 		WORLD_TEST(ids_are_unique),
 		WORLD_TEST(refuses_sizes_out_of_range),
 	};
