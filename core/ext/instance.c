@@ -133,6 +133,8 @@ static struct instance *instance_alloc(const struct extension *ext,
 	i->rights = ext->rights & args->rights_allowed;
 	i->ops = ext->ops;
 	i->owner = args->owner;
+	i->remote = ext->remote;
+	i->fails_open = args->fails_open;
 	i->state = INSTANCE_LOADED;
 	(void)str_copy(i->name, sizeof(i->name), args->name);
 	(void)str_copy(i->switch_name, sizeof(i->switch_name), args->switch_name);

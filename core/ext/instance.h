@@ -58,6 +58,26 @@ struct instance_env {
 	void (*log)(struct instance *i, int level, const char *text);
 };
 
+/*
+ * An instance whose verdicts come later, as its code runs elsewhere.  Nobody waits: a question is put
+ * and the packet set aside (core/path/park.c) until the answer comes.  All [worker].
+ */
+struct instance_remote {
+	/*
+	 * What is to be judged is packet 0 of 'b'; 'v' has what its judge() is given, and 'ticket' comes
+	 * back with the answer.  -EAGAIN: there is no room; -EPIPE: it does not run.
+	 */
+	int (*ask)(struct instance *i, const struct worker *w, const struct xvs_batch *b,
+		   const struct xvs_flow_key *key, const struct xvs_flow_verdict *v,
+		   uint64_t ticket);
+	/*
+	 * The next answer, or with *is_lost that there will be none.  False: nothing has come yet.
+	 * Any ticket and any bytes may come.
+	 */
+	bool (*take)(struct instance *i, const struct worker *w, uint64_t *ticket,
+		     struct xvs_flow_verdict *v, bool *is_lost);
+};
+
 /* Cost and counts on one worker: that worker writes (counter_add), anybody reads. */
 struct instance_cost {
 	uint64_t calls, packets, cycles; /* packet callbacks */
@@ -106,6 +126,8 @@ struct instance {
 	struct xvs_ops ops; /* = ext->ops: one pointer less on the packet path */
 	struct xvs_flow flow;
 	struct xvs_conn_ops conn;
+	const struct instance_remote *remote; /* NULL: it answers at once */
+	bool fails_open;                      /* what it should have judged passes */
 	/* of "xvs.explain/1"; NULL: it does not */
 	void (*explain)(void *self, const struct xvs_batch *b, uint32_t i,
 			const struct xvs_flow_key *key, char *text, uint32_t bytes);
@@ -135,7 +157,7 @@ struct instance_args {
 	const char *switch_name;
 	const uint8_t *switch_uuid;
 	uint16_t nr;
-	uint16_t reserved;
+	bool fails_open; /* what an instance that runs elsewhere does not answer */
 	uint32_t rights_allowed; /* ~0: all that the note asks for */
 	uint32_t ports_max;
 	void *owner;

@@ -19,6 +19,7 @@
 #include "xvs/extension.h"
 
 struct xvs_conversion;
+struct instance_remote;
 
 struct module_note {
 	uint16_t abi_major, needs_minor;
@@ -57,6 +58,7 @@ struct extension {
 	/* of one with features of kind XVS_FORMER; else NULL */
 	int (*convert)(struct xvs_conversion *c, struct xvs_error *err);
 	struct module *module;
+	const struct instance_remote *remote; /* ext/instance.h; NULL: it runs in this process */
 };
 
 struct module;

@@ -77,7 +77,9 @@
 	  "a group's packet came in at a member of the team that does not take those") \
 	X(REASON_TEAM_DOWN, "team-down", "no member of the team can send") \
 	X(REASON_OWN_ADDRESS, "own-address", \
-	  "came in at an uplink with the source address of a port of this switch")
+	  "came in at an uplink with the source address of a port of this switch") \
+	X(REASON_PARKED, "parked", \
+	  "too many packets wait for the verdict of an extension in a process of its own")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

@@ -223,6 +223,11 @@ static void ask(struct walk *k, const struct chain_place *at, struct xvs_flow_ve
 	};
 	uint64_t start = clock_cycles();
 
+	if (inst->remote) {
+		park_ask(k, at, &batch, v);
+		verdict_restrict(inst, v);
+		return;
+	}
 	asked->examined = &v->examined;
 	k->asked = asked;
 	w->inside = inst;
@@ -339,15 +344,17 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 	uint64_t bit = UINT64_C(1) << place;
 	uint16_t reason = REASON_NONE;
 	bool asks_l2 = verdict_get(k, old_leg, at, &v);
-	struct flow_step *s = step_add(k, leg, at, place);
+	struct flow_step *s = k->is_parked ? NULL : step_add(k, leg, at, place);
 
+	if (k->is_parked)
+		return false;
 	if (!s)
 		return walk_fail(k, leg, place, REASON_POOL);
 	step_fill(s, &v);
 	s->asks_l2 = asks_l2;
 	entry_limits(k, &v);
-	if (v.action > XVS_FLOW_WATCH) {
-		leg_drop(leg, place, 0, REASON_EXTENSION_FAILED);
+	if (v.action > XVS_FLOW_WATCH || k->failure) {
+		leg_drop(leg, place, 0, k->failure ? k->failure : REASON_EXTENSION_FAILED);
 		return false;
 	}
 	if (v.action == XVS_FLOW_DROP) {

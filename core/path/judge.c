@@ -33,6 +33,9 @@ static void walk_init(struct walk *k, struct burst *b, uint32_t i, uint32_t plac
 	struct path_worker *w = b->worker;
 
 	k->worker = w;
+	k->burst = b;
+	k->index = i;
+	k->place = place;
 	k->packet = b->pkts[i];
 	k->conf = b->conf;
 	k->stage = b->stage;
@@ -198,7 +201,7 @@ static void walk_to(struct walk *k, struct targets *t)
 	}
 	e->exit = FLOW_EXIT_LEGS;
 	k->stage = XVS_STAGE_EGRESS;
-	for (uint32_t i = 0; i < t->count; i++) {
+	for (uint32_t i = 0; i < t->count && !k->is_parked; i++) {
 		e->out_count = (uint8_t)(i + 1);
 		walk_exit(k, flow_out(e, i), t->confs[i]);
 	}
@@ -305,6 +308,24 @@ static void walk_finish(struct walk *k)
 	slab_put(&k->worker->walks, k);
 }
 
+/*
+ * Nothing of a walk that ends half-way is kept but the answers that it had to wait for: it is walked
+ * again from its start when the next one has come.
+ */
+static struct flow_entry *walk_park(struct burst *b, uint32_t i, struct walk *k,
+				    enum walk_kind kind)
+{
+	uint32_t place = k->place;
+
+	/* still wanted when it goes on */
+	if (kind == WALK_OWN)
+		own_want(k->worker, b->conf->port->id, b->pkts[i]);
+	flow_temporary(k->worker->cache, k->entry);
+	walk_finish(k);
+	park_packet(b, i, place);
+	return NULL;
+}
+
 void walk_expire(struct walk *k, uint32_t ms)
 {
 	uint64_t until = k->worker->w.now_ns + (uint64_t)ms * NS_PER_MS;
@@ -390,6 +411,8 @@ struct flow_entry *walk_judge(struct burst *b, uint32_t i, uint32_t place,
 			  : XVS_DEST_NORMAL;
 	if (!is_taught || walk_knows_source(k, b->conf, key))
 		walk_run(k);
+	if (k->is_parked)
+		return walk_park(b, i, k, kind);
 	if (is_taught)
 		walk_teaches(k);
 	if (!k->entry->idle_ms)

@@ -60,9 +60,8 @@ static uint32_t place_behind(const struct chain *chain, uint32_t instance)
 	return 0;
 }
 
-/* The configuration in which it goes on, and the place there; NULL: its port has gone. */
-static struct port_conf *resolve(const struct path_worker *w, const struct packet *p,
-				 uint32_t *place)
+struct port_conf *later_resolve(const struct path_worker *w, const struct packet *p,
+				uint32_t *place)
 {
 	struct path_port *port = path_port_of(w->path, p->port_out);
 	struct port_conf *conf;
@@ -95,7 +94,7 @@ static void run_group(struct path_worker *w, struct packet *p, uint32_t *left)
 	struct burst *b = &w->ingress;
 	uint16_t stage = p->stage;
 	uint32_t place = 0;
-	struct port_conf *conf = resolve(w, p, &place);
+	struct port_conf *conf = later_resolve(w, p, &place);
 
 	if (!conf || !conf->is_open) {
 		packet_drop(w, p, p->port_out, stage, 0,
@@ -115,7 +114,7 @@ static void run_group(struct path_worker *w, struct packet *p, uint32_t *left)
 		if (*left == 0 || b->count == XVS_BATCH_MAX || p->stage != stage ||
 		    p->port_out != conf->port->id)
 			break;
-		if (resolve(w, p, &next_place) != conf || next_place != place)
+		if (later_resolve(w, p, &next_place) != conf || next_place != place)
 			break;
 		(void)packet_take(&w->later);
 		(*left)--;

@@ -54,10 +54,10 @@ static inline void entry_used_now(const struct burst *b, struct flow_entry *e)
 	__atomic_store_n(&e->tally.last_ns, b->worker->w.now_ns, __ATOMIC_RELAXED);
 }
 
-/* Only a guest's own packets cost its budget; judging a stale entry again is not charged. */
+/* Only a guest's own packets cost its budget, once; judging a stale entry again is not charged. */
 static bool budget_take(const struct burst *b)
 {
-	return b->stage != XVS_STAGE_INGRESS ||
+	return b->stage != XVS_STAGE_INGRESS || b->worker->park.resumed ||
 	       budget_admits(b->worker, b->conf, &b->conf->port->new_flows);
 }
 
@@ -81,6 +81,9 @@ static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struc
 {
 	struct flow_entry *e = walk_judge(b, i, place, key, old, kind);
 
+	/* an answer that was waited for may be older than a change: it is asked for again */
+	if (e && b->worker->park.resumed && park_is_outdated(b, e))
+		e = walk_judge(b, i, place, key, e, kind == WALK_OWN ? WALK_OWN : WALK_WHOLE);
 	if (e)
 		packet_use(b, i, e, key->k.tcp_flags);
 	return e != NULL;
@@ -89,7 +92,7 @@ static bool packet_walk(struct burst *b, uint32_t i, uint32_t place, const struc
 /* Of those, how many a second get an entry of their own: as many as may be new. */
 static bool own_budget_take(const struct burst *b)
 {
-	return b->stage != XVS_STAGE_INGRESS ||
+	return b->stage != XVS_STAGE_INGRESS || b->worker->park.resumed ||
 	       budget_admits(b->worker, b->conf, &b->conf->port->own_flows);
 }
 
@@ -401,6 +404,8 @@ void burst_lookup(struct burst *b, uint32_t place)
 	};
 
 	drop_bad(b, fill_keys(b));
+	if (w->park.waiting)
+		park_followers(b, place);
 	fill_spots(b, &batch);
 	batch.live = b->live;
 	batch.credit = count_for_one(b) ? &credit : NULL;

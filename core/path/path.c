@@ -50,6 +50,7 @@ static void worker_finish(struct path_worker *w)
 	flow_cache_destroy(w->cache);
 	own_destroy(w);
 	slab_finish(&w->walks);
+	park_finish(&w->park);
 	timers_finish(&w->w.timers);
 	pool_destroy(w->pool);
 	free(w->exits);
@@ -95,7 +96,7 @@ static struct path_worker *worker_create(struct path *path, uint32_t nr, uint32_
 	w->random |= 1;
 	if (w->pool && w->cache && w->exits && w->targets && w->mirror && own_create(w, flows) &&
 	    timers_init(&w->w.timers) == 0 && slab_init(&w->walks, WALKS, sizeof(struct walk)) &&
-	    worker_open(w))
+	    park_init(&w->park) && worker_open(w))
 		return w;
 	worker_finish(w);
 	return NULL;

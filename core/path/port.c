@@ -244,6 +244,7 @@ static void leave_worker(struct path_worker *w, void *arg)
 
 	poll_remove_port(w, port);
 	later_drop_port(w, port->id);
+	park_drop_port(w, port->id);
 	shape_drop_port(w, port->id);
 	link_drop_port(w, port->id);
 	nat_forget_port(w, port->id);

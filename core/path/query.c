@@ -160,6 +160,7 @@ uint64_t path_held(const struct path *path)
 	}
 	for (uint32_t nr = 0; nr < path->worker_count; nr++)
 		held += __atomic_load_n(&path->workers[nr]->later.count, __ATOMIC_RELAXED) +
+			__atomic_load_n(&path->workers[nr]->park.packets, __ATOMIC_RELAXED) +
 			__atomic_load_n(&path->workers[nr]->nat_waiting, __ATOMIC_RELAXED);
 	return held;
 }

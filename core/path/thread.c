@@ -39,9 +39,10 @@ static void sweep(struct path_worker *w)
 static int sleep_ms(struct path_worker *w, uint64_t next_timer)
 {
 	uint64_t now = clock_ns();
-	uint64_t ms = w->deaf_queues || w->nat_waiting ? POLL_PERIOD_MS : SWEEP_PERIOD_MS;
+	bool is_short = w->deaf_queues || w->nat_waiting || w->park.waiting;
+	uint64_t ms = is_short ? POLL_PERIOD_MS : SWEEP_PERIOD_MS;
 
-	if (w->later.count)
+	if (w->later.count || (w->park.waiting && now < w->park.asked_ns + PARK_SPIN_NS))
 		return 0;
 	if (w->rate_due_ns < next_timer)
 		next_timer = w->rate_due_ns;
@@ -86,6 +87,8 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	if (w->nat_waiting)
 		nat_wait_turn(w);
 	done += later_run(w);
+	if (w->park.waiting)
+		done += park_turn(w);
 	if (w->w.now_ns >= w->rate_due_ns)
 		done += poll_rated(w);
 	done += poll_queues(w);

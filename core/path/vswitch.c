@@ -162,6 +162,8 @@ static void forget_on(struct path_worker *w, void *arg)
 {
 	struct naming n = { w, arg };
 
+	if (!n.f->is_one_port)
+		park_forget(w, n.f->instance->nr);
 	flow_each(w->cache, retire_naming, &n);
 	flow_reclaim(w->cache);
 }

@@ -7,6 +7,11 @@
 
 struct walk {
 	struct path_worker *worker;
+	const struct burst *burst; /* in which it began, of packet 'index', at 'place' */
+	uint32_t index;
+	uint32_t place;
+	bool is_parked;  /* it ends here: somebody's answer comes later */
+	uint16_t failure; /* the reason, if the place just asked does not answer and so it ends here */
 	struct packet *packet;        /* with the bytes as they are at this place */
 	struct packet *scratch;       /* copy that bears the rewrites so far; NULL: none yet */
 	const struct port_conf *conf; /* whose chain is being walked */
@@ -54,6 +59,9 @@ bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_l
 	      const struct chain_place *at, uint32_t place);
 /* The connection of the guarded port.  False: the flow ends here. */
 bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place);
+/* park.c: a question to an instance that answers later, or its answer: *v, is_parked or failure. */
+void park_ask(struct walk *k, const struct chain_place *at, const struct xvs_batch *batch,
+	      struct xvs_flow_verdict *v);
 /* firewall.c: what the tracker says of it.  A connection that is new is charged, if the flow was not. */
 enum conn_answer walk_ask_conn(struct walk *k, struct conn_result *r);
 /* Steps by which later changes find this entry. */

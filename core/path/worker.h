@@ -123,6 +123,24 @@ struct learn_letter {
 };
 
 struct trace;
+struct parked;
+
+enum { PARK_BUCKETS = 256 };
+
+/* Flows whose packets wait for a verdict: park.c. */
+struct park {
+	struct slab flows;
+	struct slab answers;
+	struct parked *buckets[PARK_BUCKETS];
+	struct parked *oldest, *newest; /* by when they asked */
+	struct parked *resumed;         /* whose first packet goes on in this very burst */
+	uint64_t serial;                /* of tickets */
+	uint64_t asked_ns;              /* last */
+	uint32_t waiting;               /* flows */
+	uint32_t packets;               /* theirs; the control thread reads */
+	uint16_t at[INSTANCES_MAX];     /* packets that wait for this instance, and */
+	uint64_t asked[INSTANCES_MAX / 64]; /* where answers may come from */
+};
 
 /* An address that the control thread was told of, and when, by flow_tick(). */
 struct told_sender {
@@ -192,6 +210,7 @@ struct path_worker {
 	uint64_t sweep_due_ns;
 	uint32_t nat_waiting; /* packets that wait in a NAT; the control thread reads */
 	struct slab walks;    /* judgements under way */
+	struct park park;
 	uint64_t epoch;       /* hard epoch read before the configuration of this burst */
 	uint64_t changes;     /* epoch_changes(), read before that */
 	uint64_t bursts, packets, sleeps, stale, rejudged;
@@ -492,7 +511,27 @@ bool later_put(struct path_worker *w, struct packet *p, const struct way_on *on)
 void packet_append(struct packet_queue *q, struct packet *p);
 struct packet *packet_take(struct packet_queue *q); /* it is not empty */
 uint32_t later_run(struct path_worker *w);          /* how many */
+/* The configuration in which it goes on, and the place there; NULL: its port has gone. */
+struct port_conf *later_resolve(const struct path_worker *w, const struct packet *p,
+				uint32_t *place);
 void later_drop_port(struct path_worker *w, uint32_t port);
+
+/* ---- park.c: packets that wait for a verdict from elsewhere ---- */
+bool park_init(struct park *park);
+void park_finish(struct park *park);
+/* The walk of packet i, which began at this place, waits.  The packet leaves the burst. */
+void park_packet(struct burst *b, uint32_t i, uint32_t place);
+/* Packets of flows that wait here wait behind them. */
+void park_followers(struct burst *b, uint32_t place);
+/* Was the entry, just judged with answers that had been waited for, changed meanwhile?  Forgets them. */
+bool park_is_outdated(struct burst *b, struct flow_entry *e);
+/* Answers that have come, and those that come too late: how many packets went on. */
+uint32_t park_turn(struct path_worker *w);
+void park_drop_port(struct path_worker *w, uint32_t port);
+/* Nothing is to come from this instance any more, nor asked of it. */
+void park_forget(struct path_worker *w, uint32_t instance);
+/* In ns, how long a worker with packets that wait looks for the answers before it sleeps. */
+enum { PARK_SPIN_NS = 200 * NS_PER_US };
 
 /* ---- drop.c: every drop is counted ---- */
 /* Parses what an extension or the switch wrote; false: it is no packet. */
