@@ -36,9 +36,10 @@ function(xvs_library name)
 	set_property(GLOBAL APPEND PROPERTY XVS_LIBRARIES xvs_${name})
 endfunction()
 
-# xvs_program(xvsd SRCS main.c DEPS control config): an installed program.
+# xvs_program(xvsd SRCS main.c DEPS control config): an installed program, of the component runtime
+# unless another is named behind COMPONENT.
 function(xvs_program name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS")
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "COMPONENT" "SRCS;DEPS")
 	xvs_resolve_deps(deps ${arg_DEPS})
 	add_executable(${name} ${arg_SRCS})
 	target_include_directories(${name} PRIVATE
@@ -46,7 +47,11 @@ function(xvs_program name)
 	target_link_libraries(${name} PRIVATE xvs_flags ${deps} Threads::Threads)
 	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 	set_property(GLOBAL APPEND PROPERTY XVS_PROGRAMS ${name})
-	install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+	if(NOT arg_COMPONENT)
+		set(arg_COMPONENT runtime)
+	endif()
+	install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+		COMPONENT ${arg_COMPONENT})
 endfunction()
 
 # A shared object that exports its module symbol alone.

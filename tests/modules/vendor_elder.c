@@ -4,4 +4,4 @@
  * between hosts that are not of one age.
  */
 #define FORMAT_NEWEST FORMAT_BYTES
-#include "vendor_quota.c"
+#include "../../examples/extensions/quota/quota.c"

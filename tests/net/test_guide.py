@@ -1,27 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The extension of docs/extension-guide.md, built from installed headers alone, does what it says.
+"""The extension of docs/extension-guide.md, built from the installed SDK alone, does what it says.
 
-    [vm1] --tap--+-- [ lab: notelnet ]
+    [vm1] --tap--+-- [ lab: tiny ]
     [vm2] --tap--+
 """
 
 import os
-import pathlib
 import re
-import subprocess
 
 import pytest
 
 from support.daemon import BUILD
+from support.sdk import EXAMPLES, ROOT, Sdk, succeed
 
-GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "extension-guide.md"
-ID = "com.example.notelnet"
+GUIDE = ROOT / "docs" / "extension-guide.md"
+ID = "com.example.tiny"
 CONFIG = """
 switches:
   - name: lab
     type: private
     chain:
-      - {instance: notelnet, extension: com.example.notelnet}
+      - {instance: tiny, extension: com.example.tiny}
     ports:
       - {name: vm1, mac: "52:54:00:00:00:01", backend: {kind: tap, device: eth0, netns: vm1}}
       - {name: vm2, mac: "52:54:00:00:00:02", backend: {kind: tap, device: eth0, netns: vm2}}
@@ -29,40 +28,42 @@ switches:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """Where `cmake --install` has put headers and the file of pkg-config."""
-    root = tmp_path_factory.mktemp("installed")
-    subprocess.run(["cmake", "--install", BUILD], env={**os.environ, "DESTDIR": str(root)},
-                   capture_output=True, check=True)
-    return root
+def sdk(tmp_path_factory):
+    return Sdk(tmp_path_factory.mktemp("sdk"))
 
 
-def copy_from_guide(language, file):
+def told(language):
+    """What the guide shows in a language, once."""
     text, = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"),
                        re.MULTILINE | re.DOTALL)
-    file.write_text(text, encoding="utf-8")
+    return text
 
 
-def built(compiler, installed, folder):
-    """The C of the guide as a shared object in 'folder', by pkg-config."""
-    copy_from_guide("c", folder / "notelnet.c")
-    package, = installed.rglob("xvs-extension.pc")
-    flags = subprocess.run(
-        ["pkg-config", "--cflags", "xvs-extension"], text=True, capture_output=True, check=True,
-        env={**os.environ, "PKG_CONFIG_PATH": str(package.parent),
-             "PKG_CONFIG_SYSROOT_DIR": str(installed)}).stdout.split()
-    done = subprocess.run(
-        [compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared",
-         "-fvisibility=hidden", *flags, "-o", folder / "notelnet.so", folder / "notelnet.c"],
-        capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "notelnet.so"
+def test_the_guide_shows_the_example_as_it_is():
+    source = (EXAMPLES / "tiny" / "tiny.c").read_text(encoding="utf-8")
+    assert told("c") == source and source.count("\n") < 80
+    assert told("cmake") == (EXAMPLES / "tiny" / "CMakeLists.txt").read_text(encoding="utf-8")
+
+
+def compiled_as_told(compiler, sdk, folder):
+    """By the command of the guide that does without CMake."""
+    (folder / "tiny.c").write_text(told("c"), encoding="utf-8")
+    command, = re.findall(r"^    (cc .*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+    package, = sdk.prefix.rglob("xvs-extension.pc")
+    # the file names the prefix that was configured
+    prefix, = re.findall(r"^prefix=(.*)$", package.read_text(encoding="utf-8"), re.MULTILINE)
+    command = command.replace("cc ", f"{compiler} -Wall -Wextra -Wno-unused-parameter -Werror ", 1)
+    command = command.replace("pkg-config", f"pkg-config --define-variable=includedir={sdk.prefix}/include")
+    assert prefix
+    succeed("sh", "-c", command, cwd=folder,
+            env={**os.environ, "PKG_CONFIG_PATH": str(package.parent)})
+    return folder / "tiny.so"
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_it_keeps_telnet_out_until_it_is_allowed(hosts, xvsd, tmp_path, tool, installed, compiler):
+def test_it_keeps_telnet_out_until_it_is_allowed(hosts, xvsd, tmp_path, tool, sdk, compiler):
     vm1, vm2 = hosts("vm1", "vm2")
-    module = built(tool(compiler), installed, tmp_path)
+    module = compiled_as_told(tool(compiler), sdk, tmp_path)
     daemon = xvsd(CONFIG + f"extensions: {{path: [{tmp_path}]}}\n")
     vm1.up("10.77.0.1/24")
     vm2.up("10.77.0.2/24")
@@ -78,30 +79,23 @@ def test_it_keeps_telnet_out_until_it_is_allowed(hosts, xvsd, tmp_path, tool, in
     listener.close()
 
 
-def test_the_package_of_cmake_makes_the_same_module(tmp_path, tool, installed):
-    package = next(installed.rglob("xvs-extensionConfig.cmake")).parent
-    copy_from_guide("c", tmp_path / "notelnet.c")
-    copy_from_guide("cmake", tmp_path / "CMakeLists.txt")
-    for command in (
-            ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_C_COMPILER={tool('gcc')}",
-             "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror", f"-Dxvs-extension_DIR={package}"],
-            ["cmake", "--build", tmp_path / "build"]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    module = tmp_path / "build" / "notelnet.so"
-    symbols = subprocess.run(["nm", "-D", "--defined-only", module], capture_output=True,
-                             text=True, check=True).stdout.split()
+def test_the_commands_of_the_guide_make_a_project(tmp_path, sdk):
+    """Word by word, by a shell."""
+    succeed("sh", "-euxc", told("sh"), cwd=tmp_path,
+            env={**os.environ, "PATH": f"{sdk.prefix / 'bin'}:{os.environ['PATH']}",
+                 "CMAKE_PREFIX_PATH": str(sdk.prefix)})
+    module = tmp_path / "demo" / "build" / "demo.so"
+    symbols = succeed("nm", "-D", "--defined-only", module).split()
     assert symbols[2::3] == ["xvs_module_1"]
-    shown = subprocess.run([str(BUILD / "bin" / "xvsctl"), "ext", "show", module],
-                           capture_output=True, text=True, check=True).stdout
-    assert ID in shown
+    assert "com.example.demo" in succeed(BUILD / "bin" / "xvsctl", "ext", "show", module)
+    package, = (tmp_path / "demo").glob("*.deb")
+    listed = succeed("dpkg-deb", "-c", package)
+    assert "/xvs/extensions/demo.so" in listed and "copyright" in listed
+    assert "xvs (>= " in succeed("dpkg-deb", "-f", package, "Depends")
 
 
 @pytest.mark.parametrize("header", ["capture", "counters", "protocol"])
-def test_layouts_of_shared_memory_are_installed(installed, tool, header):
-    include = next(installed.rglob("xvs/extension.h")).parents[1]
-    done = subprocess.run(
-        [tool("gcc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{include}",
-         "-xc", "-"], input=f"#include <xvs/control/{header}.h>\nint nothing;\n",
-        capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_layouts_of_shared_memory_are_installed(sdk, tool, header):
+    succeed(tool("gcc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+            f"-I{sdk.prefix / 'include'}", "-xc", "-",
+            input=f"#include <xvs/control/{header}.h>\nint nothing;\n")

@@ -3,7 +3,7 @@
 """check_includes.py [ROOT]: the arrows between folders point one way.
 
 A file of core/ includes its own folder, lower floors and api/; siblings on one floor do not
-see one another.  Extensions and the SDK include xvs/ and themselves, nothing of the switch.
+see one another.  Extensions and examples include xvs/ and themselves, nothing of the switch.
 """
 
 import pathlib
@@ -78,7 +78,7 @@ def check_api(_, name):
 
 
 CHECKS = {"core": check_core, "tools": check_program, "hv": check_program,
-          "plugins": check_extension, "sdk": check_extension, "api": check_api}
+          "plugins": check_extension, "examples": check_extension, "api": check_api}
 
 
 def is_own(path, name, top, root):

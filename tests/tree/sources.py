@@ -24,7 +24,7 @@ def texts(root, *folders):
 
 def files(root):
     """(path, text) of all sources, those of made-up trees in the tests of these checks excepted."""
-    for folder in ("api", "bench", "core", "hv", "plugins", "tests", "tools"):
+    for folder in ("api", "bench", "core", "examples", "hv", "plugins", "tests", "tools"):
         for pattern in ("*.c", "*.h", "*.py"):
             for path in sorted((root / folder).rglob(pattern)):
                 if path.parent != root / "tests/tree":
@@ -57,13 +57,14 @@ def options(root, program):
 @functools.lru_cache
 def features(root):
     """Identifiers of extensions and policies, ours and those of the tests."""
-    return set(FEATURE.findall(texts(root, "core", "plugins", "api", "tests/modules")))
+    return set(FEATURE.findall(texts(root, "core", "plugins", "api", "tests/modules", "examples")))
 
 
 @functools.lru_cache
 def words(root):
     """Texts of small letters in our sources: reasons of drops, keys, states."""
-    return set(re.findall(r'"([a-z][a-z0-9_-]*)"', texts(root, "core", "plugins", "hv")))
+    return set(re.findall(r'"([a-z][a-z0-9_-]*)"', texts(root, "core", "plugins", "hv",
+                                                             "examples")))
 
 
 @functools.lru_cache

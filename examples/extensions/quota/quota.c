@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * com.acme.quota - as a vendor would write it, from the public headers alone: a machine may send so
- * many bytes, then its packets are dropped.  What it has used goes with it to another host, so nobody gets
- * a new quota by being moved.  docs/state-guide.md walks through it.
+ * com.acme.quota - a filter with state that moves: a machine may send so many bytes, then its packets are
+ * dropped.  What it has used goes with it to another host, so nobody gets a new quota by being moved.
  *
  * Format 1 of its state is the bytes used, format 2 the packets as well.
  */
@@ -11,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xvs/extension.h"
+#include <xvs/extension.h>
 
 enum { REASON_SPENT = 1 };
 enum { FORMAT_BYTES = 1, FORMAT_PACKETS = 2 };
 
-#ifndef FORMAT_NEWEST /* vendor_elder.c: of a release before */
+#ifndef FORMAT_NEWEST /* a release before knew the first alone */
 #define FORMAT_NEWEST FORMAT_PACKETS
 #endif
 
