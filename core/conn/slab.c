@@ -170,6 +170,26 @@ static void put_spare(struct conn_table *t, uint32_t chain)
 	}
 }
 
+/* Out of their chains, a few together: they and their buckets are in no cache, and are waited for at once. */
+static void unlink_chain(struct conn_table *t, uint32_t chain)
+{
+	enum { AT_ONCE = 32 };
+	struct conn *some[AT_ONCE];
+
+	while (chain) {
+		unsigned count = 0;
+
+		for (; chain && count < AT_ONCE; chain = link_of(t, chain - 1)) {
+			some[count] = &t->objects[chain - 1];
+			__builtin_prefetch(some[count++]);
+		}
+		for (unsigned i = 0; i < count; i++)
+			__builtin_prefetch(&t->buckets[table_bucket(t, &some[i]->key)], 1);
+		for (unsigned i = 0; i < count; i++)
+			table_unlink(t, some[i]);
+	}
+}
+
 /* [control] No worker can still be walking over those that rested. */
 static void rested(struct rcu_node *node)
 {
@@ -199,8 +219,7 @@ bool conn_refill(struct conn_table *t)
 	if (!grave)
 		return was_wanted;
 	t->resting = grave;
-	for (; grave; grave = link_of(t, grave - 1))
-		table_unlink(t, &t->objects[grave - 1]);
+	unlink_chain(t, grave);
 	t->is_resting = true;
 	rcu_defer(&t->rest, rested);
 	return was_wanted;
