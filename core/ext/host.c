@@ -24,8 +24,9 @@ struct deferral {
 
 static uint64_t host_now(const struct xvs_host *h)
 {
-	(void)h;
-	return clock_ns();
+	const struct instance_env *env = instance_of(h)->env;
+
+	return env->now ? env->now() : clock_ns();
 }
 
 static void deferral_unlink(struct instance *i, struct deferral *d)

@@ -54,6 +54,8 @@ struct instance_env {
 	/* Interfaces that upper floors offer by themselves, by id; NULL: none (of that name).  [any] */
 	const void *(*offer)(const char *id);
 	const void *(*offer_above)(const char *id); /* the same, of a floor above that one */
+	/* host->now(); NULL: CLOCK_MONOTONIC.  [any] */
+	uint64_t (*now)(void);
 	/* A line that an extension logged; default: base/log.h.  [any] */
 	void (*log)(struct instance *i, int level, const char *text);
 };

@@ -175,6 +175,7 @@ int path_create(const struct path_config *c, struct path **out, struct xvs_error
 		.network = c->network,
 		.workers = path->worker_list,
 		.worker_count = c->workers,
+		.now = c->now,
 	};
 	hostcalls_fill(&path->env);
 	e = path_start(path, c, err);

@@ -44,6 +44,7 @@ struct path_config {
 	struct network *network; /* borrowed; NULL: extensions have no operator's say, and no keys */
 	struct conn_limits conn; /* zero: defaults */
 	bool is_driven; /* no threads: the caller makes each turn (tests, fuzzing, measuring) */
+	uint64_t (*now)(void); /* with is_driven: what time it is for extensions; NULL: the real one */
 };
 
 /* [control] Threads run when it returns.  rcu_start() came before. */

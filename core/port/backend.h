@@ -148,6 +148,11 @@ int backend_open(const struct backend_config *c, struct loop *loop, struct backe
 void backend_close(struct backend *b); /* NULL is fine */
 
 /*
+ * [control] One more kind, of the program that calls: no configuration file can name it.  NULL takes it back.
+ */
+void backend_lend(const struct backend_ops *ops);
+
+/*
  * [control] A port that was closed will not be opened again: what its backend has kept for the next
  * daemon goes too.  Looks at kind, port_name, state_dir and is_undone alone.
  */

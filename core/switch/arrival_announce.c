@@ -144,3 +144,11 @@ void arrival_announce_end(struct port *p)
 	free(p->announcement);
 	p->announcement = NULL;
 }
+
+void bundle_stay_quiet(struct world *w, const char *target)
+{
+	struct port *p = world_port(w, target);
+
+	if (p)
+		arrival_announce_end(p);
+}

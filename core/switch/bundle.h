@@ -146,6 +146,9 @@ bool bundle_is_held(struct world *w, const char *target);
 /* The port is held no more: it opens, unless something else stands against that. */
 int bundle_open_port(struct world *w, const char *target, struct xvs_error *err);
 
+/* Straight after it: the network is not told that the port is here now, since there is none. */
+void bundle_stay_quiet(struct world *w, const char *target);
+
 /*
  * To the guest of a port that is open, if it bears its address: what still came for it where it was.  It goes
  * through the port's chain as from the network.  False: it does not.

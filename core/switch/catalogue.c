@@ -96,12 +96,20 @@ struct trust trust_of(const struct config_spec *spec)
 	return trust;
 }
 
+static const struct extension *find_lent(const struct catalogue *c, const char *id)
+{
+	for (size_t i = 0; i < c->lent_count; i++)
+		if (strcmp(c->lent[i]->id, id) == 0)
+			return c->lent[i];
+	return NULL;
+}
+
 int catalogue_find(const struct catalogue *c, const struct trust *trust, const char *id,
 		   struct module **module, const struct extension **ext, struct xvs_error *err)
 {
 	const struct module_places places = { c->dirs, c->dir_count, trust, interface_is_offered };
 	const struct builtin_extension *builtin = catalogue_builtin(c, id);
-	int code;
+	int code = 0;
 
 	if (builtin) {
 		*module = module_get(builtin->module);
@@ -113,7 +121,11 @@ int catalogue_find(const struct catalogue *c, const struct trust *trust, const c
 				 "extension %s: ids that begin with %s are of this program, which "
 				 "has no such extension",
 				 id, builtin_prefix);
-	code = module_find(&places, id, module, ext, err);
+	*ext = find_lent(c, id);
+	if (*ext)
+		*module = module_get((*ext)->module);
+	else
+		code = module_find(&places, id, module, ext, err);
 	if (code)
 		return code;
 	code = features_check(*ext, err);
@@ -214,6 +226,9 @@ bool catalogue_each(const struct catalogue *c,
 {
 	for (size_t i = 0; i < c->builtin_count; i++)
 		if (fn(arg, c->builtins[i].module, c->builtins[i].ext))
+			return true;
+	for (size_t i = 0; i < c->lent_count; i++)
+		if (is_sound(c->lent[i]) && fn(arg, c->lent[i]->module, c->lent[i]))
 			return true;
 	for (size_t i = 0; i < c->module_count; i++) {
 		uint32_t count;

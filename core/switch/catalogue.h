@@ -22,6 +22,8 @@ struct trust trust_of(const struct config_spec *spec);
 struct catalogue {
 	const char *const *dirs; /* kept */
 	size_t dir_count;
+	const struct extension *const *lent; /* kept; of modules that somebody else has loaded */
+	size_t lent_count;
 	struct builtin_extension *builtins; /* in the order in which they stand */
 	size_t builtin_count;
 	struct module **modules; /* one reference each */

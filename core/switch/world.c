@@ -42,6 +42,8 @@ int world_create(const struct world_config *c, struct world **out, struct xvs_er
 	w->state_dir = c->state_dir;
 	w->catalogue.dirs = c->extension_dirs;
 	w->catalogue.dir_count = c->extension_dir_count;
+	w->catalogue.lent = c->lent;
+	w->catalogue.lent_count = c->lent_count;
 	w->admit = c->admit;
 	w->changed = c->changed;
 	w->changed_arg = c->changed_arg;
