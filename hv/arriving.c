@@ -8,6 +8,7 @@
  */
 #include "arriving_part.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "replica.h"
 #include "stone.h"
 #include "tool.h"
 
-enum { RESUME_AGAIN_S = 1, LISTEN_AGAIN_S = 10 };
+enum { RESUME_AGAIN_S = 1, LISTEN_AGAIN_S = 10, METHODS_MAX = 24 };
 
 /* ---- steps ------------------------------------------------------------------------------------ */
 
@@ -355,14 +357,19 @@ static bool on_admits(void *arg, const struct remote_session *session)
 
 static void on_left(void *arg, struct remote_session *session)
 {
-	arriving_left(arg, session);
+	struct arrivals *all = arg;
+
+	arriving_left(all, session);
+	replicas_left(all->hv, session);
 }
 
 static int listen_make(struct arrivals *all, struct xvs_error *err)
 {
 	struct hv *hv = all->hv;
-	const struct remote_service service = { .methods = arriving_methods,
-						.method_count = arriving_method_count,
+	struct rpc_method methods[METHODS_MAX];
+	const struct remote_service service = { .methods = methods,
+						.method_count = arriving_method_count +
+								replica_method_count,
 						.admits = on_admits,
 						.left = on_left,
 						.arg = all };
@@ -370,6 +377,10 @@ static int listen_make(struct arrivals *all, struct xvs_error *err)
 	uint16_t port;
 	int fd = -1;
 
+	assert(service.method_count <= METHODS_MAX);
+	memcpy(methods, arriving_methods, arriving_method_count * sizeof(methods[0]));
+	memcpy(methods + arriving_method_count, replica_methods,
+	       replica_method_count * sizeof(methods[0]));
 	if (!tls_address_parse(hv->settings.migration.listen, REMOTE_PORT, host, &port))
 		return error_set(err, -EINVAL, "", "migration.listen is no address");
 	if (tls_listen(host, port, &fd, err))

@@ -8,14 +8,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "arriving_part.h"
@@ -128,23 +125,12 @@ void arriving_prepare(struct arriving *a)
 /* Where the source reached us, at a port that the kernel chooses. */
 static int disks_listen(struct arriving *a, struct xvs_error *err)
 {
-	struct sockaddr_storage place;
-	socklen_t len = sizeof(place);
-	char port[TLS_PORT_TEXT];
-
 	if (!a->has_disks)
 		return 0;
 	if (a->disks_fd >= 0)
 		(void)close(a->disks_fd);
 	a->disks_fd = -1;
-	if (tls_listen(a->local, 0, &a->disks_fd, err))
-		return err->code;
-	if (getsockname(a->disks_fd, (struct sockaddr *)&place, &len) ||
-	    getnameinfo((struct sockaddr *)&place, len, NULL, 0, port, sizeof(port),
-			NI_NUMERICSERV))
-		return error_set(err, -EIO, "", "no place to listen for disks");
-	a->disks_port = (uint16_t)strtoul(port, NULL, 10);
-	return 0;
+	return remote_listen_beside(a->local, &a->disks_fd, &a->disks_port, err);
 }
 
 static void on_transferred(void *arg, const char *why)

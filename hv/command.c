@@ -384,3 +384,54 @@ void command_make(const struct vm_spec *s, struct launch *l, struct plan *p)
 		plan_option(p, "-incoming", "defer");
 	launch_finish(l);
 }
+
+/* ---- its disks alone -------------------------------------------------------------------------- */
+
+static void add_export(const struct vm_spec *s, uint32_t i, struct plan *p)
+{
+	char node[SPEC_NAME + 8];
+
+	(void)snprintf(node, sizeof(node), "disk-%.*s", SPEC_NAME, s->disks[i].name);
+	option_json(p, "--export",
+		    json_pack("{s:s, s:s, s:s, s:s, s:b}", "type", "nbd", "id", node, "node-name",
+			      node, "name", node, "writable", 1));
+}
+
+static void add_server(const struct storage_launch *l, struct plan *p)
+{
+	char fd[16];
+
+	option_json(p, "--object",
+		    json_pack("{s:s, s:s, s:s, s:s}", "qom-type", "tls-creds-psk", "id", "key",
+			      "endpoint", "server", "dir", l->key_folder));
+	(void)snprintf(fd, sizeof(fd), "%d", plan_fd(p, l->listener));
+	option_json(p, "--nbd-server",
+		    json_pack("{s:{s:s, s:s}, s:s, s:i}", "addr", "type", "fd", "str", fd,
+			      "tls-creds", "key", "max-connections", SPEC_DISKS * 2));
+}
+
+void command_storage(const struct vm_spec *s, const struct storage_launch *l, struct plan *p)
+{
+	char path[SPEC_PATH];
+
+	plan_word(p, "qemu-storage-daemon");
+	plan_option(p, "--chardev", "socket,id=qmp,fd=%d,server=on,wait=off", plan_fd(p, l->qmp));
+	plan_option(p, "--monitor", "chardev=qmp");
+	for (uint32_t i = 0; i < s->disk_count; i++) {
+		if (s->disks[i].is_read_only)
+			continue;
+		disk_path(&s->disks[i], l->folder, path);
+		option_json(p, "--blockdev",
+			    json_pack("{s:s, s:s+, s:s, s:o}", "driver",
+				      disk_format_name(s->disks[i].format), "node-name", "disk-",
+				      s->disks[i].name, "discard", "unmap", "file",
+				      file_node(path, false)));
+	}
+	if (l->listener < 0)
+		return;
+	add_server(l, p);
+	for (uint32_t i = 0; i < s->disk_count; i++) {
+		if (!s->disks[i].is_read_only)
+			add_export(s, i, p);
+	}
+}

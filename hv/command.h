@@ -35,6 +35,17 @@ void launch_finish(struct launch *l);
  */
 void command_make(const struct vm_spec *s, struct launch *l, struct plan *p);
 
+/*
+ * qemu-storage-daemon, by which disks that can be written are there without their machine, as nodes
+ * "disk-NAME".  Descriptors are in the plan afterwards.
+ */
+struct storage_launch {
+	const char *folder;     /* of disks */
+	const char *key_folder; /* keys.psk of whoever may connect */
+	int qmp, listener;      /* -1 for the latter: nothing is exported */
+};
+void command_storage(const struct vm_spec *s, const struct storage_launch *l, struct plan *p);
+
 /* Where a disk is. */
 void disk_path(const struct disk_spec *disk, const char *folder, char out[SPEC_PATH]);
 

@@ -365,6 +365,10 @@ static int can_depart(const struct vm *vm, const struct departing_wish *wish, st
 				 "vm %s: its move to %s has not ended; see \"xvsctl vm move show "
 				 "%s\"",
 				 name, vm->departing->peer, name);
+	if (vm->replicating)
+		return error_set(err, -EBUSY, "",
+				 "vm %s: it is replicated; \"xvsctl vm replicate %s --stop\" first",
+				 name, name);
 	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		return error_set(err, -ENOTCONN, "",
 				 "vm %s: it is %s; a machine that does not run is moved by its "

@@ -15,6 +15,7 @@
 #include "base/yaml.h"
 #include "definition.h"
 #include "departing.h"
+#include "replica.h"
 #include "stone.h"
 #include "vm.h"
 
@@ -196,9 +197,14 @@ int hv_restore(struct hv *hv, struct xvs_error *err)
 
 	arrivals_recall(hv->arrivals);
 	code = store_each(hv->store, "definition.json", on_found, hv, err);
+	replicas_recall(hv);
 
-	for (struct vm *vm = hv->vms; vm; vm = vm->next)
-		(vm->arriving ? arriving_adopt : vm_adopt)(vm);
+	for (struct vm *vm = hv->vms; vm; vm = vm->next) {
+		if (vm->arriving)
+			arriving_adopt(vm);
+		else if (!vm->replica || replica_is_active(vm))
+			vm_adopt(vm);
+	}
 	return code;
 }
 

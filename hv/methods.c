@@ -17,6 +17,7 @@
 #include "definition.h"
 #include "departing.h"
 #include "reading.h"
+#include "replica.h"
 #include "stone.h"
 #include "vm.h"
 
@@ -252,10 +253,16 @@ static void on_undefine(struct rpc_call *call)
 {
 	const struct hv *hv = hv_of(call);
 	const char *name = rpc_text(call, "name");
+	struct vm *vm = hv_find(hv, name);
 	struct xvs_error err = ERROR_INIT;
 	char left[STONE_TEXT];
 
-	if (hv_find(hv, name) || !has_left(hv, name, left))
+	if (vm && vm->replica && !replica_is_active(vm)) {
+		if (replica_remove(vm, &err))
+			rpc_refuse(call, RPC_REFUSED, "vm %s: %s", name, err.text);
+		else
+			rpc_answer(call, json_object());
+	} else if (vm || !has_left(hv, name, left))
 		verb(call, vm_undefine);
 	else if (store_remove(hv->store, name, &err))
 		rpc_refuse(call, RPC_REFUSED, "vm %s: %s", name, err.text);
@@ -394,6 +401,12 @@ static const struct rpc_method methods[] = {
 	{ "vm.resolve", RPC_OPERATOR, "Ends a move in doubt when somebody has made sure that the other "
 	  "host is off.", "{}", on_vm_resolve,
 	  { NAME, { "take_over", RPC_BOOL, false, "it runs here; else the other host has it" } } },
+	{ "vm.replicate", RPC_OPERATOR, "Keeps a copy of it on another host, made anew every so many seconds; without \"to\" "
+	  "and \"stop\" tells how that goes.", "{role, state, sequence, lag_s, problem, ...}", on_vm_replicate,
+	  { NAME, { "to", RPC_TEXT, false, "the other host: a peer of the settings" },
+	    { "every", RPC_COUNT, false, "seconds, 1 to 86400 (300)" },
+	    { "points", RPC_COUNT, false, "recovery points that are kept there, 1 to 24 (4)" },
+	    { "stop", RPC_BOOL, false, "no more; what is there stays" } } },
 	{ "vm.export", RPC_ADMIN, "Writes a machine that stands still into a new folder: definition, disks, "
 	  "saved memory with what its ports knew, and the policies that held.", "{}", on_vm_export,
 	  { NAME, { "folder", RPC_TEXT, true, "an absolute path where nothing is yet" } } },

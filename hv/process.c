@@ -232,6 +232,9 @@ static void child(const struct plan *p, int pipe_end, const int gate[2])
 		report(pipe_end, "folder /: %s", strerror(errno));
 	child_descriptors(p, &pipe_end);
 	child_user(p->user, pipe_end);
+	/* Changing the user would forget it. */
+	if (p->ends_with_us)
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	child_check(p, pipe_end);
 	memcpy(words, p->words, p->count * sizeof(words[0]));
 	words[p->count] = NULL;

@@ -45,6 +45,7 @@ struct plan {
 	const struct user *user;
 	const char *cgroup;    /* name below our own; NULL: none */
 	bool is_open_to_group; /* what it makes */
+	bool ends_with_us;     /* it does not outlive us, whatever we die of */
 	int output;            /* its stdout and stderr, borrowed; -1: nowhere */
 	/* Files that it is going to open itself: refused by name where its user may not. */
 	const char *needs[32]; /* borrowed */

@@ -88,6 +88,9 @@ int remote_server_create(struct loop *loop, struct tls_context *tls, int listene
 			 struct xvs_error *err);
 void remote_server_destroy(struct remote_server *s); /* NULL is fine */
 
+/* A listening socket where a session reached us, at a port that the kernel chooses; -errno. */
+int remote_listen_beside(const char *local, int *fd, uint16_t *port, struct xvs_error *err);
+
 /* For handlers, whose rpc_context() is a session. */
 void *remote_session_arg(const struct remote_session *s); /* of the service */
 bool remote_session_is_named(const struct remote_session *s, const char *name);

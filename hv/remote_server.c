@@ -349,3 +349,19 @@ void remote_session_tell(struct remote_session *s, const char *event, json_t *pa
 	free(line);
 	json_decref(note);
 }
+
+int remote_listen_beside(const char *local, int *fd, uint16_t *port, struct xvs_error *err)
+{
+	struct sockaddr_storage place;
+	socklen_t len = sizeof(place);
+	char text[TLS_PORT_TEXT];
+
+	if (tls_listen(local, 0, fd, err))
+		return err->code;
+	if (getsockname(*fd, (struct sockaddr *)&place, &len) ||
+	    getnameinfo((struct sockaddr *)&place, len, NULL, 0, text, sizeof(text),
+			NI_NUMERICSERV))
+		return error_set(err, -EIO, "", "no place to listen for disks");
+	*port = (uint16_t)strtoul(text, NULL, 10);
+	return 0;
+}

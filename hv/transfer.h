@@ -72,4 +72,25 @@ uint16_t transfer_memory_port(const struct transfer *t); /* after that */
 void transfer_release(struct transfer *t, transfer_done done, void *arg);
 void transfer_loaded(struct transfer *t, transfer_done done, void *arg);
 
+/* ---- replication ---------------------------------------------------------------------------------- */
+
+/* What a beat copies; lives until its works have ended. */
+struct replica_copy {
+	const char *id;
+	uint64_t base;     /* what changed since this point; 0: all */
+	uint64_t sequence; /* of the point that is made */
+	json_t *stale;     /* bitmaps that go; owned by whoever made this */
+};
+/* Copies begin, all of one moment, to the exports at 'host'. */
+void transfer_copy_begin(struct transfer *t, struct replica_copy *copy, const char *host,
+			 uint16_t port, transfer_done done, void *arg);
+/* Until they have ended. */
+void transfer_copy_wait(struct transfer *t, transfer_done done, void *arg);
+/* The point is kept there: what changed since the one before is of no interest any more. */
+void transfer_copy_forget(struct transfer *t, transfer_done done, void *arg);
+/* The replica's side: the disks as they are now become a point; 'stale' (names) go. */
+void transfer_point_keep(struct transfer *t, struct replica_copy *copy, transfer_done done,
+			 void *arg);
+uint64_t transfer_copied(const struct transfer *t); /* bytes */
+
 #endif /* XVS_HV_TRANSFER_H */

@@ -31,6 +31,8 @@ struct progress {
 	uint64_t downtime_ms;
 };
 
+struct replica_copy;
+
 struct transfer {
 	struct qmp *qmp;
 	const struct vm_spec *spec;
@@ -54,6 +56,7 @@ struct transfer {
 	uint64_t left_before;
 	bool is_limit_due;
 	struct progress progress;
+	struct replica_copy *copy; /* of a replication's beat, while one is made */
 };
 
 /* The list ends with an act without begin(). */

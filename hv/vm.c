@@ -2,6 +2,8 @@
 /*
  * hv/vm.c - the machine as an object: what it is, what is kept of it, the job that runs.
  */
+#include "replica.h"
+#include "replicate.h"
 #include "storage.h"
 #include "vm_archive.h"
 
@@ -96,6 +98,8 @@ void vm_destroy(struct vm *vm)
 		}
 	}
 	run_forget(vm);
+	replicate_destroy(vm);
+	replica_destroy(vm);
 	departing_destroy(vm->departing);
 	tool_cancel(vm->tool);
 	archive_cancel(vm);
@@ -135,6 +139,8 @@ const char *vm_state_name(const struct vm *vm)
 
 	if (vm->arriving)
 		return "arriving";
+	if (vm->replica && !replica_is_active(vm))
+		return "replica";
 	if (vm->state == VM_STOPPED && vm->has_saved_state)
 		return "saved";
 	return names[vm->state];
@@ -214,6 +220,9 @@ json_t *vm_print_whole(const struct vm *vm)
 	(void)json_object_set_new(j, "checkpoints", json_deep_copy(vm->checkpoints));
 	if (vm->storage)
 		(void)json_object_set_new(j, "storage_move", storage_show(vm));
+	if (vm->replica || vm->replicating)
+		(void)json_object_set_new(j, "replication",
+					  vm->replica ? replica_show(vm) : replicate_show(vm));
 	(void)json_object_set_new(j, "migration_obstacles", obstacles(vm));
 	(void)json_object_set_new(j, "definition", definition_print(&vm->spec));
 	return j;
@@ -304,8 +313,17 @@ void vm_recall(struct vm *vm, pid_t *pid, uint64_t *start_time, bool *is_same_bo
 bool job_begin(struct vm *vm, const char *what, vm_done done, void *arg)
 {
 	struct loop_timer *deadline = vm->job.deadline;
-	char text[256];
+	char text[300];
 
+	if (vm->replica && !replica_is_active(vm)) {
+		(void)snprintf(text, sizeof(text),
+			       "vm %s: it is a replica; \"xvsctl vm failover %s\" makes a machine "
+			       "of it",
+			       vm->spec.name, vm->spec.name);
+		if (done)
+			done(arg, -EPERM, text);
+		return false;
+	}
 	if (vm->job.what) {
 		(void)snprintf(text, sizeof(text), "vm %s: it is %s already; wait, or kill it",
 			       vm->spec.name, vm->job.what);
@@ -314,6 +332,7 @@ bool job_begin(struct vm *vm, const char *what, vm_done done, void *arg)
 		return false;
 	}
 	vm->job = (struct vm_job){ .what = what, .done = done, .arg = arg, .deadline = deadline };
+	replicate_step_aside(vm);
 	return true;
 }
 

@@ -47,6 +47,8 @@ struct vm_job {
 };
 
 struct departing;
+struct replica;
+struct replicating;
 
 struct vm {
 	struct vm *next;
@@ -89,7 +91,9 @@ struct vm {
 	bool is_port_blocked; /* the port that is made anew was */
 	uint32_t walk;        /* the adapter or disk that is worked on */
 	void (*walked)(struct vm *vm, int code, const char *text);
-	struct tool *tool;           /* that runs for it */
+	struct tool *tool;               /* that runs for it */
+	struct replicating *replicating; /* another host has a copy of it (replicate.h); NULL: none */
+	struct replica *replica; /* it is a copy of another host's (replica.h); NULL: it is not */
 	struct departing *departing; /* it moves to another host; NULL: it does not */
 	struct archiving *archiving; /* vm_archive.h; NULL: nothing */
 	struct storage *storage;     /* a disk of it moves; NULL: none does */
@@ -131,6 +135,8 @@ void job_fail(struct vm *vm, const char *format, ...) __attribute__((format(prin
 
 /* ---- vm_run.c: QEMU's process and conversation ------------------------------------------------- */
 
+/* A socket that only we may connect to; its descriptor, or -errno. */
+int socket_listen(const char *path, struct xvs_error *err);
 /* Sockets, taps and files for a start. */
 int run_prepare(struct vm *vm, struct xvs_error *err);
 /* Starts QEMU; ready() once it speaks. */

@@ -319,6 +319,9 @@ static bool verb_check(struct vm *vm, enum checkpoint_verb verb, const char *nam
 		job_end(vm, -EEXIST, "there is a checkpoint %s already", name);
 	else if (verb != CHECKPOINT_SAVE && !entry(vm, name))
 		job_end(vm, -ENOENT, "there is no checkpoint %s", name);
+	else if (verb == CHECKPOINT_REVERT && vm->replicating)
+		job_end(vm, -EBUSY, "it is replicated; \"xvsctl vm replicate %s --stop\" first",
+			vm->spec.name);
 	else if (verb == CHECKPOINT_REVERT && json_object_get(entry(vm, name), "unfinished"))
 		job_end(vm, -ENOENT, "checkpoint %s was never finished; \"vm forget\" removes it",
 			name);

@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "definition.h"
 #include "departing.h"
+#include "replica.h"
+#include "replicate.h"
 #include "storage.h"
 #include "vm.h"
 
@@ -166,6 +168,11 @@ void vm_undefine(struct vm *vm, vm_done done, void *arg)
 		job_end(vm, -EBUSY, "it is %s; stop it first", vm_state_name(vm));
 		return;
 	}
+	if (vm->replicating && !replicate_is_yielded(vm)) {
+		job_end(vm, -EBUSY, "it is replicated to %s; \"xvsctl vm replicate %s --stop\" first",
+			replicate_to(vm), vm->spec.name);
+		return;
+	}
 	if (vm->departing) {
 		job_end(vm, -EBUSY,
 			"another host must be told first that it stays here; see "
@@ -220,6 +227,8 @@ static void on_status(void *arg, const struct qmp_answer *answer)
 		job_fail(vm, "QEMU: %s", answer->error);
 	else if (vm->has_saved_state)
 		save_load(vm);
+	else if (vm->replica)
+		replica_load(vm);
 	else
 		vm_go_on(vm);
 }
@@ -249,6 +258,11 @@ void vm_start(struct vm *vm, vm_done done, void *arg)
 		return;
 	if (vm->state != VM_STOPPED) {
 		job_end(vm, -EALREADY, "it is %s already", vm_state_name(vm));
+		return;
+	}
+	if (!replicate_may_start(vm, &err)) {
+		vm->is_wanted = false;
+		job_end(vm, err.code, "%s", err.text);
 		return;
 	}
 	vm->restart_ns = 0;
@@ -357,6 +371,7 @@ void vm_adopt(struct vm *vm)
 
 	vm_recall(vm, &pid, &start_time, &is_same_boot);
 	departing_recall(vm);
+	replicate_recall(vm);
 	storage_recall(vm);
 	if (is_same_boot && process_adopt(vm, pid, start_time))
 		return;
@@ -370,6 +385,6 @@ void vm_adopt(struct vm *vm)
 		vm->is_wanted = false;
 	if (vm->departing)
 		departing_go_on(vm);
-	else if (vm->is_wanted)
+	else if (vm->is_wanted && !replicate_starts_later(vm))
 		vm_start(vm, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroup.h"
+#include "replicate.h"
 #include "storage.h"
 #include "tap.h"
 #include "vm.h"
@@ -32,7 +33,7 @@ enum {
 
 /* ---- sockets ---------------------------------------------------------------------------------- */
 
-static int socket_listen(const char *path, struct xvs_error *err)
+int socket_listen(const char *path, struct xvs_error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
@@ -354,6 +355,7 @@ static void on_qmp_ended(void *arg, const char *why)
 	struct vm *vm = arg;
 
 	log_debug("vm %s: %s", vm->spec.name, why);
+	replicate_hush(vm);
 	qmp_close(vm->qmp);
 	vm->qmp = NULL;
 	loop_timer_arm(vm->reconnect, RECONNECT_S * NS_PER_S);
@@ -448,6 +450,7 @@ int run_watch(struct vm *vm, struct xvs_error *err)
 
 void run_forget(struct vm *vm)
 {
+	replicate_hush(vm);
 	qmp_close(vm->qmp);
 	vm->qmp = NULL;
 	if (vm->exited)

@@ -53,6 +53,9 @@ const struct option_def option_defs[] = {
 	{ "--fresh-ports", OPTION_FRESH_PORTS, "fresh_ports", NULL,
 	  "without what its ports knew: connections begin anew", false },
 	{ "--serial", OPTION_SERIAL, "serial", "NAME", "this serial port, not the console", false },
+	{ "--every", OPTION_EVERY, "every", "SECONDS", "a point each so many seconds", true },
+	{ "--points", OPTION_POINTS, "points", "N", "so many points are kept there", true },
+	{ "--stop", OPTION_STOP, "stop", NULL, "no more; what is there stays", false },
 	{ NULL, 0, NULL, NULL, NULL, false },
 };
 
@@ -229,6 +232,9 @@ const struct verb verbs[] = {
 	{ "vm", "move-storage", "NAME DISK PATH [format=qcow2|raw] [bandwidth=BYTES]",
 	  "move a disk to another file, while the machine runs or not", 3, 5, 0, "vm.move_storage",
 	  { "name", "disk", "path" }, NULL, run_vm_move_storage },
+	{ "vm", "replicate", "NAME", "keep a copy on another host; how that goes", 1, 1,
+	  OPTION_TO | OPTION_EVERY | OPTION_POINTS | OPTION_STOP, "vm.replicate", { "name" },
+	  print_replication, NULL },
 	{ "vm", "export", "NAME FOLDER", "write it into a folder that can be carried", 2, 2, 0,
 	  "vm.export", { "name", "folder" }, print_done, NULL },
 	{ "vm", "import", "FOLDER [NAME]", "make a machine of such a folder", 1, 2,

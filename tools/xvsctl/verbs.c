@@ -105,7 +105,7 @@ json_t *verb_params(const struct verb *v, const struct args *a)
 	return params;
 }
 
-const char *verb_option(const struct args *a, unsigned flag)
+const char *verb_option(const struct args *a, uint64_t flag)
 {
 	for (size_t i = 0; option_defs[i].name; i++) {
 		if (option_defs[i].flag == flag)

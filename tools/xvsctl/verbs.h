@@ -6,6 +6,8 @@
 #ifndef XVSCTL_VERBS_H
 #define XVSCTL_VERBS_H
 
+#include <stdint.h>
+
 #include "client.h"
 #include "format.h"
 
@@ -43,9 +45,14 @@ enum option_flag {
 	OPTION_FRESH_PORTS = 1u << 30,
 };
 
+/* More than an enumeration holds. */
+#define OPTION_EVERY (UINT64_C(1) << 31)
+#define OPTION_POINTS (UINT64_C(1) << 32)
+#define OPTION_STOP (UINT64_C(1) << 33)
+
 struct option_def {
 	const char *name; /* with its dashes */
-	unsigned flag;
+	uint64_t flag;
 	const char *param; /* of the method; NULL: not for the daemon */
 	const char *value; /* what to write behind it; NULL: nothing */
 	const char *help;
@@ -54,14 +61,14 @@ struct option_def {
 
 extern const struct option_def option_defs[]; /* ends at a NULL name */
 
-enum { WORDS_MAX = 256, OPTIONS_MAX = 32 };
+enum { WORDS_MAX = 256, OPTIONS_MAX = 64 };
 
 /* The command line, taken apart. */
 struct args {
 	const char *socket;
 	const char *hv_socket; /* of xvs-hv, for the verbs of "vm" */
 	bool is_json;
-	unsigned given;                  /* enum option_flag */
+	uint64_t given;                  /* enum option_flag */
 	const char *values[OPTIONS_MAX]; /* by index in option_defs */
 	const char *words[WORDS_MAX];    /* behind the verb */
 	size_t count;
@@ -73,7 +80,7 @@ struct verb {
 	const char *words; /* for the usage: "TARGET FEATURE [FIELD=VALUE...]" */
 	const char *help;
 	size_t min, max;       /* of words */
-	unsigned options;      /* enum option_flag */
+	uint64_t options;      /* enum option_flag */
 	const char *method;    /* of the daemon */
 	const char *params[3]; /* names of the words */
 	void (*print)(struct strbuf *out,
@@ -90,7 +97,7 @@ const struct verb *verb_find(const char *const *words, size_t count, size_t *use
 json_t *verb_params(const struct verb *v, const struct args *a);
 
 /* The value of an option that was given; NULL: it was not. */
-const char *verb_option(const struct args *a, unsigned flag);
+const char *verb_option(const struct args *a, uint64_t flag);
 
 /* The daemon that a verb is for, connected to; NULL: it cannot be reached, which has been said. */
 struct client *verb_client(const struct verb *v, const struct args *a);
@@ -171,6 +178,7 @@ char *text_load(const char *path);
 
 void print_vms(struct strbuf *out, const json_t *result);
 void print_vm(struct strbuf *out, const json_t *result);
+void print_replication(struct strbuf *out, const json_t *result); /* vm_replica.c */
 void print_vm_host(struct strbuf *out, const json_t *result);
 int run_vm_define(const struct verb *v, const struct args *a);
 void print_vm_move(struct strbuf *out, const json_t *result); /* vm_move.c */
