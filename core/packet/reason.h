@@ -79,7 +79,9 @@
 	X(REASON_OWN_ADDRESS, "own-address", \
 	  "came in at an uplink with the source address of a port of this switch") \
 	X(REASON_PARKED, "parked", \
-	  "too many packets wait for the verdict of an extension in a process of its own")
+	  "too many packets wait for the verdict of an extension in a process of its own") \
+	X(REASON_QUEUE, "queue-share", \
+	  "more than its queue of the exit port may send, for longer than it may wait there")
 
 enum host_reason {
 #define X(enumerator, name, help) enumerator,

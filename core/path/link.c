@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * link.c - classes of an uplink that have packets waiting, and whose turn it is.
+ * link.c - classes of an exit port that have packets waiting, and whose turn it is.
  */
 #include "path/link.h"
 
@@ -22,6 +22,7 @@ struct link_class {
 	int64_t deficit; /* bytes that it may still send in this turn; negative: sent too many */
 	uint32_t weight; /* as it counts in the part's */
 	struct link_class *next, *prev; /* in the part's ring */
+	struct link_counts counts;      /* of a queue; the control thread reads */
 };
 
 /* A worker's. */
@@ -41,6 +42,9 @@ struct path_link {
 	/* by class: when its bucket is full, as in rate.c; any worker writes, atomically */
 	_Atomic uint64_t reserved_at_ns[LINK_CLASSES];
 	_Atomic uint64_t limited_at_ns[LINK_CLASSES];
+	/* the control thread's: since when there is a queue, and what had been counted until then */
+	uint64_t since_ns[LINK_QUEUES];
+	struct link_counts before[LINK_QUEUES];
 	struct link_part parts[];
 };
 
@@ -52,6 +56,7 @@ struct link_run {
 	struct link_part *part;
 	struct port_conf *conf;
 	struct rate_run rate;
+	bool is_contended; /* of what waits, some waits for others, not for a limit of its own */
 };
 
 /* ---- [control] ----------------------------------------------------------------------------------- */
@@ -66,6 +71,69 @@ static struct path_link *link_create(struct path_port *port)
 	return link;
 }
 
+static bool plan_has_queue(const struct link_plan *plan, uint32_t queue)
+{
+	return plan && plan->has_queues && queue < LINK_QUEUES && plan->class_of[queue] == queue;
+}
+
+static uint64_t read_count(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* By all workers, ever. */
+static struct link_counts sum_of(const struct path_port *port, const struct path_link *link,
+				 uint32_t queue)
+{
+	struct link_counts sum = { 0 };
+
+	for (uint32_t i = 0; i < path_workers(port->path); i++) {
+		const struct link_counts *c = &link->parts[i].classes[queue].counts;
+
+		sum.tx_packets += read_count(&c->tx_packets);
+		sum.tx_bytes += read_count(&c->tx_bytes);
+		sum.full += read_count(&c->full);
+		sum.pool += read_count(&c->pool);
+		sum.exit += read_count(&c->exit);
+	}
+	return sum;
+}
+
+/* Another queue that gets the number of one that has gone begins to count anew. */
+static void begin_queues(const struct path_port *port, struct path_link *link,
+			 const struct link_plan *plan)
+{
+	for (uint32_t queue = 0; queue < LINK_QUEUES; queue++) {
+		if (!plan_has_queue(plan, queue) || plan_has_queue(link->plan, queue))
+			continue;
+		link->since_ns[queue] = clock_ns();
+		link->before[queue] = sum_of(port, link, queue);
+	}
+}
+
+bool path_link_has_queues(const struct path_port *port)
+{
+	return port->link && port->link->plan->has_queues;
+}
+
+uint64_t path_link_counts(const struct path_port *port, uint32_t queue, struct link_counts *sum)
+{
+	const struct path_link *link = port->link;
+	const struct link_counts *before;
+	struct link_counts now;
+
+	if (!link || !plan_has_queue(link->plan, queue))
+		return 0;
+	now = sum_of(port, link, queue);
+	before = &link->before[queue];
+	sum->tx_packets += now.tx_packets - before->tx_packets;
+	sum->tx_bytes += now.tx_bytes - before->tx_bytes;
+	sum->full += now.full - before->full;
+	sum->pool += now.pool - before->pool;
+	sum->exit += now.exit - before->exit;
+	return link->since_ns[queue];
+}
+
 int path_link_plan(struct path_port *port, struct link_plan *plan)
 {
 	struct path_link *link = port->link ? port->link : link_create(port);
@@ -75,6 +143,7 @@ int path_link_plan(struct path_port *port, struct link_plan *plan)
 		free(plan);
 		return -ENOMEM;
 	}
+	begin_queues(port, link, plan);
 	old = link->plan;
 	rcu_publish(&link->plan, plan);
 	if (!port->link)
@@ -92,9 +161,14 @@ void path_link_free(struct path_link *link)
 
 /* ---- buckets ------------------------------------------------------------------------------------- */
 
-static bool has_credit(const _Atomic uint64_t *full_at, uint64_t now_ns)
+static bool has_credit(const _Atomic uint64_t *full_at, uint64_t depth_ns, uint64_t now_ns)
 {
-	return atomic_load_explicit(full_at, memory_order_relaxed) <= now_ns + DEPTH_NS;
+	return atomic_load_explicit(full_at, memory_order_relaxed) <= now_ns + depth_ns;
+}
+
+static uint64_t limit_depth(const struct link_claim *claim)
+{
+	return claim->depth_ns ? claim->depth_ns : DEPTH_NS;
 }
 
 static void pay(_Atomic uint64_t *full_at, uint64_t per_second, const struct packet *p,
@@ -106,13 +180,21 @@ static void pay(_Atomic uint64_t *full_at, uint64_t per_second, const struct pac
 static bool is_promised(const struct link_run *r, uint32_t nr)
 {
 	return r->plan->claims[nr].reserved &&
-	       has_credit(&r->link->reserved_at_ns[nr], r->rate.now_ns);
+	       has_credit(&r->link->reserved_at_ns[nr], DEPTH_NS, r->rate.now_ns);
 }
 
 static bool is_limited(const struct link_run *r, uint32_t nr)
 {
-	return r->plan->claims[nr].limit &&
-	       !has_credit(&r->link->limited_at_ns[nr], r->rate.now_ns);
+	const struct link_claim *claim = &r->plan->claims[nr];
+
+	return claim->limit &&
+	       !has_credit(&r->link->limited_at_ns[nr], limit_depth(claim), r->rate.now_ns);
+}
+
+/* Within its reservation it need not ask what others have left of the rate: they wait for it then. */
+static bool is_certain(const struct link_run *r, uint32_t nr)
+{
+	return r->plan->is_kept && is_promised(r, nr);
 }
 
 /* What goes beyond a reservation is no debt of it. */
@@ -134,9 +216,13 @@ static uint32_t number_of(const struct link_run *r, const struct link_class *c)
 	return (uint32_t)(c - r->part->classes);
 }
 
-static uint32_t class_of(const struct link_run *r, const struct packet *p)
+/* A copy for a mirror session has the queue that its original was to have somewhere else. */
+static uint32_t class_of(const struct link_plan *plan, const struct burst *b,
+			 const struct packet *p)
 {
-	return p->x.port_in < PORTS_MAX ? r->plan->class_of[p->x.port_in] : LINK_COMMON;
+	uint32_t by = plan->has_queues ? (b->are_copies ? 0 : p->x.queue) : p->x.port_in;
+
+	return by < PORTS_MAX ? plan->class_of[by] : LINK_COMMON;
 }
 
 static uint32_t weight_of(const struct link_run *r, uint32_t nr)
@@ -230,7 +316,8 @@ static uint64_t pace_of(const struct link_run *r, uint32_t nr)
 	const struct link_claim *claim = &r->plan->claims[nr];
 	uint64_t weight = c->queue.count ? c->weight : weight_of(r, nr);
 	uint64_t all = r->part->weight + (c->queue.count ? 0 : weight);
-	uint64_t pace = r->conf->rates[RATE_LINK].per_second[RATE_BITS] / all * weight;
+	uint64_t rate = r->conf->rates[RATE_LINK].per_second[RATE_BITS];
+	uint64_t pace = rate ? rate / all * weight : UINT64_MAX;
 
 	if (pace < claim->reserved)
 		pace = claim->reserved;
@@ -239,14 +326,37 @@ static uint64_t pace_of(const struct link_run *r, uint32_t nr)
 	return pace ? pace : 1;
 }
 
+/* The same in packets, of a class that has some; 0: as many as there are. */
+static uint64_t packets_of(const struct link_run *r, uint32_t nr)
+{
+	uint64_t rate = r->conf->rates[RATE_LINK].per_second[RATE_PACKETS];
+	uint64_t packets = rate * r->part->classes[nr].weight / r->part->weight;
+
+	return rate && !packets ? 1 : packets;
+}
+
+/* One sender feeds several queues: the longest may not take the room that the others need. */
+static bool crowds_others(const struct link_run *r, uint32_t nr, const struct packet *p)
+{
+	const struct path_port *in = path_port_of(r->w->path, p->x.port_in);
+
+	return r->plan->part && in && r->part->classes[nr].queue.count >= r->plan->part &&
+	       atomic_load_explicit(&in->held, memory_order_relaxed) >= PORT_HELD_MAX / 2;
+}
+
 /* Would it wait longer than it may?  One always may. */
-static bool is_full(const struct link_run *r, uint32_t nr, uint32_t len)
+static bool is_full(const struct link_run *r, uint32_t nr, const struct packet *p)
 {
 	const struct link_class *c = &r->part->classes[nr];
-	uint64_t bits = (c->bytes + len) * 8;
+	uint64_t bits = (c->bytes + p->x.len) * 8;
+	uint64_t packets;
 
-	return c->queue.count &&
-	       bits * (NS_PER_S / NS_PER_US) / pace_of(r, nr) > r->plan->queue_ns / NS_PER_US;
+	if (!c->queue.count)
+		return false;
+	packets = packets_of(r, nr);
+	return bits * (NS_PER_S / NS_PER_US) / pace_of(r, nr) > r->plan->queue_ns / NS_PER_US ||
+	       (packets && c->queue.count * NS_PER_S / packets >= r->plan->queue_ns) ||
+	       crowds_others(r, nr, p);
 }
 
 static void put(struct link_run *r, uint32_t nr, struct packet *p)
@@ -259,6 +369,7 @@ static void put(struct link_run *r, uint32_t nr, struct packet *p)
 	packet_append(&c->queue, p);
 	c->bytes += p->x.len;
 	part->count++;
+	r->is_contended |= !is_limited(r, nr);
 	if (part->is_listed)
 		return;
 	part->is_listed = true;
@@ -280,17 +391,27 @@ static struct packet *take(struct path_worker *w, struct link_part *part, struct
 	return p;
 }
 
+static void refuse(const struct link_run *r, struct burst *b, uint32_t i, uint32_t nr)
+{
+	counter_add(&r->part->classes[nr].counts.full, 1);
+	if (b->are_copies)
+		burst_drop(b, i, 0, REASON_MIRROR);
+	else
+		burst_drop(b, i, 0, r->plan->has_queues ? REASON_QUEUE : REASON_LINK);
+}
+
 /* Copies for a mirror session never wait. */
 static void keep_or_drop(struct link_run *r, struct burst *b, uint32_t i, uint32_t nr)
 {
 	struct packet *kept;
 
-	if (b->are_copies || is_full(r, nr, b->pkts[i]->x.len)) {
-		burst_drop(b, i, 0, b->are_copies ? REASON_MIRROR : REASON_LINK);
+	if (b->are_copies || is_full(r, nr, b->pkts[i])) {
+		refuse(r, b, i, nr);
 		return;
 	}
 	kept = shape_keep(b->worker, b->pkts[i]);
 	if (!kept) {
+		counter_add(&r->part->classes[nr].counts.pool, 1);
 		burst_drop(b, i, 0, REASON_POOL);
 		return;
 	}
@@ -314,25 +435,58 @@ static bool open_run(struct link_run *r, struct path_worker *w, struct port_conf
 	return true;
 }
 
+static uint64_t sooner_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When a bucket has credit again. */
+static uint64_t credit_at(const _Atomic uint64_t *full_at, uint64_t depth_ns)
+{
+	uint64_t full = atomic_load_explicit(full_at, memory_order_relaxed);
+
+	return full > depth_ns ? full - depth_ns : 0;
+}
+
+static uint64_t class_due(const struct link_run *r, uint32_t nr, uint64_t rate_due_ns)
+{
+	const struct link_claim *claim = &r->plan->claims[nr];
+	uint64_t due = rate_due_ns;
+	uint64_t limit = 0;
+
+	if (r->plan->is_kept && claim->reserved)
+		due = sooner_of(due, credit_at(&r->link->reserved_at_ns[nr], DEPTH_NS));
+	if (is_limited(r, nr))
+		limit = credit_at(&r->link->limited_at_ns[nr], limit_depth(claim));
+	return limit > due ? limit : due;
+}
+
 static void note_due(const struct link_run *r)
 {
-	uint64_t due = rate_due(&r->rate);
-	uint64_t limits = UINT64_MAX;
+	uint64_t rate = rate_due(&r->rate);
 	const struct link_class *c = r->part->turn;
 
-	for (uint32_t n = r->part->busy; n > 0; n--, c = c->next) {
-		uint32_t nr = number_of(r, c);
-		uint64_t full =
-			atomic_load_explicit(&r->link->limited_at_ns[nr], memory_order_relaxed);
+	for (uint32_t n = r->part->busy; n > 0; n--, c = c->next)
+		r->w->rate_due_ns =
+			sooner_of(r->w->rate_due_ns, class_due(r, number_of(r, c), rate));
+}
 
-		if (!is_limited(r, nr))
-			limits = 0;
-		else if (full - DEPTH_NS < limits)
-			limits = full - DEPTH_NS;
-	}
-	due = limits > due ? limits : due;
-	if (due < r->w->rate_due_ns)
-		r->w->rate_due_ns = due;
+/* Some class waits for its turn; a limit of its own keeps nobody else back. */
+static bool has_contention(const struct link_run *r)
+{
+	const struct link_class *c = r->part->turn;
+
+	for (uint32_t n = r->part->busy; n > 0; n--, c = c->next)
+		if (!is_limited(r, number_of(r, c)))
+			return true;
+	return false;
+}
+
+static bool may_leave(struct link_run *r, uint32_t nr)
+{
+	if (r->part->classes[nr].queue.count || is_limited(r, nr))
+		return false;
+	return is_certain(r, nr) || (!r->is_contended && rate_may(&r->rate));
 }
 
 void link_burst(struct burst *b)
@@ -341,10 +495,11 @@ void link_burst(struct burst *b)
 
 	if (!open_run(&r, b->worker, b->conf))
 		return;
+	r.is_contended = has_contention(&r);
 	for (XVS_EACH(i, b->live)) {
-		uint32_t nr = class_of(&r, b->pkts[i]);
+		uint32_t nr = class_of(r.plan, b, b->pkts[i]);
 
-		if (r.part->count == 0 && !is_limited(&r, nr) && rate_may(&r.rate))
+		if (may_leave(&r, nr))
 			spend(&r, nr, b->pkts[i]);
 		else
 			keep_or_drop(&r, b, (uint32_t)i, nr);
@@ -352,6 +507,39 @@ void link_burst(struct burst *b)
 	rate_pay(&r.rate);
 	if (r.part->count)
 		note_due(&r);
+}
+
+/* ---- counting --------------------------------------------------------------------------------------- */
+
+/* The counts of the class of a packet that is behind its queue; NULL: the port has no queues. */
+static struct link_counts *counts_of(const struct burst *b, const struct packet *p)
+{
+	struct path_link *link = rcu_read(&b->conf->port->link);
+	const struct link_plan *plan = link ? rcu_read(&link->plan) : NULL;
+
+	if (!plan || !plan->has_queues)
+		return NULL;
+	return &link->parts[b->worker->w.nr].classes[class_of(plan, b, p)].counts;
+}
+
+void link_sent(const struct burst *b, struct packet *const *pkts, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct link_counts *c = counts_of(b, pkts[i]);
+
+		if (!c)
+			return;
+		counter_add(&c->tx_packets, 1);
+		counter_add(&c->tx_bytes, pkts[i]->x.len);
+	}
+}
+
+void link_lost(const struct burst *b, const struct packet *p)
+{
+	struct link_counts *c = counts_of(b, p);
+
+	if (c)
+		counter_add(&c->exit, 1);
 }
 
 /* ---- later --------------------------------------------------------------------------------------- */
@@ -362,13 +550,18 @@ static struct port_conf *ruler_of(struct port_conf *conf)
 	return conf_of_entry(conf);
 }
 
+static bool may_go_on(struct link_run *r)
+{
+	return rate_may(&r->rate) || (r->plan->is_kept && first_promised(r));
+}
+
 /* As much as the rate lets through, at most a batch; how many packets went anywhere. */
 static uint32_t run_some(struct link_run *r)
 {
 	struct release out;
 
 	release_open(&out, r->w, ruler_of(r->conf));
-	while (r->part->count && release_has_room(&out) && rate_may(&r->rate)) {
+	while (r->part->count && release_has_room(&out) && may_go_on(r)) {
 		bool is_turn;
 		struct link_class *c = next_class(r, &is_turn);
 		struct packet *p;

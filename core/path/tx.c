@@ -108,6 +108,8 @@ static void finish_sent(struct path_worker *w, struct port_counters *c, struct p
 /* A copy for a mirror session is lost for one reason, whatever it is that its destination lacks. */
 static void lose(struct burst *b, struct packet *p, uint32_t reason)
 {
+	if (b->conf->rate_kinds & 1u << RATE_LINK)
+		link_lost(b, p);
 	packet_drop(b->worker, p, b->conf->port->id, XVS_STAGE_EGRESS, 0,
 		    b->are_copies ? REASON_MIRROR : reason);
 }
@@ -127,6 +129,8 @@ static void send_all(struct burst *b, struct packet **pkts, struct sum s)
 		tap_end(b, b->conf->port->id, pkts, sent);
 	if (b->conf->mirrored & MIRRORED_OUT && !b->are_copies)
 		mirror_sent(b, pkts, sent);
+	if (b->conf->rate_kinds & 1u << RATE_LINK)
+		link_sent(b, pkts, sent);
 	finish_sent(w, &w->w.shard->ports[b->conf->counted_at], pkts, &s);
 	for (uint32_t i = sent; i < count; i++)
 		lose(b, pkts[i], REASON_RING_FULL);
