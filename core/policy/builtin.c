@@ -8,6 +8,7 @@
 #include "policy/lldp.h"
 #include "policy/mirror.h"
 #include "policy/qos.h"
+#include "policy/queue.h"
 #include "policy/rate.h"
 
 enum { VLAN_MAX = 4094, VLAN_RANGES_MAX = 256, MTU_MAX = 65535 };
@@ -234,11 +235,9 @@ const struct xvs_feature builtin_new_flows = {
 };
 
 const struct xvs_feature *const builtin_features[] = {
-	&builtin_vlan,        &builtin_port,
-	&builtin_learning,    &builtin_new_flows,
-	&builtin_connections, &builtin_mirror,
-	&builtin_rate,        &builtin_qos,
-	&builtin_team,        &builtin_guest_team,
-	&builtin_link,        &builtin_class,
-	&builtin_lldp,        NULL,
+	&builtin_vlan,       &builtin_port,        &builtin_learning,
+	&builtin_new_flows,  &builtin_connections, &builtin_mirror,
+	&builtin_rate,       &builtin_qos,         &builtin_team,
+	&builtin_guest_team, &builtin_link,        &builtin_class,
+	&builtin_lldp,       &builtin_queue,       NULL,
 };

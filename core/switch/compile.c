@@ -10,6 +10,7 @@
 #include "switch/bundle_part.h"
 #include "switch/link.h"
 #include "switch/lldp.h"
+#include "switch/queue.h"
 #include "switch/team.h"
 
 enum { NEW_FLOWS_PER_SECOND = 50000, NEW_FLOWS_BURST = 5000 };
@@ -221,6 +222,7 @@ void port_compile(const struct port *p, struct port_conf *conf, struct reasons *
 	compile_limits(p, conf);
 	compile_rate(p, conf);
 	compile_link(p, conf);
+	compile_queues(p, conf);
 	conf->hears = lldp_hears(p);
 	compile_qos(p, conf);
 	compile_chains(p, conf);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "path/link.h"
 #include "policy/rate.h"
+#include "switch/queue.h"
 #include "switch/team.h"
 
 enum { BITS_OF_KBIT = 1000, KBITS_OF_MBIT = 1000, DEPTH_NS = 4 * NS_PER_MS };
@@ -94,14 +95,30 @@ static struct link_plan *plan_of(const struct vswitch *sw, const struct policy_l
 	return plan;
 }
 
+/* Where queues have gone, what waits in them is let go. */
+static bool needs_plan(const struct port *p, const struct vswitch *sw, struct link_plan **plan)
+{
+	const struct policy_queue *queues = queue_policy(p);
+	const struct policy_link *link = link_policy(p);
+	bool is_over = path_link_has_queues(p->path_port);
+
+	if (queues)
+		*plan = queue_plan(p, queues);
+	else if (link)
+		*plan = plan_of(sw, link);
+	else if (is_over)
+		*plan = calloc(1, sizeof(**plan));
+	return queues || link || is_over;
+}
+
 void link_settle(const struct vswitch *sw)
 {
 	for (size_t i = 0; i < sw->port_count; i++) {
 		struct port *p = sw->ports[i];
-		const struct policy_link *link = p->path_port ? link_policy(p) : NULL;
-		struct link_plan *plan = link ? plan_of(sw, link) : NULL;
+		struct link_plan *plan = NULL;
 
-		if (link && (!plan || path_link_plan(p->path_port, plan) < 0))
+		if (p->path_port && needs_plan(p, sw, &plan) &&
+		    (!plan || path_link_plan(p->path_port, plan) < 0))
 			log_message(MSG_PORT_WARNING,
 				    "port %s: out of memory: packets have the shares that they had "
 				    "before",

@@ -272,6 +272,7 @@ static int resolve_switch(struct plan *p, const struct switch_spec *spec)
 	plan_mirrors(p, ps);
 	plan_sessions(p, ps);
 	plan_qos(p, ps);
+	plan_queues(p, ps);
 	plan_team(p, ps);
 	plan_guest_teams(p, ps);
 	plan_nat(p, ps);

@@ -132,6 +132,8 @@ int plan_rates(struct plan *p, struct plan_switch *ps);
 int plan_links(struct plan *p, struct plan_switch *ps);
 /* qos.c */
 void plan_qos(struct plan *p, struct plan_switch *ps);
+/* queue.c */
+void plan_queues(struct plan *p, struct plan_switch *ps);
 
 /* plan_mirror.c: mirror sessions, by all ports and groups. */
 void plan_mirrors(struct plan *p, struct plan_switch *ps);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * switch/portview.c - "xvs.port/1": all ports of a switch to those of its members that ask.
+ * switch/portview.c - "xvs.port/1" and "xvs.queue/1": all ports of a switch, and the queues of each, to
+ * those of its members that ask.
  *
  * What was told is kept by the port, so that each turn of its life is told once, whichever way it
  * came about.  Links of a team are no ports: their team is.
@@ -13,9 +14,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "switch/queue.h"
 #include "switch/team.h"
 #define XVS_USE_DRAFT
 #include "xvs/ext/port.h"
+#include "xvs/ext/queue.h"
 
 enum { GONE = 0, DROPS_AGE_NS = 10 * 1000 * 1000 };
 
@@ -216,8 +219,51 @@ static int port_notify(const struct xvs_host *h, xvs_port_fn fn)
 	return 0;
 }
 
+/* ---- queues ------------------------------------------------------------------------------------ */
+
+static void info_fill(const struct port *p, uint32_t nr, struct xvs_queue_info *out)
+{
+	struct queue_view v;
+
+	queue_view(p, nr, &v);
+	*out = (struct xvs_queue_info){
+		.id = v.row->id,
+		.weight = v.weight,
+		.min_kbps = v.row->min_kbps,
+		.max_kbps = v.row->max_kbps,
+		.port_kbps = v.port_kbps,
+		.tx_packets = v.counts.tx_packets,
+		.tx_bytes = v.counts.tx_bytes,
+		.tx_drops = v.counts.full + v.counts.pool + v.counts.exit,
+		.since_ns = v.since_ns,
+	};
+}
+
+/* Number 0 is no queue of anybody's. */
+static int queue_list(const struct xvs_host *h, uint32_t port, void *out, uint32_t stride,
+		      uint32_t max)
+{
+	const struct member *m = member_of(h);
+	const struct port *p = m ? port_of(m, port) : NULL;
+	uint32_t count;
+
+	if (!p || (!out && max))
+		return !m ? -EPERM : p ? -EINVAL : -ENOENT;
+	count = queue_count(p);
+	for (uint32_t nr = 1; nr < count && nr <= max; nr++) {
+		char *to = (char *)out + (size_t)(nr - 1) * stride;
+		struct xvs_queue_info info;
+
+		info_fill(p, nr, &info);
+		memset(to, 0, stride);
+		memcpy(to, &info, stride < sizeof(info) ? stride : sizeof(info));
+	}
+	return count ? (int)count - 1 : 0;
+}
+
 const void *portview_offer(const char *id)
 {
+	static const struct xvs_queue_host queues = { .size = sizeof(queues), .list = queue_list };
 	static const struct xvs_port_host host = {
 		.size = sizeof(host),
 		.next = port_next,
@@ -225,5 +271,7 @@ const void *portview_offer(const char *id)
 		.notify = port_notify,
 	};
 
+	if (strcmp(id, XVS_QUEUE) == 0)
+		return &queues;
 	return strcmp(id, XVS_PORTS) == 0 ? &host : NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* switch/portview.h - "xvs.port/1": all ports of a switch to those of its members that ask.  [control] */
+/* switch/portview.h - "xvs.port/1" and "xvs.queue/1", to members of a switch that ask.  [control] */
 #ifndef XVS_SWITCH_PORTVIEW_H
 #define XVS_SWITCH_PORTVIEW_H
 

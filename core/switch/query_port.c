@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "switch/lldp.h"
 #include "switch/query.h"
+#include "switch/queue.h"
 #include "switch/takeover.h"
 #include "switch/team.h"
 
@@ -182,6 +183,7 @@ json_t *world_port_show(struct world *w, const char *target)
 	struct xvs_port facts;
 	char uuid[UUID_TEXT];
 	json_t *neighbour;
+	json_t *queues;
 	json_t *j;
 
 	if (!p)
@@ -201,6 +203,9 @@ json_t *world_port_show(struct world *w, const char *target)
 		(void)json_object_set_new(j, "learning", learning(p));
 	if (p->spec.takes_addresses && p->sw->taken)
 		(void)json_object_set_new(j, "taken", takeover_json(p->sw->taken));
+	queues = queues_json(p);
+	if (queues)
+		(void)json_object_set_new(j, "queues", queues);
 	(void)json_object_set_new(j, "requires", requires(p));
 	(void)json_object_set_new(j, "ingress", places(conf ? &conf->ingress : &none));
 	(void)json_object_set_new(j, "egress", places(conf ? &conf->egress : &none));

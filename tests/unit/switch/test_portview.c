@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "xvs.port/1": every port of a switch, its numbers, and what becomes of it. */
+/* "xvs.port/1" and "xvs.queue/1": every port of a switch, its numbers, what becomes of it, its queues. */
 /* links: xvs_config xvs_policy */
 #include "base/clock.h"
 #include "fixture.h"
+#include "path/link.h"
 #include "switch/world.h"
 
 #define XVS_USE_DRAFT
 #include "xvs/ext/port.h"
+#include "xvs/ext/queue.h"
 
 #define PORT(port) "  - {name: " port ", backend: {kind: 'null'}}\n"
 #define SWITCH(ports) \
@@ -154,15 +156,80 @@ static void a_new_instance_has_asked_nothing(void **state)
 	assert_string_equal(told, "");
 }
 
+#define QUEUES(rest) \
+	"  - {name: q, backend: {kind: 'null'}, policies: {xvs.rate/1: {to_kbps: 9000}, " \
+	"xvs.queue/1: {queues: [" rest "]}}}\n"
+
+static void lists_the_queues_of_a_port(void **state)
+{
+	struct fixture *f = *state;
+	struct {
+		struct xvs_queue_info known;
+		uint64_t unknown;
+	} rows[3];
+	const struct xvs_queue_host *queues;
+	const struct xvs_host *h;
+	uint32_t q;
+
+	fixture_has(f, SWITCH(PORT("a") QUEUES("{id: 7, min_kbps: 2000, weight: 3}, "
+					       "{id: 9, max_kbps: 500}")));
+	h = host_of(f);
+	q = world_port_id(f->world, "lan/q");
+	queues = h->query(h, XVS_QUEUE);
+	assert_non_null(queues);
+	memset(rows, 0xff, sizeof(rows));
+	assert_int_equal(queues->list(h, q, rows, sizeof(rows[0]), 3), 2);
+	assert_int_equal(rows[0].known.id, 7);
+	assert_int_equal(rows[0].known.min_kbps, 2000);
+	assert_int_equal(rows[0].known.max_kbps, 0);
+	assert_int_equal(rows[0].known.weight, 3);
+	assert_int_equal(rows[0].known.port_kbps, 9000);
+	assert_in_range(rows[0].known.since_ns, 1, clock_ns());
+	assert_int_equal(rows[0].unknown, 0);
+	assert_int_equal(rows[1].known.id, 9);
+	assert_int_equal(rows[1].known.max_kbps, 500);
+	assert_int_equal(rows[2].known.id, UINT32_MAX);
+	/* fewer, shorter, none */
+	memset(rows, 0xff, sizeof(rows));
+	assert_int_equal(queues->list(h, q, rows, sizeof(uint32_t), 1), 2);
+	assert_int_equal(rows[0].known.id, 7);
+	assert_int_equal(rows[0].known.weight, UINT32_MAX);
+	assert_int_equal(queues->list(h, q, NULL, 0, 0), 2);
+	assert_int_equal(queues->list(h, world_port_id(f->world, "lan/a"), rows, 8, 1), 0);
+	assert_int_equal(queues->list(h, world_port_id(f->world, "other/x"), rows, 8, 1), -ENOENT);
+	assert_int_equal(queues->list(h, UINT32_MAX, rows, 8, 1), -ENOENT);
+	assert_int_equal(queues->list(h, q, NULL, 8, 1), -EINVAL);
+}
+
+/* What waits for the port's own limit waits in its queues. */
+static void queues_keep_the_limit_of_their_port(void **state)
+{
+	struct fixture *f = *state;
+	const struct port_conf *conf;
+	const struct port *p;
+
+	fixture_has(f, SWITCH(QUEUES("{id: 1, max_kbps: 500}")));
+	p = f->world->by_id[world_port_id(f->world, "lan/q")];
+	conf = p->path_port->conf;
+	assert_int_equal(conf->rates[RATE_LINK].per_second[RATE_BITS], 9000000);
+	assert_int_equal(conf->rates[RATE_TO].per_second[RATE_BITS], 0);
+	assert_int_equal(conf->rate_kinds, 1u << RATE_LINK);
+	assert_true(path_link_has_queues(p->path_port));
+	fixture_has(f, SWITCH("  - {name: q, backend: {kind: 'null'}, policies: {xvs.rate/1: "
+			      "{to_kbps: 9000}}}\n"));
+	conf = p->path_port->conf;
+	assert_int_equal(conf->rate_kinds, 1u << RATE_TO);
+	assert_false(path_link_has_queues(p->path_port));
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, fixture_start, fixture_stop)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD(lists_the_ports_of_its_switch),
-		WORLD(tells_numbers),
-		WORLD(tells_what_becomes_of_ports),
-		WORLD(a_new_instance_has_asked_nothing),
+		WORLD(lists_the_ports_of_its_switch), WORLD(tells_numbers),
+		WORLD(tells_what_becomes_of_ports),   WORLD(a_new_instance_has_asked_nothing),
+		WORLD(lists_the_queues_of_a_port),    WORLD(queues_keep_the_limit_of_their_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
