@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every verb of ovs-ofctl that speaks to a switch, in each version that the switch speaks."""
 
+import contextlib
 import re
 import subprocess
 
 import pytest
 
 from support.openflow import lab_at
-from support.patience import PATIENCE_S
+from support.patience import PATIENCE_S, wait_for
+from support.wire import frame
 
 ALL = (10, 13, 14)
 NEWER = (13, 14)
@@ -167,3 +169,55 @@ def test_a_bundle_of_everything(lab, version, tmp_path):
     said = lab.ofctl("bundle", everything, version=version, fails=True)
     assert "GROUP_EXISTS" in said
     assert len(flows(lab, version)) == 1, "all or nothing"
+
+
+@every_version
+def test_queues_are_chosen_and_told_of(lab, version):
+    three = lab.ports["vm3"]
+    lab.daemon.set_policy("lab/vm3", "xvs.queue/1", kbps=1000000, queues=[
+        {"id": 1, "min_kbps": 100000, "max_kbps": 500000}, {"id": 2}])
+
+    def ofctl(verb, *words, **options):
+        return lab.ofctl(verb, *words, version=version, **options)
+
+    def sent(text):
+        row = re.search(rf"port +(?:\"?vm3\"?|{three}) queue 1: bytes=\d+, pkts=(\d+), errors=0",
+                        text)
+        return int(row.group(1))
+
+    action = "enqueue:%d:1" if version == 10 else "set_queue:1,output:%d"
+    ofctl("add-flow", f"dl_type=0x88b6,actions={action % three}")
+    before = sent(ofctl("queue-stats", three))
+    with contextlib.closing(lab.guests[0].wire()) as sender, \
+         contextlib.closing(lab.guests[2].wire()) as receiver:
+        made = frame("02:00:00:00:00:01", "52:54:00:00:00:01", ethertype=0x88b6)
+        sender.send(made)
+        receiver.wait(made)
+    said = ofctl("queue-stats", three, 1)
+    assert sent(said) == before + 1
+    assert ("duration=?" in said) == (version == 10) and "queue 2" not in said
+    said = ofctl("queue-get-config", three).replace("\n", " ")
+    assert re.search(r"queue 1:[^q]*min_rate", said) and "queue 2" in said, said
+    assert "OFPQOFC_BAD_QUEUE" in ofctl("queue-stats", three, 7)
+    if version == 10:
+        assert "OFPBAC_BAD_QUEUE" in ofctl("add-flow", f"ip,actions=enqueue:{three}:5", fails=True)
+        assert f"enqueue:{three}:1" in ofctl("dump-flows").replace("vm3", str(three))
+
+
+@pytest.mark.slow
+def test_tcp_gets_what_its_queue_is_promised(lab):
+    """Two streams for 8 Mbit/s, by what their queues have counted; the weights say the opposite."""
+    lab.daemon.set_policy("lab/vm3", "xvs.queue/1", kbps=8000, queues=[
+        {"id": 1, "min_kbps": 6000, "weight": 1}, {"id": 2, "weight": 100}])
+    near, _, far = lab.guests
+    lab.flow("priority=1,actions=NORMAL")
+    for number in (1, 2):
+        lab.flow(f"priority=9,tcp,tp_dst=520{number},actions=set_queue:{number},output:@vm3")
+    servers = [far.start("iperf3", "-s", "-1", "-p", f"520{n}", stdout=subprocess.DEVNULL)
+               for n in (1, 2)]
+    wait_for("iperf3 to listen", lambda: far.run("ss", "-Hltn").count(":520") == 2)
+    clients = [near.start("iperf3", "-c", "10.0.0.3", "-p", f"520{n}", "-t", "10",
+                          stdout=subprocess.DEVNULL) for n in (1, 2)]
+    assert [child.wait() for child in clients + servers] == [0] * 4
+    rows = {row["id"]: row["tx_bytes"] for row in lab.daemon.port("lab/vm3")["queues"]}
+    assert rows[1] / (rows[1] + rows[2]) > 0.65, rows

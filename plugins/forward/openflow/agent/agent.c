@@ -130,6 +130,7 @@ static int find_services(struct of_agent *a, struct xvs_error *err)
 	a->flow = h->query(h, XVS_FLOW_HOST);
 	a->port_host = h->query(h, XVS_PORTS);
 	a->destset_host = h->query(h, XVS_DESTSET);
+	a->queue_host = h->query(h, XVS_QUEUE);
 	if (a->loop && a->timers && a->mailbox && a->flow)
 		return 0;
 	return xvs_refuse(err, -ENOTSUP, "",

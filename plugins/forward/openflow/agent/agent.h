@@ -17,6 +17,7 @@
 #include "table/timeout.h"
 #include "xvs/ext/destset.h"
 #include "xvs/ext/port.h"
+#include "xvs/ext/queue.h"
 
 enum {
 	OF_BUNDLES_MAX = 16,
@@ -90,6 +91,7 @@ struct of_agent {
 	const struct xvs_flow_host *flow;
 	const struct xvs_port_host *port_host;       /* NULL: this host has none */
 	const struct xvs_destset_host *destset_host; /* the same */
+	const struct xvs_queue_host *queue_host;     /* the same */
 	struct of_pipeline pipeline;
 	struct of_channel channel;
 	struct of_wheel wheel;

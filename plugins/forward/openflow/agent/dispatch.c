@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/dispatch.c - which message goes where, and who may send it. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/queues.h"
 #include "agent/tables.h"
 
 struct of_to of_answer(struct of_controller *c, const struct of_message *m)
@@ -50,15 +54,19 @@ static void tell_async(struct of_controller *c, const struct of_message *m)
 	of_put_async_reply(&to, &c->async);
 }
 
-/* Queues of ports are the operator's, who configures classes; 1.0 and 1.3 ask by this. */
+/* 1.0 and 1.3 ask by this. */
 static of_fault tell_queues(struct of_controller *c, const struct of_message *m)
 {
 	struct of_to to = of_answer(c, m);
+	struct of_queue_list found;
+	int code = of_queues_list(c->agent, m->queue_port, OF_QUEUE_ALL, &found);
 
-	if (m->queue_port != OF_PORT_ANY && !of_agent_port(c->agent, m->queue_port))
-		return OF_QUEUE_OP_PORT;
-	of_put_queue_config(&to, m->queue_port, NULL, 0);
-	return OF_OK;
+	if (code == 0)
+		of_put_queue_config(&to, m->queue_port, found.views, found.count);
+	free(found.views);
+	if (code == 0)
+		return OF_OK;
+	return code == -ENOENT ? OF_QUEUE_OP_PORT : OF_QUEUE_OP_EPERM;
 }
 
 static of_fault set_format(struct of_controller *c, const struct of_message *m)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/queues.h"
 #include "agent/tables.h"
 
 /* ---- verdicts that are no longer true ------------------------------------------------------------- */
@@ -125,14 +126,14 @@ static bool port_is_possible(const struct of_agent *a, uint32_t number)
 	       of_id_of(a->numbers.published, number) != XVS_PORT_NONE;
 }
 
-static of_fault check_actions(const struct of_agent *a, const struct of_actions *list)
+static of_fault check_actions(struct of_agent *a, const struct of_actions *list)
 {
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (list->list[i].type == OF_ACT_OUTPUT &&
 		    !port_is_possible(a, list->list[i].number))
 			return OF_BAD_ACTION_OUT_PORT;
 	}
-	return OF_OK;
+	return of_queues_check(a, list);
 }
 
 /* The packet that a flow-mod names goes through the tables when they have changed: 1.3.5, A.3.4.1. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/queues.h"
 #include "pipeline/reshape.h"
 
 enum { PACKET_LEAST = 14, PACKET_MOST = 65535 };
@@ -155,7 +155,7 @@ static of_fault check(struct of_agent *a, const struct of_packet_out *p)
 		    !of_agent_port(a, at->number))
 			return OF_BAD_ACTION_OUT_PORT;
 	}
-	return OF_OK;
+	return of_queues_check(a, &p->actions);
 }
 
 static of_fault wait(struct of_agent *a, const struct of_packet_out *p)

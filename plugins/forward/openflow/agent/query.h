@@ -9,7 +9,7 @@
 #ifndef OPENFLOW_AGENT_QUERY_H
 #define OPENFLOW_AGENT_QUERY_H
 
-#include "agent/agent.h"
+#include "agent/queues.h"
 #include "table/cursor.h"
 
 struct of_query {
@@ -26,6 +26,7 @@ struct of_query {
 	struct of_rule **rules;       /* of few: each held */
 	uint32_t rule_count;
 	uint32_t *ids; /* ports, groups or meters */
+	struct of_queue_list queues;
 	uint32_t count, at;
 	bool is_open; /* the reply has begun */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/statistics.c - what is told in answers of many parts. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,8 +51,18 @@ static of_fault gather_ports(struct of_query *q)
 			q->ids[q->count++] = id;
 	}
 	if (!q->count && q->what.port != OF_PORT_ANY)
-		return q->what.type == OFPMP_QUEUE ? OF_QUEUE_OP_PORT : OF_BAD_REQUEST_PORT;
+		return OF_BAD_REQUEST_PORT;
 	return OF_OK;
+}
+
+static of_fault gather_queues(struct of_query *q)
+{
+	int code = of_queues_list(agent_of(q), q->what.port, q->what.queue, &q->queues);
+
+	q->count = q->queues.count;
+	if (code < 0)
+		return code == -ENOENT ? OF_QUEUE_OP_PORT : OF_QUEUE_OP_EPERM;
+	return q->count || q->what.queue == OF_QUEUE_ALL ? OF_OK : OF_QUEUE_OP_QUEUE;
 }
 
 static bool forget_group(void *arg, struct of_entry *e)
@@ -148,9 +159,10 @@ of_fault of_query_gather(struct of_query *q)
 		return gather_rules(q);
 	case OFPMP_PORT_STATS:
 	case OFPMP_PORT_DESC:
+		return gather_ports(q);
 	case OFPMP_QUEUE:
 	case OFPMP_QUEUE_DESC:
-		return gather_ports(q);
+		return gather_queues(q);
 	case OFPMP_GROUP:
 	case OFPMP_GROUP_DESC:
 		return gather_groups(q);
@@ -175,9 +187,11 @@ void of_query_let_go(struct of_query *q)
 	of_cursor_end(&q->cursor);
 	free(q->rules);
 	free(q->ids);
+	free(q->queues.views);
 	q->rules = NULL;
 	q->rule_count = 0;
 	q->ids = NULL;
+	q->queues.views = NULL;
 }
 
 /* ---- flows, tables ---------------------------------------------------------------------------------- */
@@ -431,7 +445,13 @@ void of_query_tell(struct of_query *q)
 	case OFPMP_METER_FEATURES:
 		tell_meter_features(q);
 		break;
-	default: /* queues: the operator's classes are no queues of a controller */
+	case OFPMP_QUEUE:
+		of_reply_queue(&q->reply, &q->queues.views[at]);
+		break;
+	case OFPMP_QUEUE_DESC:
+		of_reply_queue_desc(&q->reply, &q->queues.views[at]);
+		break;
+	default:
 		break;
 	}
 }

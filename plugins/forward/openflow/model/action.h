@@ -34,6 +34,7 @@ enum of_reserved_port {
 #define OF_METER_CONTROLLER 0xfffffffeu
 #define OF_METER_ALL 0xffffffffu
 #define OF_QUEUE_ALL 0xffffffffu
+#define OF_QUEUE_MAX 0xffffu /* that a port of the host may have */
 #define OF_NO_BUFFER 0xffffffffu
 
 enum { OF_TABLES = 254, OF_TABLE_ALL = 0xff };
@@ -87,6 +88,15 @@ struct of_actions {
 	struct of_action *list; /* owned by whom the structure is */
 	uint32_t count;
 };
+
+/* 1.0's ENQUEUE: what is output by this entry and the next two, and nothing behind it, is of a queue. */
+static inline bool of_actions_is_enqueue(const struct of_actions *list, uint32_t i)
+{
+	return i + 2 < list->count && list->list[i].type == OF_ACT_SET_QUEUE &&
+	       list->list[i].number != OF_QUEUE_ALL && list->list[i + 1].type == OF_ACT_OUTPUT &&
+	       list->list[i + 2].type == OF_ACT_SET_QUEUE &&
+	       list->list[i + 2].number == OF_QUEUE_ALL;
+}
 
 enum of_instruction {
 	OF_INS_GOTO = 1u << 0,

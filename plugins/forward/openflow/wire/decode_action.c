@@ -75,7 +75,7 @@ static of_fault read_queue(struct of_action_source *from, struct of_reader *r,
 
 	(void)from;
 	a->number = of_get32(r);
-	return a->number == OF_QUEUE_ALL ? OF_BAD_ACTION_QUEUE : OF_OK;
+	return a->number > OF_QUEUE_MAX ? OF_BAD_ACTION_QUEUE : OF_OK;
 }
 
 static of_fault read_ttl(struct of_action_source *from, struct of_reader *r,
@@ -219,6 +219,8 @@ static of_fault read_enqueue10(struct of_action_source *from, struct of_reader *
 	if (out->number > OF_PORT_MAX && out->number != OF_PORT_IN_PORT &&
 	    out->number != OF_PORT_LOCAL)
 		return OF_BAD_ACTION_OUT_PORT;
+	if (queue->number > OF_QUEUE_MAX)
+		return OF_BAD_ACTION_QUEUE;
 	return of_out_port_check(out->number, from->is_packet_out);
 }
 

@@ -132,10 +132,12 @@ static of_fault read_mpls_tc(struct of_action_source *from, struct of_reader *r,
 static of_fault read_set_queue(struct of_action_source *from, struct of_reader *r,
 			       struct of_action_list *list)
 {
+	struct of_action *a = of_action_add(list, OF_ACT_SET_QUEUE);
+
 	(void)from;
 	of_skip(r, 2);
-	of_action_add(list, OF_ACT_SET_QUEUE)->number = of_get32(r);
-	return OF_OK;
+	a->number = of_get32(r);
+	return a->number > OF_QUEUE_MAX ? OF_BAD_ACTION_QUEUE : OF_OK;
 }
 
 static of_fault read_pop_queue(struct of_action_source *from, struct of_reader *r,

@@ -49,7 +49,7 @@ void of_put_bundle_reply(const struct of_to *to, const struct of_bundle *request
 /* 'request' is the whole GROUP_MOD or METER_MOD of this version (1.4). */
 void of_put_requestforward(const struct of_to *to, struct of_bytes request);
 
-/* QUEUE_GET_CONFIG of 1.0 and 1.3: queues of one port, or of all. */
+/* QUEUE_GET_CONFIG of 1.0 and 1.3: queues of one port, or of all; as many as one message holds. */
 void of_put_queue_config(const struct of_to *to, uint32_t port, const struct of_queue_view *queues,
 			 uint32_t count);
 

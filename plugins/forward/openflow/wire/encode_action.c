@@ -362,18 +362,10 @@ static void put_action10(struct of_writer *w, const struct of_action *a)
 }
 
 /* Does an ENQUEUE begin at 'i'?  It was read as three actions. */
-static bool is_enqueue10(const struct of_actions *list, uint32_t i)
-{
-	return i + 2 < list->count && list->list[i].type == OF_ACT_SET_QUEUE &&
-	       list->list[i].number != OF_QUEUE_ALL && list->list[i + 1].type == OF_ACT_OUTPUT &&
-	       list->list[i + 2].type == OF_ACT_SET_QUEUE &&
-	       list->list[i + 2].number == OF_QUEUE_ALL;
-}
-
 static void put_actions10(struct of_writer *w, const struct of_actions *list)
 {
 	for (uint32_t i = 0; i < list->count; i++) {
-		if (is_enqueue10(list, i)) {
+		if (of_actions_is_enqueue(list, i)) {
 			put_enqueue10(w, list->list[i].number, list->list[i + 1].number);
 			i += 2;
 		} else {

@@ -223,6 +223,8 @@ static void put_rate(struct of_writer *w, uint8_t version, uint16_t type, uint16
 	of_put_zeros(w, is_short ? 2 : 6);
 }
 
+enum { QUEUE_BYTES = 48 }; /* at most, with both rates */
+
 /* The queue of 1.0 and 1.3 has its length behind its numbers, and so has that of 1.4. */
 static void put_queue(struct of_writer *w, uint8_t version, const struct of_queue_view *v)
 {
@@ -268,7 +270,7 @@ void of_put_queue_config(const struct of_to *to, uint32_t port, const struct of_
 	else
 		of_put32(w, port);
 	of_put_zeros(w, is_v10 ? 6 : 4);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count && w->len - at <= OFP_MESSAGE_MAX - QUEUE_BYTES; i++)
 		put_queue(w, to->version, &queues[i]);
 	of_end(w, at);
 }
