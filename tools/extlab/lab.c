@@ -12,7 +12,14 @@
 #include "base/random.h"
 #include "extlab/part.h"
 
-enum { FLOWS = 65536, TURN_NS = 1000, PATIENCE_S = 30, TURNS_AWAKE = 256, SETTLE_STEP_MS = 1 };
+enum {
+	FLOWS = 8192,
+	CONNECTIONS = 16384,
+	TURN_NS = 1000,
+	PATIENCE_S = 30,
+	TURNS_AWAKE = 256,
+	SETTLE_STEP_MS = 1
+};
 
 /* ---- time ------------------------------------------------------------------------------------------ */
 
@@ -142,17 +149,17 @@ int lab_send(struct lab *lab, uint32_t port, const void *frame, uint32_t len)
 {
 	struct memory_port *m = lab->memory[port];
 
+	if (!m)
+		return -ENODEV; /* it was removed */
 	return memory_push(m, queue_of(m, frame, len), frame, len);
 }
 
 static void on_sent(void *arg, uint32_t port, const uint8_t *frame, uint32_t len)
 {
 	const struct lab *lab = arg;
-	const struct lab_event e = { .end = LAB_SENT,
-				     .port = port,
-				     .stage = XVS_STAGE_EGRESS,
-				     .bytes = frame,
-				     .len = len };
+	const struct lab_event e = {
+		.end = LAB_SENT, .port = port, .stage = XVS_STAGE_EGRESS, .bytes = frame, .len = len
+	};
 
 	lab->ended(lab->arg, &e);
 }
@@ -227,6 +234,11 @@ static int parts_start(struct lab *lab, const struct lab_config *c, struct xvs_e
 {
 	struct path_config config = { .workers = c->threads ? c->threads : 1,
 				      .flows = FLOWS,
+				      .conn = { .connections = CONNECTIONS,
+						.per_port = CONNECTIONS,
+						.half_open = CONNECTIONS / 4,
+						.denied_per_port = 1024,
+						.midstream_ms = CONN_MIDSTREAM_MS },
 				      .is_driven = c->threads == 0,
 				      .now = c->threads ? NULL : clock_now };
 	int code = loop_create(&lab->loop, err);
@@ -366,12 +378,63 @@ int lab_create(const struct lab_config *c, struct lab **out, struct diags *d)
 	return code;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------------- */
 
-struct world *lab_world(const struct lab *lab)
+static int change_answered(struct lab *lab, struct answer *a)
 {
-	return lab->world;
+	const int code = answered(lab, a);
+
+	free(a->d);
+	return code;
 }
+
+int lab_set(struct lab *lab, const char *port, const char *feature, struct node *fields,
+	    bool is_tried)
+{
+	struct answer a = { .d = calloc(1, sizeof(*a.d)) };
+	const struct wish wish = { .is_dry_run = is_tried, .done = on_answer, .arg = &a };
+	const struct policy_change change = { .target = port,
+					      .feature = feature,
+					      .fields = fields,
+					      .owner = OWNER_API,
+					      .is_override = true };
+
+	if (!a.d)
+		return -ENOMEM;
+	world_policy_set(lab->world, &change, &wish);
+	return change_answered(lab, &a);
+}
+
+int lab_enable(struct lab *lab, const char *extension, bool on)
+{
+	struct answer a = { .d = calloc(1, sizeof(*a.d)) };
+	const struct wish wish = { .done = on_answer, .arg = &a };
+
+	if (!a.d)
+		return -ENOMEM;
+	world_instance_enable(lab->world, extension, on, &wish);
+	return change_answered(lab, &a);
+}
+
+int lab_remove(struct lab *lab, const char *port)
+{
+	struct answer a = { .d = calloc(1, sizeof(*a.d)) };
+	const struct wish wish = { .done = on_answer, .arg = &a };
+	size_t nr = 0;
+	int code;
+
+	if (!a.d)
+		return -ENOMEM;
+	while (nr < lab->port_count && strcmp(lab->ports[nr].name, port) != 0)
+		nr++;
+	world_port_remove(lab->world, port, OWNER_API, true, &wish);
+	code = change_answered(lab, &a);
+	if (code == 0 && nr < lab->port_count)
+		lab->memory[nr] = NULL;
+	return code;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------------- */
 
 /* What flows have counted is told to extensions, which may count by that. */
 static void credit(struct lab *lab, uint32_t id)
@@ -389,7 +452,7 @@ static void credit(struct lab *lab, uint32_t id)
 json_t *lab_stats(struct lab *lab)
 {
 	for (size_t i = 0; i < lab->port_count; i++)
-		credit(lab, lab->ids[i]);
-	return json_pack("{s:o, s:o, s:o}", "extensions", world_ext_stats(lab->world, NULL), "drops",
-			 world_drops(lab->world), "accounts", world_accounts(lab->world));
+		credit(lab, lab->memory[i] ? lab->ids[i] : 0);
+	return json_pack("{s:o, s:o, s:o}", "extensions", world_ext_stats(lab->world, NULL),
+			 "drops", world_drops(lab->world), "accounts", world_accounts(lab->world));
 }

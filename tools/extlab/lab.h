@@ -80,7 +80,7 @@ void lab_destroy(struct lab *lab); /* NULL is fine */
 /* Without threads: it is now so many nanoseconds after the first lab was made; never goes back. */
 void lab_time(uint64_t ns);
 
-/* A frame, tag included, waits to come in at this port.  Copied.  -ENOMEM. */
+/* A frame, tag included, waits to come in at this port.  Copied.  -ENOMEM; -ENODEV. */
 int lab_send(struct lab *lab, uint32_t port, const void *frame, uint32_t len);
 /* Without threads: takes a batch of each port through, and does what else is due. */
 void lab_turn(struct lab *lab);
@@ -100,11 +100,12 @@ int lab_move(struct lab *from, struct lab *to, struct xvs_error *err);
  */
 json_t *lab_stats(struct lab *lab);
 
-/* ---- for tools that look deeper ---- */
+/* ---- changes, as an operator makes them; 0, or why it was refused ---- */
 
-struct world;
-struct world *lab_world(const struct lab *lab);
-/* Turns until *is_done; -ETIMEDOUT: not in half a minute. */
-int lab_wait(struct lab *lab, const bool *is_done);
+/* 'fields' (a map; taken) for one port; is_tried: checked by all, then undone. */
+int lab_set(struct lab *lab, const char *port, const char *feature, struct node *fields,
+	    bool is_tried);
+int lab_enable(struct lab *lab, const char *extension, bool on);
+int lab_remove(struct lab *lab, const char *port);
 
 #endif /* XVS_EXTLAB_LAB_H */

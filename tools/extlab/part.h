@@ -35,6 +35,9 @@ struct lab {
 struct config_spec *lab_spec(const struct lab *lab, const struct node *policies, bool has_ports);
 struct port_spec *lab_port_spec(const struct lab *lab, size_t nr, const struct node *policies);
 
+/* lab.c: turns until *is_done; -ETIMEDOUT: not in half a minute. */
+int lab_wait(struct lab *lab, const bool *is_done);
+
 /* fate.c: drops since the last call. */
 int fate_open(struct lab *lab, struct xvs_error *err);
 void fate_close(struct lab *lab);

@@ -135,7 +135,8 @@ static int refuse_damaged(const struct input *in, struct xvs_error *err)
 
 int input_next(struct input *in, struct frame *out, struct xvs_error *err)
 {
-	static uint8_t bytes[FRAME_MOST]; /* the file's own are gone when the one behind is looked at */
+	static uint8_t
+		bytes[FRAME_MOST]; /* the file's own are gone when the one behind is looked at */
 	struct source *s = earliest(in);
 
 	if (!s)

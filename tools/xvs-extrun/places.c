@@ -63,10 +63,11 @@ static int parse_one(struct places *p, const char *text, size_t len, struct xvs_
 
 	*port = (struct lab_port){ .is_uplink = !equals };
 	if (!is_name(text, name_len))
-		return error_set(err, -EINVAL, "",
-				 "ports: %.*s is no name: letters, digits, '.', '_' and '-', at most "
-				 "%d",
-				 (int)(name_len < NAME_MOST ? name_len : NAME_MOST), text, NAME_MOST);
+		return error_set(
+			err, -EINVAL, "",
+			"ports: %.*s is no name: letters, digits, '.', '_' and '-', at most "
+			"%d",
+			(int)(name_len < NAME_MOST ? name_len : NAME_MOST), text, NAME_MOST);
 	memcpy(port->name, text, name_len);
 	if (has_name(p, port->name))
 		return error_set(err, -EINVAL, "", "ports: %s is named twice", port->name);

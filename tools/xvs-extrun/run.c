@@ -126,8 +126,8 @@ static void print_extension(const json_t *e)
 		     number(e, "cycles_per_judgement"));
 	(void)printf("  dropped %lld, stolen %lld, returned %lld, made %lld\n", number(e, "drops"),
 		     number(e, "stolen"), number(e, "returned"), number(e, "originated"));
-	json_object_foreach((json_t *)(uintptr_t)json_object_get(e, "counters"), name, value)
-		(void)printf("  %s %lld\n", name, (long long)json_integer_value(value));
+	json_object_foreach((json_t *)(uintptr_t)json_object_get(e, "counters"), name, value)(void)
+		printf("  %s %lld\n", name, (long long)json_integer_value(value));
 }
 
 static void print_drop(const json_t *d)
@@ -151,10 +151,8 @@ static void print_summary(struct run *r, const json_t *stats)
 	if (r->cut)
 		(void)printf("; %llu left out, which are not whole", (unsigned long long)r->cut);
 	(void)putchar('\n');
-	json_array_foreach(json_object_get(stats, "extensions"), i, one)
-		print_extension(one);
-	json_array_foreach(json_object_get(stats, "drops"), i, one)
-		print_drop(one);
+	json_array_foreach(json_object_get(stats, "extensions"), i, one) print_extension(one);
+	json_array_foreach(json_object_get(stats, "drops"), i, one) print_drop(one);
 	if (r->twin)
 		(void)printf("state moved before packet %llu: %llu verdicts differ\n",
 			     (unsigned long long)r->moved_at, (unsigned long long)r->differing);
@@ -182,11 +180,11 @@ static void summarize(struct run *r)
 		return;
 	}
 	(void)json_object_update_new(
-		stats, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "packets",
-				 (json_int_t)r->packets, "sent", (json_int_t)r->totals.sent,
-				 "dropped", (json_int_t)r->totals.dropped, "consumed",
-				 (json_int_t)r->totals.consumed, "held",
-				 (json_int_t)lab_held(r->lab), "left_out", (json_int_t)r->cut));
+		stats,
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)r->packets,
+			  "sent", (json_int_t)r->totals.sent, "dropped",
+			  (json_int_t)r->totals.dropped, "consumed", (json_int_t)r->totals.consumed,
+			  "held", (json_int_t)lab_held(r->lab), "left_out", (json_int_t)r->cut));
 	if (r->twin)
 		(void)json_object_set_new(stats, "moved",
 					  json_pack("{s:I, s:I}", "before_packet",

@@ -170,8 +170,9 @@ static int check(const struct run_options *o)
 	if (o->capture_count == 0)
 		return refuse("PCAP", "there is no capture");
 	if (o->is_moved && (o->threads || o->batch > 1))
-		return refuse("--save-restore", "packets are compared one by one, without --threads "
-						"and --batch");
+		return refuse("--save-restore",
+			      "packets are compared one by one, without --threads "
+			      "and --batch");
 	return 0;
 }
 

@@ -124,11 +124,13 @@ static void guard_policy_apply(void *self, void *port_state, const char *feature
 {
 	const struct guard *g = self;
 	struct guard_port *port = port_state;
+	struct guard_rules *rules = prepared;
 	struct guard_rules *old;
 
 	(void)feature;
-	(void)value;
-	old = atomic_exchange_explicit(&port->rules, prepared, memory_order_acq_rel);
+	if (rules)
+		rules->policy = value; /* this one stays; what check() saw was only lent */
+	old = atomic_exchange_explicit(&port->rules, rules, memory_order_acq_rel);
 	if (old)
 		g->host->defer(g->host, free, old);
 }

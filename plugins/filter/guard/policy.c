@@ -192,7 +192,6 @@ int guard_policy_check(void *self, void *port_state, const char *feature, const 
 	rules = calloc(1, sizeof(*rules));
 	if (!rules)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
-	rules->policy = policy;
 	rules->rate.per_second = policy->storm_pps;
 	rules->rate.burst = policy->storm_burst ? policy->storm_burst : policy->storm_pps;
 	*prepared = rules;

@@ -18,8 +18,14 @@ def exported(path):
     return [name for name in names if "@" not in name]
 
 
+# The conformance kit stands in front of the C library's memory, to count and to refuse.
+MEMORY = {"aligned_alloc", "calloc", "free", "malloc", "memalign", "posix_memalign", "realloc"}
+
+
 def complaints(path):
     names = exported(path)
+    if path.endswith("/xvs-conform"):
+        names = [name for name in names if name not in MEMORY]
     if not path.endswith(".so"):
         return [f"{path}: exports {name}, a program exports nothing" for name in names]
     wrong = [name for name in names if not re.fullmatch(r"xvs_module_[0-9]+", name)]

@@ -87,6 +87,7 @@ enum fault {
 enum { TELNET = 23, DOMAIN = 53, HELD_MAX = 16, STATE_ITEMS = 4, SLOW_MS = 300 };
 
 static volatile int zero;
+static volatile int sink; /* what is read for its own sake */
 
 /* A place that nobody has. */
 static void crash(void)
@@ -133,10 +134,9 @@ int nobody_has_this(int x);
 #endif
 
 #ifdef IS_CONSTRUCTOR
-static int has_run;
 __attribute__((constructor)) static void at_load(void)
 {
-	has_run = 1;
+	sink = 1;
 }
 #endif
 
@@ -161,7 +161,7 @@ static void misbehave(const struct xvs_host *host)
 	while (IS(LOOP_CREATE) && zero == 0)
 		;
 	if (IS(LEAK_MEMORY))
-		zero = malloc(1000) == NULL;
+		sink = malloc(1000) == NULL;
 	if (IS(BLOCK_SIGNALS)) {
 		(void)sigfillset(&all);
 		(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
@@ -171,7 +171,7 @@ static void misbehave(const struct xvs_host *host)
 	if (IS(WILD_WRITE))
 		((struct xvs_host *)(uintptr_t)host)->abi_minor = 99;
 #ifdef IS_UNDEFINED_SYMBOL
-	zero = nobody_has_this(zero) * 0;
+	sink = nobody_has_this(zero);
 #endif
 }
 
@@ -220,7 +220,7 @@ static int port_attach(void *self, const struct xvs_port *port, void **state, st
 	if (IS(EXIT_ATTACH))
 		exit(0);
 	if (IS(LEAK_DESCRIPTOR))
-		zero = open("/dev/null", O_RDONLY | O_CLOEXEC) < 0;
+		sink = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	p->name = port->name;
 	*state = p;
 	return IS(GARBAGE_RESULT) ? 5 : 0;
@@ -239,7 +239,7 @@ static void port_detach(void *self, void *state)
 	if (IS(CRASH_DETACH))
 		crash();
 	if (IS(KEEP_NAME))
-		zero = (int)strlen(p->name) * 0;
+		sink = p->name[0];
 	free((void *)(uintptr_t)p->rule);
 	free(p);
 }
@@ -344,7 +344,7 @@ static void misjudge(struct self *s, const struct xvs_batch *b, const struct xvs
 	if (IS(WRONG_THREAD))
 		s->host->defer(s->host, free, NULL);
 	if (IS(KEEP_BATCH) && s->batch)
-		zero = (int)s->batch->pkts[0]->data[0] * 0;
+		sink = (int)s->batch->live;
 	s->batch = b;
 }
 

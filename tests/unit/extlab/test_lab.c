@@ -157,8 +157,8 @@ static long long accounted(struct lab *lab)
 {
 	json_t *stats = lab_stats(lab);
 	const json_t *one = json_array_get(json_object_get(stats, "extensions"), 0);
-	const long long n = json_integer_value(
-		json_object_get(json_object_get(one, "counters"), "accounted"));
+	const long long n =
+		json_integer_value(json_object_get(json_object_get(one, "counters"), "accounted"));
 
 	json_decref(stats);
 	return n;

@@ -16,9 +16,8 @@ static void names_have_addresses_and_the_last_is_the_uplink(void **state)
 	const uint8_t one[6] = { 0x52, 0x54, 0, 0, 0, 1 }, other[6] = { 0x52, 0x54, 0, 0, 0, 9 };
 
 	(void)state;
-	assert_int_equal(places_parse("vm1=52:54:00:00:00:01,vm2=52:54:00:00:00:02,out", &places,
-				      &err),
-			 0);
+	assert_int_equal(
+		places_parse("vm1=52:54:00:00:00:01,vm2=52:54:00:00:00:02,out", &places, &err), 0);
 	places_close(&places);
 	assert_int_equal(places.count, 3);
 	assert_string_equal(places.ports[2].name, "out");

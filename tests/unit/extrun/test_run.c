@@ -136,7 +136,8 @@ static void json_is_a_line_for_each_packet_and_one_for_the_sums(void **state)
 
 		assert_non_null(j);
 		if (lines < FRAMES)
-			assert_int_equal(json_integer_value(json_object_get(j, "packet")), lines + 1);
+			assert_int_equal(json_integer_value(json_object_get(j, "packet")),
+					 lines + 1);
 		else
 			assert_int_equal(json_integer_value(json_object_get(j, "dropped")), 4);
 		json_decref(j);
