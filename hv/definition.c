@@ -48,6 +48,7 @@ static const struct key adapter_keys[] = {
 	{ "group", KEY_NAME, SIZED(adapter_spec, group) },
 	{ "requires", KEY_NAMES, LISTED(adapter_spec, requires, require_count) },
 	{ "policies", KEY_POLICIES, AT(adapter_spec, policies) },
+	{ "failover_policies", KEY_POLICIES, AT(adapter_spec, failover_policies) },
 };
 
 static const struct section section_disk = { "disk", disk_keys, COUNT(disk_keys),
@@ -91,6 +92,8 @@ void spec_finish(struct vm_spec *s)
 	for (uint32_t i = 0; i < s->adapter_count; i++) {
 		json_decref(s->adapters[i].policies);
 		s->adapters[i].policies = NULL;
+		json_decref(s->adapters[i].failover_policies);
+		s->adapters[i].failover_policies = NULL;
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "base/yaml.h"
 #include "definition.h"
 #include "departing.h"
+#include "failover.h"
 #include "replica.h"
 #include "stone.h"
 #include "vm.h"
@@ -204,6 +205,8 @@ int hv_restore(struct hv *hv, struct xvs_error *err)
 			arriving_adopt(vm);
 		else if (!vm->replica || replica_is_active(vm))
 			vm_adopt(vm);
+		else
+			failover_resume(vm);
 	}
 	return code;
 }
@@ -213,9 +216,9 @@ int hv_restore(struct hv *hv, struct xvs_error *err)
 void hv_open_to_hosts(struct hv *hv)
 {
 	const struct migration_settings *m = &hv->settings.migration;
-	const struct tls_files files = {
-		.certificate = m->certificate, .key = m->key, .ca = m->ca
-	};
+	const struct tls_files files = { .certificate = m->certificate,
+					 .key = m->key,
+					 .ca = m->ca };
 	struct xvs_error err = ERROR_INIT;
 
 	if (!hv->settings.has_migration) {

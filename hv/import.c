@@ -296,40 +296,14 @@ static int definition_take(const json_t *manifest, struct vm_spec *out, struct x
 	return is_read ? 0 : error_set(err, -EINVAL, "", "%s", why);
 }
 
-/* What held there, group's and switch's as well: all but what is the default anyway. */
-static json_t *policies_take(const json_t *ports, const char *adapter)
-{
-	const json_t *told = json_object_get(json_object_get(ports, adapter), "policies");
-	json_t *policies = told ? json_object() : NULL;
-	const char *feature;
-	json_t *one;
-
-	json_object_foreach((json_t *)(uintptr_t)told, feature, one)
-	{
-		json_t *fields = json_deep_copy(json_object_get(one, "fields"));
-		const json_t *defaults = json_object_get(one, "defaults");
-		const json_t *name;
-		size_t i;
-
-		json_array_foreach((json_t *)(uintptr_t)defaults, i, name)
-		{
-			if (json_is_string(name))
-				(void)json_object_del(fields, json_string_value(name));
-		}
-		if (json_is_object(fields))
-			(void)json_object_set(policies, feature, fields);
-		json_decref(fields);
-	}
-	return policies;
-}
-
 static void adapters_adapt(struct vm_spec *s, const json_t *manifest, const char *was, bool is_new)
 {
 	char usual[SPEC_TEXT];
 
 	for (uint32_t i = 0; i < s->adapter_count; i++) {
 		struct adapter_spec *a = &s->adapters[i];
-		json_t *policies = policies_take(json_object_get(manifest, "ports"), a->name);
+		const json_t *port = json_object_get(json_object_get(manifest, "ports"), a->name);
+		json_t *policies = portable_policies(json_object_get(port, "policies"));
 
 		if (policies) {
 			json_decref(a->policies);

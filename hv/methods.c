@@ -407,6 +407,14 @@ static const struct rpc_method methods[] = {
 	    { "every", RPC_COUNT, false, "seconds, 1 to 86400 (300)" },
 	    { "points", RPC_COUNT, false, "recovery points that are kept there, 1 to 24 (4)" },
 	    { "stop", RPC_BOOL, false, "no more; what is there stays" } } },
+	{ "vm.failover", RPC_OPERATOR, "A replica becomes the machine and is started, from its last point or another; "
+	  "or that is taken back, or kept. Answered when it runs.", "as vm.replicate tells it", on_vm_failover,
+	  { NAME, { "planned", RPC_BOOL, false, "the primary stops it and sends the rest" },
+	    { "point", RPC_TEXT, false, "the number of one" },
+	    { "switch_map", RPC_TEXT, false, "other switches than there: lab=dr,dmz=dr2" },
+	    { "take_over", RPC_BOOL, false, "the primary's host cannot be asked, and is off" },
+	    { "cancel", RPC_BOOL, false, "it is a replica again; what it wrote is lost" },
+	    { "complete", RPC_BOOL, false, "it stays here: its points go" } } },
 	{ "vm.export", RPC_ADMIN, "Writes a machine that stands still into a new folder: definition, disks, "
 	  "saved memory with what its ports knew, and the policies that held.", "{}", on_vm_export,
 	  { NAME, { "folder", RPC_TEXT, true, "an absolute path where nothing is yet" } } },

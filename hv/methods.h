@@ -21,5 +21,6 @@ void on_vm_resolve(struct rpc_call *call);
 
 /* methods_replica.c */
 void on_vm_replicate(struct rpc_call *call);
+void on_vm_failover(struct rpc_call *call);
 
 #endif /* XVS_HV_METHODS_H */

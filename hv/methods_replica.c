@@ -3,7 +3,9 @@
 #include "methods.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "failover.h"
 #include "replica.h"
 #include "replicate.h"
 
@@ -64,4 +66,63 @@ void on_vm_replicate(struct rpc_call *call)
 		refuse(call, vm, &err);
 	else
 		show(call, vm);
+}
+
+static void on_over(void *arg, int code, const char *text)
+{
+	struct rpc_call *call = arg;
+	const struct vm *vm = hv_find(rpc_context(call), rpc_text(call, "name"));
+
+	if (code || !vm)
+		rpc_refuse(call, RPC_REFUSED, "%s", text);
+	else
+		show(call, vm);
+}
+
+/* False: it was refused. */
+static bool point_take(struct rpc_call *call, uint64_t *out)
+{
+	const char *text = rpc_text(call, "point");
+	char *end = NULL;
+
+	*out = 0;
+	if (!text)
+		return true;
+	errno = 0;
+	if (text[0] >= '1' && text[0] <= '9')
+		*out = strtoull(text, &end, 10);
+	if (end && *end == '\0' && !errno)
+		return true;
+	rpc_refuse(call, RPC_BAD_PARAMS, "point \"%.64s\": it is the number of one", text);
+	return false;
+}
+
+void on_vm_failover(struct rpc_call *call)
+{
+	struct failover_wish wish = { .is_planned = rpc_bool(call, "planned"),
+				      .is_taken_over = rpc_bool(call, "take_over"),
+				      .map = rpc_text(call, "switch_map") };
+	bool is_cancel = rpc_bool(call, "cancel");
+	bool is_complete = rpc_bool(call, "complete");
+	struct vm *vm = vm_of(call);
+	struct xvs_error err = ERROR_INIT;
+	int code;
+
+	if (!vm || !point_take(call, &wish.point))
+		return;
+	if ((is_cancel || is_complete) && (is_cancel == is_complete || wish.is_planned ||
+					   wish.is_taken_over || wish.point || wish.map)) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "cancel and complete stand alone");
+		return;
+	}
+	if (is_complete)
+		code = failover_complete(vm, &err);
+	else if (is_cancel)
+		code = failover_cancel(vm, on_over, call, &err);
+	else
+		code = failover_begin(vm, &wish, on_over, call, &err);
+	if (code)
+		refuse(call, vm, &err);
+	else if (is_complete)
+		rpc_answer(call, json_object());
 }

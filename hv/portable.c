@@ -120,3 +120,28 @@ bool portable_sums(const char *text, struct portable_file *files, size_t count)
 	}
 	return found == count;
 }
+
+json_t *portable_policies(const json_t *told)
+{
+	json_t *policies = told ? json_object() : NULL;
+	const char *feature;
+	json_t *one;
+
+	json_object_foreach((json_t *)(uintptr_t)told, feature, one)
+	{
+		json_t *fields = json_deep_copy(json_object_get(one, "fields"));
+		const json_t *defaults = json_object_get(one, "defaults");
+		const json_t *name;
+		size_t i;
+
+		json_array_foreach((json_t *)(uintptr_t)defaults, i, name)
+		{
+			if (json_is_string(name))
+				(void)json_object_del(fields, json_string_value(name));
+		}
+		if (json_is_object(fields))
+			(void)json_object_set(policies, feature, fields);
+		json_decref(fields);
+	}
+	return policies;
+}

@@ -51,4 +51,10 @@ size_t portable_list(const struct vm *vm, bool is_saved, const json_t *checkpoin
 /* "sum  name" lines, as sha256sum writes them.  False: a file has none. */
 bool portable_sums(const char *text, struct portable_file *files, size_t count);
 
+/*
+ * What held at a port, group's and switch's as well, as a definition has it: all but what is the default
+ * anyway.  'told' is {feature: {fields, defaults}}; new, NULL: nothing was told.
+ */
+json_t *portable_policies(const json_t *told);
+
 #endif /* XVS_HV_PORTABLE_H */

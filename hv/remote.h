@@ -64,6 +64,8 @@ void remote_close(struct remote_link *p);
 /* 'params' are taken.  What cannot be sent is answered before this returns. */
 void remote_ask(struct remote_link *p, const char *method, json_t *params, remote_answer_fn done,
 		void *arg);
+/* It has, and calls that wait are being answered with the reason. */
+bool remote_has_ended(const struct remote_link *p);
 bool remote_is_named(const struct remote_link *p, const char *name);
 /* "192.0.2.1:4791" of the other side. */
 const char *remote_address(const struct remote_link *p);

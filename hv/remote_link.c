@@ -263,3 +263,8 @@ void remote_ask(struct remote_link *p, const char *method, json_t *params, remot
 	p->count++;
 	p->last_id = id;
 }
+
+bool remote_has_ended(const struct remote_link *p)
+{
+	return p->has_ended;
+}

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "failover.h"
 #include "replicate.h"
 #include "rpc/rpc.h"
 #include "stone.h"
@@ -142,7 +143,7 @@ struct replica *replica_find(const struct hv *hv, const char *id, const struct r
 
 bool replica_is_active(const struct vm *vm)
 {
-	return vm->replica && vm->replica->kept.state == REPLICA_ACTIVE;
+	return vm->replica && vm->replica->kept.state == REPLICA_ACTIVE && vm->replica->is_defined;
 }
 
 void replica_destroy(struct vm *vm)
@@ -151,6 +152,7 @@ void replica_destroy(struct vm *vm)
 
 	if (!r)
 		return;
+	failover_destroy(r);
 	replica_hush(r, "it is not replicated any more");
 	replica_record_finish(&r->kept);
 	vm->replica = NULL;
@@ -322,6 +324,18 @@ static void offer_take(struct replica *r, struct offer *o)
 	o->spec = (struct vm_spec){ .name = "" };
 }
 
+int replica_respec(struct replica *r, struct xvs_error *err)
+{
+	char why[FINDING_WHY];
+	struct offer o;
+
+	if (!offer_read(r->kept.machine, &o, why, sizeof(why)))
+		return error_set(err, -EINVAL, "", "%s", why);
+	offer_take(r, &o);
+	offer_finish(&o);
+	return 0;
+}
+
 static struct vm *machine_make(struct hv *hv, struct offer *o)
 {
 	struct vm *vm;
@@ -352,6 +366,10 @@ static void terms_take(struct replica *r, const struct rpc_call *call)
 {
 	uint64_t points = rpc_count(call, "points", 1);
 	uint64_t every = rpc_count(call, "every", REPLICA_EVERY_MAX_S);
+	uint64_t epoch = rpc_count(call, "epoch", 0);
+
+	if (epoch > r->kept.epoch && epoch < UINT32_MAX)
+		r->kept.epoch = epoch;
 
 	r->kept.points_max = points > REPLICA_POINTS_MAX ? REPLICA_POINTS_MAX
 			     : points < 1                ? 1
@@ -524,7 +542,7 @@ struct replica *replica_admit(struct hv *hv, const char *peer, struct rpc_call *
 		  memcmp(vm->spec.uuid, o.spec.uuid, sizeof(o.spec.uuid)) != 0)) {
 		finding_put(findings, "name", true, "a replica of another machine has this name");
 		r = NULL;
-	} else if (r && r->kept.state == REPLICA_PASSIVE && !r->failover) {
+	} else if (r && r->kept.state == REPLICA_PASSIVE && !r->is_closed) {
 		replica_hush(r, "another beat has begun");
 		admit_known(r, &o, call, findings);
 	} else if (!r) {
@@ -541,7 +559,8 @@ struct replica *replica_admit(struct hv *hv, const char *peer, struct rpc_call *
 static bool machine_recall(struct hv *hv, const char *name, struct replica_record *kept)
 {
 	struct vm *vm = hv_find(hv, name);
-	bool is_leftover = vm && kept->state == REPLICA_PASSIVE;
+	bool was_there = vm != NULL;
+	bool is_leftover = vm && kept->state != REPLICA_ACTIVE;
 	char why[FINDING_WHY] = "it is not as xvs-hv writes it";
 	struct offer o;
 	struct replica *r;
@@ -558,8 +577,10 @@ static bool machine_recall(struct hv *hv, const char *name, struct replica_recor
 	r = vm ? attach(vm, kept) : NULL;
 	if (r)
 		memcpy(r->sizes, o.sizes, sizeof(r->sizes));
-	if (r && is_leftover) /* of when it was the primary */
+	if (r && is_leftover) /* of when it was the primary, or was active */
 		offer_take(r, &o);
+	else if (r)
+		r->is_defined = was_there;
 	offer_finish(&o);
 	return r != NULL;
 }
@@ -575,8 +596,8 @@ static void on_found(void *arg, const char *name)
 		log_message(MSG_VM_STATE, "vm %s: %s: %s", name, file_name,
 			    err.text[0] ? err.text : "it is not as xvs-hv writes it");
 	else if (machine_recall(hv, name, &kept) &&
-		 hv_find(hv, name)->replica->kept.state == REPLICA_PASSIVE) {
-		/* it was its primary once, and ended in between */
+		 hv_find(hv, name)->replica->kept.state != REPLICA_ACTIVE) {
+		/* it was its primary once, or was active, and ended in between */
 		(void)store_remove_file(hv->store, name, "definition.json", &err);
 		(void)store_remove_file(hv->store, name, "replication.json", &err);
 	}

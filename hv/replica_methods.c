@@ -51,7 +51,7 @@ static void on_admit(struct rpc_call *call)
 	is_active = r && r->kept.state != REPLICA_PASSIVE;
 	if (!r && !findings_have_refusal(findings))
 		finding_put(findings, "replica", true, "out of memory");
-	if (r && r->failover)
+	if (r && r->is_closed && !is_active)
 		finding_put(findings, "failover", true, "it fails over just now");
 	rpc_answer(call, json_pack("{s:I, s:I, s:b, s:o}", "sequence",
 				   (json_int_t)(r ? replica_last(r) : 0), "epoch",
@@ -67,7 +67,7 @@ static void on_receive(struct rpc_call *call)
 
 	if (!r)
 		return;
-	if (r->kept.state != REPLICA_PASSIVE || r->failover) {
+	if (r->kept.state != REPLICA_PASSIVE || r->is_closed) {
 		rpc_refuse(call, RPC_BUSY, "vm %s: it fails over", r->vm->spec.name);
 	} else if (!move_key_is_one(key) || sequence != replica_last(r) + 1) {
 		rpc_refuse(call, RPC_BAD_PARAMS, "key or sequence: it is none that is expected");

@@ -59,6 +59,8 @@ struct replica {
 	struct transfer_options options;
 	struct replica_copy copy;
 
+	bool is_defined;           /* active: it is a machine by its definition */
+	bool is_closed;            /* to beats: it fails over */
 	bool is_loading;           /* its next start puts back what ports knew at the point */
 	struct failover *failover; /* that is made, or taken back; NULL: none */
 };
@@ -68,6 +70,8 @@ struct replica {
 struct replica *replica_find(const struct hv *hv, const char *id, const struct remote_session *s);
 uint64_t replica_last(const struct replica *r); /* whole point; 0: none */
 int replica_write(const struct replica *r, struct xvs_error *err);
+/* Its definition is again what its primary said. */
+int replica_respec(struct replica *r, struct xvs_error *err);
 const char *replica_tag(uint64_t sequence, char out[REPLICA_TAG]);
 /* As its host offers it.  NULL: the call was answered, or findings say why not. */
 struct replica *replica_admit(struct hv *hv, const char *peer, struct rpc_call *call,

@@ -55,7 +55,8 @@ struct adapter_spec {
 	char group[SPEC_TEXT];
 	char requires[SPEC_REQUIRES][SPEC_TEXT];
 	uint32_t require_count;
-	json_t *policies; /* owned; NULL: none */
+	json_t *policies;          /* owned; NULL: none */
+	json_t *failover_policies; /* laid over them where it fails over to; owned; NULL: none */
 };
 
 enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };

@@ -5,10 +5,13 @@ What was written before a point is in the copy, whatever broke since; nothing el
 """
 
 import json
+import os
+import signal
 import subprocess
 
 import pytest
 
+from machine.two_hosts import GUEST, PEER
 from support.patience import wait_for
 
 
@@ -32,7 +35,7 @@ def read(guest):
 
 def write(guest, number):
     """Something new is there."""
-    guest.run(f"seq {number}000000 {number}200000 | head -c 1m > /dev/vda; sync")
+    guest.run(f"(echo {number}; cat /seed) | head -c 1m > /dev/vda; sync")
     return read(guest)
 
 
@@ -46,27 +49,100 @@ def snapshots(path):
     return [one["name"] for one in json.loads(said).get("snapshots", [])]
 
 
-def test_another_host_keeps_points_of_a_machine_that_runs(two_hosts, image):
+def test_a_machine_fails_over_as_planned_and_loses_nothing(two_hosts, image):
     hosts = two_hosts
     a, b = hosts["a"], hosts["b"]
     guest = hosts.boot(image)
-    first = write(guest, 1)
     a.hv.do("replicate", "web", "--to", b.title, "--every", 1, "--points", 2)
     shown = wait_for_point(a.hv, 0)
     assert shown["full"] and shown["role"] == "primary", shown
     assert b.hv.show("web")["state"] == "replica"
     assert "replica" in b.hv.refuses("start", "web")
 
-    second = write(guest, 2)
-    assert second != first
+    write(guest, 1)
     shown = wait_for_point(a.hv, shown["sequence"] + 1)
     assert not shown["full"] and shown["bytes"] < 32 << 20, shown
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 3600)
+    assert "planned" in b.hv.refuses("failover", "web")  # it runs there
+    written = write(guest, 2)
+    over = b.hv.do("failover", "web", "--planned")
+    assert over["state"] == "active" and len(over["recovery_points"]) == 2, over
+    assert hosts.running_on("web") == ["b"]
+    assert b.title in a.hv.refuses("start", "web")
+    assert a.hv.do("replicate", "web")["state"] == "failed over"
+    assert read(found(hosts, guest, "b")) == written
+    assert guest.up(f"{GUEST}/24").reaches(PEER)
+    policies = b.daemon.port("lab/web-eth0")["policies"]
+    assert policies["com.acme.quota/1"]["bytes"] == 1 << 40, policies
+
+
+@pytest.mark.slow
+def test_points_are_kept_and_forgotten(two_hosts, image):
+    hosts = two_hosts
+    a, b = hosts["a"], hosts["b"]
+    hosts.boot(image)
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 1, "--points", 2)
+    shown = wait_for_point(a.hv, 3)
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 3600)
     copy = b.hv.do("replicate", "web")
-    assert [one["sequence"] for one in copy["recovery_points"]] == \
-        [shown["sequence"] - 1, shown["sequence"]], copy
+    assert len(copy["recovery_points"]) == 2 and copy["sequence"] >= shown["sequence"], copy
     assert len(snapshots(disk_of(b))) == 2
     files = sorted(path.name for path in (b.hv.state / "vms/web/ports").iterdir())
-    assert f"={shown['sequence']}@eth0" in files and len(files) == 4, files
+    assert f"={copy['sequence']}@eth0" in files and len(files) == 4, files
+
+
+@pytest.mark.slow
+def test_a_machine_goes_back_and_forth(two_hosts, image):
+    """Unplanned to a point, taken back, taken over for good, and replicated the other way."""
+    hosts = two_hosts
+    a, b = hosts["a"], hosts["b"]
+    guest = hosts.boot(image, failover_policies={"com.acme.quota/1": {"bytes": 1 << 30}})
+    first = write(guest, 1)
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 1, "--points", 8)
+    point = wait_for_point(a.hv, 0)["sequence"]
+    write(guest, 2)
+    wait_for_point(a.hv, point + 1)
+    for daemon in (a.hv, a.daemon):
+        daemon.kill()
+    for pid in hosts.qemus():
+        os.kill(pid, signal.SIGKILL)
+    assert "--take-over" in b.hv.refuses("failover", "web")
+    assert "no point" in b.hv.refuses("failover", "web", "--point", 1000, "--take-over",
+                                          code=4)
+    b.hv.do("failover", "web", "--point", point, "--take-over")
+    assert read(found(hosts, guest, "b")) == first
+    assert b.daemon.port("lab/web-eth0")["policies"]["com.acme.quota/1"]["bytes"] == 1 << 30
+    write(guest, 3)
+
+    a.daemon.start()
+    a.hv.start()  # and hears that it runs elsewhere
+    wait_for("it to be handed over",
+             lambda: a.hv.do("replicate", "web")["state"] == "failed over")
+    assert b.title in a.hv.refuses("start", "web")
+    b.hv.do("failover", "web", "--cancel")
+    assert b.hv.show("web")["state"] == "replica"
+    a.hv.do("start", "web")
+    assert read(found(hosts, guest, "a")) != first
+    assert hosts.running_on("web") == ["a"]
+    written = write(guest, 4)
+    wait_for_point(a.hv, a.hv.do("replicate", "web")["sequence"] + 1)
+
+    b.hv.do("failover", "web", "--planned")
+    assert read(found(hosts, guest, "b")) == written
+    b.hv.do("failover", "web", "--complete")
+    b.hv.do("replicate", "web", "--to", a.title, "--every", 1)
+    assert wait_for_point(b.hv, 0)["role"] == "primary"
+    assert a.hv.show("web")["state"] == "replica"
+    assert hosts.running_on("web") == ["b"]
+    a.hv.do("failover", "web", "--planned")
+    assert read(found(hosts, guest, "a")) == written
+    assert hosts.running_on("web") == ["a"]
+
+
+def found(hosts, guest, on):
+    """It boots there; its agent is spoken to."""
+    hosts.found(guest, on).wait_until_up()
+    return guest
 
 
 @pytest.mark.slow

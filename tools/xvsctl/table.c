@@ -56,6 +56,13 @@ const struct option_def option_defs[] = {
 	{ "--every", OPTION_EVERY, "every", "SECONDS", "a point each so many seconds", true },
 	{ "--points", OPTION_POINTS, "points", "N", "so many points are kept there", true },
 	{ "--stop", OPTION_STOP, "stop", NULL, "no more; what is there stays", false },
+	{ "--planned", OPTION_PLANNED, "planned", NULL,
+	  "the primary stops the machine and sends the rest", false },
+	{ "--switch-map", OPTION_SWITCH_MAP, "switch_map", "A=B[,C=D]", "other switches than there",
+	  false },
+	{ "--complete", OPTION_COMPLETE, "complete", NULL, "it stays here: its points go", false },
+	{ "--cancel", OPTION_CANCEL, "cancel", NULL,
+	  "it is a replica again; what it wrote is lost", false },
 	{ NULL, 0, NULL, NULL, NULL, false },
 };
 
@@ -235,6 +242,10 @@ const struct verb verbs[] = {
 	{ "vm", "replicate", "NAME", "keep a copy on another host; how that goes", 1, 1,
 	  OPTION_TO | OPTION_EVERY | OPTION_POINTS | OPTION_STOP, "vm.replicate", { "name" },
 	  print_replication, NULL },
+	{ "vm", "failover", "NAME", "a replica becomes the machine; take that back, or keep it", 1, 1,
+	  OPTION_PLANNED | OPTION_POINT | OPTION_SWITCH_MAP | OPTION_TAKE_OVER | OPTION_COMPLETE |
+		  OPTION_CANCEL,
+	  "vm.failover", { "name" }, print_replication, NULL },
 	{ "vm", "export", "NAME FOLDER", "write it into a folder that can be carried", 2, 2, 0,
 	  "vm.export", { "name", "folder" }, print_done, NULL },
 	{ "vm", "import", "FOLDER [NAME]", "make a machine of such a folder", 1, 2,

@@ -49,6 +49,10 @@ enum option_flag {
 #define OPTION_EVERY (UINT64_C(1) << 31)
 #define OPTION_POINTS (UINT64_C(1) << 32)
 #define OPTION_STOP (UINT64_C(1) << 33)
+#define OPTION_PLANNED (UINT64_C(1) << 34)
+#define OPTION_SWITCH_MAP (UINT64_C(1) << 35)
+#define OPTION_COMPLETE (UINT64_C(1) << 36)
+#define OPTION_CANCEL (UINT64_C(1) << 37)
 
 struct option_def {
 	const char *name; /* with its dashes */

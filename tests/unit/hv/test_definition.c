@@ -86,7 +86,8 @@ static void prints_what_it_reads(void **state)
 		      "boot: [cd, d]\ncd: /c.iso\nserials: [agent]\n"
 		      "disks:\n  - {name: d, size: 1G, format: vhdx, fixed: true}\n"
 		      "adapters:\n  - {name: n, switch: lab, requires: [org.xvs.guard], policies: "
-		      "{org.xvs.guard/1: {mac_changes: false}}}\n");
+		      "{org.xvs.guard/1: {mac_changes: false}}, failover_policies: "
+		      "{xvs.vlan/1: {vlan: 110}}}\n");
 	json_t *first = definition_print(s);
 	char *text = json_dumps(first, JSON_SORT_KEYS);
 	json_t *second;
@@ -97,6 +98,8 @@ static void prints_what_it_reads(void **state)
 	second = definition_print(s);
 	assert_true(json_equal(first, second));
 	assert_non_null(strstr(text, "\"mac_changes\": \"false\""));
+	assert_non_null(
+		strstr(text, "\"failover_policies\": {\"xvs.vlan/1\": {\"vlan\": \"110\"}}"));
 	assert_non_null(strstr(text, "\"size\": \"1024M\""));
 	spec_finish(s);
 	json_decref(first);

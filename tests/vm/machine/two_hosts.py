@@ -87,6 +87,7 @@ adapters:
     mac: "{mac}"
     requires: {requires}
     policies: {policies}
+    failover_policies: {failover_policies}
 """
 
 
@@ -195,7 +196,7 @@ class TwoHosts:
         if kind == "shared":
             disk["file"] = f"{self.shared}/{name}.qcow2"
         words = {"name": name, "memory": "128M", "shared": self.shared, "disks": [disk],
-                 "link": link, "mac": MAC, "policies": POLICIES,
+                 "link": link, "mac": MAC, "policies": POLICIES, "failover_policies": {},
                  "requires": ["org.xvs.secgroup"], "restart": "never"} | words
         hv = self.sites[on].hv
         hv.define(MACHINE.format(**{key: flow(value) for key, value in words.items()}))
