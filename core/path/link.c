@@ -326,13 +326,13 @@ static uint64_t pace_of(const struct link_run *r, uint32_t nr)
 	return pace ? pace : 1;
 }
 
-/* The same in packets, of a class that has some; 0: as many as there are. */
-static uint64_t packets_of(const struct link_run *r, uint32_t nr)
+/* The same where the link's rate is in packets; of a class that has some. */
+static bool has_many(const struct link_run *r, const struct link_class *c)
 {
 	uint64_t rate = r->conf->rates[RATE_LINK].per_second[RATE_PACKETS];
-	uint64_t packets = rate * r->part->classes[nr].weight / r->part->weight;
+	uint64_t packets = rate ? rate * c->weight / r->part->weight : 0;
 
-	return rate && !packets ? 1 : packets;
+	return rate && c->queue.count * NS_PER_S / (packets ? packets : 1) >= r->plan->queue_ns;
 }
 
 /* One sender feeds several queues: the longest may not take the room that the others need. */
@@ -349,14 +349,11 @@ static bool is_full(const struct link_run *r, uint32_t nr, const struct packet *
 {
 	const struct link_class *c = &r->part->classes[nr];
 	uint64_t bits = (c->bytes + p->x.len) * 8;
-	uint64_t packets;
 
 	if (!c->queue.count)
 		return false;
-	packets = packets_of(r, nr);
 	return bits * (NS_PER_S / NS_PER_US) / pace_of(r, nr) > r->plan->queue_ns / NS_PER_US ||
-	       (packets && c->queue.count * NS_PER_S / packets >= r->plan->queue_ns) ||
-	       crowds_others(r, nr, p);
+	       has_many(r, c) || crowds_others(r, nr, p);
 }
 
 static void put(struct link_run *r, uint32_t nr, struct packet *p)

@@ -174,9 +174,33 @@ def test_reservations_find_a_member_each_and_what_fits_none_is_refused(xvsd, two
     assert "does not fit beside what others have reserved" in said
 
 
+def test_a_teams_queues_are_those_of_its_links(hosts, xvsd, two_links):
+    guest, = hosts("vm1")
+    text = TEAM.replace("xvs.link/1: {kbps: 1000000}",
+                        "xvs.queue/1: {kbps: 1000000, queues: [{id: 4, max_kbps: 5000}]}")
+    daemon = xvsd(text.replace('name: vm1, backend: {kind: "null"}', (
+        f'name: vm1, mac: "{MACS["vm1"]}", backend: {{kind: tap, device: eth0, netns: vm1}}')))
+    team, = daemon.rpc("team.show")
+    wait_for("both uplinks to send", lambda: all(
+        link["state"] == "sends" for link in daemon.rpc("team.show")[0]["uplinks"]))
+    wire = guest.up().wire()
+    for _ in range(5):
+        wire.send(frame(OUTSIDE, MACS["vm1"]))
+
+    def rows():
+        return {row["id"]: row for row in daemon.port(f"lab/{team['name']}")["queues"]}
+
+    wait_for("frames to leave", lambda: rows()[0]["tx_packets"] >= 5)
+    assert set(rows()) == {0, 4} and rows()[4]["max_kbps"] == 5000
+    wait_for("the team and its queues to have counted the same", lambda: (
+        rows()[0]["tx_packets"] == daemon.stats(f"lab/{team['name']}")["tx_packets"]))
+    assert "queues" not in daemon.port("lab/up0")
+
+
 @pytest.mark.parametrize("port, feature, sentence", [
     ("vm1", "xvs.link/1: {kbps: 5}", "it is for uplinks and teams"),
     ("up0", "xvs.class/1: {class: storage}", "it is for ports whose packets leave by uplinks"),
+    ("up0", "xvs.queue/1: {queues: [{id: 1}]}", "shares out what the uplink sends; unset one"),
 ])
 def test_what_means_nothing_is_refused(check, port, feature, sentence):
     at = f"{{name: {port}, " if port != "up0" else "name: up0\n"

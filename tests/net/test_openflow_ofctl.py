@@ -220,4 +220,5 @@ def test_tcp_gets_what_its_queue_is_promised(lab):
                           stdout=subprocess.DEVNULL) for n in (1, 2)]
     assert [child.wait() for child in clients + servers] == [0] * 4
     rows = {row["id"]: row["tx_bytes"] for row in lab.daemon.port("lab/vm3")["queues"]}
+    print(f"bytes by queue: {rows}")
     assert rows[1] / (rows[1] + rows[2]) > 0.65, rows
