@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "ext/file.h"
+#include "ext/module_file.h"
 #include "ext/module_ref.h"
 #include "ext/normalise.h"
 
@@ -287,28 +287,43 @@ static int module_take(const char *path, const void *bytes, size_t size,
 	return 0;
 }
 
-/* 'out' is left with what a key that counts signed. */
-static int signature_check(const char *path, const struct trust *trust, const void *bytes,
-			   size_t size, struct module_signature *out, struct xvs_error *err)
+/* Keeps a signature only if a key that counts made it. */
+static int check_file(struct module_file *f, const struct trust *trust, struct xvs_error *err)
 {
 	struct minisign_proof proof;
-	int code;
+	struct module_note note;
+	int code = module_file_check(f, trust, &note, &proof, err);
 
-	if (module_signature_read(path, out))
-		return error_set(err, -ENOMEM, "", "out of memory");
-	code = trust_check(trust, out, bytes, size, &proof, err);
-	if (code || !proof.key[0])
-		module_signature_finish(out);
+	if (code == 0 && !proof.key[0])
+		module_signature_finish(&f->signature);
 	return code;
+}
+
+/* That of a bundle, unless another module is in it by now. */
+static struct module_signature bundle_signature(const struct module *m)
+{
+	struct module_signature found = { .text = NULL };
+	struct module_file f;
+
+	if (module_file_read(m->path, &f, NULL))
+		return found;
+	if (f.module.len == m->size && memcmp(f.module.at, m->bytes, m->size) == 0)
+		found = module_file_signature(&f);
+	module_file_finish(&f);
+	return found;
 }
 
 /* Since it was loaded it may have been signed, or signed by another key. */
 static int signature_again(struct module *m, const struct trust *trust, struct minisign_proof *out,
 			   struct xvs_error *err)
 {
-	struct module_signature now = { NULL, 0 };
-	int code = module_signature_read(m->path, &now);
+	struct module_signature now = { .text = NULL };
+	int code = 0;
 
+	if (bundle_is_name(m->path))
+		now = bundle_signature(m);
+	else
+		code = module_signature_read(m->path, &now);
 	if (code == 0)
 		code = trust_check(trust, &now, m->bytes, m->size, out, err);
 	if (code == 0 && out->key[0]) {
@@ -334,26 +349,22 @@ int module_trusted(struct module *m, const struct trust *trust, struct minisign_
 int module_load(const char *path, const struct trust *trust, bool (*has_interface)(const char *id),
 		struct module **out, struct xvs_error *err)
 {
-	struct module_signature signature = { NULL, 0 };
+	struct module_file f = { .bytes = NULL };
 	struct xvs_error unused = ERROR_INIT;
-	void *bytes = NULL;
-	size_t size = 0;
 	int code;
 
 	if (!err)
 		err = &unused;
-	code = file_read_path(path, &bytes, &size, err);
+	code = module_file_read(path, &f, err);
 	if (code == 0)
-		code = signature_check(path, trust, bytes, size, &signature, err);
+		code = check_file(&f, trust, err);
 	if (code == 0)
-		code = module_take(path, bytes, size, has_interface, out, err);
-	if (code == 0 && signature.text) { /* the one that counts now */
+		code = module_take(path, f.module.at, f.module.len, has_interface, out, err);
+	if (code == 0 && f.signature.text) { /* the one that counts now */
 		module_signature_finish(&(*out)->signature);
-		(*out)->signature = signature;
-	} else {
-		module_signature_finish(&signature);
+		(*out)->signature = module_file_signature(&f);
 	}
-	free(bytes);
+	module_file_finish(&f);
 	if (code)
 		(void)error_context(err, "%s", path);
 	return code;

@@ -64,7 +64,7 @@ struct extension {
 struct module;
 
 /*
- * [control] 'path' is a file.  Loading the same bytes twice gives the same module (reference
+ * [control] 'path' is a file, a module or a bundle.  Loading the same bytes twice gives the same module (reference
  * counted).  'has_interface' says whether this host offers an optional interface (for 'needs').
  */
 int module_load(const char *path, const struct trust *trust, bool (*has_interface)(const char *id),
@@ -97,7 +97,7 @@ struct module_places {
 };
 
 /*
- * [control] Looks through the search path (directories, in order; files *.so in name order) for the
+ * [control] Looks through the search path (directories, in order; files *.so and *.xvsx in name order) for the
  * module whose extension has this id, and loads it.  Notes are read without loading: the module id
  * or its prefix need not be the extension's, so candidates are loaded until the id is found; the
  * nearest known id is in the message when there is none.

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "ext/module_file.h"
 
 /* Growing array of strings that it owns. */
 struct strings {
@@ -66,13 +67,6 @@ static int string_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool is_module_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return name[0] != '.' && len > 3 && strcmp(name + len - 3, ".so") == 0;
-}
-
 static bool is_of_trust(int code)
 {
 	return code == -ENOKEY || code == -EBADMSG || code == -EKEYEXPIRED;
@@ -122,7 +116,7 @@ static int folder_add(struct search *s, const char *dir)
 	while (code == 0 && (entry = readdir(folder))) {
 		struct strbuf path = { 0 };
 
-		if (!is_module_name(entry->d_name))
+		if (!module_file_is_name(entry->d_name))
 			continue;
 		strbuf_add(&path, "%s/%s", dir, entry->d_name);
 		code = path.failed ? -ENOMEM : strings_add(&s->paths, path.text);

@@ -18,7 +18,7 @@ int module_signature_read(const char *path, struct module_signature *out)
 	ssize_t len = -1;
 	int fd = -1;
 
-	*out = (struct module_signature){ NULL, 0 };
+	*out = (struct module_signature){ .text = NULL };
 	strbuf_add(&name, "%s.minisig", path);
 	if (name.failed) {
 		strbuf_finish(&name);
@@ -43,7 +43,8 @@ int module_signature_read(const char *path, struct module_signature *out)
 void module_signature_finish(struct module_signature *s)
 {
 	free(s->text);
-	*s = (struct module_signature){ NULL, 0 };
+	free(s->of);
+	*s = (struct module_signature){ .text = NULL };
 }
 
 static int refuse_expired(const struct trust *t, struct xvs_error *err)
@@ -79,7 +80,7 @@ static int check_one(const struct trust *t, const struct module_signature *signa
 		return t->is_required ? refuse_expired(t, err) : 0;
 	if (!signature->text)
 		return t->is_required ? error_set(err, -ENOKEY, "",
-						  "has no signature (.minisig), which "
+						  "has no signature, which "
 						  "extensions.require_signed asks for")
 				      : 0;
 	code = minisign_verify(t->keys, t->key_count, signature->text, signature->len, bytes, size,
@@ -95,7 +96,13 @@ int trust_check(const struct trust *t, const struct module_signature *signature,
 		size_t size, struct minisign_proof *out, struct xvs_error *err)
 {
 	struct minisign_proof other;
-	int code = check_one(t, signature, bytes, size, out, err);
+	int code;
+
+	if (signature->of) {
+		bytes = signature->of;
+		size = signature->of_size;
+	}
+	code = check_one(t, signature, bytes, size, out, err);
 
 	if (code || !t || !t->also)
 		return code;

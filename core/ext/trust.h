@@ -20,18 +20,20 @@ struct trust {
 	const struct trust *also; /* who has to agree; NULL: nobody else */
 };
 
-/* A signature as it lies beside a module, or none: 'text' is NULL then. */
+/* A signature as it lies beside a module, or in a bundle, or none: 'text' is NULL then. */
 struct module_signature {
 	char *text;
 	size_t len;
+	void *of; /* the bytes of a bundle that it is of; NULL: it is of the module itself */
+	size_t of_size;
 };
 
-/* [any] That of the module at 'path'; what cannot be read counts as none.  -ENOMEM. */
+/* [any] That beside the module at 'path'; what cannot be read counts as none.  -ENOMEM. */
 int module_signature_read(const char *path, struct module_signature *out);
 void module_signature_finish(struct module_signature *s);
 
 /*
- * [any] May these bytes be loaded?  0: *out says who signed them, or has no key where nobody did that
+ * [any] May these bytes be loaded, or those that the signature brings?  0: *out says who signed them, or has no key where nobody did that
  * counts.  -ENOKEY: nobody did that counts, though somebody has to; -EBADMSG: a trusted key signed
  * something else, which is refused in any case; -ENOMEM.  't' NULL: nobody's counts, and none has to.
  */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ext/module_file.h"
 #include "ext/module_ref.h"
 #include "policy/schema.h"
 #include "switch/array.h"
@@ -172,9 +173,7 @@ static int add_file(struct catalogue *c, const struct trust *trust, const char *
 
 static int is_module_file(const struct dirent *entry)
 {
-	size_t len = strlen(entry->d_name);
-
-	return len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
+	return module_file_is_name(entry->d_name);
 }
 
 static int add_directory(struct catalogue *c, const struct trust *trust, const char *dir)

@@ -2,6 +2,7 @@
 """Whose extensions are loaded: signatures by xvs-sign and by minisign, keys, days, and those who cheat."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -37,6 +38,13 @@ class Vendor:
 
     def sign(self, file, comment="guard, by its vendor"):
         sign("sign", "-k", self.name + ".key", "-c", comment, file)
+
+    def bundle(self, module, *more, comment="guard, by its vendor"):
+        """In the place of a module: all of it in one file."""
+        out = module.with_suffix(".xvsx")
+        sign("bundle", "-o", out, "-k", self.name + ".key", "-c", comment, *more, module)
+        module.rename(module.with_name("module"))
+        return out
 
 
 @pytest.fixture
@@ -169,6 +177,55 @@ def test_a_question_loads_nothing_that_must_not_be_loaded(daemon_with, vendor, m
         with pytest.raises(Refused) as refused:
             daemon.rpc(verb, text=asked)
         assert "has no signature" in str(refused.value.errors or refused.value)
+
+
+def test_a_bundle_is_signed_loaded_and_told_of_as_one_file(daemon_with, vendor, module, tmp_path):
+    manifest, result = tmp_path / "manifest.json", tmp_path / "result.json"
+    manifest.write_text('{"vendor": "Acme", "isolation": {"payload_bytes": 64}}', encoding="ascii")
+    result.write_text('{"passed": true}', encoding="ascii")
+    bundle = vendor.bundle(module, "-m", manifest, "-r", result)
+    listed = subprocess.run(["tar", "-tf", bundle], check=True, capture_output=True, text=True)
+    assert listed.stdout.split() == ["manifest.json", "module.so", "conformance.json",
+                                     "signature.minisig"]
+    sign("verify", "-p", vendor.name + ".pub", bundle)
+    told = json.loads(subprocess.run([BUILD / "bin" / "xvsctl", "--json", "ext", "show", bundle],
+                                     check=True, capture_output=True).stdout)
+    assert told["id"] == GUARD and told["vendor"] == "Acme" and told["conformance"]["passed"]
+    daemon = daemon_with(vendor.public, chain=CHAIN)
+    assert shown(daemon)["signature"] == "guard, by its vendor"
+    assert verdict(daemon, bundle)[0] == 0
+    configure(daemon, trust([vendor.public]))  # what runs is asked again
+
+
+@pytest.mark.parametrize("place", [600, 20000, -1100], ids=["manifest", "module", "signature"])
+def test_a_bundle_that_was_changed_is_never_loaded(daemon_with, vendor, module, place):
+    bundle = vendor.bundle(module)
+    bytes_ = bytearray(bundle.read_bytes())
+    bytes_[place if place > 0 else bytes_.index(b"trusted comment: guard") + 20] ^= 1
+    bundle.write_bytes(bytes_)
+    daemon = daemon_with(vendor.public, required="false")
+    assert verdict(daemon, bundle)[0] == 1
+    assert "was changed" in refusal(daemon, trust([vendor.public], "false"))
+
+
+def test_a_bundle_may_be_signed_anew_while_its_module_runs(daemon_with, vendor, module, tmp_path):
+    other = Vendor(tmp_path, "other")
+    bundle = vendor.bundle(module)
+    daemon = daemon_with(vendor.public, chain=CHAIN)
+    assert "not trusted" in refusal(daemon, trust([other.public]))
+    sign("bundle", "-o", bundle, "-k", other.name + ".key", module.with_name("module"))
+    configure(daemon, trust([other.public]))
+    sign("bundle", "-o", bundle, "-k", vendor.name + ".key", EXTENSIONS / "vepa.so")
+    assert "has no signature" in refusal(daemon, trust([vendor.public]))  # another module's counts for that
+
+
+def test_without_a_signature_a_bundle_is_loaded_where_none_is_asked_for(daemon_with, vendor, module):
+    bundle = module.with_suffix(".xvsx")
+    sign("bundle", "-o", bundle, module)
+    module.unlink()
+    daemon = daemon_with(chain=CHAIN, required="false")
+    assert shown(daemon)["id"] == GUARD
+    assert "has no signature" in refusal(daemon, trust([vendor.public]))
 
 
 def test_a_name_that_changes_hands_gets_nothing_in(daemon_with, vendor, module):

@@ -32,8 +32,8 @@ EXTENSION_FLOORS = {
 # the tools that try extensions see it.
 LAB, LAB_USERS = "extlab", {"xvs-extrun", "xvs-conform"}
 DAEMON = {"control", "main"}
-# And one header: "xvsctl ext show FILE" reads a note in its own process, without loading the file.
-NOTE_READER = "ext/module.h"
+# And these headers: files of modules are read by programs in their own process, without loading them.
+FILE_READERS = {"ext/manifest.h", "ext/module.h", "ext/module_file.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -57,7 +57,7 @@ def check_program(folder, name):
         return None
     if first == LAB and folder in {LAB, *LAB_USERS}:
         return None
-    if name.split("/")[0] in SEEN_BY_PROGRAMS or name == NOTE_READER:
+    if name.split("/")[0] in SEEN_BY_PROGRAMS or name in FILE_READERS:
         return None
     return f"programs see api/ and core/{{{','.join(sorted(SEEN_BY_PROGRAMS))}}} only"
 

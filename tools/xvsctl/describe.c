@@ -6,14 +6,13 @@
  * file that came from somewhere runs nothing of it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "ext/module.h"
+#include "ext/manifest.h"
+#include "ext/module_file.h"
 #include "verbs.h"
 
 /* A slash alone does not make a file: instances are called SWITCH/NAME. */
@@ -22,30 +21,17 @@ bool is_file_name(const char *word)
 	size_t len = strlen(word);
 
 	return word[0] == '/' || strncmp(word, "./", 2) == 0 || strncmp(word, "../", 3) == 0 ||
-	       (len > 3 && strcmp(word + len - 3, ".so") == 0);
+	       bundle_is_name(word) || (len > 3 && strcmp(word + len - 3, ".so") == 0);
 }
 
-static json_t *classes_json(uint32_t classes)
+/* {file, ...}: what is said of it takes this over. */
+static json_t *said_of(const char *path, json_t *said)
 {
-	json_t *list = json_array();
+	json_t *out = json_pack("{s:s}", "file", path);
 
-	for (uint32_t cls = XVS_INSPECT; cls <= XVS_FORWARD; cls++) {
-		if (classes & 1u << cls)
-			(void)json_array_append_new(list, json_string(class_name(cls)));
-	}
-	return list;
-}
-
-static json_t *note_json(const char *path, const struct module_note *note)
-{
-	char rights[256];
-	char needs[32];
-
-	rights_print(note->rights, rights, sizeof(rights));
-	(void)snprintf(needs, sizeof(needs), "%u.%u", note->abi_major, note->needs_minor);
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s}", "file", path, "id", note->id, "version",
-			 note->version, "needs_abi", needs, "classes", classes_json(note->classes),
-			 "rights", rights);
+	(void)json_object_update(out, said);
+	json_decref(said);
+	return out;
 }
 
 static void note_print(json_t *note, bool is_json)
@@ -63,25 +49,43 @@ static void note_print(json_t *note, bool is_json)
 	json_decref(note);
 }
 
+/* What is in a bundle beside its module.  That somebody has signed it says nothing yet: "ext verify" does. */
+static json_t *bundle_json(const struct module_file *f, const struct module_note *note)
+{
+	const struct bundle_bytes *parts = f->bundle.parts;
+	json_t *out =
+		manifest_parse(parts[BUNDLE_MANIFEST].at, parts[BUNDLE_MANIFEST].len, note, NULL);
+	json_t *result = json_loadb(parts[BUNDLE_CONFORMANCE].at, parts[BUNDLE_CONFORMANCE].len,
+				    JSON_REJECT_DUPLICATES, NULL);
+
+	(void)json_object_set_new(out, "signed", json_boolean(f->signature.text));
+	(void)json_object_set_new(out, "licence_text", json_boolean(parts[BUNDLE_LICENCE].at));
+	if (result)
+		(void)json_object_set_new(out, "conformance", result);
+	else if (parts[BUNDLE_CONFORMANCE].at)
+		(void)json_object_set_new(out, "conformance", json_string("is not JSON"));
+	return out;
+}
+
 int describe_file(const char *path, bool is_json)
 {
+	struct module_file f = { .bytes = NULL };
 	struct xvs_error err = ERROR_INIT;
+	struct minisign_proof proof;
 	struct module_note note;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int code;
+	int code = module_file_read(path, &f, &err);
 
-	if (fd < 0) {
-		(void)fprintf(stderr, "xvsctl: file %s: it cannot be opened: %s\n", path,
-			      strerror(errno));
-		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_REFUSED;
-	}
-	code = note_read(fd, &note, &err);
-	(void)close(fd);
-	if (code) {
+	if (code == 0)
+		code = module_file_check(&f, NULL, &note, &proof, &err);
+	if (code)
 		(void)fprintf(stderr, "xvsctl: extension %s: %s\n", path, err.text);
-		return EXIT_REFUSED;
-	}
-	note_print(note_json(path, &note), is_json);
+	else
+		note_print(said_of(path,
+				   f.is_bundle ? bundle_json(&f, &note) : manifest_of_note(&note)),
+			   is_json);
+	module_file_finish(&f);
+	if (code)
+		return code == -ENOENT ? EXIT_NOT_FOUND : EXIT_REFUSED;
 	return EXIT_DONE;
 }
 
@@ -131,7 +135,7 @@ static int verdict(const char *path, const struct trust *trust, json_t *out)
 	if (code)
 		(void)json_object_set_new(out, "problem", json_string(err.text));
 	else
-		(void)json_object_set_new(out, "note", note_json(path, &note));
+		(void)json_object_set_new(out, "note", said_of(path, manifest_of_note(&note)));
 	return code;
 }
 
