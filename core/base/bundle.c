@@ -150,7 +150,7 @@ static int read_part(struct reader *r, enum bundle_part part, struct bundle_byte
 	return 0;
 }
 
-static int check_required(const struct bundle *b, struct xvs_error *err)
+static int check_required(const struct bundle_view *b, struct xvs_error *err)
 {
 	for (enum bundle_part part = 0; part < BUNDLE_PARTS; part++) {
 		if (forms[part].is_required && !b->parts[part].at)
@@ -160,10 +160,10 @@ static int check_required(const struct bundle *b, struct xvs_error *err)
 	return 0;
 }
 
-int bundle_parse(const void *bytes, size_t size, struct bundle *out, struct xvs_error *err)
+int bundle_parse(const void *bytes, size_t size, struct bundle_view *out, struct xvs_error *err)
 {
 	struct reader r = { .bytes = bytes, .size = size };
-	struct bundle b = { .signed_size = 0 };
+	struct bundle_view b = { .signed_size = 0 };
 	enum bundle_part next = 0;
 	int code;
 

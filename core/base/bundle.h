@@ -28,7 +28,7 @@ struct bundle_bytes {
 	size_t len;
 };
 
-struct bundle {
+struct bundle_view {
 	struct bundle_bytes parts[BUNDLE_PARTS];
 	size_t signed_size; /* so many bytes of the file are signed, or are to be */
 };
@@ -39,7 +39,7 @@ bool bundle_is_name(const char *name);
 const char *bundle_part_name(enum bundle_part part);
 
 /* [any] *out points into 'bytes'.  -EINVAL: it is none, with the place where it stops being one. */
-int bundle_parse(const void *bytes, size_t size, struct bundle *out, struct xvs_error *err);
+int bundle_parse(const void *bytes, size_t size, struct bundle_view *out, struct xvs_error *err);
 
 /* [any] The file, to be free()d.  -EINVAL: a part lacks or is too long; -ENOMEM. */
 int bundle_make(const struct bundle_bytes parts[BUNDLE_PARTS], void **out, size_t *size,

@@ -16,7 +16,7 @@ struct module_file {
 	size_t size;
 	struct bundle_bytes module; /* in it */
 	bool is_bundle;
-	struct bundle bundle; /* its parts, if it is one */
+	struct bundle_view bundle; /* its parts, if it is one */
 	struct module_signature signature;
 };
 

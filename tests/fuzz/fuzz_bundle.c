@@ -31,7 +31,7 @@ static void check_manifest(const struct bundle_bytes *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct xvs_error err = ERROR_INIT;
-	struct bundle b;
+	struct bundle_view b;
 	void *again;
 	size_t len;
 

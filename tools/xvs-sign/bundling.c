@@ -41,7 +41,7 @@ void usual_comment(const char *name, char out[COMMENT_BYTES])
 int read_bundle(const char *name, struct bytes *file, struct bytes *signature)
 {
 	struct xvs_error err = ERROR_INIT;
-	struct bundle bundle;
+	struct bundle_view bundle;
 
 	if (read_file(name, file))
 		return EXIT_FAILURE;
@@ -129,7 +129,7 @@ static int sign(const struct bundling *b, struct content *c)
 	struct bytes file = { NULL, 0 };
 	char usual[COMMENT_BYTES];
 	struct secret_key key;
-	struct bundle bundle;
+	struct bundle_view bundle;
 	int code = content_make(c, &file, b->out);
 
 	if (code == 0)

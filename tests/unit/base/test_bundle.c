@@ -37,7 +37,7 @@ static struct made make(const struct bundle_bytes parts[BUNDLE_PARTS])
 static void is_refused(const void *bytes, size_t size, const char *text)
 {
 	struct xvs_error err = ERROR_INIT;
-	struct bundle b;
+	struct bundle_view b;
 
 	assert_int_equal(bundle_parse(bytes, size, &b, &err), -EINVAL);
 	assert_non_null(strstr(err.text, text));
@@ -46,7 +46,7 @@ static void is_refused(const void *bytes, size_t size, const char *text)
 static void what_was_written_is_read(void **state)
 {
 	struct made m = make(whole);
-	struct bundle b;
+	struct bundle_view b;
 
 	(void)state;
 	assert_int_equal(bundle_parse(m.bytes, m.size, &b, NULL), 0);
@@ -60,7 +60,7 @@ static void what_was_written_is_read(void **state)
 static void a_signature_is_of_all_in_front_of_it(void **state)
 {
 	struct bundle_bytes parts[BUNDLE_PARTS];
-	struct bundle without, with;
+	struct bundle_view without, with;
 	struct made m, s;
 
 	(void)state;
@@ -84,7 +84,7 @@ static void what_may_be_left_out_may_be(void **state)
 	};
 	struct xvs_error err = ERROR_INIT;
 	struct made m = make(parts);
-	struct bundle b;
+	struct bundle_view b;
 
 	(void)state;
 	assert_int_equal(bundle_parse(m.bytes, m.size, &b, NULL), 0);
@@ -100,7 +100,7 @@ static void a_changed_frame_is_refused(void **state)
 {
 	struct made m = make(whole);
 	uint8_t *bytes = m.bytes;
-	struct bundle b;
+	struct bundle_view b;
 	size_t contents = 0;
 
 	(void)state;
@@ -119,7 +119,7 @@ static void every_shorter_or_longer_file_is_refused(void **state)
 {
 	struct made m = make(whole);
 	uint8_t *longer = calloc(1, m.size + 512);
-	struct bundle b;
+	struct bundle_view b;
 
 	(void)state;
 	for (size_t size = 0; size < m.size; size++) {
