@@ -155,14 +155,15 @@ static bool map_find(const char *map, const char *name, char out[SPEC_TEXT])
 }
 
 /* What held there, with what the definition wants to be otherwise on this host. */
-static void adapter_adapt(const struct failover *f, struct adapter_spec *a)
+bool failover_adapt(const struct replica *r, uint64_t point, const char *map,
+		    struct adapter_spec *a)
 {
 	char tag[REPLICA_TAG];
 	char path[PATH_MAX];
 	json_t *told;
 	json_t *policies;
 
-	archive_policies_path(f->r->vm, replica_tag(f->point, tag), a->name, path, sizeof(path));
+	archive_policies_path(r->vm, replica_tag(point, tag), a->name, path, sizeof(path));
 	told = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	policies = portable_policies(told);
 	json_decref(told);
@@ -175,7 +176,7 @@ static void adapter_adapt(const struct failover *f, struct adapter_spec *a)
 		a->policies = json_object();
 	if (a->failover_policies)
 		(void)json_object_update_recursive(a->policies, a->failover_policies);
-	(void)map_find(f->map, a->switch_name, a->switch_name);
+	return map && map_find(map, a->switch_name, a->switch_name);
 }
 
 static int define(struct failover *f, struct xvs_error *err)
@@ -186,7 +187,7 @@ static int define(struct failover *f, struct xvs_error *err)
 	int code = store_remove_file(s, vm->spec.name, "replication.json", err);
 
 	for (uint32_t i = 0; i < vm->spec.adapter_count; i++)
-		adapter_adapt(f, &vm->spec.adapters[i]);
+		(void)failover_adapt(f->r, f->point, f->map, &vm->spec.adapters[i]);
 	definition = definition_print(&vm->spec);
 	if (code == 0)
 		code = vm_record(vm, err);
@@ -461,15 +462,15 @@ static bool has_point(const struct replica *r, uint64_t point)
 	return false;
 }
 
-static int wish_check(const struct vm *vm, const struct failover_wish *w, struct xvs_error *err)
+int failover_check(const struct vm *vm, const struct failover_wish *w, struct xvs_error *err)
 {
 	const struct replica *r = vm->replica;
 
 	if (!r)
 		return error_set(err, -EINVAL, "",
 				 "it is no replica; a failover is asked for where the replica is");
-	if (r->failover)
-		return error_set(err, -EBUSY, "", "its failover is under way");
+	if (r->failover || (r->is_closed && r->kept.state == REPLICA_PASSIVE))
+		return error_set(err, -EBUSY, "", "its failover, or a test of that, is under way");
 	if (r->kept.state != REPLICA_PASSIVE && r->is_defined)
 		return error_set(err, -EALREADY, "",
 				 "it has failed over; --cancel takes it back, --complete keeps it");
@@ -494,7 +495,7 @@ int failover_begin(struct vm *vm, const struct failover_wish *w, vm_done done, v
 	struct replica *r = vm->replica;
 	struct failover *f;
 	uint64_t known;
-	int code = wish_check(vm, w, err);
+	int code = failover_check(vm, w, err);
 
 	if (code)
 		return code;

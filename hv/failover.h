@@ -29,6 +29,23 @@ int failover_cancel(struct vm *vm, vm_done done, void *arg, struct xvs_error *er
 /* There is no way back: it is a machine like others.  It must run. */
 int failover_complete(struct vm *vm, struct xvs_error *err);
 
+/* A copy is made and started as NAME-test, at switches that lead nowhere; it is a machine of its own. */
+int failover_test(struct vm *vm, const struct failover_wish *wish, vm_done done, void *arg,
+		  struct xvs_error *err);
+
+/* ---- what both share --------------------------------------------------------------------------- */
+
+/* Is this possible now? */
+int failover_check(const struct vm *vm, const struct failover_wish *w, struct xvs_error *err);
+/*
+ * Policies are those that held at the point, with what the definition wants otherwise at a failover.
+ * False: 'map' names no switch for its own, which stays then.
+ */
+bool failover_adapt(const struct replica *r, uint64_t point, const char *map,
+		    struct adapter_spec *a);
+
+/* ---- for the life of the machine ---------------------------------------------------------------- */
+
 void failover_resume(struct vm *vm); /* after a start of ours */
 void failover_destroy(struct replica *r);
 

@@ -411,6 +411,7 @@ static const struct rpc_method methods[] = {
 	  "or that is taken back, or kept. Answered when it runs.", "as vm.replicate tells it", on_vm_failover,
 	  { NAME, { "planned", RPC_BOOL, false, "the primary stops it and sends the rest" },
 	    { "point", RPC_TEXT, false, "the number of one" },
+	    { "test", RPC_BOOL, false, "a copy is started as NAME-test; the replica stays as it is" },
 	    { "switch_map", RPC_TEXT, false, "other switches than there: lab=dr,dmz=dr2" },
 	    { "take_over", RPC_BOOL, false, "the primary's host cannot be asked, and is off" },
 	    { "cancel", RPC_BOOL, false, "it is a replica again; what it wrote is lost" },

@@ -104,6 +104,7 @@ void on_vm_failover(struct rpc_call *call)
 				      .map = rpc_text(call, "switch_map") };
 	bool is_cancel = rpc_bool(call, "cancel");
 	bool is_complete = rpc_bool(call, "complete");
+	bool is_test = rpc_bool(call, "test");
 	struct vm *vm = vm_of(call);
 	struct xvs_error err = ERROR_INIT;
 	int code;
@@ -115,7 +116,13 @@ void on_vm_failover(struct rpc_call *call)
 		rpc_refuse(call, RPC_BAD_PARAMS, "cancel and complete stand alone");
 		return;
 	}
-	if (is_complete)
+	if (is_test && (wish.is_planned || wish.is_taken_over)) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "a test concerns this host alone");
+		return;
+	}
+	if (is_test)
+		code = failover_test(vm, &wish, on_over, call, &err);
+	else if (is_complete)
 		code = failover_complete(vm, &err);
 	else if (is_cancel)
 		code = failover_cancel(vm, on_over, call, &err);

@@ -11,8 +11,18 @@ import subprocess
 
 import pytest
 
+from machine.hv import Guest
 from machine.two_hosts import GUEST, PEER
 from support.patience import wait_for
+
+SANDBOX = """
+  - name: sandbox
+    type: private
+    chain:
+      - {instance: fw, extension: org.xvs.secgroup, required: true}
+      - {instance: guard, extension: org.xvs.guard}
+      - {instance: quota, extension: com.acme.quota}
+"""
 
 
 def wait_for_point(hv, after, name="web"):
@@ -80,7 +90,7 @@ def test_a_machine_fails_over_as_planned_and_loses_nothing(two_hosts, image):
 def test_points_are_kept_and_forgotten(two_hosts, image):
     hosts = two_hosts
     a, b = hosts["a"], hosts["b"]
-    hosts.boot(image)
+    written = write(hosts.boot(image), 1)
     a.hv.do("replicate", "web", "--to", b.title, "--every", 1, "--points", 2)
     shown = wait_for_point(a.hv, 3)
     a.hv.do("replicate", "web", "--to", b.title, "--every", 3600)
@@ -89,6 +99,21 @@ def test_points_are_kept_and_forgotten(two_hosts, image):
     assert len(snapshots(disk_of(b))) == 2
     files = sorted(path.name for path in (b.hv.state / "vms/web/ports").iterdir())
     assert f"={copy['sequence']}@eth0" in files and len(files) == 4, files
+
+    assert "--switch-map" in b.hv.refuses("failover", "web", "--test")
+    assert "leads out" in b.hv.refuses("failover", "web", "--test", "--switch-map", "lab=lab")
+    assert b.hv.state_of("web-test") is None
+    b.daemon.write(hosts.switch_config(b) + SANDBOX)
+    b.daemon.do("config", "reload")
+    b.hv.do("failover", "web", "--test", "--switch-map", "lab=sandbox")
+    trial = hosts.found(Guest("web-test", b.hv, image), "b").wait_until_up()
+    assert read(trial) == written
+    assert not trial.up(f"{GUEST}/24").pings(PEER)
+    assert b.hv.do("replicate", "web")["sequence"] == copy["sequence"]
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 1)
+    wait_for_point(a.hv, copy["sequence"])
+    b.hv.do("kill", "web-test")
+    b.hv.do("undefine", "web-test")
 
 
 @pytest.mark.slow

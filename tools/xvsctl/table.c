@@ -58,6 +58,8 @@ const struct option_def option_defs[] = {
 	{ "--stop", OPTION_STOP, "stop", NULL, "no more; what is there stays", false },
 	{ "--planned", OPTION_PLANNED, "planned", NULL,
 	  "the primary stops the machine and sends the rest", false },
+	{ "--test", OPTION_TEST, "test", NULL,
+	  "a copy is started as NAME-test; the replica stays as it is", false },
 	{ "--switch-map", OPTION_SWITCH_MAP, "switch_map", "A=B[,C=D]", "other switches than there",
 	  false },
 	{ "--complete", OPTION_COMPLETE, "complete", NULL, "it stays here: its points go", false },
@@ -243,8 +245,8 @@ const struct verb verbs[] = {
 	  OPTION_TO | OPTION_EVERY | OPTION_POINTS | OPTION_STOP, "vm.replicate", { "name" },
 	  print_replication, NULL },
 	{ "vm", "failover", "NAME", "a replica becomes the machine; take that back, or keep it", 1, 1,
-	  OPTION_PLANNED | OPTION_POINT | OPTION_SWITCH_MAP | OPTION_TAKE_OVER | OPTION_COMPLETE |
-		  OPTION_CANCEL,
+	  OPTION_PLANNED | OPTION_TEST | OPTION_POINT | OPTION_SWITCH_MAP | OPTION_TAKE_OVER |
+		  OPTION_COMPLETE | OPTION_CANCEL,
 	  "vm.failover", { "name" }, print_replication, NULL },
 	{ "vm", "export", "NAME FOLDER", "write it into a folder that can be carried", 2, 2, 0,
 	  "vm.export", { "name", "folder" }, print_done, NULL },

@@ -53,6 +53,7 @@ enum option_flag {
 #define OPTION_SWITCH_MAP (UINT64_C(1) << 35)
 #define OPTION_COMPLETE (UINT64_C(1) << 36)
 #define OPTION_CANCEL (UINT64_C(1) << 37)
+#define OPTION_TEST (UINT64_C(1) << 38)
 
 struct option_def {
 	const char *name; /* with its dashes */
