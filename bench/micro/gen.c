@@ -22,6 +22,8 @@ struct gen {
 	_Atomic uint64_t taken __attribute__((aligned(64)));
 	uint64_t given;
 	uint32_t next;
+	void (*tell)(void *arg, uint32_t packets);
+	void *tell_arg;
 };
 
 static struct gen *gen_of(const struct backend *b)
@@ -50,6 +52,8 @@ static uint32_t gen_rx(struct backend *b, unsigned queue, struct pool *pool, str
 	uint32_t count = packet_new_burst(pool, out, left < max ? (uint32_t)left : max);
 
 	(void)queue;
+	if (g->tell && count > 0)
+		g->tell(g->tell_arg, count);
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *p = out[i];
 
@@ -132,6 +136,12 @@ void gen_load(struct gen *g, const uint8_t *frames, uint32_t count)
 	g->frames = frames;
 	g->frame_count = count;
 	g->next = 0;
+}
+
+void gen_tell(struct gen *g, void (*fn)(void *arg, uint32_t packets), void *arg)
+{
+	g->tell = fn;
+	g->tell_arg = arg;
 }
 
 void gen_run(struct gen *g, uint64_t packets)

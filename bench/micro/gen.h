@@ -23,6 +23,9 @@ void gen_load(struct gen *g, const uint8_t *frames, uint32_t count);
 /* [control] Gives 'packets' more. */
 void gen_run(struct gen *g, uint64_t packets);
 
+/* [control] Between runs: whom the worker calls before it is given so many packets; NULL: nobody. */
+void gen_tell(struct gen *g, void (*fn)(void *arg, uint32_t packets), void *arg);
+
 /* [any] How many packets were sent to it. */
 uint64_t gen_taken(const struct gen *g);
 

@@ -16,24 +16,27 @@
 #include "base/error.h"
 #include "micro/talk.h"
 
-enum { ROUNDS_MAX = 101, FLOWS_MAX = 1000000, CASES = 8, FLOW_COUNTS_MAX = 8 };
+enum { ROUNDS_MAX = 101, FLOWS_MAX = 1000000, CASES = 9, FLOW_COUNTS_MAX = 8 };
+enum { CHANGE_AFTER = 700 }; /* 10,000 changes a second beside 7 Mpps */
 
 struct test_case {
 	const char *name;
 	struct rig_chain chain;
-	bool is_tcp; /* established connections; else UDP */
+	bool is_tcp;           /* established connections; else UDP */
+	uint32_t change_after; /* packets, a rule of others changes; 0: never */
 };
 
 /* 'secured': what guard, a firewall, sampling and a static table do to established connections. */
 static const struct test_case cases[CASES] = {
-	{ "none", { { 0 } }, false },
-	{ "judge-1", { { [RIG_JUDGE] = 1 } }, false },
-	{ "judge-4", { { [RIG_JUDGE] = 4 } }, false },
-	{ "judge-16", { { [RIG_JUDGE] = 16 } }, false },
-	{ "batch-16", { { [RIG_NOOP] = 16 } }, false },
-	{ "sampled", { { [RIG_SAMPLE] = 1 } }, false },
-	{ "secured-udp", { { [RIG_SAMPLE] = 1, [RIG_JUDGE] = 2, [RIG_ALLOW] = 1 } }, false },
-	{ "secured-tcp", { { [RIG_SAMPLE] = 1, [RIG_JUDGE] = 2, [RIG_ALLOW] = 1 } }, true },
+	{ "none", { { 0 } }, false, 0 },
+	{ "judge-1", { { [RIG_JUDGE] = 1 } }, false, 0 },
+	{ "judge-4", { { [RIG_JUDGE] = 4 } }, false, 0 },
+	{ "judge-16", { { [RIG_JUDGE] = 16 } }, false, 0 },
+	{ "batch-16", { { [RIG_NOOP] = 16 } }, false, 0 },
+	{ "sampled", { { [RIG_SAMPLE] = 1 } }, false, 0 },
+	{ "secured-udp", { { [RIG_SAMPLE] = 1, [RIG_JUDGE] = 2, [RIG_ALLOW] = 1 } }, false, 0 },
+	{ "secured-tcp", { { [RIG_SAMPLE] = 1, [RIG_JUDGE] = 2, [RIG_ALLOW] = 1 } }, true, 0 },
+	{ "changing", { { [RIG_JUDGE] = 1 } }, false, CHANGE_AFTER },
 };
 
 struct options {
@@ -182,8 +185,10 @@ static int measure_all(struct rig *rig, const struct options *o, const struct fr
 			if (!is_wanted(o, &cases[c]))
 				continue;
 			result = prepare(rig, &cases[c], f, round == 0, err);
+			rig_set_changes(rig, cases[c].change_after);
 			if (result == 0)
 				result = rig_run(rig, RIG_SOURCE, o->packets, &run, err);
+			rig_set_changes(rig, 0);
 			if (result < 0)
 				return error_context(err, "case %s, %u flows", cases[c].name,
 						     f->flows);

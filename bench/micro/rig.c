@@ -52,6 +52,8 @@ struct rig {
 	struct module *modules[RIG_KINDS];
 	struct instance *instances[RIG_KINDS][RIG_CHAIN_MAX];
 	bool has_rcu;
+	/* the worker's while it runs */
+	uint32_t change_after, since_change, changes;
 };
 
 /* ---- waiting for the path ------------------------------------------------------------------- */
@@ -348,6 +350,30 @@ int rig_set_chains(struct rig *rig, const struct rig_chain chains[RIG_PORTS], st
 	path_settle(rig->path, on_settled, &done);
 	wait_until(rig, &done);
 	return 0;
+}
+
+/* One address to one port each, of a network of its own. */
+static void change_some(void *arg, uint32_t packets)
+{
+	struct rig *rig = arg;
+	struct epoch_change c = { .instance = rig->instances[RIG_JUDGE][0]->nr, .by_match = 1 };
+
+	for (rig->since_change += packets; rig->since_change >= rig->change_after;
+	     rig->since_change -= rig->change_after) {
+		memset(c.mask.ip_src, 0xff, sizeof(c.mask.ip_src));
+		memset(c.mask.ip_dst, 0xff, sizeof(c.mask.ip_dst));
+		c.mask.l4_dst = UINT16_MAX;
+		c.key.ip_src[12] = 172;
+		memcpy(&c.key.ip_src[14], &rig->changes, 2);
+		c.key.l4_dst = (uint16_t)(rig->changes++ % 1000);
+		epoch_log_add(&rig->sw->log, &c);
+	}
+}
+
+void rig_set_changes(struct rig *rig, uint32_t packets)
+{
+	rig->change_after = packets;
+	gen_tell(rig->gens[RIG_SOURCE], packets ? change_some : NULL, rig);
 }
 
 /* Waits until a port has so many; false: they do not come. */

@@ -44,6 +44,12 @@ int rig_set_chain(struct rig *rig, const struct rig_chain *chain, struct xvs_err
 int rig_set_chains(struct rig *rig, const struct rig_chain chains[RIG_PORTS],
 		   struct xvs_error *err);
 
+/*
+ * From now on a rule that no packet matches changes each time so many packets have entered at the source; 0:
+ * never.
+ */
+void rig_set_changes(struct rig *rig, uint32_t packets);
+
 /* Packets that enter at 'from'; an error unless every one came out of the other port. */
 int rig_run(struct rig *rig, enum rig_port from, uint64_t packets, struct rig_run *out,
 	    struct xvs_error *err);

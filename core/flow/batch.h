@@ -351,7 +351,10 @@ static void credit_stages(struct crediting *k)
 			some.first = credit_found(k, some);
 			if (some.first == some.end)
 				break;
-			e = k->found[some.first++];
+			e = k->found[some.first];
+			if (credit_again(k, e, rest, some))
+				continue;
+			some.first++;
 			while (some.first < some.end && k->found[some.first] == e)
 				some.first++;
 		}
@@ -439,6 +442,9 @@ static uint32_t pass_tuples(struct flow_cache *c, struct crediting *k)
 		while (some.first < some.end) {
 			uint64_t i = (one_mask ? credit_one_mask : credit_any_mask)(k, some);
 
+			some.first = i;
+			if (i < some.end && credit_again(k, found[i], 0, some))
+				continue;
 			some.first = i + 1;
 			if (i == some.end || batch_is(c, *k->way, found[i], &b->keys[i], b->spot))
 				continue;

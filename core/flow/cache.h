@@ -41,8 +41,11 @@ struct flow_spot {
  * done with the entry at hand.  Who asked is left with the others: entries to be looked at first, and packets
  * in a row of one entry.
  */
+struct epoch_log;
 struct flow_credit {
 	uint64_t world; /* in which an entry is true, if its tally says so */
+	const struct epoch_log
+		*log; /* what has changed softly: renew.c; NULL: nobody is asked that */
 	uint64_t now_ns;
 	struct flow_leg **legs; /* out: of those that are done */
 	uint64_t done;          /* out */

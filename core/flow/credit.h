@@ -28,6 +28,7 @@ struct crediting {
 	struct flow_entry **found;
 	struct flow_credit to;
 	uint32_t tick;
+	bool is_renewed; /* what was found has been asked whether it is still true */
 };
 
 static inline void credit_begin(struct crediting *k)
@@ -37,6 +38,21 @@ static inline void credit_begin(struct crediting *k)
 
 	k->to = k->batch->credit ? *k->batch->credit : nobody;
 	k->tick = flow_tick(k->to.now_ns);
+}
+
+/*
+ * Crediting has stopped at this entry of 'some', which is not known to be true: if others may be true
+ * again, it goes on with it.  Once a batch; 'rest' was found as well.
+ */
+static inline bool credit_again(struct crediting *k, const struct flow_entry *e, uint64_t rest,
+				struct ones some)
+{
+	if (k->is_renewed || !k->to.log || !e || entry_verified(e) == k->to.world)
+		return false;
+	k->is_renewed = true;
+	flow_renew(k->cache, &k->to, k->found,
+		   rest | (ones_below(some.end) & ~ones_below(some.first)));
+	return true;
 }
 
 static inline void credit_end(const struct crediting *k)

@@ -230,16 +230,16 @@ static bool is_known(const struct digest_probe *p, const struct xvs_flow_key *kn
 }
 
 static bool group_may_concern(const struct epoch_digest *d, uint32_t group, uint64_t seen,
-			      const struct digest_question *q)
+			      const struct xvs_flow_key *key, const struct xvs_flow_key *known)
 {
 	const struct digest_group *g = &d->groups[group];
 
 	for (uint32_t i = 0; i < g->probe_count; i++) {
 		struct place p;
 
-		if (!is_known(&g->probes[i], q->known))
+		if (!is_known(&g->probes[i], known))
 			continue;
-		p = place_of(q->key, &g->probes[i]);
+		p = place_of(key, &g->probes[i]);
 		if (!is_since(d, &p, p.first, seen) || !is_since(d, &p, p.second, seen))
 			return false;
 	}
@@ -279,7 +279,22 @@ bool digest_may_concern(const struct epoch_digest *d, uint64_t seen,
 		return true;
 	for (uint32_t i = 0; i < count; i++) {
 		if (end_of(&d->ends[i]) > seen && d->groups[i].instance == q->instance &&
-		    group_may_concern(d, i, seen, q))
+		    group_may_concern(d, i, seen, q->key, q->known))
+			return true;
+	}
+	return false;
+}
+
+bool digest_may_concern_any(const struct epoch_digest *d, uint64_t seen,
+			    const struct xvs_flow_key *key, const struct xvs_flow_key *known)
+{
+	uint32_t count = atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&d->group_count,
+					      memory_order_acquire);
+
+	if (end_of(&d->others_end) > seen || end_of(&d->tags_end) > seen)
+		return true;
+	for (uint32_t i = 0; i < count; i++) {
+		if (end_of(&d->ends[i]) > seen && group_may_concern(d, i, seen, key, known))
 			return true;
 	}
 	return false;

@@ -32,6 +32,9 @@ enum {
 
 enum { DIGEST_WORDS = sizeof(struct xvs_flow_key) / 8 };
 
+/* Who was tested so many changes ago is not to ask: numbers in slots wrap. */
+enum { DIGEST_BEHIND_MAX = 1 << 30 };
+
 /* The words of a part of a mask that are not zero. */
 struct digest_probe {
 	uint64_t bits[DIGEST_WORDS];
@@ -74,5 +77,9 @@ struct digest_question {
 /* [worker] False: no change from number 'seen' on concerns it. */
 bool digest_may_concern(const struct epoch_digest *d, uint64_t seen,
 			const struct digest_question *q);
+
+/* [worker] The same of all that anybody could have said of this key, but for tags: of those, any. */
+bool digest_may_concern_any(const struct epoch_digest *d, uint64_t seen,
+			    const struct xvs_flow_key *key, const struct xvs_flow_key *known);
 
 #endif /* XVS_FLOW_DIGEST_H */

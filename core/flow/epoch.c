@@ -13,6 +13,7 @@
 
 static _Atomic uint64_t epoch_count = 1;
 static _Atomic uint64_t change_count = 1;
+static _Atomic uint64_t hard_count;
 
 uint64_t epoch_now(void)
 {
@@ -29,9 +30,20 @@ uint64_t epoch_changes(void)
 	return atomic_load_explicit(&change_count, memory_order_acquire);
 }
 
-void epoch_told(void)
+static void changed(void)
 {
 	atomic_fetch_add_explicit(&change_count, 1, memory_order_acq_rel);
+}
+
+void epoch_told(void)
+{
+	atomic_fetch_add_explicit(&hard_count, 1, memory_order_acq_rel);
+	changed();
+}
+
+uint64_t epoch_hard_changes(void)
+{
+	return atomic_load_explicit(&hard_count, memory_order_acquire);
 }
 
 static void log_write(struct epoch_log *log, const struct epoch_change *change)
@@ -96,5 +108,5 @@ void epoch_log_add(struct epoch_log *log, const struct epoch_change *change)
 		digest_some(log);
 		atomic_store_explicit(&log->is_digesting, false, memory_order_release);
 	}
-	epoch_told();
+	changed();
 }

@@ -34,6 +34,8 @@ uint64_t epoch_bump(void);
 uint64_t epoch_changes(void);
 /* [any] A hard change is where workers look for it: every port concerned has its new epoch. */
 void epoch_told(void);
+/* [any] How many that were. */
+uint64_t epoch_hard_changes(void);
 
 enum { EPOCH_RECORDS = 64 };
 
@@ -90,6 +92,30 @@ static inline uint64_t epoch_log_floor(const struct epoch_log *log)
 {
 	return atomic_load_explicit(&((struct epoch_log *)(uintptr_t)log)->floor,
 				    memory_order_relaxed);
+}
+
+/*
+ * The state of the world that an entry was found to be true in: every hard change moves the upper half,
+ * and so does another configuration of its port, whose 'serial' only grows; a soft one of its switch
+ * moves the lower half, which is how many of the log were begun.  So of two states it can be told
+ * whether there were but soft changes between them, and which.
+ */
+enum { WORLD_SOFT_BITS = 32 };
+
+/* [worker] Read before anything that is to be found true in it. */
+static inline uint64_t epoch_world(const struct epoch_log *log, uint64_t serial)
+{
+	/* no number of base/tally.h, nor UINT64_MAX */
+	const uint64_t always = UINT64_C(1) << 63;
+	const uint64_t hard = (epoch_hard_changes() + serial) << WORLD_SOFT_BITS;
+
+	return always | (hard & ~(UINT64_C(3) << 62)) | (uint32_t)epoch_log_count(log);
+}
+
+/* Are they states between which there were soft changes alone, if any? */
+static inline bool worlds_differ_softly(uint64_t one, uint64_t other)
+{
+	return (one ^ other) >> WORLD_SOFT_BITS == 0;
 }
 
 #endif /* XVS_FLOW_EPOCH_H */

@@ -271,6 +271,13 @@ void flow_group_leave(struct flow_cache *c, struct flow_group *g, uint8_t mask_n
 /* group.c: at the end of a period: masks by hits; is the exact cache worth its price here? */
 void flow_group_weigh(struct flow_group *g);
 
+/*
+ * renew.c: those of 'who' among 'found' of which the lines that a hit reads, and the digest of changes,
+ * say that they are true in this world too: others are asked themselves (path/stale.c).
+ */
+void flow_renew(const struct flow_cache *c, const struct flow_credit *credit,
+		struct flow_entry *const *found, uint64_t who);
+
 /* find.c, find_avx512.c: the stages of a batch. */
 typedef void (*flow_batch_fn)(struct flow_cache *c, const struct flow_batch *b,
 			      struct flow_entry **found);

@@ -34,6 +34,7 @@ void burst_begin(struct burst *b, struct path_worker *w, struct port_conf *conf,
 	w->call_until = 0;
 	/* an entry that is verified now is asked again after any change told from now on */
 	w->changes = epoch_changes();
+	b->world = epoch_world(&conf->sw->log, conf->serial);
 }
 
 static void count_casts(const struct burst *b, struct port_counters *c, uint64_t casts)

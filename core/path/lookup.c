@@ -394,6 +394,7 @@ void burst_lookup(struct burst *b, uint32_t place)
 {
 	struct path_worker *w = b->worker;
 	struct flow_credit credit = { .world = burst_world(b),
+				      .log = &b->conf->sw->log,
 				      .now_ns = w->w.now_ns,
 				      .legs = b->legs };
 	struct flow_batch batch = {

@@ -7,7 +7,8 @@
  * are looked at one by one; if none concerns any of its steps, it takes note of them and goes on.
  *
  * All that is asked once for each entry and change: what was found to be true stays true while
- * nothing is told to have changed (epoch_changes()), which a hit sees by one compare.
+ * nothing is told to have changed (epoch_world()), which a hit sees by one compare.  After soft changes
+ * alone, entries whose packets do nothing but leave are asked by the batch (flow/renew.h).
  */
 #include "path/worker.h"
 
@@ -52,10 +53,15 @@ static bool change_concerns(const struct flow_entry *e, const struct flow_step *
 	return s->tags == 0 || (s->tags & c->tags) != 0;
 }
 
-/* How many records the entry has not been tested against. */
+/*
+ * How many records the entry has not been tested against: since it was last found to be true, or, where
+ * that is in doubt, since this was asked one by one.
+ */
 static uint32_t log_behind(const struct flow_entry *e, uint64_t count)
 {
-	return (uint32_t)count - e->log_seen;
+	uint64_t world = entry_verified(e);
+
+	return (uint32_t)count - (world > TALLY_IN_DOUBT ? (uint32_t)world : e->log_seen);
 }
 
 /* Does one of these records concern it?  Those that cannot be read do. */
@@ -102,7 +108,8 @@ bool step_is_concerned(const struct flow_entry *e, const struct flow_step *s,
 	uint64_t seen = count - log_behind(e, count);
 	uint64_t digested = epoch_log_digested(log);
 
-	if (e->is_retired) /* its mask may be another's by now */
+	/* its mask may be another's by now; numbers of so long ago may mean newer ones */
+	if (e->is_retired || count - seen > DIGEST_BEHIND_MAX)
 		return true;
 	if (digested <= seen)
 		return records_concern(e, s, log, seen, count, rewritten);

@@ -37,6 +37,7 @@ struct burst {
 	uint16_t count;
 	uint32_t first_place; /* earlier ones are behind these packets */
 	uint64_t live;
+	uint64_t world;     /* epoch_world() as it began: burst_world() */
 	bool has_relooked;  /* a leg was exchanged: gather its events */
 	bool are_copies;    /* for a mirror session */
 	bool count_for_one; /* is known of all: flow_counts_for_more() */
@@ -386,10 +387,7 @@ enum staleness entry_staleness(const struct burst *b, struct flow_entry *e);
  */
 static inline uint64_t burst_world(const struct burst *b)
 {
-	enum { SERIAL_BITS = 24 };
-
-	return b->worker->changes << SERIAL_BITS |
-	       (b->conf->serial & ((UINT64_C(1) << SERIAL_BITS) - 1));
+	return b->world;
 }
 
 /*

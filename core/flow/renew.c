@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * renew.c - entries that were true a moment ago are asked whether they still are, by what has come anyway.
+ *
+ * Where a controller changes single rules thousands of times a second, something has changed between any
+ * two packets of most flows, and nothing that concerns them.  To say so for each step of an entry takes
+ * lines of memory that a hit does not read.  But an entry whose packets do nothing but leave rewrites
+ * nothing, so each of its steps has seen its key as it is; where no change by match may concern a packet
+ * of that key, whoever told of it, none concerns the entry.  That needs its first two lines alone.
+ */
+#include "base/ones.h"
+#include "flow/epoch.h"
+#include "flow/table.h"
+
+/* What no step may count on: the port is never part of a match, the tag is another at each exit. */
+static void known_of(const struct flow_mask *m, struct xvs_flow_key *known)
+{
+	*known = m->bits.k;
+	known->port = 0;
+	known->vlan_tci = 0;
+	known->bits &= (uint8_t) ~(XVS_KEY_VLAN | XVS_KEY_SVLAN);
+}
+
+/* Was it true in a world that differs by soft changes alone, and is nothing else due? */
+static bool is_candidate(const struct flow_entry *e, uint64_t was, uint64_t world, uint32_t tick)
+{
+	return was != world && worlds_differ_softly(was, world) && e->is_plain &&
+	       (int32_t)(tick - e->expires_tick) < 0;
+}
+
+void flow_renew(const struct flow_cache *c, const struct flow_credit *credit,
+		struct flow_entry *const *found, uint64_t who)
+{
+	const struct epoch_log *log = credit->log;
+	const uint64_t world = credit->world;
+	const uint32_t tick = flow_tick(credit->now_ns);
+	/* in this order: epoch.h */
+	const uint64_t end = epoch_log_digested(log);
+	const uint64_t floor = epoch_log_floor(log);
+	struct xvs_flow_key known;
+	uint32_t known_nr = FLOW_NO_MASK;
+
+	if ((int32_t)((uint32_t)end - (uint32_t)world) < 0)
+		return; /* the newest is not in there yet */
+	for (XVS_EACH(i, who)) {
+		struct flow_entry *e = found[i];
+		uint64_t was = e ? entry_verified(e) : TALLY_NEVER;
+		uint32_t behind = (uint32_t)end - (uint32_t)was;
+
+		if (!e || !is_candidate(e, was, world, tick) || behind > DIGEST_BEHIND_MAX ||
+		    end - behind < floor)
+			continue;
+		if (known_nr != e->mask_nr) {
+			known_nr = e->mask_nr;
+			known_of(&c->masks[known_nr], &known);
+		}
+		if (digest_may_concern_any(&log->digest, end - behind, &e->key.k, &known))
+			continue;
+		/* unless it has come to doubt meanwhile */
+		(void)__atomic_compare_exchange_n(&e->tally.verified, &was, world, false,
+						  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	}
+}
