@@ -175,7 +175,6 @@ void flow_retire(struct flow_cache *c, struct flow_entry *e)
 
 void flow_temporary(struct flow_cache *c, struct flow_entry *e)
 {
-	e->is_temporary = 1;
 	flow_retire(c, e);
 }
 

@@ -28,29 +28,19 @@ static bool is_none(const void *bytes, size_t len)
 	return true;
 }
 
-static bool is_same(const struct digest_probe *a, const struct digest_probe *b)
-{
-	return a->count == b->count && memcmp(a->word, b->word, a->count) == 0 &&
-	       memcmp(a->bits, b->bits, a->count * sizeof(a->bits[0])) == 0;
-}
-
 static void add_probe(struct digest_group *g, const struct xvs_flow_key *bits)
 {
-	const flow_word *words = (const flow_word *)(const void *)bits;
-	struct digest_probe probe = { .nr = g->nr * DIGEST_PROBES + g->probe_count };
+	struct digest_probe *probe = &g->probes[g->probe_count];
 
-	for (uint32_t i = 0; i < DIGEST_WORDS; i++) {
-		if (!words[i])
-			continue;
-		probe.word[probe.count] = (uint8_t)i;
-		probe.bits[probe.count++] = words[i];
-	}
+	if (g->probe_count == DIGEST_PROBES || is_none(bits, sizeof(*bits)))
+		return;
 	for (uint32_t i = 0; i < g->probe_count; i++) {
-		if (is_same(&g->probes[i], &probe))
+		if (memcmp(&g->probes[i].bits, bits, sizeof(*bits)) == 0)
 			return;
 	}
-	if (g->probe_count < DIGEST_PROBES && probe.count)
-		g->probes[g->probe_count++] = probe;
+	probe->bits = *bits;
+	probe->seed = (g->nr * DIGEST_PROBES + g->probe_count + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	g->probe_count++;
 }
 
 /* The address at 'offset' alone, and beginnings of it: of IPv4 after 1, 2, 3 bytes, of IPv6 2, 4, 8. */
@@ -146,18 +136,10 @@ struct place {
 
 static struct place place_of(const struct xvs_flow_key *key, const struct digest_probe *p)
 {
-	const flow_word *words = (const flow_word *)(const void *)key;
-	uint64_t sum = p->nr + 1;
-	uint64_t hash;
-	uint32_t first;
-	uint32_t apart;
+	uint64_t hash = flow_hash_end(nh_key(key, &p->bits), p->seed);
+	uint32_t first = (uint32_t)hash % DIGEST_LINE_SLOTS;
+	uint32_t apart = 1 + (uint32_t)(hash >> 8 & 0xff) * (DIGEST_LINE_SLOTS - 1) / 256;
 
-	for (uint32_t i = 0; i < p->count; i++)
-		sum = hash_mix((words[p->word[i]] & p->bits[i]) ^ hash_secret[0],
-			       sum ^ hash_secret[1]);
-	hash = hash_mix(sum ^ hash_secret[2], hash_secret[1] | 1);
-	first = (uint32_t)hash % DIGEST_LINE_SLOTS;
-	apart = 1 + (uint32_t)(hash >> 8 & 0xff) * (DIGEST_LINE_SLOTS - 1) / 256;
 	return (struct place){ (uint32_t)(hash >> 32) % DIGEST_LINES, first,
 			       (first + apart) % DIGEST_LINE_SLOTS };
 }
@@ -218,28 +200,23 @@ static bool is_since(const struct epoch_digest *d, const struct place *p, uint32
 	return (int32_t)(end - (uint32_t)seen) > 0;
 }
 
-static bool is_known(const struct digest_probe *p, const struct xvs_flow_key *known)
+static uint16_t known_probes(const struct digest_group *g, const struct xvs_flow_key *known)
 {
-	const flow_word *words = (const flow_word *)(const void *)known;
+	uint16_t probes = 0;
 
-	for (uint32_t i = 0; i < p->count; i++) {
-		if (p->bits[i] & ~words[p->word[i]])
-			return false;
-	}
-	return true;
+	for (uint32_t i = 0; i < g->probe_count; i++)
+		probes |= (uint16_t)((uint32_t)is_within(&g->probes[i].bits, known) << i);
+	return probes;
 }
 
-static bool group_may_concern(const struct epoch_digest *d, uint32_t group, uint64_t seen,
-			      const struct xvs_flow_key *key, const struct xvs_flow_key *known)
+static bool group_may_concern(const struct epoch_digest *d, uint32_t group, uint32_t probes,
+			      uint64_t seen, const struct xvs_flow_key *key)
 {
 	const struct digest_group *g = &d->groups[group];
 
-	for (uint32_t i = 0; i < g->probe_count; i++) {
-		struct place p;
+	for (; probes; probes &= probes - 1) {
+		struct place p = place_of(key, &g->probes[__builtin_ctz(probes)]);
 
-		if (!is_known(&g->probes[i], known))
-			continue;
-		p = place_of(key, &g->probes[i]);
 		if (!is_since(d, &p, p.first, seen) || !is_since(d, &p, p.second, seen))
 			return false;
 	}
@@ -267,34 +244,59 @@ static uint64_t end_of(const _Atomic uint64_t *end)
 	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)end, memory_order_relaxed);
 }
 
+static uint32_t count_of(const struct epoch_digest *d)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&d->group_count,
+				    memory_order_acquire);
+}
+
 bool digest_may_concern(const struct epoch_digest *d, uint64_t seen,
 			const struct digest_question *q)
 {
-	uint32_t count = atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&d->group_count,
-					      memory_order_acquire);
+	uint32_t count = count_of(d);
 
 	if (end_of(&d->others_end) > seen)
 		return true;
 	if (end_of(&d->tags_end) > seen && tags_may_concern(d, seen, q))
 		return true;
 	for (uint32_t i = 0; i < count; i++) {
-		if (end_of(&d->ends[i]) > seen && d->groups[i].instance == q->instance &&
-		    group_may_concern(d, i, seen, q->key, q->known))
+		const struct digest_group *g = &d->groups[i];
+
+		if (end_of(&d->ends[i]) > seen && g->instance == q->instance &&
+		    group_may_concern(d, i, known_probes(g, q->known), seen, q->key))
 			return true;
 	}
 	return false;
 }
 
-bool digest_may_concern_any(const struct epoch_digest *d, uint64_t seen,
-			    const struct xvs_flow_key *key, const struct xvs_flow_key *known)
+bool digest_plan_since(const struct epoch_digest *d, uint64_t oldest, struct digest_plan *plan)
 {
-	uint32_t count = atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&d->group_count,
-					      memory_order_acquire);
+	uint32_t count = count_of(d);
 
-	if (end_of(&d->others_end) > seen || end_of(&d->tags_end) > seen)
-		return true;
-	for (uint32_t i = 0; i < count; i++) {
-		if (end_of(&d->ends[i]) > seen && group_may_concern(d, i, seen, key, known))
+	plan->groups = 0;
+	for (uint32_t i = 0; i < count; i++)
+		plan->groups |= (uint64_t)(end_of(&d->ends[i]) > oldest) << i;
+	return end_of(&d->others_end) <= oldest && end_of(&d->tags_end) <= oldest;
+}
+
+void digest_plan_known(const struct epoch_digest *d, const struct xvs_flow_key *known,
+		       struct digest_plan *plan)
+{
+	for (uint64_t rest = plan->groups; rest; rest &= rest - 1) {
+		uint32_t group = (uint32_t)__builtin_ctzll(rest);
+
+		plan->probes[group] = known_probes(&d->groups[group], known);
+	}
+}
+
+bool digest_plan_concerns(const struct epoch_digest *d, const struct digest_plan *plan,
+			  uint64_t seen, const struct xvs_flow_key *key)
+{
+	for (uint64_t rest = plan->groups; rest; rest &= rest - 1) {
+		uint32_t group = (uint32_t)__builtin_ctzll(rest);
+
+		if (end_of(&d->ends[group]) > seen &&
+		    group_may_concern(d, group, plan->probes[group], seen, key))
 			return true;
 	}
 	return false;

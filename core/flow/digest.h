@@ -30,17 +30,13 @@ enum {
 	DIGEST_LINE_SLOTS = 16,
 };
 
-enum { DIGEST_WORDS = sizeof(struct xvs_flow_key) / 8 };
-
 /* Who was tested so many changes ago is not to ask: numbers in slots wrap. */
 enum { DIGEST_BEHIND_MAX = 1 << 30 };
 
-/* The words of a part of a mask that are not zero. */
+/* A part of a mask. */
 struct digest_probe {
-	uint64_t bits[DIGEST_WORDS];
-	uint8_t word[DIGEST_WORDS];
-	uint32_t count;
-	uint32_t nr; /* no other has it */
+	struct xvs_flow_key bits;
+	uint64_t seed; /* no other has it */
 };
 
 /* Changes of one instance that have one mask.  Constant once it is counted, but 'end'. */
@@ -78,8 +74,21 @@ struct digest_question {
 bool digest_may_concern(const struct epoch_digest *d, uint64_t seen,
 			const struct digest_question *q);
 
-/* [worker] The same of all that anybody could have said of this key, but for tags: of those, any. */
-bool digest_may_concern_any(const struct epoch_digest *d, uint64_t seen,
-			    const struct xvs_flow_key *key, const struct xvs_flow_key *known);
+/*
+ * The same of many keys, whoever told of a change: which groups have any from the oldest number on, and by
+ * which of their probes keys of one mask can be told apart.
+ */
+struct digest_plan {
+	uint64_t groups;
+	uint16_t probes[DIGEST_GROUPS];
+};
+
+/* [worker] False: there were changes by tags, or such as concern everybody. */
+bool digest_plan_since(const struct epoch_digest *d, uint64_t oldest, struct digest_plan *plan);
+/* [worker] Of keys that are known in these bits; 'seen' is no older than the plan. */
+void digest_plan_known(const struct epoch_digest *d, const struct xvs_flow_key *known,
+		       struct digest_plan *plan);
+bool digest_plan_concerns(const struct epoch_digest *d, const struct digest_plan *plan,
+			  uint64_t seen, const struct xvs_flow_key *key);
 
 #endif /* XVS_FLOW_DIGEST_H */

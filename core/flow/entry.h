@@ -118,7 +118,7 @@ struct flow_entry {
 	uint16_t tcp_flags;    /* since steps were last accounted */
 	uint8_t mask_nr;
 	uint8_t is_retired : 1;
-	uint8_t is_temporary : 1; /* never in the index: ends with its burst */
+	uint8_t is_bound : 1;     /* a connection counts on its tally, and may come to doubt it */
 	uint8_t is_single : 1;    /* one exit */
 	uint8_t is_plain : 1;     /* one or more, and nothing happens on the way there, nor there */
 	uint8_t has_accounts : 1; /* some step wants account() while packets come */

@@ -280,6 +280,7 @@ void entry_mark(struct flow_entry *e)
 	e->is_single = e->exit == FLOW_EXIT_LEGS && e->out_count == 1;
 	e->is_calm = e->exit == FLOW_EXIT_LEGS && !events;
 	e->is_plain = e->is_calm && !e->leg.events && !changes;
+	e->is_bound = e->leg.conn_kind == FLOW_CONN_QUIET || e->out.conn_kind == FLOW_CONN_QUIET;
 	e->leg.is_paired = entry_is_paired(e);
 	e->leg.is_led = e->leg.is_paired && (events & (events - 1)) == 0;
 	if (!e->is_single)

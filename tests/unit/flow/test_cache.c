@@ -189,7 +189,7 @@ static void more_masks_than_there_is_room_for_are_not_cached(void **state)
 		key.segment = i;
 		mask.k.ip_src[15] = (uint8_t)(i + 1);
 		e = insert(&key, &mask, i);
-		assert_int_equal(e->is_temporary, i >= FLOW_MASKS_MAX);
+		assert_int_equal(e->is_retired, i >= FLOW_MASKS_MAX);
 		assert_ptr_equal(flow_find(cache, &key), i < FLOW_MASKS_MAX ? e : NULL);
 		memset(mask.k.ip_src, 0, sizeof(mask.k.ip_src));
 	}
@@ -201,7 +201,7 @@ static void more_masks_than_there_is_room_for_are_not_cached(void **state)
 	flow_cache_stats(cache, &s);
 	assert_int_equal(s.masks, FLOW_MASKS_MAX - 1);
 	memset(&mask, 0xff, sizeof(mask));
-	assert_int_equal(insert(&key, &mask, 1)->is_temporary, 0);
+	assert_int_equal(insert(&key, &mask, 1)->is_retired, 0);
 }
 
 static uint32_t due_count;
