@@ -8,7 +8,7 @@
 
 #include "support/test.h"
 
-#include "table/flows.h"
+#include "table/sweep.h"
 
 enum { TABLE = 3 };
 
@@ -281,7 +281,7 @@ static void a_full_table_refuses_or_evicts(void **state)
 	}
 	match_dst(&m, 9, 32);
 	assert_int_equal(apply(&m), OF_FLOW_MOD_TABLE_FULL);
-	flows.tables[TABLE].evicts = true;
+	assert_int_equal(of_flows_evict(&flows, TABLE, true), 0);
 	m.importance = 3;
 	assert_int_equal(apply(&m), OF_FLOW_MOD_TABLE_FULL);
 	m.importance = 4;
@@ -289,6 +289,132 @@ static void a_full_table_refuses_or_evicts(void **state)
 	assert_int_equal(last_reason, OF_REMOVED_EVICTION);
 	assert_null(find(1, NULL));
 	assert_non_null(find(0, NULL));
+}
+
+/* The flows of the table, as they came: each by its cookie. */
+static uint32_t order_of(uint64_t cookies[64])
+{
+	uint32_t count = 0;
+
+	for (const struct of_rule *r = flows.tables[TABLE].oldest; r; r = r->newer)
+		cookies[count++] = r->cookie;
+	return count;
+}
+
+static void fill(uint32_t count)
+{
+	struct of_flow_mod m = mod_of(OF_FLOW_ADD, 10);
+
+	for (uint32_t i = 0; i < count; i++) {
+		match_dst(&m, 0x0a000000 + i, 32);
+		m.cookie = i;
+		assert_int_equal(apply(&m), OF_OK);
+	}
+}
+
+/* Removed, replaced, modified, evicted, in any order and the last of them first undone. */
+static void an_aborted_transaction_leaves_the_order(void **state)
+{
+	uint64_t before[64], after[64];
+	uint64_t random = 7;
+
+	(void)state;
+	assert_int_equal(of_flows_evict(&flows, TABLE, true), 0);
+	fill(20);
+	flows.tables[TABLE].limit = 21;
+	for (uint32_t round = 0; round < 200; round++) {
+		const struct of_rule *least = of_rank_least(&flows.tables[TABLE].rank);
+		uint32_t count = order_of(before);
+
+		of_flows_begin(&flows, 2000);
+		for (uint32_t step = 0; step < 1 + round % 30; step++) {
+			struct of_flow_mod m = mod_of(test_random(&random) % 5, 10);
+
+			match_dst(&m, 0x0a000000 + (uint32_t)(test_random(&random) % 25),
+				  test_random(&random) % 16 ? 32 : 29);
+			m.cookie_mask = 0;
+			(void)of_flows_mod(&flows, &m);
+		}
+		of_flows_abort(&flows);
+		assert_int_equal(order_of(after), count);
+		assert_memory_equal(before, after, count * sizeof(before[0]));
+		assert_int_equal(flows.count, count);
+		assert_ptr_equal(of_rank_least(&flows.tables[TABLE].rank), least);
+	}
+}
+
+/* Importance first, then age: beside the plainest way to find it. */
+static void the_least_important_and_oldest_makes_room(void **state)
+{
+	struct of_flow_mod m = mod_of(OF_FLOW_ADD, 10);
+	uint64_t random = 3;
+
+	(void)state;
+	fill(30);
+	assert_int_equal(of_flows_evict(&flows, TABLE, true), 0);
+	flows.tables[TABLE].limit = 40;
+	for (uint32_t i = 0; i < 500; i++) {
+		const struct of_rule *least = NULL;
+		uint64_t cookie;
+
+		for (const struct of_rule *r = flows.tables[TABLE].oldest; r; r = r->newer) {
+			if (!least || r->importance < least->importance)
+				least = r;
+		}
+		assert_ptr_equal(of_rank_least(&flows.tables[TABLE].rank), least);
+		cookie = least->cookie;
+		m = mod_of(i % 7 ? OF_FLOW_ADD : OF_FLOW_DELETE_STRICT, 10);
+		match_dst(&m, 0x0b000000 + (uint32_t)(test_random(&random) % 60), 32);
+		m.cookie = 1000 + i;
+		m.importance = (uint16_t)(test_random(&random) % 4);
+		told_removed = 0;
+		assert_true(apply(&m) == OF_OK || m.importance < least->importance);
+		if (told_removed && last_reason == OF_REMOVED_EVICTION) {
+			uint64_t cookies[64];
+			uint32_t count = order_of(cookies);
+
+			for (uint32_t k = 0; k < count; k++)
+				assert_int_not_equal(cookies[k], cookie);
+		}
+	}
+	assert_int_equal(of_flows_evict(&flows, TABLE, false), 0);
+	assert_null(of_rank_least(&flows.tables[TABLE].rank));
+}
+
+/* A few at a time, and what comes by it is not met again. */
+static void a_sweep_changes_each_flow_once(void **state)
+{
+	const struct of_action out = { .type = OF_ACT_OUTPUT, .number = 3 };
+	struct of_flow_mod m = mod_of(OF_FLOW_MODIFY, 0);
+	struct of_sweep sweep;
+	uint32_t turns = 0;
+
+	(void)state;
+	fill(20);
+	m.table = OF_TABLE_ALL;
+	m.instructions.has = OF_INS_APPLY;
+	m.instructions.apply = (struct of_actions){ (struct of_action *)(uintptr_t)&out, 1 };
+	of_flows_begin(&flows, 2000);
+	of_sweep_mod(&sweep, &flows, &m);
+	for (; sweep.is_on; turns++)
+		assert_int_equal(of_sweep_some(&sweep, 3), OF_OK);
+	assert_int_equal(sweep.done, 20);
+	assert_true(turns > 6);
+	assert_int_equal(find(0x0a000001, NULL)->instructions->apply.count, 0);
+	of_flows_publish(&flows, false);
+	while (!of_flows_tell(&flows, 3))
+		;
+	assert_int_equal(flows.count, 20);
+	assert_int_equal(find(0x0a000001, NULL)->instructions->apply.count, 1);
+	m.command = OF_FLOW_DELETE;
+	of_flows_begin(&flows, 3000);
+	of_sweep_mod(&sweep, &flows, &m);
+	assert_int_equal(of_sweep_some(&sweep, 5), OF_OK);
+	of_sweep_end(&sweep);
+	assert_int_equal(flows.count, 15);
+	while (!of_flows_unwind(&flows, 2))
+		;
+	assert_int_equal(flows.count, 20);
 }
 
 /* ---- against the plainest look-up ------------------------------------------------------------------ */
@@ -391,6 +517,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_aborted_transaction_leaves_no_trace, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_full_table_refuses_or_evicts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_aborted_transaction_leaves_the_order, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(the_least_important_and_oldest_makes_room, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_sweep_changes_each_flow_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(look_ups_agree_with_plain_ones, set_up, tear_down),
 	};
 

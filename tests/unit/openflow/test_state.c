@@ -88,6 +88,62 @@ static of_fault flow(const struct of_action *action, uint32_t meter)
 	return fault;
 }
 
+/* Also when it is undone that the group went with its flow, and that another came in its place. */
+static void who_names_a_group_is_counted(void **state)
+{
+	const struct of_references *groups = &state_.flows.groups;
+	const struct of_action to_1 = { .type = OF_ACT_GROUP, .number = 1 };
+	const struct of_action out = { .type = OF_ACT_OUTPUT, .number = 3 };
+	struct of_group_mod mod = { .command = OF_GROUP_DELETE, .group = 1 };
+
+	(void)state;
+	assert_int_equal(group(OF_GROUP_ADD, 1, &out), OF_OK);
+	assert_int_equal(of_references_of(groups, 1), 0);
+	assert_int_equal(flow(&to_1, 0), OF_OK);
+	assert_int_equal(of_references_of(groups, 1), 1);
+	of_state_begin(&state_, 1);
+	assert_int_equal(of_state_group(&state_, &mod), OF_OK);
+	mod.command = OF_GROUP_ADD;
+	assert_int_equal(of_state_group(&state_, &mod), OF_OK);
+	assert_int_equal(of_references_of(groups, 1), 0);
+	of_state_abort(&state_);
+	assert_int_equal(of_references_of(groups, 1), 1);
+	assert_int_equal(state_.flows.count, 1);
+	assert_int_equal(flow(&out, 0), OF_OK); /* in its place */
+	assert_int_equal(of_references_of(groups, 1), 0);
+	assert_int_equal(flow(&to_1, 0), OF_OK);
+	assert_int_equal(group(OF_GROUP_DELETE, 1, NULL), OF_OK);
+	assert_int_equal(of_references_of(groups, 1), 0);
+	assert_int_equal(state_.flows.count, 0);
+}
+
+/* More numbers than there was room for, and all of them come back. */
+static void counts_of_many_numbers_come_back(void **state)
+{
+	struct of_references r = { 0 };
+
+	(void)state;
+	for (uint32_t n = 0; n < 1000; n++) {
+		assert_int_equal(of_references_reserve(&r, 1, n == 0), 0);
+		of_references_add(&r, n * 7);
+	}
+	for (uint32_t n = 0; n < 1000; n++)
+		of_references_drop(&r, n * 7);
+	for (uint32_t n = 0; n < 1000; n++) {
+		assert_int_equal(of_references_reserve(&r, 1, false), 0);
+		of_references_add(&r, n * 7 + 1);
+	}
+	for (uint32_t n = 0; n < 1000; n++)
+		of_references_add(&r, n * 7);
+	assert_int_equal(of_references_of(&r, 7 * 999), 1);
+	assert_int_equal(r.total, 2000);
+	for (uint32_t n = 0; n < 1000; n++)
+		of_references_drop(&r, n * 7);
+	assert_int_equal(of_references_reserve(&r, 1 << 16, true), 0);
+	assert_int_equal(r.used, 1000);
+	of_references_finish(&r);
+}
+
 static void groups_lead_to_groups_and_not_around(void **state)
 {
 	const struct of_action to_1 = { .type = OF_ACT_GROUP, .number = 1 };
@@ -277,20 +333,20 @@ static void rules_end_when_their_time_has_come(void **state)
 	of_wheel_add(&wheel, &idle, 100 * s);
 	of_wheel_add(&wheel, &hard, 100 * s);
 	of_wheel_add(&wheel, &both, 100 * s);
-	of_wheel_turn(&wheel, 103 * s, on_end, &wheel);
+	assert_true(of_wheel_turn(&wheel, 103 * s, UINT32_MAX, on_end, &wheel));
 	assert_int_equal(ended, 0);
-	of_wheel_turn(&wheel, 104 * s + s / 5, on_end, &wheel);
+	assert_true(of_wheel_turn(&wheel, 104 * s + s / 5, UINT32_MAX, on_end, &wheel));
 	assert_int_equal(ended, 1);
 	assert_int_equal(why, OF_REMOVED_HARD);
 	of_stats_credit(&stats, 1, 1, 103 * s);
-	of_wheel_turn(&wheel, 107 * s, on_end, &wheel);
+	assert_true(of_wheel_turn(&wheel, 107 * s, UINT32_MAX, on_end, &wheel));
 	assert_int_equal(ended, 1);
-	of_wheel_turn(&wheel, 108 * s + s / 5, on_end, &wheel);
+	assert_true(of_wheel_turn(&wheel, 108 * s + s / 5, UINT32_MAX, on_end, &wheel));
 	assert_int_equal(ended, 2);
 	assert_int_equal(why, OF_REMOVED_IDLE);
-	of_wheel_turn(&wheel, 399 * s, on_end, &wheel);
+	assert_true(of_wheel_turn(&wheel, 399 * s, UINT32_MAX, on_end, &wheel));
 	assert_int_equal(ended, 2);
-	of_wheel_turn(&wheel, 401 * s, on_end, &wheel);
+	assert_true(of_wheel_turn(&wheel, 401 * s, UINT32_MAX, on_end, &wheel));
 	assert_int_equal(ended, 3);
 	assert_int_equal(wheel.count, 0);
 }
@@ -298,6 +354,9 @@ static void rules_end_when_their_time_has_come(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(who_names_a_group_is_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(counts_of_many_numbers_come_back, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(groups_lead_to_groups_and_not_around, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(flows_go_with_their_group, set_up, tear_down),

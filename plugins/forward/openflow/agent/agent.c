@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/agent.c - life, controllers that come and go, the fail mode. */
+#include "agent/job.h"
 #include "agent/tables.h"
 
 #include <errno.h>
@@ -148,7 +149,8 @@ static int make_parts(struct of_agent *a, const struct xvs_create *args)
 	a->pipeline.ports = calloc(args->ports_max, sizeof(*a->pipeline.ports));
 	a->announcer = a->timers->create(a->host, of_agent_announce, a);
 	if (!a->ports || !a->pipeline.ports || !a->announcer || of_packet_outs_init(a) != 0 ||
-	    of_tables_init(a) != 0 || of_numbers_init(&a->numbers, args->ports_max) != 0)
+	    of_tables_init(a) != 0 || of_expiry_init(a) != 0 ||
+	    of_numbers_init(&a->numbers, args->ports_max) != 0)
 		return -ENOMEM;
 	a->pipeline.numbers = a->numbers.published;
 	if (of_admission_init(&a->pipeline.admission, args->ports_max) != 0)
@@ -198,13 +200,14 @@ void of_agent_destroy(struct of_agent *a)
 {
 	if (a->timers && a->channel.tick) {
 		of_agent_drop_queries(a);
+		of_job_drop(a);
 		of_channel_destroy(&a->channel);
 	}
 	if (a->timers && a->announcer)
 		a->timers->destroy(a->host, a->announcer);
+	if (a->timers)
+		of_expiry_destroy(a);
 	of_agent_drop_removed(a);
-	of_agent_drop_suspects(a);
-	free(a->suspects);
 	of_packet_outs_destroy(a);
 	of_buffers_destroy(&a->buffers);
 	if (a->pipeline.host)

@@ -2,7 +2,7 @@
 /*
  * agent/agent.h - what a controller's messages do to the switch, and what it is told.
  *
- *	channel/ -> dispatch.c -> mods.c, multipart.c, packet_out.c, bundle.c, controller.c, ports.c
+ *	channel/ -> dispatch.c -> mods.c, job.c, multipart.c, packet_out.c, bundle.c, controller.c, ports.c
  *	workers  -> packet_in.c, removed.c -> controllers that want to hear of it
  *
  * All of it belongs to the control thread, but where a function says otherwise.
@@ -36,6 +36,19 @@ struct of_removal;     /* removed.c */
 struct of_table_setup; /* tables.h */
 struct of_features_request;
 
+struct of_job;
+
+/* Flows that end: what is due is looked at, workers tell what they know of those that seem idle, they go. */
+enum of_expiry_phase { OF_EXPIRY_RESTS, OF_EXPIRY_LOOKS, OF_EXPIRY_ASKS, OF_EXPIRY_ENDS };
+
+struct of_expiry {
+	enum of_expiry_phase phase;
+	struct xvs_timer *timer;
+	uint64_t until_ns;         /* what was due by then */
+	struct of_rule **suspects; /* of being idle, each held */
+	uint32_t count, space, at;
+};
+
 struct of_held_bundle {
 	uint32_t id;
 	uint16_t flags;
@@ -57,6 +70,7 @@ struct of_controller {
 	uint32_t id; /* NXT_SET_CONTROLLER_ID */
 	struct of_held_bundle bundles[OF_BUNDLES_MAX];
 	struct of_features_request *features_request; /* not all of it has come: table_features.c */
+	bool is_waiting; /* with its next message, for the end of a job */
 };
 
 /* A port of the switch as controllers know it. */
@@ -112,9 +126,8 @@ struct of_agent {
 	bool resubmits;
 	/* flows that went and whose last packets are still being counted */
 	struct of_removal *removed_fresh, *removed_asked;
-	bool is_collecting;
-	struct of_rule **suspects; /* of being idle, each held: mods.c */
-	uint32_t suspect_count, suspect_space;
+	struct of_expiry expiry;  /* expiry.c */
+	struct of_job *job;       /* the transaction in hand, if it takes turns: job.c */
 	struct of_query *queries; /* answers under way: multipart.c */
 	struct of_packet_outs *packet_outs;
 	struct of_buffers buffers;
@@ -140,6 +153,9 @@ void of_controller_drop(struct of_controller *c);
 /* ---- dispatch.c ---- */
 void of_agent_message(void *agent, struct of_connection *connection, const struct of_message *m,
 		      struct of_bytes bytes);
+/* It is done: what the others hear of it, and it does. */
+void of_agent_answered(struct of_controller *c, const struct of_message *m, of_fault fault,
+		       struct of_bytes bytes);
 void of_refuse(struct of_controller *c, const struct of_message *m, of_fault fault,
 	       struct of_bytes bytes);
 struct of_to of_answer(struct of_controller *c, const struct of_message *m);
@@ -160,13 +176,18 @@ of_fault of_agent_flow(struct of_controller *c, const struct of_flow_mod *mod);
 of_fault of_agent_group(struct of_agent *a, const struct of_group_mod *mod);
 of_fault of_agent_meter(struct of_agent *a, const struct of_meter_mod *mod);
 /* Within a transaction. */
+of_fault of_agent_check_flow(struct of_agent *a, const struct of_flow_mod *mod);
 of_fault of_agent_change_flow(struct of_agent *a, const struct of_flow_mod *mod);
 /* The packet that it names goes through the tables when the transaction is done. */
 of_fault of_agent_claim(struct of_controller *c, const struct of_flow_mod *mod);
 of_fault of_agent_done(struct of_agent *a, of_fault fault); /* its end */
 extern const struct of_flows_events of_agent_events;        /* its 'arg' is the agent */
-void of_agent_drop_suspects(struct of_agent *a);
+
+/* ---- expiry.c ---- */
+int of_expiry_init(struct of_agent *a);
+void of_expiry_destroy(struct of_agent *a);
 void of_agent_expire(struct of_agent *a, uint64_t now_ns);
+void of_agent_expire_on(struct of_agent *a); /* nothing stands in the way any more */
 
 /* ---- removed.c ---- */
 void of_agent_tell_removed(struct of_agent *a, struct of_rule *r, uint8_t reason);
@@ -196,7 +217,10 @@ void of_agent_claimed(struct of_agent *a,
 		      bool go); /* buffers of flow-mods: through the tables, or kept */
 
 /* ---- bundle.c ---- */
-of_fault of_agent_bundle(struct of_controller *c, const struct of_message *m);
+of_fault of_agent_bundle(struct of_controller *c, const struct of_message *m,
+			 struct of_bytes bytes);
+void of_bundle_reply(struct of_controller *c, const struct of_message *m);
+void of_bundle_discard(struct of_held_bundle *b);
 void of_bundles_drop(struct of_controller *c);
 
 /* ---- ports.c ---- */

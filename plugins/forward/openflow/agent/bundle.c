@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/job.h"
 
 static struct of_held_bundle *find(struct of_controller *c, uint32_t id)
 {
@@ -18,7 +18,7 @@ static struct of_held_bundle *find(struct of_controller *c, uint32_t id)
 	return NULL;
 }
 
-static void discard(struct of_held_bundle *b)
+void of_bundle_discard(struct of_held_bundle *b)
 {
 	if (b->agent)
 		b->agent->bundle_bytes -= b->room;
@@ -29,7 +29,7 @@ static void discard(struct of_held_bundle *b)
 void of_bundles_drop(struct of_controller *c)
 {
 	for (uint32_t i = 0; i < OF_BUNDLES_MAX; i++)
-		discard(&c->bundles[i]);
+		of_bundle_discard(&c->bundles[i]);
 }
 
 static struct of_held_bundle *open_bundle(struct of_controller *c, const struct of_bundle *what)
@@ -46,60 +46,6 @@ static struct of_held_bundle *open_bundle(struct of_controller *c, const struct 
 		return b;
 	}
 	return NULL;
-}
-
-/* ---- commit --------------------------------------------------------------------------------------- */
-
-static of_fault apply(struct of_controller *c, const struct of_message *m)
-{
-	struct of_state *s = &c->agent->pipeline.state;
-	of_fault fault;
-
-	switch (m->kind) {
-	case OF_MSG_FLOW_MOD:
-		fault = of_agent_change_flow(c->agent, &m->flow);
-		return fault ? fault : of_agent_claim(c, &m->flow);
-	case OF_MSG_GROUP_MOD:
-		return of_state_group(s, &m->group);
-	case OF_MSG_METER_MOD:
-		return of_state_meter(s, &m->meter);
-	default: /* refused when it was added */
-		return OF_BUNDLE_MESSAGE_UNSUPPORTED;
-	}
-}
-
-/* What was wrong is told of the message that it was in, then of the commit. */
-static of_fault commit_messages(struct of_controller *c, const struct of_held_bundle *b)
-{
-	struct of_agent *a = c->agent;
-	of_fault fault = OF_OK;
-	uint32_t len;
-
-	for (uint32_t at = 0; at < b->len && !fault; at += len) {
-		struct of_bytes bytes = { b->bytes + at, 0 };
-		struct of_message m = { 0 };
-
-		len = (uint32_t)of_frame(bytes.at, b->len - at);
-		bytes.len = len;
-		of_arena_reset(&a->channel.arena);
-		fault = of_decode(&c->connection->dialect, bytes.at, len, &a->channel.arena, &m);
-		if (!fault)
-			fault = apply(c, &m);
-		if (fault)
-			of_refuse(c, &m, fault, bytes);
-	}
-	return fault;
-}
-
-static of_fault commit(struct of_controller *c, struct of_held_bundle *b)
-{
-	struct of_agent *a = c->agent;
-	of_fault fault;
-
-	of_state_begin(&a->pipeline.state, a->host->now(a->host));
-	fault = of_agent_done(a, commit_messages(c, b));
-	discard(b);
-	return fault ? OF_BUNDLE_MESSAGE_FAILED : OF_OK;
 }
 
 /* ---- messages ------------------------------------------------------------------------------------- */
@@ -153,26 +99,29 @@ static of_fault add(struct of_controller *c, const struct of_bundle *what)
 	return append(b, what->message);
 }
 
-static void reply(struct of_controller *c, const struct of_message *m, uint16_t type)
+void of_bundle_reply(struct of_controller *c, const struct of_message *m)
 {
 	const struct of_bundle done = {
 		.bundle = m->bundle.bundle,
-		.type = type,
+		.type = m->bundle.type,
 		.flags = m->bundle.flags,
 	};
-	struct of_to to = of_answer(c, m);
+	struct of_to to;
 
+	if (!c->connection)
+		return;
+	to = of_answer(c, m);
 	of_put_bundle_reply(&to, &done);
 }
 
-static of_fault control(struct of_controller *c, const struct of_message *m)
+static of_fault control(struct of_controller *c, const struct of_message *m, struct of_bytes bytes)
 {
 	struct of_held_bundle *b = find(c, m->bundle.bundle);
 	of_fault fault = OF_OK;
 
 	if (m->bundle.type == OF_BUNDLE_OPEN) {
 		if (b) {
-			discard(b);
+			of_bundle_discard(b);
 			return OF_BUNDLE_EXISTS;
 		}
 		return open_bundle(c, &m->bundle) ? OF_OK : OF_BUNDLE_OUT_OF_BUNDLES;
@@ -184,26 +133,27 @@ static of_fault control(struct of_controller *c, const struct of_message *m)
 	else if (m->bundle.type == OF_BUNDLE_CLOSE && b->is_closed)
 		fault = OF_BUNDLE_CLOSED;
 	if (fault) {
-		discard(b);
+		of_bundle_discard(b);
 		return fault;
 	}
 	if (m->bundle.type == OF_BUNDLE_CLOSE)
 		b->is_closed = true;
 	else if (m->bundle.type == OF_BUNDLE_COMMIT)
-		fault = commit(c, b);
+		return of_job_start(c, m, bytes, b);
 	else
-		discard(b);
+		of_bundle_discard(b);
 	return fault;
 }
 
-of_fault of_agent_bundle(struct of_controller *c, const struct of_message *m)
+/* Of a commit: when it is done. */
+of_fault of_agent_bundle(struct of_controller *c, const struct of_message *m, struct of_bytes bytes)
 {
 	of_fault fault;
 
 	if (m->kind == OF_MSG_BUNDLE_ADD)
 		return add(c, &m->bundle);
-	fault = control(c, m);
-	if (!fault)
-		reply(c, m, m->bundle.type);
+	fault = control(c, m, bytes);
+	if (!fault && m->bundle.type != OF_BUNDLE_COMMIT)
+		of_bundle_reply(c, m);
 	return fault;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agent/job.h"
 #include "agent/queues.h"
 #include "agent/tables.h"
 
@@ -78,27 +79,58 @@ static of_fault set_format(struct of_controller *c, const struct of_message *m)
 	return OF_OK;
 }
 
-static of_fault change(struct of_controller *c, const struct of_message *m)
+/* 1.4, 6.3.7: groups and meters that one controller changes, others may want to know. */
+static void pass_on(struct of_controller *from, const struct of_message *m, struct of_bytes bytes)
 {
+	uint32_t reason = m->kind == OF_MSG_GROUP_MOD ? 0 : 1;
+
+	if (bytes.len > UINT16_MAX - 16) /* with another header it is no message */
+		return;
+	for (struct of_controller *c = from->agent->controllers; c; c = c->next) {
+		struct of_to to;
+
+		if (c == from || !c->connection || c->connection->dialect.version != m->version ||
+		    !of_controller_wants(c, OF_ASYNC_REQUESTFORWARD, reason) ||
+		    !of_connection_has_room(c->connection))
+			continue;
+		to = of_connection_to(c->connection, 0);
+		of_put_requestforward(&to, bytes);
+		of_connection_flush(c->connection);
+	}
+}
+
+static of_fault change(struct of_controller *c, const struct of_message *m, struct of_bytes bytes)
+{
+	of_fault fault;
+
+	c->agent->flow_mods += m->kind == OF_MSG_FLOW_MOD;
+	if (of_job_is_wanted(c->agent, m))
+		return of_job_start(c, m, bytes, NULL);
 	switch (m->kind) {
 	case OF_MSG_PACKET_OUT:
 		return of_agent_packet_out(c, &m->packet_out);
 	case OF_MSG_FLOW_MOD:
 		return of_agent_flow(c, &m->flow);
 	case OF_MSG_GROUP_MOD:
-		return of_agent_group(c->agent, &m->group);
+		fault = of_agent_group(c->agent, &m->group);
+		if (!fault)
+			pass_on(c, m, bytes);
+		return fault;
 	case OF_MSG_PORT_MOD:
 		return of_agent_port_mod(c->agent, &m->port);
 	case OF_MSG_TABLE_MOD:
 		return of_agent_table(c->agent, &m->table);
 	case OF_MSG_METER_MOD:
-		return of_agent_meter(c->agent, &m->meter);
+		fault = of_agent_meter(c->agent, &m->meter);
+		if (!fault)
+			pass_on(c, m, bytes);
+		return fault;
 	default:
-		return of_agent_bundle(c, m);
+		return of_agent_bundle(c, m, bytes);
 	}
 }
 
-static of_fault handle(struct of_controller *c, const struct of_message *m)
+static of_fault handle(struct of_controller *c, const struct of_message *m, struct of_bytes bytes)
 {
 	switch (m->kind) {
 	case OF_MSG_FEATURES:
@@ -129,46 +161,44 @@ static of_fault handle(struct of_controller *c, const struct of_message *m)
 	case OF_MSG_CONTROLLER_ID:
 		return set_format(c, m);
 	default:
-		return change(c, m);
+		return change(c, m, bytes);
 	}
 }
 
-/* 1.4, 6.3.7: groups and meters that one controller changes, others may want to know. */
-static void pass_on(struct of_controller *from, const struct of_message *m, struct of_bytes bytes)
+void of_agent_answered(struct of_controller *c, const struct of_message *m, of_fault fault,
+		       struct of_bytes bytes)
 {
-	uint32_t reason = m->kind == OF_MSG_GROUP_MOD ? 0 : 1;
+	if (fault)
+		of_refuse(c, m, fault, bytes);
+	else if (m->kind == OF_MSG_GROUP_MOD || m->kind == OF_MSG_METER_MOD)
+		pass_on(c, m, bytes);
+	else if (m->kind == OF_MSG_BUNDLE_CONTROL)
+		of_bundle_reply(c, m);
+}
 
-	if (bytes.len > UINT16_MAX - 16) /* with another header it is no message */
-		return;
-	for (struct of_controller *c = from->agent->controllers; c; c = c->next) {
-		struct of_to to;
-
-		if (c == from || !c->connection || c->connection->dialect.version != m->version ||
-		    !of_controller_wants(c, OF_ASYNC_REQUESTFORWARD, reason) ||
-		    !of_connection_has_room(c->connection))
-			continue;
-		to = of_connection_to(c->connection, 0);
-		of_put_requestforward(&to, bytes);
-		of_connection_flush(c->connection);
-	}
+static of_fault take(struct of_controller *c, const struct of_message *m, struct of_bytes bytes)
+{
+	if (c->role != OF_ROLE_SLAVE || !changes_the_switch(c, m))
+		return handle(c, m, bytes);
+	if (m->kind == OF_MSG_MULTIPART) /* without this part it is never whole */
+		of_tables_forget_request(c);
+	return OF_BAD_REQUEST_IS_SLAVE;
 }
 
 void of_agent_message(void *agent, struct of_connection *connection, const struct of_message *m,
 		      struct of_bytes bytes)
 {
 	struct of_controller *c = connection->user;
+	struct of_agent *a = c->agent;
 	of_fault fault;
 
 	(void)agent;
-	if (c->role == OF_ROLE_SLAVE && changes_the_switch(c, m)) {
-		fault = OF_BAD_REQUEST_IS_SLAVE;
-		if (m->kind == OF_MSG_MULTIPART) /* without this part it is never whole */
-			of_tables_forget_request(c);
-	} else {
-		fault = handle(c, m);
+	if (a->job) {
+		c->is_waiting = true;
+		of_connection_put_back(connection);
+		return;
 	}
+	fault = take(c, m, bytes);
 	if (fault)
 		of_refuse(c, m, fault, bytes);
-	else if (m->kind == OF_MSG_GROUP_MOD || m->kind == OF_MSG_METER_MOD)
-		pass_on(c, m, bytes);
 }

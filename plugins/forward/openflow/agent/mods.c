@@ -2,7 +2,6 @@
 /*
  * agent/mods.c - changes of flows, groups, meters and tables; which verdicts they make untrue.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/queues.h"
@@ -153,7 +152,7 @@ of_fault of_agent_claim(struct of_controller *c, const struct of_flow_mod *mod)
 	return OF_OK;
 }
 
-static of_fault check_flow(struct of_agent *a, const struct of_flow_mod *mod)
+of_fault of_agent_check_flow(struct of_agent *a, const struct of_flow_mod *mod)
 {
 	of_fault fault = of_tables_check(a, mod);
 
@@ -164,7 +163,7 @@ static of_fault check_flow(struct of_agent *a, const struct of_flow_mod *mod)
 
 of_fault of_agent_change_flow(struct of_agent *a, const struct of_flow_mod *mod)
 {
-	of_fault fault = check_flow(a, mod);
+	of_fault fault = of_agent_check_flow(a, mod);
 
 	if (!fault)
 		fault = of_state_flow(&a->pipeline.state, mod);
@@ -180,7 +179,6 @@ of_fault of_agent_flow(struct of_controller *c, const struct of_flow_mod *mod)
 	of_fault of_packet = OF_OK;
 	of_fault fault;
 
-	a->flow_mods++;
 	of_state_begin(&a->pipeline.state, a->host->now(a->host));
 	fault = of_agent_change_flow(a, mod);
 	if (!fault)
@@ -199,75 +197,4 @@ of_fault of_agent_meter(struct of_agent *a, const struct of_meter_mod *mod)
 {
 	of_state_begin(&a->pipeline.state, a->host->now(a->host));
 	return of_agent_done(a, of_state_meter(&a->pipeline.state, mod));
-}
-
-/* ---- time ------------------------------------------------------------------------------------------ */
-
-/*
- * Workers tell of packets now and then, so a flow that seems idle is suspected first.  When they have
- * told all that they know, those that are idle still have ended.
- */
-static void suspect(struct of_agent *a, struct of_rule *r)
-{
-	uint32_t space = a->suspect_space ? a->suspect_space * 2 : 64;
-	struct of_rule **list;
-
-	if (a->suspect_count == a->suspect_space) {
-		list = realloc(a->suspects, space * sizeof(struct of_rule *));
-		if (!list)
-			return; /* it is looked at again with the next turn */
-		a->suspects = list;
-		a->suspect_space = space;
-	}
-	of_rule_hold(r);
-	a->suspects[a->suspect_count++] = r;
-}
-
-static void on_end(void *arg, struct of_rule *r, uint8_t reason)
-{
-	struct of_agent *a = arg;
-
-	if (reason == OF_REMOVED_IDLE)
-		suspect(a, r);
-	else
-		(void)of_flows_remove(&a->pipeline.state.flows, r, reason);
-}
-
-void of_agent_drop_suspects(struct of_agent *a)
-{
-	for (uint32_t i = 0; i < a->suspect_count; i++)
-		of_rule_drop(a->suspects[i]);
-	a->suspect_count = 0;
-}
-
-static void on_collected(void *arg)
-{
-	struct of_agent *a = arg;
-	uint64_t now = a->host->now(a->host);
-	uint8_t reason;
-
-	a->is_collecting = false;
-	of_state_begin(&a->pipeline.state, now);
-	for (uint32_t i = 0; i < a->suspect_count; i++) {
-		struct of_rule *r = a->suspects[i];
-
-		if (of_rule_is_there(r) && of_rule_ends_ns(r, &reason) <= now)
-			(void)of_flows_remove(&a->pipeline.state.flows, r, reason);
-	}
-	of_state_commit(&a->pipeline.state);
-	of_agent_drop_suspects(a);
-}
-
-void of_agent_expire(struct of_agent *a, uint64_t now_ns)
-{
-	if (a->is_collecting)
-		return;
-	of_state_begin(&a->pipeline.state, now_ns);
-	of_wheel_turn(&a->wheel, now_ns, on_end, a);
-	of_state_commit(&a->pipeline.state);
-	if (!a->suspect_count)
-		return;
-	a->is_collecting = true;
-	if (a->flow->collect(a->host, on_collected, a) != 0)
-		on_collected(a);
 }

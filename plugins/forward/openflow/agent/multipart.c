@@ -69,6 +69,10 @@ static void on_turn(void *arg)
 		query_end(q);
 		return;
 	}
+	if (a->job) { /* what is half changed is told of when it is whole */
+		a->timers->arm(a->host, q->timer, FULL_NS);
+		return;
+	}
 	if (!q->is_open)
 		begin(q);
 	if (tell_some(q)) {

@@ -65,57 +65,6 @@ static of_fault gather_queues(struct of_query *q)
 	return q->count || q->what.queue == OF_QUEUE_ALL ? OF_OK : OF_QUEUE_OP_QUEUE;
 }
 
-static bool forget_group(void *arg, struct of_entry *e)
-{
-	(void)arg;
-	of_group_of(e)->references = 0;
-	return true;
-}
-
-static bool forget_meter(void *arg, struct of_entry *e)
-{
-	(void)arg;
-	of_meter_of(e)->references = 0;
-	return true;
-}
-
-static void forget_references(const struct of_state *s)
-{
-	(void)of_map_each(&s->groups, forget_group, NULL);
-	(void)of_map_each(&s->meters, forget_meter, NULL);
-}
-
-static void count_actions(const struct of_state *s, const struct of_actions *list)
-{
-	for (uint32_t i = 0; i < list->count; i++) {
-		const struct of_action *at = &list->list[i];
-		struct of_entry *e =
-			at->type == OF_ACT_GROUP ? of_map_get(&s->groups, at->number) : NULL;
-
-		if (e)
-			of_group_of(e)->references++;
-	}
-}
-
-static void count_references(struct of_agent *a)
-{
-	const struct of_state *s = &a->pipeline.state;
-
-	forget_references(s);
-	for (uint32_t t = 0; t < OF_TABLES; t++) {
-		for (const struct of_rule *r = s->flows.tables[t].oldest; r; r = r->newer) {
-			const struct of_instructions *i = r->instructions;
-			struct of_entry *e =
-				i->has & OF_INS_METER ? of_map_get(&s->meters, i->meter) : NULL;
-
-			if (e)
-				of_meter_of(e)->references++;
-			count_actions(s, &i->apply);
-			count_actions(s, &i->write);
-		}
-	}
-}
-
 static of_fault gather_map(struct of_query *q, const struct of_map *map, uint32_t id, uint32_t all)
 {
 	if (id == all)
@@ -132,11 +81,8 @@ static of_fault gather_groups(struct of_query *q)
 {
 	struct of_map *groups = &agent_of(q)->pipeline.state.groups;
 	uint32_t id = q->what.type == OFPMP_GROUP ? q->what.group : OF_GROUP_ALL;
-	of_fault fault = gather_map(q, groups, id, OF_GROUP_ALL);
 
-	if (!fault && q->count && q->what.type == OFPMP_GROUP)
-		count_references(agent_of(q));
-	return fault;
+	return gather_map(q, groups, id, OF_GROUP_ALL);
 }
 
 static of_fault gather_meters(struct of_query *q)
@@ -146,8 +92,6 @@ static of_fault gather_meters(struct of_query *q)
 
 	if (!fault && !q->count && q->what.meter != OF_METER_ALL)
 		return OF_METER_MOD_UNKNOWN_METER;
-	if (!fault && q->count && q->what.type == OFPMP_METER)
-		count_references(agent_of(q));
 	return fault;
 }
 
@@ -284,7 +228,8 @@ static void tell_group(struct of_query *q, struct of_entry *e)
 	v = (struct of_group_view){
 		.group = g->entry.id,
 		.type = g->type,
-		.references = g->references,
+		.references =
+			of_references_of(&agent_of(q)->pipeline.state.flows.groups, g->entry.id),
 		.counts = counts_of(g->stats),
 		.age = of_age_of(g->created_ns, q->now_ns),
 		.buckets = buckets,
@@ -314,7 +259,7 @@ static void tell_meter(struct of_query *q, struct of_entry *e)
 	}
 	v = (struct of_meter_view){
 		.meter = m->entry.id,
-		.flows = m->references,
+		.flows = of_references_of(&agent_of(q)->pipeline.state.flows.meters, m->entry.id),
 		.counts = counts_of(m->stats),
 		.age = of_age_of(m->created_ns, q->now_ns),
 		.flags = m->flags,

@@ -136,7 +136,7 @@ static void take_over(struct of_agent *a, const struct of_table_features *const 
 			continue;
 		}
 		setup->tells_vacancy = false;
-		a->pipeline.state.flows.tables[t].evicts = false;
+		(void)of_flows_evict(&a->pipeline.state.flows, t, false);
 	}
 	of_tables_limit(a, a->pipeline.state.flows.limit);
 }

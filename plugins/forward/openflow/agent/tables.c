@@ -182,22 +182,26 @@ void of_tables_full(struct of_agent *a, uint8_t table)
 		 a->pipeline.state.flows.tables[table].count);
 }
 
-static void modify(struct of_agent *a, uint8_t table, const struct of_table_mod *mod)
+static of_fault modify(struct of_agent *a, uint8_t table, const struct of_table_mod *mod)
 {
 	struct of_flow_table *t = &a->pipeline.state.flows.tables[table];
 	struct of_table_setup *setup = &a->tables[table];
 
-	t->evicts = mod->config & OF_TABLE_EVICTION;
+	if (of_flows_evict(&a->pipeline.state.flows, table, mod->config & OF_TABLE_EVICTION) != 0)
+		return OF_TABLE_MOD_EPERM;
 	setup->tells_vacancy = mod->config & OF_TABLE_VACANCY;
 	if (mod->has_vacancy) {
 		setup->vacancy_down = mod->vacancy_down;
 		setup->vacancy_up = mod->vacancy_up;
 	}
 	setup->is_low = vacancy_of(t) < setup->vacancy_up;
+	return OF_OK;
 }
 
 of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod)
 {
+	of_fault fault = OF_OK;
+
 	/* by what flows make room is no controller's to choose: 1.4.0, 7.3.4.1 */
 	if (mod->has_eviction && mod->eviction_flags != BY_IMPORTANCE)
 		return OF_TABLE_MOD_CONFIG;
@@ -205,11 +209,11 @@ of_fault of_agent_table(struct of_agent *a, const struct of_table_mod *mod)
 		return OF_TABLE_MOD_TABLE;
 	if (mod->says_nothing)
 		return OF_OK;
-	for (uint32_t t = 0; t < OF_TABLES; t++) {
+	for (uint32_t t = 0; t < OF_TABLES && !fault; t++) {
 		if (mod->table == t || (mod->table == OF_TABLE_ALL && !a->tables[t].is_gone))
-			modify(a, (uint8_t)t, mod);
+			fault = modify(a, (uint8_t)t, mod);
 	}
-	return OF_OK;
+	return fault;
 }
 
 /* ---- may a table hold a flow? ------------------------------------------------------------------------ */

@@ -281,11 +281,13 @@ static bool work_off(struct of_connection *c)
 	while (may_read(c) && (len = of_frame(c->in + at, c->in_len - at)) > 0 &&
 	       (uint32_t)len <= c->in_len - at) {
 		frame(c, (struct of_bytes){ c->in + at, (uint32_t)len });
+		if (c->is_put_back)
+			break;
 		at += (uint32_t)len;
 		if (c->host->now(c->host) > until)
 			break;
 	}
-	c->is_inside = false;
+	c->is_inside = c->is_put_back = false;
 	if (len < 0)
 		of_connection_end(c, "it sent a message that is shorter than its header");
 	if (c->is_ended)
@@ -351,6 +353,13 @@ static void on_event(void *arg, int fd, uint32_t events)
 void of_connection_hold(struct of_connection *c)
 {
 	c->is_held = true;
+}
+
+void of_connection_put_back(struct of_connection *c)
+{
+	c->is_put_back = true;
+	c->messages_in--;
+	of_connection_hold(c);
 }
 
 void of_connection_release(struct of_connection *c)

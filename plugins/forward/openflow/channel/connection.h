@@ -61,10 +61,11 @@ struct of_connection {
 	uint32_t xid;      /* of what we say unasked */
 	bool is_open;      /* HELLO has been exchanged */
 	bool is_held;
-	bool is_broken; /* nothing can be written any more: it ends with the next turn */
-	bool is_ended;  /* to be freed when nobody is in it */
-	bool is_inside; /* a call into the handler is under way */
-	char why[128];  /* it ended */
+	bool is_put_back; /* the message in hand */
+	bool is_broken;   /* nothing can be written any more: it ends with the next turn */
+	bool is_ended;    /* to be freed when nobody is in it */
+	bool is_inside;   /* a call into the handler is under way */
+	char why[128];    /* it ended */
 	uint64_t opened_ns;
 	uint64_t heard_ns; /* something was received */
 	bool echo_is_due;  /* we have asked */
@@ -99,6 +100,8 @@ bool of_connection_reap(struct of_connection *c);
 /* The next message waits until release; the one in hand has not been answered wholly. */
 void of_connection_hold(struct of_connection *c);
 void of_connection_release(struct of_connection *c);
+/* From the handler: hold, and the message in hand comes again when it is released. */
+void of_connection_put_back(struct of_connection *c);
 
 /* Where to write, and what to tell afterwards. */
 struct of_to of_connection_to(struct of_connection *c, uint32_t xid);

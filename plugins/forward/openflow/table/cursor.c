@@ -43,6 +43,14 @@ void of_cursors_leave(struct of_cursor *first, const struct of_rule *r)
 	}
 }
 
+void of_cursors_return(struct of_cursor *first, struct of_rule *r)
+{
+	for (struct of_cursor *c = first; c; c = c->next) {
+		if (c->at == r->newer && c->table == r->table && !c->is_done)
+			c->at = r;
+	}
+}
+
 static bool is_meant(const struct of_rule *r, const struct of_flow_filter *filter)
 {
 	const of_word *have = of_const_words(&r->value);

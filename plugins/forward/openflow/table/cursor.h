@@ -27,7 +27,8 @@ void of_cursor_end(struct of_cursor *c);
 /* One step: the rule that was met, if it is meant, else NULL; is_done: that was all. */
 struct of_rule *of_cursor_step(struct of_cursor *c, const struct of_flow_filter *filter);
 
-/* For flows.c: it goes. */
+/* For flows.c: it goes; it has come back to its place, and may be met for the second time. */
 void of_cursors_leave(struct of_cursor *first, const struct of_rule *r);
+void of_cursors_return(struct of_cursor *first, struct of_rule *r);
 
 #endif /* OPENFLOW_TABLE_CURSOR_H */

@@ -30,7 +30,6 @@ static void list_append(struct of_flow_table *t, struct of_rule *r)
 	else
 		t->oldest = r;
 	t->newest = r;
-	t->count++;
 }
 
 static void list_remove(struct of_flows *f, struct of_rule *r)
@@ -40,7 +39,106 @@ static void list_remove(struct of_flows *f, struct of_rule *r)
 	of_cursors_leave(f->cursors, r);
 	*(r->older ? &r->older->newer : &t->oldest) = r->newer;
 	*(r->newer ? &r->newer->older : &t->newest) = r->older;
+}
+
+/* Where it was: all that has changed since it was removed has been undone. */
+static void list_restore(struct of_flows *f, struct of_rule *r)
+{
+	struct of_flow_table *t = &f->tables[r->table];
+
+	*(r->older ? &r->older->newer : &t->oldest) = r;
+	*(r->newer ? &r->newer->older : &t->newest) = r;
+	of_cursors_return(f->cursors, r);
+}
+
+/* ---- what is known of those that are there ---------------------------------------------------------- */
+
+typedef void (*refer_fn)(struct of_references *r, uint32_t number);
+
+static void refer_actions(struct of_flows *f, const struct of_actions *list, refer_fn fn)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (list->list[i].type == OF_ACT_GROUP)
+			fn(&f->groups, list->list[i].number);
+		if (list->list[i].type == OF_ACT_METER)
+			fn(&f->meters, list->list[i].number);
+	}
+}
+
+static void refer(struct of_flows *f, const struct of_instructions *i, refer_fn fn)
+{
+	refer_actions(f, &i->apply, fn);
+	refer_actions(f, &i->write, fn);
+	if (i->has & OF_INS_METER)
+		fn(&f->meters, i->meter);
+}
+
+/* Room for what note_coming() notes. */
+static int reserve_notes(struct of_flows *f, const struct of_rule *r)
+{
+	const struct of_instructions *i = r->instructions;
+	struct of_flow_table *t = &f->tables[r->table];
+	uint32_t names = i->apply.count + i->write.count + 1;
+	bool is_first = f->change_count == 0;
+
+	if (of_references_reserve(&f->groups, names, is_first) != 0 ||
+	    of_references_reserve(&f->meters, names, is_first) != 0)
+		return -ENOMEM;
+	return t->evicts ? of_rank_reserve(&t->rank, t->count + 1) : 0;
+}
+
+static void note_coming(struct of_flows *f, struct of_rule *r)
+{
+	struct of_flow_table *t = &f->tables[r->table];
+
+	t->count++;
+	f->count++;
+	if (t->evicts)
+		of_rank_put(&t->rank, r);
+	refer(f, r->instructions, of_references_add);
+}
+
+static void note_going(struct of_flows *f, struct of_rule *r)
+{
+	struct of_flow_table *t = &f->tables[r->table];
+
 	t->count--;
+	f->count--;
+	if (t->evicts)
+		of_rank_take(&t->rank, r);
+	refer(f, r->instructions, of_references_drop);
+}
+
+int of_flows_evict(struct of_flows *f, uint32_t table, bool evicts)
+{
+	struct of_flow_table *t = &f->tables[table];
+
+	if (t->evicts == evicts)
+		return 0;
+	if (evicts && of_rank_reserve(&t->rank, t->count) != 0)
+		return -ENOMEM;
+	for (struct of_rule *r = evicts ? t->oldest : NULL; r; r = r->newer)
+		of_rank_put(&t->rank, r);
+	if (!evicts)
+		of_rank_finish(&t->rank);
+	t->evicts = evicts;
+	return 0;
+}
+
+uint64_t of_flows_group_weight(const struct of_flows *f, uint32_t group)
+{
+	uint64_t named =
+		group == OF_GROUP_ALL ? f->groups.total : of_references_of(&f->groups, group);
+
+	return named ? f->count : 0;
+}
+
+uint64_t of_flows_meter_weight(const struct of_flows *f, uint32_t meter)
+{
+	uint64_t named =
+		meter == OF_METER_ALL ? f->meters.total : of_references_of(&f->meters, meter);
+
+	return named ? f->count : 0;
 }
 
 /* ---- on their way out ----------------------------------------------------------------------------- */
@@ -118,13 +216,14 @@ static struct of_flow_table *table_of(struct of_flows *f, const struct of_rule *
 
 int of_flows_put(struct of_flows *f, struct of_rule *r, const struct of_fields *mask)
 {
-	if (reserve(f, 1) != 0)
+	if (reserve(f, 1) != 0 || reserve_notes(f, r) != 0)
 		return -ENOMEM;
 	r->added = of_flows_next(f);
 	if (of_classifier_add(&table_of(f, r)->classifier, r, mask) != 0)
 		return -ENOMEM;
+	r->nr = f->next_nr++;
 	list_append(table_of(f, r), r);
-	f->count++;
+	note_coming(f, r);
 	f->changes[f->change_count++] = (struct of_change){ .rule = r, .is_new = true };
 	return 0;
 }
@@ -137,44 +236,55 @@ int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason)
 		return -ENOMEM;
 	atomic_store_explicit(&r->removed, of_flows_next(f), memory_order_relaxed);
 	list_remove(f, r);
-	f->count--;
+	note_going(f, r);
 	f->changes[f->change_count++] = (struct of_change){ .rule = r, .reason = reason };
 	return 0;
 }
 
-/* Backwards, so that what came and went in one transaction is taken out last. */
+static void undo_one(struct of_flows *f, const struct of_change *c)
+{
+	struct of_rule *r = c->rule;
+
+	if (!c->is_new) {
+		atomic_store_explicit(&r->removed, OF_VERSION_NEVER, memory_order_relaxed);
+		list_restore(f, r);
+		note_coming(f, r);
+		return;
+	}
+	list_remove(f, r);
+	note_going(f, r);
+	/* nobody will ever see it: out by the way of those that were seen */
+	atomic_store_explicit(&r->removed, 0, memory_order_relaxed);
+	r->bin = f->leaving;
+	f->leaving = r;
+}
+
+/* Backwards, so that each step finds all as it was behind the change that it undoes. */
 void of_flows_undo(struct of_flows *f, uint32_t count)
 {
-	while (f->change_count > count) {
-		struct of_change *c = &f->changes[--f->change_count];
-
-		if (!c->is_new) {
-			atomic_store_explicit(&c->rule->removed, OF_VERSION_NEVER,
-					      memory_order_relaxed);
-			list_append(table_of(f, c->rule), c->rule);
-			f->count++;
-			continue;
-		}
-		if (of_rule_is_there(c->rule))
-			list_remove(f, c->rule);
-		f->count--;
-		/* nobody will ever see it: out by the way of those that were seen */
-		atomic_store_explicit(&c->rule->removed, 0, memory_order_relaxed);
-		c->rule->bin = f->leaving;
-		f->leaving = c->rule;
-	}
+	while (f->change_count > count)
+		undo_one(f, &f->changes[--f->change_count]);
 }
 
 void of_flows_begin(struct of_flows *f, uint64_t now_ns)
 {
 	f->now_ns = now_ns;
 	f->change_count = 0;
+	f->told = 0;
+}
+
+bool of_flows_unwind(struct of_flows *f, uint32_t count)
+{
+	of_flows_undo(f, f->change_count > count ? f->change_count - count : 0);
+	if (f->change_count)
+		return false;
+	bin_start(f);
+	return true;
 }
 
 void of_flows_abort(struct of_flows *f)
 {
-	of_flows_undo(f, 0);
-	bin_start(f);
+	(void)of_flows_unwind(f, UINT32_MAX);
 }
 
 /* Packets of more than so many matches are told of as all packets. */
@@ -202,52 +312,42 @@ static void tell(struct of_flows *f, const struct of_change *c, bool is_one_by_o
 		e->changed(e->arg, r->table, &r->value, &r->subtable->whole);
 }
 
-void of_flows_commit(struct of_flows *f, bool anyway)
+/* Few changes are told of at once, since packets are to see all of them or none. */
+void of_flows_publish(struct of_flows *f, bool anyway)
 {
-	uint32_t count = f->change_count;
-
-	if (!count && !anyway)
+	if (!f->change_count && !anyway)
 		return;
 	atomic_store_explicit(&f->version, of_flows_next(f), memory_order_release);
-	if (count > TOLD_ONE_BY_ONE)
+	if (f->change_count > TOLD_ONE_BY_ONE)
 		tell_all_changed(f);
-	for (uint32_t i = 0; i < count; i++)
-		tell(f, &f->changes[i], count <= TOLD_ONE_BY_ONE);
-	for (uint32_t i = 0; i < count; i++) {
-		if (f->changes[i].is_new)
+	else
+		(void)of_flows_tell(f, UINT32_MAX);
+}
+
+bool of_flows_tell(struct of_flows *f, uint32_t count)
+{
+	bool is_one_by_one = f->change_count <= TOLD_ONE_BY_ONE;
+
+	for (; count > 0 && f->told < f->change_count; count--) {
+		const struct of_change *c = &f->changes[f->told++];
+
+		tell(f, c, is_one_by_one);
+		if (c->is_new)
 			continue;
-		f->changes[i].rule->bin = f->leaving;
-		f->leaving = f->changes[i].rule;
+		c->rule->bin = f->leaving;
+		f->leaving = c->rule;
 	}
-	f->change_count = 0;
+	if (f->told < f->change_count)
+		return false;
+	f->change_count = f->told = 0;
 	bin_start(f);
+	return true;
 }
 
-/* ---- by what they name ---------------------------------------------------------------------------- */
-
-static int remove_named(struct of_flows *f, uint32_t number, uint8_t reason,
-			bool (*names)(const struct of_instructions *, uint32_t))
+void of_flows_commit(struct of_flows *f, bool anyway)
 {
-	for (uint32_t t = 0; t < OF_TABLES; t++) {
-		struct of_rule *next;
-
-		for (struct of_rule *r = f->tables[t].oldest; r; r = next) {
-			next = r->newer;
-			if (names(r->instructions, number) && of_flows_remove(f, r, reason) != 0)
-				return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-int of_flows_remove_group(struct of_flows *f, uint32_t group)
-{
-	return remove_named(f, group, OF_REMOVED_GROUP_DELETE, of_instructions_group);
-}
-
-int of_flows_remove_meter(struct of_flows *f, uint32_t meter)
-{
-	return remove_named(f, meter, OF_REMOVED_METER_DELETE, of_instructions_meter);
+	of_flows_publish(f, anyway);
+	(void)of_flows_tell(f, UINT32_MAX);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------- */
@@ -291,7 +391,10 @@ void of_flows_destroy(struct of_flows *f)
 			of_rule_free(r);
 		}
 		of_classifier_destroy(&f->tables[t].classifier);
+		of_rank_finish(&f->tables[t].rank);
 	}
 	free(f->changes);
+	of_references_finish(&f->groups);
+	of_references_finish(&f->meters);
 	memset(f, 0, sizeof(*f));
 }

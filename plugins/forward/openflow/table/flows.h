@@ -5,6 +5,7 @@
  *	begin -> add, modify, delete (many) -> commit: all of it is seen at once
  *	                                    -> abort:  nothing has happened
  *
+ * Each of these may go on over several turns of the control thread: sweep.h; publish, then tell; undo.
  * A change is seen by who looks at the version that it makes, so a worker that is half way through
  * the tables goes on with those that it began with.  All but of_flows_find() belongs to the control
  * thread.
@@ -15,13 +16,16 @@
 #define OPENFLOW_TABLE_FLOWS_H
 
 #include "table/classifier.h"
+#include "table/rank.h"
+#include "table/references.h"
 
 struct of_flow_table {
 	struct of_classifier classifier;
 	struct of_rule *oldest, *newest; /* those that are there */
 	uint32_t count;
-	uint32_t limit; /* more rules than this it does not take */
-	bool evicts;    /* 1.4: the least important makes room */
+	uint32_t limit;      /* more rules than this it does not take */
+	bool evicts;         /* 1.4: the least important makes room; of_flows_evict() */
+	struct of_rank rank; /* where it evicts */
 	/* credited with flows; they are the table's for good */
 	struct of_stats lookups, matched;
 };
@@ -53,7 +57,10 @@ struct of_flows {
 	struct of_flows_events events;
 	struct of_change *changes; /* of the transaction in hand */
 	uint32_t change_count, change_space;
-	uint64_t now_ns; /* of the transaction in hand */
+	uint32_t told;                       /* of them, since they were published */
+	uint64_t next_nr;                    /* of rules */
+	struct of_references groups, meters; /* that rules name */
+	uint64_t now_ns;                     /* of the transaction in hand */
 	uint32_t count;
 	uint32_t limit; /* of all tables */
 	/* rules on their way out: waiting, about to leave the classifiers, about to be freed */
@@ -73,6 +80,12 @@ void of_flows_begin(struct of_flows *f, uint64_t now_ns);
 void of_flows_commit(struct of_flows *f, bool anyway);
 void of_flows_abort(struct of_flows *f);
 
+/* The two parts of a commit: it is in force; then so many changes are told of.  True: that was all. */
+void of_flows_publish(struct of_flows *f, bool anyway);
+bool of_flows_tell(struct of_flows *f, uint32_t count);
+/* Parts of an abort: so many changes are undone.  True: that was all. */
+bool of_flows_unwind(struct of_flows *f, uint32_t count);
+
 /*
  * Within a transaction.  The mod's instructions are copied.  On a fault nothing was changed by this
  * call (what was changed before it in the transaction stays).
@@ -82,9 +95,19 @@ of_fault of_flows_mod(struct of_flows *f, const struct of_flow_mod *mod);
 /* Within a transaction: takes one rule out.  It is there. */
 int of_flows_remove(struct of_flows *f, struct of_rule *r, uint8_t reason);
 
-/* Within a transaction: those that name it in their actions or instructions. */
-int of_flows_remove_group(struct of_flows *f, uint32_t group); /* OF_GROUP_ALL: any */
-int of_flows_remove_meter(struct of_flows *f, uint32_t meter); /* OF_METER_ALL: any */
+/* Within a transaction: the same rule with other instructions. */
+of_fault of_flows_modify(struct of_flows *f, struct of_rule *old, const struct of_flow_mod *mod);
+
+/* How many rules a mod looks at, about; the same of those that go with a group or a meter. */
+uint64_t of_flows_mod_weight(const struct of_flows *f, const struct of_flow_mod *mod);
+uint64_t of_flows_group_weight(const struct of_flows *f, uint32_t group); /* OF_GROUP_ALL: any */
+uint64_t of_flows_meter_weight(const struct of_flows *f, uint32_t meter); /* OF_METER_ALL: any */
+
+/* Outside of transactions.  -ENOMEM: nothing has changed. */
+int of_flows_evict(struct of_flows *f, uint32_t table, bool evicts);
+
+/* Those that a MODIFY or DELETE is about. */
+struct of_flow_filter of_flow_filter_of(const struct of_flow_mod *mod);
 
 /* Is it one of those, its match apart? */
 bool of_flow_is_meant(const struct of_rule *r, const struct of_flow_filter *filter);

@@ -26,7 +26,6 @@ struct of_group {
 	uint32_t weights; /* of all buckets */
 	uint64_t created_ns;
 	struct of_stats *stats;
-	uint32_t references; /* the control thread's: who counts them */
 	struct of_group_bucket buckets[];
 };
 

@@ -28,7 +28,6 @@ struct of_meter {
 	uint32_t band_count;
 	uint64_t created_ns;
 	struct of_stats *stats; /* of all that came */
-	uint32_t references;    /* the control thread's: who counts them */
 	struct of_meter_band bands[];
 };
 

@@ -93,9 +93,9 @@ int of_flows_list(struct of_flows *f, const struct of_flow_filter *filter, struc
 /* ---- flow-mods ------------------------------------------------------------------------------------ */
 
 /* The one of this match and priority that is there. */
-static struct of_rule *find_same(struct of_flows *f, const struct of_flow_mod *mod)
+static struct of_rule *find_same(struct of_flows *f, uint32_t table, const struct of_flow_mod *mod)
 {
-	struct of_rule *r = of_classifier_list(&f->tables[mod->table].classifier, &mod->match);
+	struct of_rule *r = of_classifier_list(&f->tables[table].classifier, &mod->match);
 
 	for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed)) {
 		if (r->priority == mod->priority && of_rule_is_there(r))
@@ -104,26 +104,15 @@ static struct of_rule *find_same(struct of_flows *f, const struct of_flow_mod *m
 	return NULL;
 }
 
-/* The least important one, the oldest among equals, if it is no more important than what comes. */
-static struct of_rule *least_important(const struct of_flow_table *t, uint16_t importance)
-{
-	struct of_rule *least = NULL;
-
-	for (struct of_rule *r = t->oldest; r; r = r->newer) {
-		if (r->importance <= importance && (!least || r->importance < least->importance))
-			least = r;
-	}
-	return least;
-}
-
+/* The least important one, if it is no more important than what comes. */
 static of_fault make_room(struct of_flows *f, struct of_flow_table *t, uint16_t importance)
 {
-	struct of_rule *least;
+	struct of_rule *least = of_rank_least(&t->rank);
 
 	if (t->count < t->limit && f->count < f->limit)
 		return OF_OK;
-	least = t->evicts ? least_important(t, importance) : NULL;
-	if (!least || of_flows_remove(f, least, OF_REMOVED_EVICTION) != 0)
+	if (!least || least->importance > importance ||
+	    of_flows_remove(f, least, OF_REMOVED_EVICTION) != 0)
 		return OF_FLOW_MOD_TABLE_FULL;
 	return OF_OK;
 }
@@ -131,7 +120,7 @@ static of_fault make_room(struct of_flows *f, struct of_flow_table *t, uint16_t 
 static of_fault flow_add(struct of_flows *f, const struct of_flow_mod *mod)
 {
 	struct of_flow_table *t = &f->tables[mod->table];
-	struct of_rule *old = find_same(f, mod);
+	struct of_rule *old = find_same(f, mod->table, mod);
 	bool keeps_counts = old && mod->version > 1 && !(mod->flags & OF_FLOW_RESET_COUNTS);
 	struct of_rule *r;
 	of_fault fault = OF_OK;
@@ -165,8 +154,7 @@ static of_fault flow_add(struct of_flows *f, const struct of_flow_mod *mod)
 	return fault;
 }
 
-/* The same rule with other instructions. */
-static of_fault rule_modify(struct of_flows *f, struct of_rule *old, const struct of_flow_mod *mod)
+of_fault of_flows_modify(struct of_flows *f, struct of_rule *old, const struct of_flow_mod *mod)
 {
 	bool resets = mod->flags & OF_FLOW_RESET_COUNTS;
 	struct of_rule *r = of_rule_new(&mod->instructions, resets ? NULL : old->stats);
@@ -203,14 +191,14 @@ static bool is_deletion(const struct of_flow_mod *mod)
 static of_fault change_one(struct of_flows *f, struct of_rule *r, const struct of_flow_mod *mod)
 {
 	if (!is_deletion(mod))
-		return rule_modify(f, r, mod);
+		return of_flows_modify(f, r, mod);
 	return of_flows_remove(f, r, OF_REMOVED_DELETE) == 0 ? OF_OK : OF_FLOW_MOD_UNKNOWN;
 }
 
-/* Modify and delete of all that are meant; the cookie of a modifying 1.0 is no filter. */
-static of_fault change_many(struct of_flows *f, const struct of_flow_mod *mod)
+/* The cookie of a modifying 1.0 is no filter. */
+struct of_flow_filter of_flow_filter_of(const struct of_flow_mod *mod)
 {
-	const struct of_flow_filter filter = {
+	return (struct of_flow_filter){
 		.match = mod->match,
 		.cookie = mod->cookie,
 		.cookie_mask = mod->cookie_mask,
@@ -218,36 +206,66 @@ static of_fault change_many(struct of_flows *f, const struct of_flow_mod *mod)
 		.out_group = is_deletion(mod) ? mod->out_group : OF_GROUP_ANY,
 		.table = mod->table,
 	};
+}
+
+static of_fault change_strict(struct of_flows *f, const struct of_flow_mod *mod, uint32_t *done)
+{
+	const struct of_flow_filter filter = of_flow_filter_of(mod);
+	uint32_t first = mod->table == OF_TABLE_ALL ? 0 : mod->table;
+	uint32_t last = mod->table == OF_TABLE_ALL ? OF_TABLES - 1 : mod->table;
+	of_fault fault = OF_OK;
+
+	for (uint32_t t = first; t <= last && !fault; t++) {
+		struct of_rule *r = find_same(f, t, mod);
+
+		if (!r || !of_flow_is_meant(r, &filter))
+			continue;
+		fault = change_one(f, r, mod);
+		++*done;
+	}
+	return fault;
+}
+
+/* Modify and delete of all that are meant. */
+static of_fault change_many(struct of_flows *f, const struct of_flow_mod *mod, uint32_t *done)
+{
+	const struct of_flow_filter filter = of_flow_filter_of(mod);
 	struct of_rule **list = NULL;
 	uint32_t count = 0;
-	uint32_t done = 0;
 	of_fault fault = OF_OK;
 
 	if (of_flows_list(f, &filter, &list, &count) != 0)
 		return OF_FLOW_MOD_UNKNOWN;
-	for (uint32_t i = 0; i < count && !fault; i++) {
-		if (is_strict(mod) &&
-		    (list[i]->priority != mod->priority ||
-		     memcmp(&list[i]->subtable->whole, &mod->match.mask, sizeof(mod->match.mask))))
-			continue;
+	for (uint32_t i = 0; i < count && !fault; i++)
 		fault = change_one(f, list[i], mod);
-		done++;
-	}
+	*done = count;
 	let_go(list, count);
-	if (!fault && !done && !is_deletion(mod) && mod->version == 1)
-		return flow_add(f, mod);
 	return fault;
+}
+
+uint64_t of_flows_mod_weight(const struct of_flows *f, const struct of_flow_mod *mod)
+{
+	const struct of_flow_filter filter = of_flow_filter_of(mod);
+
+	if (mod->command != OF_FLOW_MODIFY && mod->command != OF_FLOW_DELETE)
+		return 1;
+	return of_flows_weight(f, &filter);
 }
 
 of_fault of_flows_mod(struct of_flows *f, const struct of_flow_mod *mod)
 {
 	uint32_t before = f->change_count;
+	uint32_t done = 0;
 	of_fault fault;
 
 	if (mod->command == OF_FLOW_ADD)
 		fault = flow_add(f, mod);
 	else
-		fault = change_many(f, mod);
+		fault = (is_strict(mod) ? change_strict : change_many)(f, mod, &done);
+	/* 1.0.0, 4.6: what is to be modified and is not there, comes */
+	if (!fault && !done && mod->command != OF_FLOW_ADD && !is_deletion(mod) &&
+	    mod->version == 1)
+		fault = flow_add(f, mod);
 	if (fault)
 		of_flows_undo(f, before);
 	return fault;

@@ -51,8 +51,10 @@ struct of_rule {
 	bool is_freed;                 /* when the last holder lets go */
 	struct of_rule *bin;           /* the next on its way out: flows.c */
 	struct of_rule *older, *newer; /* all rules of its table, in the order in which they came */
+	uint64_t nr;                   /* of all rules in that order */
 	struct of_rule *due_prev, *due_next; /* in a slot of the wheel: table/timeout.h */
 	uint32_t due_slot;                   /* its number and 1; 0: in none */
+	uint32_t rank; /* its place among those that make room: table/rank.h */
 };
 
 /* [control] 'stats' NULL: new ones.  The instructions are copied.  NULL: out of memory. */

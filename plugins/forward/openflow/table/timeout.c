@@ -68,7 +68,7 @@ void of_wheel_remove(struct of_wheel *w, struct of_rule *r)
 	w->count--;
 }
 
-void of_wheel_turn(struct of_wheel *w, uint64_t now_ns,
+bool of_wheel_turn(struct of_wheel *w, uint64_t now_ns, uint32_t count,
 		   void (*fn)(void *arg, struct of_rule *r, uint8_t reason), void *arg)
 {
 	uint64_t until = now_ns / tick_ns;
@@ -79,10 +79,14 @@ void of_wheel_turn(struct of_wheel *w, uint64_t now_ns,
 		uint32_t slot = (uint32_t)(++w->tick % OF_WHEEL_SLOTS);
 		struct of_rule *r;
 
-		while ((r = w->slots[slot]) != NULL) {
+		for (; (r = w->slots[slot]) != NULL; count--) {
 			uint8_t reason;
 			uint64_t ends = of_rule_ends_ns(r, &reason);
 
+			if (!count) {
+				w->tick--; /* this slot again */
+				return false;
+			}
 			of_wheel_remove(w, r);
 			/* into another slot: it may be removed by then, or be suspected again */
 			schedule(w, r, ends > now_ns ? ends : now_ns);
@@ -90,4 +94,5 @@ void of_wheel_turn(struct of_wheel *w, uint64_t now_ns,
 				fn(arg, r, reason);
 		}
 	}
+	return true;
 }

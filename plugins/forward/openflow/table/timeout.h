@@ -28,10 +28,10 @@ void of_wheel_remove(struct of_wheel *w, struct of_rule *r);
 uint64_t of_rule_ends_ns(const struct of_rule *r, uint8_t *reason);
 
 /*
- * fn for each rule whose end has come, one after another; it may remove any.  Those that go on are
- * looked at again when it is time.
+ * fn for each rule whose end has come, one after another, but for so many at most; it may remove any.
+ * Those that go on are looked at again when it is time.  True: that was all.
  */
-void of_wheel_turn(struct of_wheel *w, uint64_t now_ns,
+bool of_wheel_turn(struct of_wheel *w, uint64_t now_ns, uint32_t count,
 		   void (*fn)(void *arg, struct of_rule *r, uint8_t reason), void *arg);
 
 #endif /* OPENFLOW_TABLE_TIMEOUT_H */
