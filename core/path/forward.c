@@ -133,7 +133,7 @@ static void add_normal(struct targets *t, const struct path_switch *sw, const st
 		add_segment(t, sw, in, segment, !is_multicast(eth_dst));
 }
 
-/* Each member that may have it; a machine that is looked for elsewhere is no member here. */
+/* Each member that may have it: what a forwarder has named goes after a machine that has left, too. */
 static void add_set(struct targets *t, const struct path_switch *sw, const struct port_conf *in,
 		    uint32_t segment, uint32_t dest)
 {
@@ -143,7 +143,7 @@ static void add_set(struct targets *t, const struct path_switch *sw, const struc
 		const struct path_port *port = path_port_of(sw->path, set->ports[i]);
 		struct port_conf *conf = port && port->sw == sw ? rcu_read(&port->conf) : NULL;
 
-		if (conf && !conf->relay && refuse(in, conf, segment) == REASON_NONE)
+		if (conf && refuse(in, conf, segment) == REASON_NONE)
 			t->confs[t->count++] = conf;
 	}
 }

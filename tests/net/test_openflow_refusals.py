@@ -369,6 +369,8 @@ def test_ports_tables_roles_and_packets_that_cannot_be(c, lab):
         ("address", p.OFPPortMod(d, one, "52:54:00:00:00:09", 0, 0, 0), (PORT_MOD, 1)),
         ("configuration", p.OFPPortMod(d, one, mac, 2, 2, 0), (PORT_MOD, 2)),
         ("advertise", p.OFPPortMod(d, one, mac, 0, 0, 1 << 20), (PORT_MOD, 3)),
+        ("no speed of its own", p.OFPPortMod(d, one, mac, 0, 0, ofp.OFPPF_10MB_HD),
+         (PORT_MOD, 3)),
         ("table 254", p.OFPTableMod(d, 254, 0), (TABLE_MOD, 0)),
         ("table's configuration", p.OFPTableMod(d, 0, 1 << 8), (TABLE_MOD, 1)),
         ("flags", p.OFPSetConfig(d, 3, 128), (SWITCH_CONFIG, 0)),

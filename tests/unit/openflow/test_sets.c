@@ -67,6 +67,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+#define SECOND UINT64_C(1000000000)
+
+static int make_at(const struct of_set_ports *ports, uint64_t now_ns)
+{
+	return of_sets_make(&sets, ports, now_ns);
+}
+
 static struct of_set_ports ports_of(uint32_t a, uint32_t b, uint32_t c)
 {
 	struct of_set_ports p = { 0 };
@@ -102,8 +109,8 @@ static void a_set_is_made_once_and_found_in_any_order(void **state)
 
 	(void)state;
 	assert_null(of_sets_find(&sets, &one));
-	assert_int_equal(of_sets_make(&sets, &one), 1);
-	assert_int_equal(of_sets_make(&sets, &same), 0);
+	assert_int_equal(make_at(&one, 0), 1);
+	assert_int_equal(make_at(&same, 0), 0);
 	assert_int_equal(made, 1);
 	assert_ptr_equal(of_sets_find(&sets, &one), of_sets_find(&sets, &same));
 	assert_null(of_sets_find(&sets, &other));
@@ -129,7 +136,7 @@ static void what_the_host_refuses_leaves_nothing(void **state)
 	const struct of_set_ports p = ports_of(1, 99, 0);
 
 	(void)state;
-	assert_int_equal(of_sets_make(&sets, &p), -ENOENT);
+	assert_int_equal(make_at(&p, 0), -ENOENT);
 	assert_int_equal(made, ended);
 	assert_null(of_sets_find(&sets, &p));
 }
@@ -141,8 +148,8 @@ static void sets_go_with_a_port_but_not_from_under_who_holds_them(void **state)
 	struct of_set *held;
 
 	(void)state;
-	assert_int_equal(of_sets_make(&sets, &p), 1);
-	assert_int_equal(of_sets_make(&sets, &other), 1);
+	assert_int_equal(make_at(&p, 0), 1);
+	assert_int_equal(make_at(&other, 0), 1);
 	held = of_sets_find(&sets, &p);
 	of_set_hold(held);
 	of_sets_forget_port(&sets, 2);
@@ -162,12 +169,16 @@ static void what_nobody_holds_makes_room(void **state)
 	for (uint32_t i = 0; i < OF_SETS_MAX; i++) {
 		const struct of_set_ports p = ports_of(1000 + i, 5000 + i, 0);
 
-		assert_int_equal(of_sets_make(&sets, &p), 1);
+		assert_int_equal(make_at(&p, 0), 1);
 		if (i == 7)
 			held = of_sets_find(&sets, &p);
 	}
 	of_set_hold(held);
-	assert_int_equal(of_sets_make(&sets, &more), 1);
+	/* who has just been made may be about to be held */
+	assert_int_equal(make_at(&more, 10 * SECOND), -ENOSPC);
+	assert_int_equal(make_at(&more, 10 * SECOND + SECOND / 2), -ENOSPC);
+	assert_int_equal(ended, 0);
+	assert_int_equal(make_at(&more, 11 * SECOND), 1);
 	assert_int_equal(sets.count, 2);
 	assert_ptr_equal(of_sets_find(&sets, &held->ports), held);
 	of_set_drop(held);

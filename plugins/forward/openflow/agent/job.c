@@ -306,14 +306,6 @@ of_fault of_job_start(struct of_controller *c, const struct of_message *m, struc
 
 void of_job_drop(struct of_agent *a)
 {
-	struct of_job *j = a->job;
-
-	if (!j)
-		return;
-	of_sweep_end(&j->sweep);
-	if (j->phase == JOB_TELLS)
-		(void)of_flows_tell(&state_of(j)->flows, UINT32_MAX);
-	else
-		of_state_abort(state_of(j));
-	free_job(j);
+	if (a->job)
+		free_job(a->job);
 }

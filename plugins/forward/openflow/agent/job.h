@@ -25,7 +25,7 @@ bool of_job_is_wanted(const struct of_agent *a, const struct of_message *m);
 of_fault of_job_start(struct of_controller *c, const struct of_message *m, struct of_bytes bytes,
 		      struct of_held_bundle *bundle);
 
-/* The agent ends: what is in force stays, what is not is undone.  Nobody is told. */
+/* The agent ends, and all that it was about. */
 void of_job_drop(struct of_agent *a);
 
 #endif /* OPENFLOW_AGENT_JOB_H */

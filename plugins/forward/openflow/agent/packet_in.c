@@ -118,7 +118,7 @@ static void make_set(struct of_agent *a, const void *ports)
 	struct of_set_ports wanted;
 
 	memcpy(&wanted, ports, sizeof(wanted));
-	if (of_sets_make(&a->pipeline.sets, &wanted) > 0)
+	if (of_sets_make(&a->pipeline.sets, &wanted, a->host->now(a->host)) > 0)
 		a->flow->invalidate(a->host, OF_TAG_SETS);
 }
 

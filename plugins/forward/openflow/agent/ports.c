@@ -99,13 +99,17 @@ static int fill_set(struct of_agent *a, int set, uint32_t never)
 	if (set <= 0 || !a->destset_host)
 		return -ENOSYS;
 	for (uint32_t id = 1; id < a->pipeline.ports_max && count < 1024; id++) {
-		if (a->ports[id].is_there && !(bits_of(&a->ports[id]) & never))
+		if (a->ports[id].is_there && !a->ports[id].is_frozen &&
+		    !(bits_of(&a->ports[id]) & never))
 			ids[count++] = id;
 	}
 	return a->destset_host->replace(a->host, (uint32_t)set, ids, count);
 }
 
-/* ALL and FLOOD as sets of the host; where it has none, it floods by itself. */
+/*
+ * ALL and FLOOD as sets of the host; where it has none, it floods by itself.  A port whose machine is moving
+ * away is in neither, since it hears of what is flooded where it is going.
+ */
 static void fill_sets(struct of_agent *a)
 {
 	/* while a port is leaving they stay as they are: the host takes it out by itself */
@@ -219,8 +223,9 @@ int of_agent_port_attach(struct of_agent *a, const struct xvs_port *port)
 
 static bool is_alike(const struct of_port *a, const struct of_port *b)
 {
-	return a->is_up == b->is_up && a->flags == b->flags && a->speed_mbps == b->speed_mbps &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && strcmp(a->name, b->name) == 0;
+	return a->is_up == b->is_up && a->is_frozen == b->is_frozen && a->flags == b->flags &&
+	       a->speed_mbps == b->speed_mbps && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+	       strcmp(a->name, b->name) == 0;
 }
 
 void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *now)
@@ -232,6 +237,8 @@ void of_agent_port_event(struct of_agent *a, int event, const struct xvs_port *n
 		return;
 	if (event == XVS_PORT_UP || event == XVS_PORT_DOWN || event == XVS_PORT_FROZEN)
 		p->is_up = event == XVS_PORT_UP;
+	if (event == XVS_PORT_UP || event == XVS_PORT_FROZEN)
+		p->is_frozen = event == XVS_PORT_FROZEN;
 	take(p, now);
 	if (is_alike(&before, p))
 		return;
@@ -302,6 +309,9 @@ of_fault of_agent_port_mod(struct of_agent *a, const struct of_port_mod *mod)
 		return OF_PORT_MOD_HW_ADDR;
 	if (mod->config & mod->mask & ~known)
 		return OF_PORT_MOD_CONFIG;
+	/* none has a speed of its own to negotiate: 0 says as it is */
+	if (mod->advertise && mod->advertise != feature_of(p->speed_mbps))
+		return OF_PORT_MOD_ADVERTISE;
 	before = p->config;
 	p->config = (p->config & ~mod->mask) | (mod->config & mod->mask);
 	if (p->config == before)

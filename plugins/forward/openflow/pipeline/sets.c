@@ -128,7 +128,7 @@ static void take_out(struct of_sets *s, struct of_set *set)
 	s->reclaim.later(s->reclaim.arg, unreachable, set);
 }
 
-static void take_out_if(struct of_sets *s, bool (*is_meant)(const struct of_set *, uint32_t),
+static void take_out_if(struct of_sets *s, bool (*is_meant)(struct of_set *, uint32_t),
 			uint32_t port)
 {
 	for (uint32_t i = 0; i < OF_SET_BUCKETS; i++) {
@@ -145,13 +145,27 @@ static void take_out_if(struct of_sets *s, bool (*is_meant)(const struct of_set 
 	}
 }
 
-static bool is_idle(const struct of_set *set, uint32_t port)
+/* Now, and when it was last asked. */
+static bool is_idle(struct of_set *set, uint32_t port)
 {
+	bool was_idle = set->was_idle;
+
 	(void)port;
-	return !is_held(set);
+	set->was_idle = !is_held(set);
+	return set->was_idle && was_idle;
 }
 
-static bool has_port(const struct of_set *set, uint32_t port)
+static void make_room(struct of_sets *s, uint64_t now_ns)
+{
+	const uint64_t pause_ns = 1000000000;
+
+	if (now_ns - s->swept_ns < pause_ns)
+		return;
+	s->swept_ns = now_ns;
+	take_out_if(s, is_idle, 0);
+}
+
+static bool has_port(struct of_set *set, uint32_t port)
 {
 	for (uint32_t i = 0; i < set->ports.count; i++) {
 		if (set->ports.ports[i] == port)
@@ -185,14 +199,14 @@ static int make(struct of_sets *s, const struct of_set_ports *ports)
 	return 1;
 }
 
-int of_sets_make(struct of_sets *s, const struct of_set_ports *ports)
+int of_sets_make(struct of_sets *s, const struct of_set_ports *ports, uint64_t now_ns)
 {
 	if (!s->destsets || ports->count < 2 || ports->count > OF_SET_PORTS_MAX)
 		return -EINVAL;
 	if (of_sets_find(s, ports))
 		return 0;
 	if (s->count == OF_SETS_MAX)
-		take_out_if(s, is_idle, 0);
+		make_room(s, now_ns);
 	return s->count == OF_SETS_MAX ? -ENOSPC : make(s, ports);
 }
 

@@ -8,7 +8,9 @@
  *
  *	[worker] find -> NULL: ask by mail, tag the verdict -> [control] make -> judged anew -> found
  *
- * A set stays as long as a program holds it; what nobody holds makes room when there are too many.
+ * A set stays as long as a program holds it.  When there are too many, what nobody has held for a second
+ * makes room, and no sooner: one that has just been made waits for its flow to be judged anew.  As long as
+ * there is no room, packets of further combinations run their program one by one.
  */
 #ifndef OPENFLOW_PIPELINE_SETS_H
 #define OPENFLOW_PIPELINE_SETS_H
@@ -39,6 +41,7 @@ struct of_set {
 	_Atomic uint32_t holders;
 	struct of_sets *owner;
 	struct of_set *bin; /* the control thread's */
+	bool was_idle;      /* when room was last looked for: the control thread's */
 	struct of_set_ports ports;
 };
 
@@ -52,6 +55,7 @@ struct of_sets {
 	_Atomic(struct of_set *) buckets[OF_SET_BUCKETS];
 	/* the control thread's alone */
 	uint32_t count;
+	uint64_t swept_ns;  /* room was looked for */
 	struct of_set *bin; /* out of the buckets, until nobody holds it */
 	const struct xvs_host *host;
 	const struct xvs_destset_host *destsets; /* NULL: this host has none */
@@ -75,7 +79,7 @@ void of_set_drop(struct of_set *set);
  * [control] 1: it has been made, so what waits for it is to be judged anew.  0: it was there already.
  * A negative errno: there is none.
  */
-int of_sets_make(struct of_sets *s, const struct of_set_ports *ports);
+int of_sets_make(struct of_sets *s, const struct of_set_ports *ports, uint64_t now_ns);
 /* [control] A port goes: what is meant by sets with it is no longer what they were made for. */
 void of_sets_forget_port(struct of_sets *s, uint32_t port);
 /* [control] Nobody holds one any more, nor will; the host ends its sets by itself. */

@@ -383,6 +383,11 @@ void of_flows_destroy(struct of_flows *f)
 	free_bin(f->leaving);
 	free_bin(f->unlinking);
 	free_bin(f->freeing);
+	/* of a transaction that is in hand, those that are in no list any more */
+	for (uint32_t i = f->told; i < f->change_count; i++) {
+		if (!f->changes[i].is_new)
+			of_rule_free(f->changes[i].rule);
+	}
 	for (uint32_t t = 0; t < OF_TABLES; t++) {
 		struct of_rule *next;
 
