@@ -33,6 +33,7 @@ struct of_job {
 	struct of_bytes hand;
 	enum phase phase;
 	of_fault fault;
+	of_fault of_packet; /* of one flow-mod, which is carried out without the packet that it names */
 	bool is_bundle, holds_connection;
 };
 
@@ -76,7 +77,11 @@ static of_fault start_flow(struct of_job *j, const struct of_flow_mod *mod)
 	j->mod = *mod;
 	j->mod.instructions = *j->instructions;
 	of_sweep_mod(&j->sweep, &state_of(j)->flows, &j->mod);
-	return of_agent_claim(j->controller, mod);
+	fault = of_agent_claim(j->controller, mod);
+	if (j->is_bundle)
+		return fault;
+	j->of_packet = fault;
+	return OF_OK;
 }
 
 /* What is short is done here; j->sweep is on where it is not. */
@@ -224,7 +229,8 @@ static void finish(struct of_job *j)
 
 	of_agent_claimed(a, !j->fault);
 	a->job = NULL;
-	of_agent_answered(c, &j->asked, j->fault, (struct of_bytes){ j->request, j->request_len });
+	of_agent_answered(c, &j->asked, j->fault ? j->fault : j->of_packet,
+			  (struct of_bytes){ j->request, j->request_len });
 	release_all(a);
 	if (j->holds_connection && c->connection)
 		of_connection_release(c->connection);
