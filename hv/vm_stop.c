@@ -13,6 +13,7 @@
 #include "arriving.h"
 #include "base/str.h"
 #include "departing.h"
+#include "replicate.h"
 #include "vm.h"
 
 enum { QUIT_S = 5 }; /* for QEMU to write back what it holds and end */
@@ -72,7 +73,8 @@ void vm_stop(struct vm *vm, vm_done done, void *arg)
 	if (!down_begin(vm, "stopping", done, arg))
 		return;
 	job_deadline(vm, vm->spec.shutdown_s, on_guest_late);
-	if (!vm->qmp && run_connect(vm, &err)) {
+	/* The other host's guest runs by now: this one runs no more, not even to end. */
+	if ((!vm->qmp && run_connect(vm, &err)) || replicate_is_yielded(vm)) {
 		on_guest_late(vm);
 		return;
 	}
@@ -167,6 +169,14 @@ void vm_pause(struct vm *vm, vm_done done, void *arg)
 
 void vm_resume(struct vm *vm, vm_done done, void *arg)
 {
+	struct xvs_error err = ERROR_INIT;
+	char text[320];
+
+	if (vm->process.pid && !replicate_may_start(vm, &err)) {
+		(void)snprintf(text, sizeof(text), "vm %s: %s", vm->spec.name, err.text);
+		done(arg, err.code, text);
+		return;
+	}
 	command(vm, "being resumed", "cont", done, arg);
 }
 

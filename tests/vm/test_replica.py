@@ -195,3 +195,24 @@ def test_points_go_on_whatever_ends(two_hosts, image):
     a.hv.do("replicate", "web", "--stop")
     wait_for("the replica to be forgotten", lambda: b.hv.ctl("undefine", "web").returncode == 0)
     assert b.hv.state_of("web") is None
+
+
+@pytest.mark.slow
+def test_who_was_taken_over_behind_a_cut_stands_still(two_hosts, image):
+    hosts = two_hosts
+    a, b = hosts["a"], hosts["b"]
+    guest = hosts.boot(image)
+    written = write(guest, 1)
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 1)
+    wait_for_point(a.hv, wait_for_point(a.hv, 0)["sequence"] + 1)
+    hosts.cut()
+    b.hv.do("failover", "web", "--take-over")  # a person is wrong: it runs there
+    hosts.mend()
+    wait_for("the other to hear of it",
+             lambda: a.hv.do("replicate", "web")["state"] == "failed over")
+    wait_for("one to run", lambda: hosts.running_on("web") == ["b"])
+    assert b.title in a.hv.refuses("resume", "web")
+    assert read(found(hosts, guest, "b")) == written
+    a.hv.do("stop", "web")
+    assert b.title in a.hv.refuses("start", "web")
+    assert hosts.running_on("web") == ["b"]
