@@ -49,6 +49,7 @@ def lab(hosts, xvsd, tmp_path, sdk):
 
 def test_gate_is_open_where_its_policy_says_so(lab):
     daemon, vm1, vm2 = lab("gate")
+    daemon.do("policy", "set", "lab/vm2", "com.example.gate/1", "ping=true")
     with vm2.listen("10.77.0.2", 22):
         assert not vm1.connects("10.77.0.2", 22, patience_s=0.2)
         daemon.wait_for_drop("closed", "lab/vm2")

@@ -70,11 +70,11 @@ def test_it_keeps_telnet_out_until_it_is_allowed(hosts, xvsd, tmp_path, tool, sd
     assert ID in daemon.do("ext", "show", module)
     assert "allow" in daemon.do("policy", "help", f"{ID}/1")
     vm1.reaches("10.77.0.2")
+    daemon.do("policy", "set", "lab/vm1", f"{ID}/1", "allow=false")
     listener = vm2.listen("10.77.0.2", 23)
     assert not vm1.connects("10.77.0.2", 23, patience_s=0.2)
     daemon.wait_for_drop("telnet", "lab/vm1")
     daemon.do("policy", "set", "lab/vm1", f"{ID}/1", "allow=true")
-    daemon.do("policy", "set", "lab/vm2", f"{ID}/1", "allow=true")
     assert vm1.connects("10.77.0.2", 23)
     listener.close()
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * com.example.gate - a firewall on connections that the host tracks: a machine may open what it
- * likes, and is reached on the ports that its policy lists.  Without a policy nobody reaches it.
+ * likes, and is reached on the ports that its policy lists.  Without a policy it is left alone.
  */
 #include <string.h>
 
@@ -69,7 +69,7 @@ static void authorise(void *self, const struct xvs_batch *b, uint32_t i, const s
 {
 	const struct policy *policy = (const struct policy *)xvs_plain_policy(b->port_state);
 
-	if (!c->inbound || (policy && is_open(policy, c)))
+	if (!c->inbound || !policy || is_open(policy, c))
 		return; /* all zero: allowed */
 	v->action = XVS_CONN_REJECT;
 	v->reason = REASON_CLOSED;
@@ -102,8 +102,8 @@ static const struct xvs_ops ops = {
 };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_FIREWALL, .id = "com.example.gate",
-	  .version = "1.0.0", .vendor = "Example", .summary = "Machines are reached where they are open",
+	{ .size = sizeof(struct xvs_extension), .cls = XVS_FIREWALL, .flags = XVS_EXT_POLICY_ONLY,
+	  .id = "com.example.gate", .version = "1.0.0", .vendor = "Example", .summary = "Machines are reached where they are open",
 	  .features = XVS_TABLE(features), .reasons = XVS_TABLE(reasons),
 	  .needs = XVS_TABLE(needs), .ops = &ops },
 };

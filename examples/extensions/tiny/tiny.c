@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* com.example.tiny - a filter that keeps telnet out, unless the policy of a port allows it. */
+/* com.example.tiny - a filter that keeps telnet out of the ports with its policy, unless that allows it. */
 #include <string.h>
 
 #include <xvs/ext/plain.h>
@@ -35,7 +35,7 @@ static void judge(void *self, const struct xvs_batch *b, uint32_t i, const struc
 	const struct policy *policy = (const struct policy *)xvs_plain_policy(b->port_state);
 	bool telnet = xvs_ntoh16(key->l4_src) == TELNET || xvs_ntoh16(key->l4_dst) == TELNET;
 
-	if (policy && policy->allow)
+	if (!policy || policy->allow)
 		return; /* all zero: it passes, and nothing was examined */
 	v->examined.ip_proto = 0xff;
 	v->examined.l4_src = 0xffff;
@@ -60,8 +60,8 @@ static const struct xvs_ops ops = {
 };
 
 static const struct xvs_extension extensions[] = {
-	{ .size = sizeof(struct xvs_extension), .cls = XVS_FILTER, .id = "com.example.tiny",
-	  .version = "1.0.0", .vendor = "Example", .summary = "Keeps telnet out",
+	{ .size = sizeof(struct xvs_extension), .cls = XVS_FILTER, .flags = XVS_EXT_POLICY_ONLY,
+	  .id = "com.example.tiny", .version = "1.0.0", .vendor = "Example", .summary = "Keeps telnet out",
 	  .features = XVS_TABLE(features), .reasons = XVS_TABLE(reasons), .ops = &ops },
 };
 

@@ -51,6 +51,9 @@ int main(void)
 	CHECK(policy && p.ext->ops->create(&host, &args, &p.self, &err) == 0);
 	CHECK(p.ext->ops->port_attach(p.self, &port, &p.state, &err) == 0);
 
+	CHECK(judged(&p, 6, 23).action == XVS_FLOW_PASS); /* no policy: no harm */
+
+	allow(&p, false, policy);
 	CHECK(judged(&p, 6, 23).action == XVS_FLOW_DROP);
 	CHECK(judged(&p, 6, 80).action == XVS_FLOW_PASS);
 	CHECK(judged(&p, 17, 23).action == XVS_FLOW_PASS);
@@ -58,8 +61,6 @@ int main(void)
 
 	allow(&p, true, policy);
 	CHECK(judged(&p, 6, 23).action == XVS_FLOW_PASS);
-	allow(&p, false, policy);
-	CHECK(judged(&p, 6, 23).action == XVS_FLOW_DROP);
 
 	p.ext->ops->port_detach(p.self, p.state);
 	p.ext->ops->destroy(p.self);
