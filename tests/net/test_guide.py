@@ -88,7 +88,8 @@ def test_the_commands_of_the_guide_make_a_project(tmp_path, sdk):
     symbols = succeed("nm", "-D", "--defined-only", module).split()
     assert symbols[2::3] == ["xvs_module_1"]
     assert "com.example.demo" in succeed(BUILD / "bin" / "xvsctl", "ext", "show", module)
-    assert "vendor: Example" in succeed(BUILD / "bin" / "xvsctl", "ext", "show", module.with_suffix(".xvsx"))
+    shown = succeed(BUILD / "bin" / "xvsctl", "ext", "show", module.with_suffix(".xvsx"))
+    assert "vendor: Example" in shown and "conforms: yes" in shown
     package, = (tmp_path / "demo").glob("*.deb")
     listed = succeed("dpkg-deb", "-c", package)
     assert "/xvs/extensions/demo.so" in listed and "copyright" in listed

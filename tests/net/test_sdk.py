@@ -22,7 +22,7 @@ def show(module):
 
 
 def test_what_is_installed_is_what_a_vendor_needs(sdk):
-    for name in ("bin/xvs-new", "bin/xvs-sign", "bin/xvs-extrun", "include/xvs/extension.h", "include/xvs/ext/sdk.h",
+    for name in ("bin/xvs-new", "bin/xvs-sign", "bin/xvs-extrun", "bin/xvs-conform", "include/xvs/extension.h", "include/xvs/ext/sdk.h",
                  "share/doc/xvs-sdk/extension-guide.md", "share/man/man1/xvs-new.1"):
         assert (sdk.prefix / name).is_file(), name
     names = {path.name for path in sdk.prefix.rglob("*")}
