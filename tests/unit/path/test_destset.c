@@ -143,6 +143,27 @@ static void a_set_keeps_the_switches_own_rules(void **state)
 	assert_int_equal(all(4), 0); /* not its segment */
 }
 
+/* As it does when the port is named alone. */
+static void a_member_whose_machine_has_left_gets_it_there(void **state)
+{
+	struct memory_frame f = udp(1, 2, 53, 20);
+	struct probe *p = forwarder(4, FORWARDS);
+	struct port_conf *away = &bench.ports[3].conf;
+
+	(void)state;
+	away->is_open = false;
+	away->relay = &bench.ports[3].memory->base;
+	bench_publish(3);
+	chosen = XVS_DEST_SET | set_of(p, (const uint32_t[]){ 2, 3 }, 2);
+	pass(1, &f);
+	assert_int_equal(all(2), 1);
+	assert_int_equal(all(3), 1);
+	chosen = 3;
+	bench_publish(1); /* so it is asked again */
+	pass(1, &f);
+	assert_int_equal(all(3), 2);
+}
+
 static void a_port_that_goes_leaves_every_set(void **state)
 {
 	struct memory_frame f = udp(1, 2, 53, 20);
@@ -385,6 +406,7 @@ int main(void)
 		PATH(a_change_reaches_flows_that_are_cached),
 		PATH(a_large_set_is_looked_up_at_each_exit),
 		PATH(a_set_keeps_the_switches_own_rules),
+		PATH(a_member_whose_machine_has_left_gets_it_there),
 		PATH(a_port_that_goes_leaves_every_set),
 		PATH(refuses_what_is_not_there),
 		PATH(a_destroyed_set_is_nobody),
