@@ -182,6 +182,35 @@ void frame_make(uint64_t *state, struct frame *out)
 	out->len = (uint32_t)(at - out->bytes);
 }
 
+/* Behind the tag, if there is one. */
+static const uint8_t *l3_of(const struct frame *f, uint32_t *type)
+{
+	const uint32_t tag = f->bytes[12] == ETHERTYPE_VLAN >> 8 ? TAG : 0;
+
+	*type = (uint32_t)f->bytes[12 + tag] << 8 | f->bytes[13 + tag];
+	return f->bytes + ETHERNET + tag;
+}
+
+bool frame_is_vital(const struct frame *f)
+{
+	enum { ROUTER_SOLICITATION = 133, REDIRECT = 137, NEXT_HEADER = 6 };
+	uint32_t type;
+	const uint8_t *l3 = l3_of(f, &type);
+
+	return type == ETHERTYPE_ARP ||
+	       (type == ETHERTYPE_IPV6 && l3[NEXT_HEADER] == PROTO_ICMPV6 &&
+		l3[IPV6] >= ROUTER_SOLICITATION && l3[IPV6] <= REDIRECT);
+}
+
+bool frame_is_fragment(const struct frame *f)
+{
+	enum { FRAGMENT = 6, MORE = 0x20, OFFSET = 0x1f };
+	uint32_t type;
+	const uint8_t *l3 = l3_of(f, &type);
+
+	return type == ETHERTYPE_IPV4 && ((l3[FRAGMENT] & (MORE | OFFSET)) || l3[FRAGMENT + 1]);
+}
+
 void frame_mutate(uint64_t *state, struct frame *f)
 {
 	const uint32_t what = below(state, 8);

@@ -3,6 +3,7 @@
 #ifndef XVS_CONFORM_FRAMES_H
 #define XVS_CONFORM_FRAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { FRAME_ROOM = 2048, HOSTS = 3 /* two guests, and one behind the uplink */ };
@@ -21,6 +22,10 @@ uint64_t frame_random(uint64_t *state);
 
 /* As hosts send them: who, to whom, and what by chance. */
 void frame_make(uint64_t *state, struct frame *out);
+/* Does the network itself live by it: ARP, or IPv6 neighbour discovery? */
+bool frame_is_vital(const struct frame *f);
+/* It may wait in the switch for the rest of its datagram. */
+bool frame_is_fragment(const struct frame *f);
 /* Some bits are others, or its end is missing, or something is behind it. */
 void frame_mutate(uint64_t *state, struct frame *f);
 

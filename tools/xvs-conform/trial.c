@@ -29,11 +29,21 @@ void trial_forget_seen(void)
 	seen = 0;
 }
 
+static char dropped[160];
+
+const char *trial_dropped(void)
+{
+	return dropped;
+}
+
 static void on_ended(void *arg, const struct lab_event *e)
 {
 	const uint32_t words[] = { (uint32_t)e->end, e->port, e->stage, e->len };
 
 	(void)arg;
+	if (e->end == LAB_DROPPED)
+		(void)snprintf(dropped, sizeof(dropped), "%s: %s", e->by ? e->by : "the switch",
+			       e->reason);
 	seen += hash_lasting(e->bytes, e->len,
 			     hash_lasting(words, sizeof(words), HASH_LASTING_EMPTY));
 }

@@ -53,6 +53,8 @@ struct lab *trial_need(struct trial *t, enum lab_kind kind);
 /* What comes out of a lab so far, as one number. */
 uint64_t trial_seen(void);
 void trial_forget_seen(void);
+/* By whom and why a packet was dropped last. */
+const char *trial_dropped(void);
 
 /* Usual frames, and what is due behind them. */
 void trial_traffic(struct trial *t, struct lab *lab, uint32_t count, bool is_mutated);

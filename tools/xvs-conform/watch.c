@@ -180,6 +180,8 @@ void watch_result(const char *call, int code, const struct xvs_error *err)
 		return;
 	if (code > 0 || code < -ERRNO_MOST)
 		watch_find("%s() returned %d, which is neither 0 nor a negative errno", call, code);
+	if (code && code != -ENOMEM && err->text[0] == '\0')
+		watch_find("%s() refused with %d, and no sentence that says why", call, code);
 	if (code && memchr(err->text, '\0', sizeof(err->text)) == NULL)
 		watch_find("%s() left a text without an end in *err", call);
 }

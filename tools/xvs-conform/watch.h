@@ -30,6 +30,7 @@ struct watch_record {
 	char call[CALL_BYTES]; /* that the extension is in; "": none */
 	char finding[FINDING_BYTES];
 	bool is_done;
+	bool is_remark;      /* the finding breaks nothing */
 	uint32_t extensions; /* of the module; 0: it was not loaded */
 	char extension[64];  /* that is tried */
 	uint64_t calls, judged, packets;

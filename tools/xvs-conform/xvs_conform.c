@@ -146,8 +146,8 @@ static void tell(struct conformance *c, const struct rule *r, enum result result
 
 	watch_record->finding[FINDING_BYTES - 1] = '\0';
 	(void)printf("%-14s %-9s %s\n", r->name, words[result],
-		     result == RESULT_HOLDS ? r->text : watch_record->finding);
-	if (result != RESULT_HOLDS)
+		     watch_record->finding[0] ? watch_record->finding : r->text);
+	if (watch_record->finding[0])
 		(void)json_object_set_new(j, "finding",
 					  json_stringn_nocheck(watch_record->finding,
 							       strlen(watch_record->finding)));

@@ -54,14 +54,13 @@ FAULTS = {
     "worker_memory": ("workers", "judge() allocated memory"),
     "worker_call": ("workers", "judge() made the system call"),
     "wrong_thread": ("workers", "judge() called defer()"),
-    "drop_unconfigured": ("harmless", "packets do not pass"),
+    "drop_unconfigured": ("harmless", "ARP or neighbour discovery does not pass"),
     "old_format": ("state-formats", "refuses a record of format 1"),
     "forget_state": ("state-round", "saves another"),
 }
 ALL = ["extensions/*.so", "test-extensions/vendor_*.so", "test-extensions/ext_unloadable.so",
        "test-extensions/bad/none.so"]
-SOME = ["extensions/guard.so", "extensions/secgroup.so", "extensions/static.so",
-        "test-extensions/vendor_shaper.so", "test-extensions/bad/none.so"]
+SOME = ["extensions/guard.so", "test-extensions/vendor_shaper.so", "test-extensions/bad/none.so"]
 UNTRIED = "this kernel does not tell"
 
 

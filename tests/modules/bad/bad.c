@@ -325,7 +325,7 @@ static bool is_refused(const struct port *p, const struct xvs_flow_key *key)
 	const uint16_t telnet = __builtin_bswap16((uint16_t)(rule ? rule->port : TELNET));
 
 	if (!rule)
-		return IS(DROP_UNCONFIGURED) && key->ip_proto == 6;
+		return IS(DROP_UNCONFIGURED);
 	return !rule->allow && key->ip_proto == 6 && key->l4_dst == telnet;
 }
 
