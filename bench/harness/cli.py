@@ -11,13 +11,13 @@ import sys
 import time
 
 from harness import (acl_rules, af_xdp, callgrind, chain, connections, filter, footprint, idle,
-                     iperf_tap, latency, move, nat, openflow, report, scaling, verify, vhost_rates)
+                     iperf_tap, isolation, latency, move, nat, openflow, report, scaling, verify, vhost_rates)
 from harness.lab import BenchError, Lab, run
 
 SCENARIOS = {module.NAME: module for module in (
     *vhost_rates.SCENARIOS, *connections.SCENARIOS, *latency.SCENARIOS, *footprint.SCENARIOS,
     *af_xdp.SCENARIOS, iperf_tap, filter, nat, openflow, *scaling.SCENARIOS, *verify.SCENARIOS,
-    chain, idle, callgrind, acl_rules, move)}
+    chain, isolation, idle, callgrind, acl_rules, move)}
 INSIDE = "XVS_BENCH_INSIDE"  # set in the namespaces
 
 

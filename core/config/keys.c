@@ -232,8 +232,7 @@ const struct section section_guest = PORT_SECTION("port", guest_keys, PORT_GUEST
 /* ---- switches --------------------------------------------------------------------------------- */
 
 static const char *const on_failure_words[] = { "closed", "open", NULL };
-static const char *const isolation_words[] = { "none", NULL };
-static const char *const isolation_later[] = { "process", NULL };
+static const char *const isolation_words[] = { "none", "process", NULL };
 static const char *const type_words[] = { "external", "internal", "private", "nat", NULL };
 
 static const struct key chain_keys[] = {
@@ -271,11 +270,10 @@ static const struct key chain_keys[] = {
 	},
 	{
 		.name = "isolation",
-		.help = "none: in the daemon's process",
+		.help = "none: in the daemon's process; process: in one of its own",
 		.kind = KEY_WORD,
-		.offset = KEY_NOWHERE,
+		.offset = offsetof(struct chain_spec, isolation),
 		.words = isolation_words,
-		.later = isolation_later,
 	},
 	POLICIES_KEY(struct chain_spec, "Policies of this instance"),
 };

@@ -198,6 +198,8 @@ static const void *host_query(const struct xvs_host *h, const char *id)
 		{ XVS_CLASSIFY, &classify_host }, { XVS_LOOP, &loop_host },
 	};
 
+	if (id && env->withholds && env->withholds(id))
+		return NULL;
 	for (size_t n = 0; id && n < sizeof(offers) / sizeof(offers[0]); n++) {
 		if (strcmp(offers[n].id, id) == 0)
 			return offers[n].interface;

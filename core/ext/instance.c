@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "ext/module_ref.h"
 #include "ext/normalise.h"
+#include "ext/remote.h"
 #include "ext/services.h"
 #include "packet/reason.h"
 #include "xvs/ext/explain.h"
@@ -134,7 +135,6 @@ static struct instance *instance_alloc(const struct extension *ext,
 	i->ops = ext->ops;
 	i->owner = args->owner;
 	i->remote = ext->remote;
-	i->fails_open = args->fails_open;
 	i->state = INSTANCE_LOADED;
 	(void)str_copy(i->name, sizeof(i->name), args->name);
 	(void)str_copy(i->switch_name, sizeof(i->switch_name), args->switch_name);
@@ -366,6 +366,8 @@ uint64_t instance_counter_sum(const struct instance *i, uint32_t slot)
 
 	if (slot >= i->ext->counter_count)
 		return 0;
+	if (i->remote && i->self)
+		return remote_counter(i, slot);
 	for (uint32_t w = 0; w < i->env->worker_count; w++)
 		sum += __atomic_load_n(&i->workers[w].counters[slot], __ATOMIC_RELAXED);
 	return sum;

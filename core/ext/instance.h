@@ -29,6 +29,9 @@ struct instance_env {
 	struct loop *loop;
 	struct worker *const *workers;
 	struct network *network; /* NULL: no operator, so every target, and no keys */
+	const char *keep_dir;    /* for what an extension's process ended at; NULL: is not kept */
+	/* Is this interface kept from all instances here?  NULL: none is. */
+	bool (*withholds)(const char *id);
 	uint32_t worker_count;
 	uint32_t reserved;
 	/* The packet functions of struct xvs_host: core/path/hostcalls.c. */
@@ -129,7 +132,7 @@ struct instance {
 	struct xvs_flow flow;
 	struct xvs_conn_ops conn;
 	const struct instance_remote *remote; /* NULL: it answers at once */
-	bool fails_open;                      /* what it should have judged passes */
+	bool fails_open; /* what it should have judged passes; atomic, workers read */
 	/* of "xvs.explain/1"; NULL: it does not */
 	void (*explain)(void *self, const struct xvs_batch *b, uint32_t i,
 			const struct xvs_flow_key *key, char *text, uint32_t bytes);
@@ -159,7 +162,7 @@ struct instance_args {
 	const char *switch_name;
 	const uint8_t *switch_uuid;
 	uint16_t nr;
-	bool fails_open; /* what an instance that runs elsewhere does not answer */
+	uint16_t reserved;
 	uint32_t rights_allowed; /* ~0: all that the note asks for */
 	uint32_t ports_max;
 	void *owner;

@@ -24,6 +24,7 @@
 #include "ext/module_file.h"
 #include "ext/module_ref.h"
 #include "ext/normalise.h"
+#include "ext/remote.h"
 
 enum { FD_PATH = 32 };
 
@@ -34,8 +35,10 @@ struct module {
 	int fd;      /* sealed */
 	void *bytes; /* its contents, readable */
 	size_t size;
-	void *handle;    /* of dlopen() */
-	bool is_builtin; /* a part of this program: no file, no bytes, no handle */
+	void *handle;        /* of dlopen() */
+	bool is_builtin;     /* a part of this program: no file, no bytes, no handle */
+	bool is_isolated;    /* not mapped here: no handle */
+	struct arena tables; /* of an isolated one: what its process has told */
 	struct module_signature signature;
 	struct module_note note;
 	struct normalised n;
@@ -130,8 +133,9 @@ static int link_module(struct module *m, struct xvs_error *err)
 	return error_set(err, -ENOEXEC, "", "cannot be linked: %s", why);
 }
 
-/* Adds to 'modules' what can be mapped; NULL and *err. */
-static struct module *module_map(const void *bytes, size_t size, struct xvs_error *err)
+/* Adds to 'modules' what can be mapped, here or elsewhere; NULL and *err. */
+static struct module *module_map(const void *bytes, size_t size, bool is_isolated,
+				 struct xvs_error *err)
 {
 	struct module *m = calloc(1, sizeof(*m));
 
@@ -141,7 +145,8 @@ static struct module *module_map(const void *bytes, size_t size, struct xvs_erro
 	}
 	if (copy_create(m, bytes, size, err))
 		goto err_free;
-	if (note_parse(m->bytes, m->size, &m->note, err) || link_module(m, err))
+	m->is_isolated = is_isolated;
+	if (note_parse(m->bytes, m->size, &m->note, err) || (!is_isolated && link_module(m, err)))
 		goto err_copy;
 	m->next = modules;
 	modules = m;
@@ -164,6 +169,7 @@ static void module_forget(struct module *m)
 	if (!m->is_builtin)
 		copy_destroy(m);
 	module_signature_finish(&m->signature);
+	arena_finish(&m->tables);
 	free(m->path);
 	free(m);
 }
@@ -176,7 +182,7 @@ static void module_drop(struct module *m)
 	normalised_finish(&m->n);
 	free(m->path);
 	m->path = NULL;
-	if (m->is_builtin) {
+	if (m->is_builtin || m->is_isolated) {
 		module_forget(m);
 		return;
 	}
@@ -240,42 +246,73 @@ static int module_read(struct module *m, const struct xvs_module *raw,
 	return 0;
 }
 
-/* Symbol and tables of a module that is mapped. */
+/* May each of its extensions run elsewhere?  Their verdicts come from there. */
+static int module_isolate(const struct module *m, struct xvs_error *err)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < m->n.count && code == 0; i++) {
+		m->n.extensions[i].remote = &instance_remote;
+		code = remote_check(&m->n.extensions[i], err);
+	}
+	return code;
+}
+
+/* Symbol and tables of a module that is mapped; of one that is not, as its process tells them. */
 static int module_admit(struct module *m, bool (*has_interface)(const char *id),
 			struct xvs_error *err)
 {
-	const struct xvs_module *raw = symbol_find(m, err);
+	const struct xvs_module *raw =
+		m->is_isolated ? remote_describe(m->fd, &m->tables, err) : symbol_find(m, err);
+	int code = raw ? module_read(m, raw, has_interface, err) : err->code;
 
-	return raw ? module_read(m, raw, has_interface, err) : err->code;
+	return code == 0 && m->is_isolated ? module_isolate(m, err) : code;
 }
 
-static struct module *module_by_bytes(const void *bytes, size_t size)
+static struct module *module_by_bytes(const void *bytes, size_t size, bool is_isolated)
 {
 	struct module *m = modules;
 
-	while (m && (m->is_builtin || m->size != size || memcmp(m->bytes, bytes, size) != 0))
+	while (m && (m->is_builtin || m->is_isolated != is_isolated || m->size != size ||
+		     memcmp(m->bytes, bytes, size) != 0))
 		m = m->next;
 	return m;
 }
 
-static int module_take(const char *path, const void *bytes, size_t size,
-		       bool (*has_interface)(const char *id), struct module **out,
-		       struct xvs_error *err)
+enum mapping {
+	MAPPED_HERE,
+	MAPPED_ELSEWHERE,
+	MAPPED_ANYWHERE, /* elsewhere if it is, else here */
+};
+
+/* What is to be loaded: from where, and how. */
+struct loading {
+	const char *path;
+	const void *bytes;
+	size_t size;
+	enum mapping how;
+};
+
+static int module_take(const struct loading *l, bool (*has_interface)(const char *id),
+		       struct module **out, struct xvs_error *err)
 {
-	struct module *m = module_by_bytes(bytes, size);
+	bool is_isolated = l->how == MAPPED_ELSEWHERE;
+	struct module *m = module_by_bytes(l->bytes, l->size, l->how != MAPPED_HERE);
 	int code;
 
+	if (!m && l->how == MAPPED_ANYWHERE)
+		m = module_by_bytes(l->bytes, l->size, false);
 	if (m && m->refs) {
 		*out = module_get(m);
 		return 0;
 	}
 	if (!m)
-		m = module_map(bytes, size, err);
+		m = module_map(l->bytes, l->size, is_isolated, err);
 	if (!m)
 		return err->code;
 	code = module_admit(m, has_interface, err);
 	if (code == 0) {
-		m->path = strdup(path);
+		m->path = strdup(l->path);
 		if (!m->path)
 			code = error_set(err, -ENOMEM, "", "out of memory");
 	}
@@ -346,8 +383,8 @@ int module_trusted(struct module *m, const struct trust *trust, struct minisign_
 	return err ? error_context(err, "%s", m->path) : -ENOKEY;
 }
 
-int module_load(const char *path, const struct trust *trust, bool (*has_interface)(const char *id),
-		struct module **out, struct xvs_error *err)
+static int load(const char *path, const struct trust *trust, enum mapping how,
+		bool (*has_interface)(const char *id), struct module **out, struct xvs_error *err)
 {
 	struct module_file f = { .bytes = NULL };
 	struct xvs_error unused = ERROR_INIT;
@@ -359,7 +396,8 @@ int module_load(const char *path, const struct trust *trust, bool (*has_interfac
 	if (code == 0)
 		code = check_file(&f, trust, err);
 	if (code == 0)
-		code = module_take(path, f.module.at, f.module.len, has_interface, out, err);
+		code = module_take(&(struct loading){ path, f.module.at, f.module.len, how },
+				   has_interface, out, err);
 	if (code == 0 && f.signature.text) { /* the one that counts now */
 		module_signature_finish(&(*out)->signature);
 		(*out)->signature = module_file_signature(&f);
@@ -368,6 +406,50 @@ int module_load(const char *path, const struct trust *trust, bool (*has_interfac
 	if (code)
 		(void)error_context(err, "%s", path);
 	return code;
+}
+
+int module_load(const char *path, const struct trust *trust, bool (*has_interface)(const char *id),
+		struct module **out, struct xvs_error *err)
+{
+	return load(path, trust, MAPPED_HERE, has_interface, out, err);
+}
+
+int module_load_isolated(const char *path, const struct trust *trust,
+			 bool (*has_interface)(const char *id), struct module **out,
+			 struct xvs_error *err)
+{
+	return load(path, trust, MAPPED_ELSEWHERE, has_interface, out, err);
+}
+
+int module_load_known(const char *path, const struct trust *trust,
+		      bool (*has_interface)(const char *id), struct module **out,
+		      struct xvs_error *err)
+{
+	return load(path, trust, MAPPED_ANYWHERE, has_interface, out, err);
+}
+
+/* The daemon has checked it, and made the copy that nobody can change. */
+int module_map_fd(int fd, bool (*has_interface)(const char *id), struct module **out,
+		  struct xvs_error *err)
+{
+	struct loading l = { .path = "the module" };
+	off_t size = lseek(fd, 0, SEEK_END);
+	void *bytes =
+		size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	int code;
+
+	if (bytes == MAP_FAILED)
+		return error_set(err, -EINVAL, "", "the module cannot be mapped");
+	l.bytes = bytes;
+	l.size = (size_t)size;
+	code = module_take(&l, has_interface, out, err);
+	(void)munmap(bytes, l.size);
+	return code;
+}
+
+int module_fd(const struct module *m)
+{
+	return m->fd;
 }
 
 int module_builtin(const struct xvs_module *raw, const char *name,

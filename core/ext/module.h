@@ -88,12 +88,29 @@ const char *module_path(const struct module *m); /* "built in" where it has no f
 const struct module_note *module_note_of(const struct module *m);
 const struct extension *module_extensions(const struct module *m, uint32_t *count);
 
+/*
+ * [control] The same for one whose code runs in a process of its own: 'path' is copied and verified, but
+ * mapped and read by a process that ends again, so nothing of the vendor's runs in this one.
+ */
+int module_load_isolated(const char *path, const struct trust *trust,
+			 bool (*has_interface)(const char *id), struct module **out,
+			 struct xvs_error *err);
+/* [control] In such a process: what the daemon gave it. */
+int module_map_fd(int fd, bool (*has_interface)(const char *id), struct module **out,
+		  struct xvs_error *err);
+/* [control] To look at: one that runs elsewhere is not mapped here for that. */
+int module_load_known(const char *path, const struct trust *trust,
+		      bool (*has_interface)(const char *id), struct module **out,
+		      struct xvs_error *err);
+int module_fd(const struct module *m); /* of its sealed copy */
+
 /* Where modules are looked for, whose, and what this host offers them. */
 struct module_places {
 	const char *const *dirs;
 	size_t dir_count;
 	const struct trust *trust;
 	bool (*has_interface)(const char *id);
+	bool is_isolated; /* module_load_isolated() */
 };
 
 /*

@@ -148,7 +148,8 @@ static bool candidate_try(struct search *s, const char *path, bool is_it, struct
 	struct module *m;
 	uint32_t count;
 
-	if (module_load(path, s->places->trust, s->places->has_interface, &m, &err)) {
+	if ((s->places->is_isolated ? module_load_isolated : module_load)(
+		    path, s->places->trust, s->places->has_interface, &m, &err)) {
 		search_refuse(s, path, &err, is_it);
 		return false;
 	}

@@ -120,6 +120,7 @@ int parts_start(struct daemon *d, const struct config_spec *spec, const char *co
 		code = error_set(err, -ENOMEM, "", "out of memory");
 	config.loop = d->loop;
 	config.network = d->network;
+	config.keep_dir = d->options->state;
 	config.counters = d->counters;
 	if (code == 0)
 		code = threads_start(d, &config, err);

@@ -28,6 +28,7 @@ enum {
 	PARK_INSTANCE = 1024, /* packets that wait for one instance, all workers together */
 	PARK_MS = 10,         /* for each answer */
 	FAILED_MS = 100,      /* so long a verdict holds that nobody gave */
+	LATE_MS = 1000,       /* so long answers are taken that nobody waits for any more */
 };
 
 /* What one instance said of the first packet. */
@@ -151,9 +152,14 @@ static void flow_wait(struct path_worker *w, struct parked *f, uint32_t instance
 	f->newer = NULL;
 	*(park->newest ? &park->newest->newer : &park->oldest) = f;
 	park->newest = f;
-	park->asked[instance / 64] |= UINT64_C(1) << instance % 64;
 	park->at[instance] += (uint16_t)f->queue.count;
 	park->asked_ns = w->w.now_ns;
+}
+
+static void expect_answers(struct path_worker *w, uint32_t instance)
+{
+	w->park.asked[instance / 64] |= UINT64_C(1) << instance % 64;
+	w->park.look_until_ns = w->w.now_ns + (uint64_t)LATE_MS * NS_PER_MS;
 }
 
 static void flow_wait_ends(struct park *park, struct parked *f)
@@ -172,9 +178,9 @@ static struct answer *answer_of(const struct walk *k, const struct parked *f, ui
 {
 	struct answer *a = f->answers;
 
-	while (a && (!a->has_come || a->instance != instance || a->stage != k->stage ||
-		     a->port != k->conf->port->id ||
-		     memcmp(&a->key, &k->key.k, sizeof(a->key)) != 0))
+	while (a &&
+	       (!a->has_come || a->instance != instance || a->stage != k->stage ||
+		a->port != k->conf->port->id || memcmp(&a->key, &k->key.k, sizeof(a->key)) != 0))
 		a = a->next;
 	return a;
 }
@@ -195,7 +201,9 @@ static void use_answer(struct walk *k, const struct answer *a, struct xvs_flow_v
 /* Nobody answers, so the operator's word counts; not for long. */
 static void use_failure(struct walk *k, const struct instance *inst, struct xvs_flow_verdict *v)
 {
-	k->failure = inst->fails_open ? REASON_NONE : REASON_EXTENSION_FAILED;
+	bool is_open = __atomic_load_n(&inst->fails_open, __ATOMIC_RELAXED);
+
+	k->failure = is_open ? REASON_NONE : REASON_EXTENSION_FAILED;
 	v->dest = XVS_DEST_NORMAL;
 	walk_expire(k, FAILED_MS);
 }
@@ -229,6 +237,7 @@ static int put_question(struct walk *k, struct parked *f, const struct chain_pla
 	if (!a)
 		return -EAGAIN;
 	f->ticket = new_ticket(park, f);
+	expect_answers(k->worker, inst->nr);
 	code = inst->remote->ask(inst, &k->worker->w, batch, &k->key.k, v, f->ticket);
 	if (code) {
 		slab_put(&park->answers, a);
@@ -475,7 +484,7 @@ uint32_t park_turn(struct path_worker *w)
 
 			if (inst && inst->remote)
 				count += take_answers(w, inst);
-			if (!park->at[nr])
+			if (!park->at[nr] && w->w.now_ns >= park->look_until_ns)
 				park->asked[word] &= ~(UINT64_C(1) << bit);
 		}
 	}

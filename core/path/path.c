@@ -173,6 +173,7 @@ int path_create(const struct path_config *c, struct path **out, struct xvs_error
 	path->env = (struct instance_env){
 		.loop = c->loop,
 		.network = c->network,
+		.keep_dir = c->keep_dir,
 		.workers = path->worker_list,
 		.worker_count = c->workers,
 		.now = c->now,

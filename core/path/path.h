@@ -42,6 +42,7 @@ struct path_config {
 	struct counters *counters;
 	struct loop *loop;
 	struct network *network; /* borrowed; NULL: extensions have no operator's say, and no keys */
+	const char *keep_dir;    /* kept; what processes of extensions ended at; NULL: nowhere */
 	struct conn_limits conn; /* zero: defaults */
 	bool is_driven; /* no threads: the caller makes each turn (tests, fuzzing, measuring) */
 	uint64_t (*now)(void); /* with is_driven: what time it is for extensions; NULL: the real one */

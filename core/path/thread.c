@@ -87,7 +87,7 @@ uint32_t worker_turn(struct path_worker *w, uint64_t now_ns, uint64_t *next_time
 	if (w->nat_waiting)
 		nat_wait_turn(w);
 	done += later_run(w);
-	if (w->park.waiting)
+	if (w->park.waiting || w->w.now_ns < w->park.look_until_ns)
 		done += park_turn(w);
 	if (w->w.now_ns >= w->rate_due_ns)
 		done += poll_rated(w);

@@ -10,7 +10,7 @@ struct walk {
 	const struct burst *burst; /* in which it began, of packet 'index', at 'place' */
 	uint32_t index;
 	uint32_t place;
-	bool is_parked;  /* it ends here: somebody's answer comes later */
+	bool is_parked; /* it ends here: somebody's answer comes later */
 	uint16_t failure; /* the reason, if the place just asked does not answer and so it ends here */
 	struct packet *packet;        /* with the bytes as they are at this place */
 	struct packet *scratch;       /* copy that bears the rewrites so far; NULL: none yet */

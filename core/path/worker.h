@@ -133,13 +133,14 @@ struct park {
 	struct slab flows;
 	struct slab answers;
 	struct parked *buckets[PARK_BUCKETS];
-	struct parked *oldest, *newest; /* by when they asked */
-	struct parked *resumed;         /* whose first packet goes on in this very burst */
-	uint64_t serial;                /* of tickets */
-	uint64_t asked_ns;              /* last */
-	uint32_t waiting;               /* flows */
-	uint32_t packets;               /* theirs; the control thread reads */
-	uint16_t at[INSTANCES_MAX];     /* packets that wait for this instance, and */
+	struct parked *oldest, *newest;     /* by when they asked */
+	struct parked *resumed;             /* whose first packet goes on in this very burst */
+	uint64_t serial;                    /* of tickets */
+	uint64_t asked_ns;                  /* last */
+	uint64_t look_until_ns;             /* for answers, even where nobody waits */
+	uint32_t waiting;                   /* flows */
+	uint32_t packets;                   /* theirs; the control thread reads */
+	uint16_t at[INSTANCES_MAX];         /* packets that wait for this instance, and */
 	uint64_t asked[INSTANCES_MAX / 64]; /* where answers may come from */
 };
 
@@ -212,8 +213,8 @@ struct path_worker {
 	uint32_t nat_waiting; /* packets that wait in a NAT; the control thread reads */
 	struct slab walks;    /* judgements under way */
 	struct park park;
-	uint64_t epoch;       /* hard epoch read before the configuration of this burst */
-	uint64_t changes;     /* epoch_changes(), read before that */
+	uint64_t epoch;   /* hard epoch read before the configuration of this burst */
+	uint64_t changes; /* epoch_changes(), read before that */
 	uint64_t bursts, packets, sleeps, stale, rejudged;
 	/*
 	 * What its cycles went to, and the clock up to which.  A look at the clock costs some 40

@@ -105,10 +105,13 @@ static const struct extension *find_lent(const struct catalogue *c, const char *
 	return NULL;
 }
 
-int catalogue_find(const struct catalogue *c, const struct trust *trust, const char *id,
-		   struct module **module, const struct extension **ext, struct xvs_error *err)
+int catalogue_find(const struct catalogue *c, const struct trust *trust,
+		   const struct chain_spec *entry, struct module **module,
+		   const struct extension **ext, struct xvs_error *err)
 {
-	const struct module_places places = { c->dirs, c->dir_count, trust, interface_is_offered };
+	const char *id = entry->extension;
+	const struct module_places places = { c->dirs, c->dir_count, trust, interface_is_offered,
+					      entry->isolation == ISOLATION_PROCESS };
 	const struct builtin_extension *builtin = catalogue_builtin(c, id);
 	int code = 0;
 
@@ -156,7 +159,7 @@ static int add_file(struct catalogue *c, const struct trust *trust, const char *
 
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return 0;
-	if (module_load(path, trust, interface_is_offered, &module, &err) < 0)
+	if (module_load_known(path, trust, interface_is_offered, &module, &err) < 0)
 		return 0;
 	if (is_known(c, module)) {
 		module_put(module);

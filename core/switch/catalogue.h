@@ -44,11 +44,12 @@ const struct builtin_extension *catalogue_builtin(const struct catalogue *c, con
  */
 int catalogue_refresh(struct catalogue *c, const struct trust *trust);
 /*
- * The extension with this id, as module_find(); one whose features could not be decoded or
+ * The extension of this entry, where it is to run, as module_find(); one whose features could not be decoded or
  * printed is refused by the name of the feature.
  */
-int catalogue_find(const struct catalogue *c, const struct trust *trust, const char *id,
-		   struct module **module, const struct extension **ext, struct xvs_error *err);
+int catalogue_find(const struct catalogue *c, const struct trust *trust,
+		   const struct chain_spec *entry, struct module **module,
+		   const struct extension **ext, struct xvs_error *err);
 void catalogue_finish(struct catalogue *c);
 
 /*

@@ -195,8 +195,7 @@ static void know_entry(struct looking *l, const struct catalogue *catalogue,
 	struct entry *e = &l->entries[idx];
 	struct xvs_error err = ERROR_INIT;
 
-	if (catalogue_find(catalogue, trust, l->sw->chain[idx].extension, &e->module, &e->ext,
-			   &err) < 0) {
+	if (catalogue_find(catalogue, trust, &l->sw->chain[idx], &e->module, &e->ext, &err) < 0) {
 		*e = (struct entry){ NULL, NULL };
 		l->is_whole = false;
 		return;

@@ -163,6 +163,12 @@ static int set_policies(struct member *m, const struct settings *settings, struc
 	return 0;
 }
 
+bool member_fails_open(const struct chain_spec *spec, const struct extension *ext)
+{
+	return spec->on_failure == ON_FAILURE_OPEN ||
+	       (spec->on_failure == ON_FAILURE_DEFAULT && ext && ext->cls == XVS_INSPECT);
+}
+
 int member_start(struct member *m, const struct settings *settings, struct xvs_error *err)
 {
 	struct world *w = m->sw->w;

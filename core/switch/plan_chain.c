@@ -26,8 +26,7 @@ static void find_extension(struct plan *p, const struct plan_switch *ps, struct 
 
 	if (p->w->is_checking) /* a question loads nothing that is not loaded otherwise */
 		trust.also = &now;
-	if (catalogue_find(&p->w->catalogue, &trust, pm->spec->extension, &pm->module, &pm->ext,
-			   &err) == 0)
+	if (catalogue_find(&p->w->catalogue, &trust, pm->spec, &pm->module, &pm->ext, &err) == 0)
 		return;
 	pm->module = NULL;
 	pm->ext = NULL;
@@ -54,6 +53,13 @@ static void check_trust(struct plan *p, const struct plan_switch *ps, const stru
 			   pm->spec->instance, err.text);
 }
 
+/* The same extension, running where it is to run. */
+static bool is_same(const struct member *m, const struct chain_spec *spec)
+{
+	return strcmp(m->extension, spec->extension) == 0 &&
+	       (!m->ext || (m->ext->remote != NULL) == (spec->isolation == ISOLATION_PROCESS));
+}
+
 /* The member that is there goes on if it is the same extension, and if it is not to be retried. */
 static void pair_member(struct plan *p, const struct plan_switch *ps, struct plan_member *pm)
 {
@@ -62,7 +68,7 @@ static void pair_member(struct plan *p, const struct plan_switch *ps, struct pla
 	bool is_retried = p->is_strict || (m && m == p->w->retried);
 
 	pm->is_tolerated = p->w->is_tolerant || (is_down && !is_retried);
-	if (!m || strcmp(m->extension, pm->spec->extension) != 0 || (is_down && is_retried)) {
+	if (!m || !is_same(m, pm->spec) || (is_down && is_retried)) {
 		find_extension(p, ps, pm);
 		return;
 	}

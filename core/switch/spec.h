@@ -74,12 +74,15 @@ struct group_spec {
 	struct node *policies;
 };
 
+enum isolation { ISOLATION_NONE = 0, ISOLATION_PROCESS = 1 };
+
 struct chain_spec {
 	char instance[64];
 	char extension[64];
 	struct position at;
 	bool required_set, required; /* default true; inspect: false */
 	enum on_failure on_failure;
+	enum isolation isolation; /* in which process its code runs */
 	struct node *policies; /* switch-scope policies of this instance's extension */
 };
 

@@ -120,6 +120,9 @@ static void adopt_member(struct transaction *t, struct plan_member *pm)
 
 	m->state = state_of(pm);
 	m->is_required = pm->is_required;
+	if (m->instance)
+		__atomic_store_n(&m->instance->fails_open, member_fails_open(pm->spec, pm->ext),
+				 __ATOMIC_RELAXED);
 	(void)str_copy(m->why, sizeof(m->why), pm->why);
 	(void)str_copy(m->problem, sizeof(m->problem), pm->problem);
 	transaction_retire(t, &m->settings);

@@ -207,6 +207,8 @@ void member_destroy(struct member *m); /* stopped; NULL is fine */
  * force when it succeeds and stay the caller's.
  */
 int member_start(struct member *m, const struct settings *settings, struct xvs_error *err);
+/* Without a word of the operator, inspectors let pass what they cannot see. */
+bool member_fails_open(const struct chain_spec *spec, const struct extension *ext);
 /* It left the chain of one port (by id), or of all (0): its part of connections is as new. */
 void member_leave_conns(const struct member *m, uint32_t port);
 /* No port is attached, no chain has it: destroy(). */

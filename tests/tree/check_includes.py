@@ -20,7 +20,7 @@ FLOORS = [
     ["switch", "state", "observe"],
     ["config"],
     ["control"],
-    ["main"],
+    ["main", "exthost"],
 ]
 LEVEL = {folder: level for level, row in enumerate(FLOORS) for folder in row}
 SEEN_BY_PROGRAMS = {"base", "rpc"}  # what tools/ and hv/ may use of core/

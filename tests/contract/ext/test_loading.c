@@ -392,7 +392,7 @@ static bool no_interface(const char *id)
 static const struct extension *find(const char *id, struct module **m, struct xvs_error *err)
 {
 	static const char *const dirs[] = { "/nonexistent", XVS_TEST_EXTENSIONS };
-	const struct module_places places = { dirs, 2, NULL, interface_is_offered };
+	const struct module_places places = { dirs, 2, NULL, interface_is_offered, false };
 	const struct extension *ext = NULL;
 
 	if (module_find(&places, id, m, &ext, err))
@@ -441,7 +441,7 @@ static void a_refused_file_that_is_the_one_sought_says_why(void **state)
 
 static void an_empty_search_path_is_said(void **state)
 {
-	const struct module_places places = { NULL, 0, NULL, no_interface };
+	const struct module_places places = { NULL, 0, NULL, no_interface, false };
 	struct xvs_error err = ERROR_INIT;
 	const struct extension *ext;
 	struct module *m;
