@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/statetext.h"
+
 /* One change; a sequence number of 0: there is no such record. */
 struct item {
 	uint64_t number;
@@ -27,7 +29,8 @@ struct changelog {
 	struct journal *journal;
 	struct item *items; /* oldest first */
 	size_t count;
-	json_t *state;   /* in force; NULL: none */
+	json_t *state; /* in force; NULL: none */
+	struct statetext text_of_state;
 	uint64_t number; /* of the last one */
 	uint64_t file;   /* the newest file's record */
 	size_t file_size;
@@ -272,6 +275,7 @@ void changelog_close(struct changelog *l)
 	free(l->text);
 	free(l->name);
 	json_decref(l->state);
+	statetext_finish(&l->text_of_state);
 	free(l);
 }
 
@@ -413,11 +417,12 @@ static struct item *item_prepare(struct changelog *l, json_t *change)
 enum { RECORDS = 3 };
 
 /* Up to three records; the file's only where it is another text.  -ENOMEM: nothing is to be freed. */
-static int items_make(const struct changelog *l, const struct changelog_entry *e, const char *sum,
+static int items_make(struct changelog *l, const struct changelog_entry *e, const char *sum,
 		      struct journal_item items[RECORDS], size_t *count)
 {
 	json_t *file = NULL;
 	char *texts[RECORDS] = { NULL };
+	size_t state_len = 0;
 	enum record_kind kinds[RECORDS] = { RECORD_FILE, RECORD_CHANGE, RECORD_STATE };
 	bool is_whole = true;
 
@@ -426,14 +431,16 @@ static int items_make(const struct changelog *l, const struct changelog_entry *e
 	texts[0] = file ? json_dumps(file, JSON_COMPACT) : NULL;
 	json_decref(file);
 	texts[1] = json_dumps(e->change, JSON_COMPACT);
-	texts[2] = json_dumps(e->state, JSON_COMPACT);
+	texts[2] = statetext_make(&l->text_of_state, e->state, &state_len);
 	*count = 0;
 	for (size_t i = 0; i < RECORDS; i++) {
 		is_whole &= texts[i] || (i == 0 && !file);
 		if (texts[i])
-			items[(*count)++] = (struct journal_item){ .kind = kinds[i],
-								   .text = texts[i],
-								   .len = strlen(texts[i]) };
+			items[(*count)++] = (struct journal_item){
+				.kind = kinds[i],
+				.text = texts[i],
+				.len = i == RECORDS - 1 ? state_len : strlen(texts[i]),
+			};
 	}
 	if (is_whole)
 		return 0;
@@ -524,6 +531,11 @@ static int put_all(struct changelog *l, const struct changelog_entry *e, struct 
 	l->is_file_lost = false;
 	item_share_file(l, item);
 	return 0;
+}
+
+void changelog_prepare(struct changelog *l, json_t *policies)
+{
+	statetext_prepare(&l->text_of_state, policies);
 }
 
 int changelog_put(struct changelog *l, const struct changelog_entry *e, struct xvs_error *err)

@@ -53,6 +53,8 @@ struct changelog_entry {
 	json_t *state; /* taken: a snapshot, {file} and, while it waits, {confirm}; so is its number */
 	const char *text, *name; /* of the file that is in force now; NULL: as before */
 };
+/* The policies of a port that will be in the next state: their text is made now. */
+void changelog_prepare(struct changelog *l, json_t *policies);
 /*
  * A state that wants other things than the one in force is the next change; else the last one is
  * put anew, as when it could not be put before.  What goes wrong undoes nothing: the change is

@@ -257,6 +257,26 @@ static void prepare_ask(struct errand *e)
 	ask(e);
 }
 
+static void prepare_print(struct errand *e)
+{
+	if (e->spec->said)
+		changelog_prepare(e->m->control->log, e->spec->said);
+	errand_turn(e, prepare_ask);
+}
+
+/* They have been read for the last time. */
+static void prepare_forget(struct errand *e)
+{
+	(void)json_object_del(e->arrival->offer, "policies");
+	errand_turn(e, prepare_print);
+}
+
+static void prepare_say(struct errand *e)
+{
+	port_spec_say(e->spec);
+	errand_turn(e, prepare_forget);
+}
+
 static void prepare_read(struct errand *e)
 {
 	struct arrival *a = e->arrival;
@@ -265,7 +285,7 @@ static void prepare_read(struct errand *e)
 	e->spec = arrival_spec(e->m, a);
 	/* the world may be another one than when it was admitted */
 	if (e->spec && json_array_size(a->findings) == 0) {
-		errand_turn(e, prepare_ask);
+		errand_turn(e, prepare_say);
 		return;
 	}
 	(void)error_set(&err, -EINVAL, "", "port %s cannot be made any more", a->target);

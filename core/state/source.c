@@ -434,6 +434,8 @@ static void on_admitted(struct move *v, const json_t *answer)
 	move_arm(v, PREPARE_NS);
 	(void)move_send(v, WIRE_PREPARE, NULL, 0);
 	move_phase(v, PHASE_PREPARING);
+	json_decref(v->s.offer); /* large, and of no use any more */
+	v->s.offer = NULL;
 }
 
 static void take_findings(struct move *v, const json_t *answer)

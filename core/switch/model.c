@@ -35,6 +35,7 @@ static void extra_put(struct extra_port *extra)
 	if (--extra->refs > 0)
 		return;
 	port_spec_finish(&extra->spec);
+	json_decref(extra->said);
 	free(extra);
 }
 

@@ -9,6 +9,8 @@
 #ifndef XVS_SWITCH_MODEL_H
 #define XVS_SWITCH_MODEL_H
 
+#include <jansson.h>
+
 #include "switch/spec.h"
 
 enum { TARGET_MAX = 2 * NAME_MAX_XVS + 2, FEATURE_MAX = 128 };
@@ -27,7 +29,8 @@ struct extra_port {
 	size_t refs;
 	char switch_name[64];
 	enum owner owner;
-	struct port_spec spec;
+	struct port_spec spec; /* never changed */
+	json_t *said;          /* what a snapshot says of it; NULL: none was made yet */
 };
 
 /* Fields set over the document that the target's owner wrote, or that document taken away. */

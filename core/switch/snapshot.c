@@ -58,9 +58,19 @@ static json_t *port_json(const struct extra_port *extra)
 	for (size_t i = 0; i < p->require_count; i++)
 		(void)json_array_append_new(requires, json_string(p->requires[i]));
 	(void)json_object_set_new(j, "requires", requires);
-	if (p->policies)
+	if (p->said)
+		(void)json_object_set(j, "policies", p->said);
+	else if (p->policies)
 		(void)json_object_set_new(j, "policies", node_to_json(p->policies));
 	return j;
+}
+
+/* Made once: snapshots share it, so that two of them are compared, and written, in no time. */
+static json_t *extra_said(struct extra_port *extra)
+{
+	if (!extra->said)
+		extra->said = port_json(extra);
+	return json_incref(extra->said);
 }
 
 static json_t *value_to_json(const struct override_value *v)
@@ -99,7 +109,7 @@ json_t *world_snapshot(struct world *w)
 		(void)json_object_set_new(uuids, m->uuids[i].target,
 					  json_string(uuid_print(m->uuids[i].uuid, text)));
 	for (size_t i = 0; i < m->extra_count; i++)
-		(void)json_array_append_new(ports, port_json(m->extras[i]));
+		(void)json_array_append_new(ports, extra_said(m->extras[i]));
 	for (size_t i = 0; i < m->value_count; i++)
 		(void)json_array_append_new(values, value_to_json(&m->values[i]));
 	for (size_t i = 0; i < m->mark_count; i++)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/schema.h"
+
 const char *owner_name(enum owner o)
 {
 	switch (o) {
@@ -58,7 +60,14 @@ void port_spec_finish(struct port_spec *s)
 		return;
 	free(s->requires);
 	node_destroy(s->policies);
+	json_decref(s->said);
 	*s = (struct port_spec){ .requires = NULL };
+}
+
+void port_spec_say(struct port_spec *s)
+{
+	if (s->policies && !s->said)
+		s->said = node_to_json(s->policies);
 }
 
 int port_spec_copy(const struct port_spec *from, struct port_spec *to)
@@ -69,6 +78,7 @@ int port_spec_copy(const struct port_spec *from, struct port_spec *to)
 	copy.requires =
 		array_copy(from->requires, from->require_count, sizeof(*from->requires), &err);
 	copy.policies = policies_copy(from->policies, &err);
+	copy.said = NULL;
 	if (err) {
 		port_spec_finish(&copy);
 		return err;

@@ -9,11 +9,13 @@
 #ifndef XVS_SWITCH_SPEC_H
 #define XVS_SWITCH_SPEC_H
 
+#include <jansson.h>
+
 #include "base/node.h"
 #include "switch/spec_dhcp.h"
 #include "switch/spec_migration.h"
-#include "switch/spec_network.h"
 #include "switch/spec_nat.h"
+#include "switch/spec_network.h"
 #include "switch/spec_trust.h"
 
 enum { NAME_MAX_XVS = 63 }; /* names of switches, ports, groups, instances: [A-Za-z0-9._-]+ */
@@ -61,6 +63,7 @@ struct port_spec {
 	size_t require_count;
 	struct node *
 		policies; /* map feature -> document; NULL: none.  host_ports' "vlan: N" is put here */
+	json_t *said;     /* the same, where it was made already: port_spec_say(); not copied */
 };
 
 enum { OVERRIDE_TEXT = 128 };
@@ -190,6 +193,8 @@ void config_spec_destroy(struct config_spec *s); /* NULL is fine */
 void switch_spec_finish(struct switch_spec *s);
 void port_spec_finish(struct port_spec *s);
 int port_spec_copy(const struct port_spec *from, struct port_spec *to); /* deep; -ENOMEM */
+/* Makes beforehand what its first snapshot would have to: of 10,000 rules, in a turn of its own. */
+void port_spec_say(struct port_spec *s);
 /* [any] Are its uplinks members of a team? */
 bool switch_spec_has_team(const struct switch_spec *s);
 int switch_spec_copy(const struct switch_spec *from, struct switch_spec *to);

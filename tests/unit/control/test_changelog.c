@@ -146,6 +146,55 @@ static void each_state_comes_back_with_its_file(void **state)
 	}
 }
 
+/* {"ports": [one, small], "value": value} */
+static void put_long(json_t *one, int value)
+{
+	struct changelog_entry e = { .change = json_pack("{s:s}", "what", "set"),
+				     .state =
+					     json_pack("{s:[{s:O}, {s:b}], s:i}", "ports",
+						       "policies", one, "small", 1, "value", value),
+				     .text = value == 1 ? "file" : NULL,
+				     .name = value == 1 ? "xvs.yaml" : NULL };
+	struct xvs_error err = ERROR_INIT;
+
+	if (changelog_put(changes, &e, &err))
+		fail_msg("%s", err.text);
+}
+
+/* What is long, and the same as before, is not written out anew: it must read as if it were. */
+static void long_parts_read_as_they_were_written(void **state)
+{
+	json_t *longs[2];
+
+	(void)state;
+	for (size_t n = 0; n < 2; n++) {
+		longs[n] = json_array();
+		for (int i = 0; i < 10000; i++)
+			(void)json_array_append_new(longs[n], json_integer(i + (int)n));
+	}
+	put_long(longs[0], 1);
+	put_long(longs[0], 2);
+	changelog_prepare(changes, longs[1]);
+	put_long(longs[1], 3);
+	put_long(longs[0], 4);
+	open_again();
+	for (uint64_t n = 1; n <= 4; n++) {
+		struct changelog_past past = { 0 };
+		struct xvs_error err = ERROR_INIT;
+		const json_t *ports;
+
+		assert_int_equal(changelog_past(changes, n, &past, &err), 0);
+		ports = json_object_get(past.state, "ports");
+		assert_int_equal(json_integer_value(json_object_get(past.state, "value")), n);
+		assert_true(json_equal(json_object_get(json_array_get(ports, 0), "policies"),
+				       longs[n == 3]));
+		assert_true(json_is_true(json_object_get(json_array_get(ports, 1), "small")));
+		changelog_past_finish(&past);
+	}
+	json_decref(longs[0]);
+	json_decref(longs[1]);
+}
+
 static void forgets_the_oldest(void **state)
 {
 	json_t *list;
@@ -285,6 +334,7 @@ int main(void)
 		CASE(numbers_go_on_after_a_restart),
 		CASE(what_changes_nothing_is_no_change),
 		CASE(each_state_comes_back_with_its_file),
+		CASE(long_parts_read_as_they_were_written),
 		CASE(forgets_the_oldest),
 		CASE(forgets_large_files_earlier),
 		CASE(a_crash_leaves_all_of_a_change_or_nothing),
