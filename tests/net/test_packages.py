@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian packages that cpack makes of a build: what is in which, and what each asks for."""
 
+import os
+import re
+import shutil
 import subprocess
 
 import pytest
 
-from support.daemon import BUILD
+from support.daemon import BUILD, Daemon
 from support.sdk import succeed
 
 pytestmark = pytest.mark.slow
@@ -71,3 +74,82 @@ def test_users_of_the_services_are_made(packages, tmp_path):
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "xvs-vm:" in (tmp_path / "etc" / "passwd").read_text()
+
+
+# ---- a machine with nothing but a compiler, CMake and the SDK
+
+def dependencies(*wanted):
+    """Names of installed packages: these and all that they depend on."""
+    listed = succeed("dpkg-query", "-W", "-f", "${Package}\t${Provides}\t${Pre-Depends}, ${Depends}\n")
+    rows = [line.split("\t") for line in listed.splitlines()]
+    asks = {name: set(re.findall(r"[a-z0-9][a-z0-9+.-]+", re.sub(r"\([^)]*\)|:any", "", needs)))
+            for name, _, needs in rows}
+    gives = {}
+    for name, provided, _ in rows:
+        for word in [name, *re.findall(r"[a-z0-9][a-z0-9+.-]+", re.sub(r"\([^)]*\)", "", provided))]:
+            gives.setdefault(word, name)
+    found, queue = set(), [gives[name] for name in wanted]
+    while queue:
+        name = queue.pop()
+        if name not in found:
+            found.add(name)
+            queue += [gives[word] for word in asks[name] if word in gives]
+    return sorted(found)
+
+
+def bare_root(folder, packages):
+    """The files of these packages, and dpkg's knowledge of them alone."""
+    for link in ("bin", "lib", "lib64", "sbin"):
+        (folder / "usr" / link).mkdir(parents=True)
+        (folder / link).symlink_to(f"usr/{link}")
+    listed = {line for name in packages for line in succeed("dpkg-query", "-L", name).splitlines()}
+    files = sorted(line for line in listed if os.path.islink(line) or os.path.isfile(line))
+    succeed("sh", "-c", f"tar -c --no-recursion -T - | tar -xp --keep-directory-symlink -C {folder}",
+            input="\n".join(files) + "\n")
+    for name in ("tmp", "dev", "root", "etc/alternatives", "var/lib/dpkg/info",
+                 "var/lib/dpkg/updates", "var/lib/dpkg/triggers"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    succeed("cp", "-a", "/etc/alternatives", "/etc/ld.so.conf.d", folder / "etc")
+    for path in ("/usr/bin/cc", "/usr/bin/c++", "/usr/bin/awk"):
+        if os.path.islink(path) and not (folder / path[1:]).is_symlink():
+            (folder / path[1:]).symlink_to(os.readlink(path))
+    (folder / "etc/ld.so.conf").write_text("include /etc/ld.so.conf.d/*.conf\n", encoding="ascii")
+    (folder / "dev/null").touch()
+    (folder / "var/lib/dpkg/status").write_text(
+        "\n".join(succeed("dpkg-query", "-s", name) for name in packages), encoding="utf-8")
+
+
+def test_a_vendor_needs_no_more_than_a_compiler_cmake_and_the_sdk(packages, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    asked = re.findall(r"(?:^|, )([a-z0-9][a-z0-9+.-]+)", succeed("dpkg-deb", "-f", packages["xvs-sdk"],
+                                                                "Depends"))
+    bare_root(root, dependencies("gcc", "g++", "make", "cmake", "dpkg", "bash", "dash", "coreutils",
+                                 "sed", "grep", "diffutils", "findutils", "tar", "libc-bin",
+                                 "binutils", *asked))
+    shutil.copy(packages["xvs-sdk"], root / "tmp/sdk.deb")
+    (root / "proc").mkdir()  # modules are mapped by it
+    succeed("mount", "-t", "proc", "proc", root / "proc")
+    succeed("chroot", root, "sh", "-euxc", "ldconfig; dpkg -i /tmp/sdk.deb; cd /tmp\n"
+            "export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n"
+            "xvs-sign key acme\n"
+            "xvs-new demo --class firewall --cxx\n"
+            "cmake -S demo -B demo/build -DXVS_SIGN_KEY=/tmp/acme.key\n"
+            "cmake --build demo/build; ctest --test-dir demo/build\n"
+            "cmake --build demo/build --target bundle\n"
+            "xvs-sign verify -p acme.pub demo/build/demo.xvsx",
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+    succeed("umount", root / "proc")
+    key = (root / "tmp/acme.pub").read_text(encoding="ascii").splitlines()[1]
+    daemon = Daemon(tmp_path / "xvsd", f"""
+        extensions: {{path: [{root}/tmp/demo/build], require_signed: true, trusted_keys: [{key}]}}
+        switches:
+          - name: lab
+            type: private
+            chain: [{{instance: demo, extension: com.example.demo}}]
+        """, options=("--extensions", str(root / "tmp/demo/build")))
+    daemon.start()
+    try:
+        assert daemon.rpc("ext.show", name="lab/demo")["of"]["signed_by"]
+    finally:
+        daemon.stop()
