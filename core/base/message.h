@@ -32,6 +32,7 @@ enum message_id {
 	MSG_EXTENSION_KEYS = 43, /* Keys of extensions */
 	MSG_EXTENSION_ENDED = 44, /* The process of an extension has ended */
 	MSG_EXTENSION_STARTED = 45, /* The process of an extension runs again */
+	MSG_UPGRADE = 46, /* An upgrade of an extension */
 	MSG_CONTROL_SOCKET = 50, /* The control socket */
 	MSG_TEAM_LINK = 60, /* The link of an uplink */
 	MSG_TEAM_PATH = 61, /* Uplinks in use */
@@ -79,6 +80,7 @@ enum message_id {
 	X(MSG_EXTENSION_KEYS, XVS_LOG_WARN) \
 	X(MSG_EXTENSION_ENDED, XVS_LOG_ERROR) \
 	X(MSG_EXTENSION_STARTED, XVS_LOG_INFO) \
+	X(MSG_UPGRADE, XVS_LOG_WARN) \
 	X(MSG_CONTROL_SOCKET, XVS_LOG_ERROR) \
 	X(MSG_TEAM_LINK, XVS_LOG_WARN) \
 	X(MSG_TEAM_PATH, XVS_LOG_INFO) \

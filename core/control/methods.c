@@ -206,6 +206,18 @@ static const struct rpc_method methods[] = {
 	  on_ext_disable,
 	  { TARGET_INSTANCE, TERMS } },
 
+	{ "ext.upgrade",
+	  RPC_ADMIN,
+	  "Another version of an instance's extension takes its place, and gets what it knows.",
+	  done,
+	  on_ext_upgrade,
+	  { TARGET_INSTANCE,
+	    { "file", RPC_TEXT, false, "its module, absolute; without it what the search path has" },
+	    { "watch", RPC_COUNT, false, "seconds within which it goes back if it misbehaves; 10" },
+	    { "without_state", RPC_BOOL, false, "even if its state has to stay behind" },
+	    VERSION,
+	    DRY_RUN } },
+
 	{ "conn.list",
 	  RPC_OPERATOR,
 	  "Tracked connections.",

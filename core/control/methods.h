@@ -42,6 +42,7 @@ void on_trust_show(struct rpc_call *call);
 void on_ext_stats(struct rpc_call *call);
 void on_ext_enable(struct rpc_call *call);
 void on_ext_disable(struct rpc_call *call);
+void on_ext_upgrade(struct rpc_call *call);
 
 /* ---- methods_policy.c --------------------------------------------------------------------------- */
 

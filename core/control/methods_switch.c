@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control/methods_switch.c - switches, ports and instances: questions and changes. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "control/methods.h"
 #include "control/origin.h"
 #include "control/saver.h"
+
+enum { UPGRADE_WATCH_S = 10, UPGRADE_WATCH_MAX_S = 3600 };
 
 void on_switch_list(struct rpc_call *call)
 {
@@ -218,4 +221,31 @@ void on_ext_enable(struct rpc_call *call)
 void on_ext_disable(struct rpc_call *call)
 {
 	enable(call, false);
+}
+
+void on_ext_upgrade(struct rpc_call *call)
+{
+	struct upgrade_wish upgrade = {
+		.target = rpc_text(call, "target"),
+		.file = rpc_text(call, "file"),
+		.is_cold = rpc_bool(call, "without_state"),
+		.watch_s = rpc_count(call, "watch", UPGRADE_WATCH_S),
+	};
+	struct origin *o;
+	struct wish wish;
+
+	if (upgrade.file && (upgrade.file[0] != '/' || strlen(upgrade.file) >= PATH_MAX)) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "file: not an absolute path of less than %d bytes",
+			   PATH_MAX);
+		return;
+	}
+	if (upgrade.watch_s > UPGRADE_WATCH_MAX_S) {
+		rpc_refuse(call, RPC_BAD_PARAMS, "watch: at most %d seconds", UPGRADE_WATCH_MAX_S);
+		return;
+	}
+	o = origin_of(call);
+	if (!o)
+		return;
+	wish = origin_wish(o);
+	world_upgrade(world_of(call), &upgrade, &wish);
 }

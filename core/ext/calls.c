@@ -21,14 +21,15 @@ uint64_t control_enter(void)
 	return clock_ns();
 }
 
-void control_leave(const struct instance *i, const char *what, uint64_t since)
+void control_leave(struct instance *i, const char *what, uint64_t since)
 {
 	uint64_t ms = (clock_ns() - since) / NS_PER_MS;
 
-	if (ms >= CONTROL_SLOW_MS)
-		log_message(MSG_CONTROL_HELD,
-			    "switch %s: %s (%s): %s held the control thread for %llu ms",
-			    i->switch_name, i->name, i->ext->id, what, (unsigned long long)ms);
+	if (ms < CONTROL_SLOW_MS)
+		return;
+	i->slow_calls++;
+	log_message(MSG_CONTROL_HELD, "switch %s: %s (%s): %s held the control thread for %llu ms",
+		    i->switch_name, i->name, i->ext->id, what, (unsigned long long)ms);
 }
 
 void worker_enter(struct instance_worker *w)

@@ -167,6 +167,7 @@ static int self_create(struct instance *i, const struct instance_args *args, str
 		.switch_name = i->switch_name,
 		.instance = i->name,
 		.ports_max = args->ports_max,
+		.flags = args->is_upgrade ? XVS_CREATE_UPGRADE : 0,
 	};
 	struct xvs_error said = ERROR_INIT;
 	uint64_t since = control_enter();

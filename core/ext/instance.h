@@ -88,7 +88,8 @@ struct instance_cost {
 	uint64_t calls, packets, cycles; /* packet callbacks */
 	uint64_t judged, judge_cycles;
 	uint64_t drops, stolen, returned, originated;
-	uint64_t reserved[7];
+	uint64_t refused; /* what it did without the right to */
+	uint64_t reserved[6];
 };
 
 /* Per worker: everything a worker writes for this instance starts a cache line. */
@@ -145,6 +146,7 @@ struct instance {
 	struct xvs_conn_scope conn_scope; /* zero: connections of all ports, with a slot */
 	struct instance_worker *workers;  /* worker_count of them */
 	enum instance_state state;        /* control thread */
+	uint32_t slow_calls;              /* that held the control thread; its own */
 	void *owner;                      /* the switch floor's; for callbacks of env */
 	uint64_t mutable_epoch;           /* the path's: epoch of the newest invalidate(); atomic */
 	struct instance_services *services; /* timers, mailbox, tasks: services.c */
@@ -162,7 +164,7 @@ struct instance_args {
 	const char *switch_name;
 	const uint8_t *switch_uuid;
 	uint16_t nr;
-	uint16_t reserved;
+	bool is_upgrade; /* state of a predecessor follows */
 	uint32_t rights_allowed; /* ~0: all that the note asks for */
 	uint32_t ports_max;
 	void *owner;

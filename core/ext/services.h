@@ -83,7 +83,7 @@ void worker_leave(struct instance_worker *w);
 
 /* [control] Around every other callback: one that takes long is named. */
 uint64_t control_enter(void);
-void control_leave(const struct instance *i, const char *what, uint64_t since);
+void control_leave(struct instance *i, const char *what, uint64_t since);
 
 /* ---- host.c ---- */
 void host_fill(struct instance *i);

@@ -36,7 +36,7 @@ uint32_t state_agree(const struct instance *i, uint32_t format_min, uint32_t for
 }
 
 /* Late is who took more than a turn, whatever it was told. */
-static uint64_t time_turn(const struct instance *i, const char *what, uint64_t since)
+static uint64_t time_turn(struct instance *i, const char *what, uint64_t since)
 {
 	uint64_t took = clock_ns() - since;
 

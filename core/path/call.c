@@ -201,6 +201,12 @@ static void take_dropped(struct burst *b, struct instance *inst, uint32_t place,
 		      b->reason[i]);
 }
 
+static void count_refused(const struct burst *b, struct instance *inst)
+{
+	if (!b->worker->trace)
+		counter_add(&inst->workers[b->worker->w.nr].cost.refused, 1);
+}
+
 /* Changed bytes are parsed again, and the rest of the chain sees the packet under its new key. */
 static void take_dirty(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
 {
@@ -211,6 +217,7 @@ static void take_dirty(struct burst *b, struct instance *inst, uint32_t place, u
 	/* whatever comes of it, the rest of the leg is not its way */
 	account_missed(b, i, place + 1);
 	if (!(inst->rights & XVS_RIGHT_REWRITE)) {
+		count_refused(b, inst);
 		burst_drop(b, i, 0, REASON_RIGHTS);
 		return;
 	}
@@ -256,7 +263,7 @@ static uint64_t marked(const struct burst *b, uint64_t mask)
 }
 
 /* The forwarder's changes: its chain ends with it, so all that is left is where it goes. */
-static void take_forwarded(struct burst *b, const struct instance *inst, uint32_t place, uint32_t i)
+static void take_forwarded(struct burst *b, struct instance *inst, uint32_t place, uint32_t i)
 {
 	struct packet *p = b->pkts[i];
 	uint16_t bad = REASON_NONE;
@@ -268,6 +275,7 @@ static void take_forwarded(struct burst *b, const struct instance *inst, uint32_
 	p->x.flags &= ~(uint32_t)XVS_PKT_DIRTY;
 	b->dynamic |= UINT64_C(1) << i; /* the exits' verdicts are on another packet */
 	if (!(inst->rights & XVS_RIGHT_REWRITE)) {
+		count_refused(b, inst);
 		burst_lose(b, i, place + 1, 0, REASON_RIGHTS);
 		return;
 	}
@@ -289,6 +297,7 @@ static uint64_t within_quota(struct burst *b, uint32_t place, uint64_t stolen, u
 			continue;
 		}
 		taken &= ~(UINT64_C(1) << i);
+		count_refused(b, b->chain->places[place].instance);
 		burst_lose(b, (uint32_t)i, place + 1, 0, REASON_STEAL);
 	}
 	return taken;

@@ -71,7 +71,8 @@ struct path_switch {
 	struct port_list *ports;
 	struct mirror_table *mirrors; /* published; NULL: no session */
 	struct path_port *none;       /* id 0: for what enters nowhere in particular */
-	struct destset_table *destset_table; /* published; these three destset.c's, NULL: no set yet */
+	struct destset_table
+		*destset_table; /* published; these three destset.c's, NULL: no set yet */
 	struct destsets *destsets;
 	struct leaving *destset_leaving;
 	struct path *path;
@@ -204,7 +205,9 @@ struct path_port {
 	_Atomic uint32_t held;      /* packets of its share of the pools, any worker */
 	_Atomic uint32_t sources; /* addresses that l2 learned here, and those on their way there */
 	bool is_leaving;          /* path_port_remove() was called; control thread */
-	bool is_rated; /* what it gives is counted: rate.h; control thread writes, workers read */
+	/* Control thread writes, workers read: */
+	bool is_rated; /* they ask before they read its queues: it has a limit (rate.h), or is paused */
+	bool is_paused; /* they do not: what comes waits where it is */
 	struct path *path;
 	struct path_switch *sw;
 	struct backend *backend;
@@ -227,6 +230,12 @@ struct path_port *path_port_add(struct path *path, uint32_t id, const char *name
 
 /* [control] Takes 'conf'; frees the old one after a grace period. */
 void path_port_publish(struct path_port *port, struct port_conf *conf);
+
+/*
+ * [control] From the next batch on its queues are not read: what comes waits with its sender, and nothing is
+ * dropped.  path_settle() tells when none of its packets is under way any more.  Again by 'on' false.
+ */
+void path_port_pause(struct path_port *port, bool on);
 
 /*
  * [control] How far the port's limits are spent, by kind and unit: nanoseconds until the bucket is full.

@@ -28,6 +28,7 @@ enum {
 	/* under load, kernel queues wait at most so long; without any, kicks that came late do */
 	LOOK_NS = 50 * NS_PER_US,
 	LOOK_RARELY_NS = 10 * NS_PER_MS,
+	PAUSE_STEP_NS = 100 * NS_PER_US, /* how late a worker sees that a pause is over */
 	EVENTS_MAX = 64,
 	/* so many polled queues cost nothing to speak of; beyond, silent ones get every eighth turn */
 	POLLED_MANY = 16,
@@ -248,6 +249,10 @@ static uint32_t allowance(struct path_worker *w, struct rx_queue *q, uint32_t sh
 
 	if (!__atomic_load_n(&q->port->is_rated, __ATOMIC_RELAXED))
 		return share_visit(q, share);
+	if (__atomic_load_n(&q->port->is_paused, __ATOMIC_RELAXED)) {
+		queue_rest(w, q, w->w.now_ns + PAUSE_STEP_NS);
+		return 0;
+	}
 	*is_promised = rate_is_reserved(w, q->port);
 	packets = *is_promised ? XVS_BATCH_MAX : share_visit(q, share);
 	if (!packets)

@@ -110,9 +110,11 @@ static void weigh_queues(struct path_port *port, const struct port_conf *conf)
 		__atomic_store_n(&port->queues[i].weight, conf->weight, __ATOMIC_RELAXED);
 }
 
-static bool is_rated(const struct port_conf *conf)
+static void tell_rated(struct path_port *port, const struct port_conf *conf)
 {
-	return (conf->rate_kinds & (1u << RATE_FROM | 1u << RATE_RESERVED)) != 0;
+	bool is_limited = (conf->rate_kinds & (1u << RATE_FROM | 1u << RATE_RESERVED)) != 0;
+
+	__atomic_store_n(&port->is_rated, is_limited || port->is_paused, __ATOMIC_RELAXED);
 }
 
 /* What goes after a machine that has left is not what the port sent. */
@@ -148,7 +150,7 @@ struct path_port *path_port_add(struct path *path, uint32_t id, const char *name
 	port->backend = backend;
 	port->queues = queues;
 	port->rate = rate;
-	port->is_rated = is_rated(conf);
+	tell_rated(port, conf);
 	weigh_queues(port, conf);
 	(void)str_copy(port->name, sizeof(port->name), name);
 	conf->port = port;
@@ -194,7 +196,7 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 	rate_change(port->rate, old, conf);
 	weigh_queues(port, conf);
 	rcu_publish(&port->conf, conf);
-	__atomic_store_n(&port->is_rated, is_rated(conf), __ATOMIC_RELAXED);
+	tell_rated(port, conf);
 	if (everyone)
 		switch_move_epoch(port->sw);
 	else
@@ -202,6 +204,12 @@ void path_port_publish(struct path_port *port, struct port_conf *conf)
 	if (is_other_team)
 		l2_send_home(&port->sw->l2, port, path_owner_changed, port->sw);
 	rcu_defer(&old->rcu, conf_free);
+}
+
+void path_port_pause(struct path_port *port, bool on)
+{
+	__atomic_store_n(&port->is_paused, on, __ATOMIC_RELAXED);
+	tell_rated(port, port->conf);
 }
 
 /* ---- going ---------------------------------------------------------------------------------------- */

@@ -98,6 +98,22 @@ static bool facts_equal(const struct xvs_port *a, const struct xvs_port *b)
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
 }
 
+static void tell_up(const struct port *p, struct attachment *a, const struct xvs_port *facts)
+{
+	if (a->is_up || !port_is_up(p))
+		return;
+	a->is_up = true;
+	instance_port_event(a->member->instance, a->port_state, XVS_PORT_UP, facts);
+}
+
+void port_tell_up(struct port *p, struct attachment *a)
+{
+	struct xvs_port facts;
+
+	port_facts(p, &facts);
+	tell_up(p, a, &facts);
+}
+
 void port_tell_news(struct port *p)
 {
 	struct xvs_port facts;
@@ -114,11 +130,20 @@ void port_tell_news(struct port *p)
 		if (is_changed)
 			instance_port_event(a->member->instance, a->port_state, XVS_PORT_CHANGED,
 					    &facts);
-		if (a->is_up || !port_is_up(p))
-			continue;
-		a->is_up = true;
-		instance_port_event(a->member->instance, a->port_state, XVS_PORT_UP, &facts);
+		tell_up(p, a, &facts);
 	}
+}
+
+void port_tell_frozen(struct port *p, struct attachment *a)
+{
+	struct xvs_port facts;
+
+	if (!a->is_up || a->member->state != MEMBER_RUNNING)
+		return;
+	/* UP comes next, or it is detached */
+	a->is_up = false;
+	port_facts(p, &facts);
+	instance_port_event(a->member->instance, a->port_state, XVS_PORT_FROZEN, &facts);
 }
 
 void port_tell_down(struct port *p, struct attachment *a)

@@ -8,6 +8,7 @@
 #include "switch/nat.h"
 #include "switch/takeover.h"
 #include "switch/transaction.h"
+#include "switch/upgrade.h"
 
 typedef int (*switch_fn)(struct transaction *t, struct plan_switch *ps);
 
@@ -117,6 +118,7 @@ static int create_member(const struct plan_switch *ps, struct plan_member *pm)
 		return -ENOMEM;
 	pm->member->module = pm->module;
 	pm->member->ext = pm->ext;
+	pm->member->former = pm->former;
 	pm->module = NULL; /* its reference is the member's now */
 	return 0;
 }
@@ -656,10 +658,12 @@ int transaction_build(struct transaction *t)
 	    each_switch(t, add_pairs) < 0 || each_switch(t, add_nat) < 0 ||
 	    each_switch(t, add_ports) < 0 || takeover_steps(t, &step_takeover) < 0)
 		return -ENOMEM;
+	if (upgrade_steps(t) < 0)
+		return -ENOMEM;
 	if (each_leaving_port(t, add_leave) < 0 || each_switch(t, add_adoption) < 0 ||
 	    add_applies(t) < 0 || add_nat_applies(t) < 0 || each_switch(t, add_activation) < 0 ||
 	    each_switch(t, add_mirrors) < 0 || each_switch(t, add_unaddress) < 0 ||
-	    each_switch(t, add_publication) < 0)
+	    each_switch(t, add_publication) < 0 || upgrade_steps_after(t) < 0)
 		return -ENOMEM;
 	mark_changed(t);
 	if (!transaction_step(t, PHASE_CLEAR, &step_settle) ||

@@ -124,6 +124,10 @@ int bundle_open(struct world *w, const char *target, struct bundle **out, struct
 				 p ? "is not on the packet path" : "does not exist");
 	if (p->is_held)
 		return error_set(err, -EBUSY, "", "port %s is on the way here itself", target);
+	if (p->sw->is_handing_over)
+		return error_set(err, -EBUSY, "",
+				 "port %s: an extension of its switch is being upgraded; try again",
+				 target);
 	if (p->bundle)
 		return error_set(err, -EBUSY, "", "the state of port %s is being saved already",
 				 target);

@@ -105,6 +105,41 @@ static const struct extension *find_lent(const struct catalogue *c, const char *
 	return NULL;
 }
 
+/* One whose features are not sound is let go again. */
+static int take_found(const char *id, struct module **module, const struct extension *ext,
+		      struct xvs_error *err)
+{
+	int code = features_check(ext, err);
+
+	if (code == 0)
+		return 0;
+	(void)error_context(err, "extension %s (%s)", id, module_path(*module));
+	module_put(*module);
+	return code;
+}
+
+int catalogue_load(const char *path, const struct trust *trust, const char *id,
+		   struct module **module, const struct extension **ext, struct xvs_error *err)
+{
+	const struct extension *all;
+	uint32_t count;
+	int code = module_load(path, trust, interface_is_offered, module, err);
+
+	if (code)
+		return code;
+	all = module_extensions(*module, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (strcmp(all[i].id, id) != 0)
+			continue;
+		*ext = &all[i];
+		return take_found(id, module, *ext, err);
+	}
+	code = error_set(err, -ENOENT, "", "%s: holds %s, not extension %s", path,
+			 count ? all[0].id : "nothing", id);
+	module_put(*module);
+	return code;
+}
+
 int catalogue_find(const struct catalogue *c, const struct trust *trust,
 		   const struct chain_spec *entry, struct module **module,
 		   const struct extension **ext, struct xvs_error *err)
@@ -130,14 +165,7 @@ int catalogue_find(const struct catalogue *c, const struct trust *trust,
 		*module = module_get((*ext)->module);
 	else
 		code = module_find(&places, id, module, ext, err);
-	if (code)
-		return code;
-	code = features_check(*ext, err);
-	if (code == 0)
-		return 0;
-	(void)error_context(err, "extension %s (%s)", id, module_path(*module));
-	module_put(*module);
-	return code;
+	return code ? code : take_found(id, module, *ext, err);
 }
 
 static bool is_known(const struct catalogue *c, const struct module *module)

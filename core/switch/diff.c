@@ -71,7 +71,10 @@ static void diff_value(struct difference *d, const char *target, const char *fea
 	char *before = value_text(now);
 	char *after = value_text(next);
 
-	if (now && next)
+	if (now && next && now->feature != next->feature && before && after &&
+	    strcmp(before, after) == 0)
+		; /* the same by another version's table */
+	else if (now && next)
 		line(d, "~ policy %s %s: %s -> %s", target, feature, before ? before : "?",
 		     after ? after : "?");
 	else if (next)
@@ -167,16 +170,21 @@ static void diff_member(struct difference *d, const struct plan_switch *ps,
 {
 	static const struct settings none;
 	bool was_disabled = pm->member && pm->member->state == MEMBER_DISABLED;
+	const struct member *now;
 	char target[TARGET_MAX];
 
 	target_print(target, ps->spec->name, pm->spec->instance);
-	if (!pm->member && !is_builtin(pm->ext))
+	if (pm->former)
+		line(d, "~ instance %s: %s %s -> %s", target, pm->spec->extension,
+		     pm->former->ext->version, pm->ext->version);
+	else if (!pm->member && !is_builtin(pm->ext))
 		line(d, "+ instance %s (%s)", target, pm->spec->extension);
 	else if (pm->member && pm->is_disabled != was_disabled)
 		line(d, "~ instance %s: %s", target, pm->is_disabled ? "disabled" : "enabled");
 	if (pm->member && pm->is_required != pm->member->is_required)
 		line(d, "~ instance %s: %s", target, pm->is_required ? "required" : "not required");
-	diff_settings(d, target, pm->member ? &pm->member->settings : &none, &pm->settings);
+	now = pm->former ? pm->former : pm->member;
+	diff_settings(d, target, now ? &now->settings : &none, &pm->settings);
 }
 
 static void gone_ports(struct difference *d, const struct plan_switch *ps, const struct vswitch *sw)
@@ -200,7 +208,8 @@ static void diff_gone(struct difference *d, const struct plan *plan, const struc
 
 	gone_ports(d, ps, sw);
 	for (size_t i = 0; i < sw->member_count; i++)
-		if ((!ps || !plan_switch_member(ps, sw->members[i])) &&
+		if ((!ps || (!plan_switch_member(ps, sw->members[i]) &&
+			     !plan_succeeds(ps, sw->members[i]))) &&
 		    !is_builtin(sw->members[i]->ext))
 			line(d, "- instance %s/%s (%s)", sw->name, sw->members[i]->name,
 			     sw->members[i]->extension);

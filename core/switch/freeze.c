@@ -42,18 +42,8 @@ static void end_freeze(struct bundle *b, int code)
 
 static void tell_frozen(struct port *p)
 {
-	struct xvs_port facts;
-
-	port_facts(p, &facts);
-	for (size_t i = 0; i < p->attached_count; i++) {
-		struct attachment *a = &p->attached[i];
-
-		if (!a->is_up || a->member->state != MEMBER_RUNNING)
-			continue;
-		/* UP comes next, or it is detached */
-		a->is_up = false;
-		instance_port_event(a->member->instance, a->port_state, XVS_PORT_FROZEN, &facts);
-	}
+	for (size_t i = 0; i < p->attached_count; i++)
+		port_tell_frozen(p, &p->attached[i]);
 }
 
 static void drain_next(struct bundle *b);

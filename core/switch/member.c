@@ -3,7 +3,7 @@
  * switch/member.c - one entry of a chain and its instance: started with the policies of switch
  * scope, before any port is attached (struct xvs_ops: order of life).
  */
-#include "switch/world.h"
+#include "switch/upgrade.h"
 
 struct member *member_create(struct vswitch *sw, const char *name, const char *extension)
 {
@@ -21,6 +21,7 @@ void member_destroy(struct member *m)
 {
 	if (!m)
 		return;
+	upgrade_forget(m);
 	settings_finish(&m->settings);
 	module_put(m->module);
 	free(m);
@@ -105,6 +106,10 @@ static int take_slot(struct member *m, struct xvs_error *err)
 	m->conn_slot = CONN_SLOTS; /* none */
 	if (!member_has_slot(m))
 		return 0;
+	if (m->former && member_has_slot(m->former)) {
+		m->conn_slot = m->former->conn_slot;
+		return 0;
+	}
 	for (size_t i = 0; i < m->sw->member_count; i++) {
 		const struct member *other = m->sw->members[i];
 
@@ -141,7 +146,7 @@ void member_leave_conns(const struct member *m, uint32_t port)
 {
 	const struct conn_scope scope = { m->sw, port };
 
-	if (member_has_slot(m))
+	if (member_has_slot(m) && !m->is_succeeded)
 		conn_clear_slot(path_conns(m->sw->w->path), m->conn_slot, is_in_scope, &scope);
 }
 
@@ -179,6 +184,7 @@ int member_start(struct member *m, const struct settings *settings, struct xvs_e
 		.nr = take_number(w, m),
 		.rights_allowed = ~0u,
 		.ports_max = PORTS_MAX,
+		.is_upgrade = m->former != NULL,
 		.owner = m,
 	};
 	int result;
@@ -213,6 +219,7 @@ err_number:
 void member_stop(struct member *m)
 {
 	m->port_fn = NULL;
+	upgrade_watch_end(m);
 	instance_destroy(m->instance);
 	m->instance = NULL;
 	m->state = MEMBER_STOPPED;

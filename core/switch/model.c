@@ -51,6 +51,7 @@ void model_destroy(struct model *m)
 	free(m->extras);
 	free(m->values);
 	free(m->marks);
+	free(m->choices);
 	free(m->uuids);
 	free(m->leases);
 	free(m);
@@ -135,6 +136,9 @@ static int copy_marks(const struct model *m, struct model *copy)
 			return -ENOMEM;
 		*mark = m->marks[i];
 	}
+	for (size_t i = 0; i < m->choice_count; i++)
+		if (model_choose(copy, m->choices[i].target, m->choices[i].file) < 0)
+			return -ENOMEM;
 	for (size_t i = 0; i < m->uuid_count; i++) {
 		struct uuid_name *uuid = ARRAY_ADD(&copy->uuids, &copy->uuid_count);
 
@@ -341,6 +345,40 @@ bool model_drop_value(struct model *m, const char *target, const char *feature)
 	return true;
 }
 
+static struct module_choice *choice_find(const struct model *m, const char *target)
+{
+	for (size_t i = 0; i < m->choice_count; i++)
+		if (strcmp(m->choices[i].target, target) == 0)
+			return &m->choices[i];
+	return NULL;
+}
+
+const char *model_choice(const struct model *m, const char *target)
+{
+	const struct module_choice *choice = choice_find(m, target);
+
+	return choice ? choice->file : NULL;
+}
+
+int model_choose(struct model *m, const char *target, const char *file)
+{
+	struct module_choice *choice = choice_find(m, target);
+
+	if (!file) {
+		if (choice)
+			array_remove(m->choices, &m->choice_count, (size_t)(choice - m->choices),
+				     sizeof(*choice));
+		return 0;
+	}
+	if (!choice)
+		choice = ARRAY_ADD(&m->choices, &m->choice_count);
+	if (!choice)
+		return -ENOMEM;
+	(void)str_copy(choice->target, sizeof(choice->target), target);
+	(void)str_copy(choice->file, sizeof(choice->file), file);
+	return 0;
+}
+
 /* Is the object of a mark the file's? */
 static bool mark_is_overlay(const struct model *m, const struct mark *mark)
 {
@@ -405,6 +443,9 @@ void model_prune(struct model *m)
 	for (size_t i = m->mark_count; i-- > 0;)
 		if (!is_wanted(m, m->marks[i].target))
 			array_remove(m->marks, &m->mark_count, i, sizeof(m->marks[0]));
+	for (size_t i = m->choice_count; i-- > 0;)
+		if (!is_wanted(m, m->choices[i].target))
+			array_remove(m->choices, &m->choice_count, i, sizeof(m->choices[0]));
 	for (size_t i = m->uuid_count; i-- > 0;)
 		if (!is_wanted(m, m->uuids[i].target))
 			array_remove(m->uuids, &m->uuid_count, i, sizeof(m->uuids[0]));

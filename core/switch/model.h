@@ -13,7 +13,7 @@
 
 #include "switch/spec.h"
 
-enum { TARGET_MAX = 2 * NAME_MAX_XVS + 2, FEATURE_MAX = 128 };
+enum { TARGET_MAX = 2 * NAME_MAX_XVS + 2, FEATURE_MAX = 128, MODULE_PATH_MAX = 4096 };
 
 /* What the file wants; shared by copies. */
 struct file_layer {
@@ -63,6 +63,12 @@ struct uuid_name {
 	uint8_t uuid[16];
 };
 
+/* An instance's module is this file, not what the search path has: an upgrade recorded it. */
+struct module_choice {
+	char target[TARGET_MAX]; /* "switch/instance" */
+	char file[MODULE_PATH_MAX];
+};
+
 /* An address of the host's pool that a port has, as long as it is wanted and names none itself. */
 struct mac_lease {
 	uint8_t uuid[16];
@@ -77,6 +83,8 @@ struct model {
 	size_t value_count;
 	struct mark *marks;
 	size_t mark_count;
+	struct module_choice *choices;
+	size_t choice_count;
 	struct uuid_name *uuids;
 	size_t uuid_count;
 	struct mac_lease *leases; /* by UUID */
@@ -106,6 +114,10 @@ const struct port_spec *model_port_at(const struct model *m, const struct switch
 
 bool model_marked(const struct model *m, enum mark_kind kind, const char *target);
 int model_mark(struct model *m, enum mark_kind kind, const char *target, bool on);
+
+/* The file of an instance's module; NULL: that of the search path. */
+const char *model_choice(const struct model *m, const char *target);
+int model_choose(struct model *m, const char *target, const char *file /* or NULL */);
 
 struct override_value *model_value(const struct model *m, const char *target, const char *feature);
 /* Merges 'fields' (copied) into the value of this target; -ENOMEM. */

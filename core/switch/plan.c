@@ -51,6 +51,14 @@ struct plan_member *plan_switch_member(const struct plan_switch *ps, const struc
 	return NULL;
 }
 
+bool plan_succeeds(const struct plan_switch *ps, const struct member *m)
+{
+	for (size_t i = 0; i < ps->member_count; i++)
+		if (ps->members[i].former == m)
+			return true;
+	return false;
+}
+
 struct plan_switch *plan_find(const struct plan *p, const struct vswitch *sw)
 {
 	for (size_t i = 0; i < p->switch_count; i++)

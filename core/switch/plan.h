@@ -12,6 +12,7 @@
 struct plan_member {
 	const struct chain_spec *spec;
 	struct member *member; /* that goes on; NULL: a new one, until steps are made */
+	struct member *former; /* that makes room for a newer version of itself, which is new; NULL */
 	bool is_new;
 	struct module *module; /* one reference; NULL: missing */
 	const struct extension *ext;
@@ -93,6 +94,8 @@ char *diff_team(const struct switch_spec *now, const struct switch_spec *next);
 
 struct plan_port *plan_switch_port(const struct plan_switch *ps, const struct port *p);
 struct plan_member *plan_switch_member(const struct plan_switch *ps, const struct member *m);
+/* Is there one that takes the place of this member? */
+bool plan_succeeds(const struct plan_switch *ps, const struct member *m);
 struct plan_switch *plan_find(const struct plan *p, const struct vswitch *sw);
 
 /* A feature that this chain (or the switch itself) has; NULL. */

@@ -18,6 +18,28 @@ static bool is_required(const struct chain_spec *spec, const struct extension *e
 	return spec->on_failure != ON_FAILURE_OPEN && !(ext && ext->cls == XVS_INSPECT);
 }
 
+/* Of the file that an upgrade left; where that cannot be had any more, the search path's must do. */
+static bool find_chosen(const struct plan *p, const struct plan_switch *ps, struct plan_member *pm,
+			const struct trust *trust)
+{
+	struct xvs_error err = ERROR_INIT;
+	char target[TARGET_MAX];
+	const char *file;
+
+	target_print(target, ps->spec->name, pm->spec->instance);
+	file = model_choice(p->model, target);
+	if (!file)
+		return false;
+	if (catalogue_load(file, trust, pm->spec->extension, &pm->module, &pm->ext, &err) == 0)
+		return true;
+	if (!p->w->is_checking)
+		log_message(MSG_UPGRADE,
+			    "instance %s: the module of its upgrade cannot be loaded, so that of "
+			    "the search path is: %s",
+			    target, err.text);
+	return false;
+}
+
 static void find_extension(struct plan *p, const struct plan_switch *ps, struct plan_member *pm)
 {
 	const struct trust now = trust_of(p->w->model->file->spec);
@@ -26,7 +48,8 @@ static void find_extension(struct plan *p, const struct plan_switch *ps, struct 
 
 	if (p->w->is_checking) /* a question loads nothing that is not loaded otherwise */
 		trust.also = &now;
-	if (catalogue_find(&p->w->catalogue, &trust, pm->spec, &pm->module, &pm->ext, &err) == 0)
+	if (find_chosen(p, ps, pm, &trust) ||
+	    catalogue_find(&p->w->catalogue, &trust, pm->spec, &pm->module, &pm->ext, &err) == 0)
 		return;
 	pm->module = NULL;
 	pm->ext = NULL;
@@ -67,6 +90,12 @@ static void pair_member(struct plan *p, const struct plan_switch *ps, struct pla
 	bool is_down = m && (m->state == MEMBER_FAILED || !m->ext);
 	bool is_retried = p->is_strict || (m && m == p->w->retried);
 
+	if (m && m == p->w->succession.former) {
+		pm->former = m;
+		pm->module = module_get(p->w->succession.module);
+		pm->ext = p->w->succession.ext;
+		return;
+	}
 	pm->is_tolerated = p->w->is_tolerant || (is_down && !is_retried);
 	if (!m || !is_same(m, pm->spec) || (is_down && is_retried)) {
 		find_extension(p, ps, pm);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/query_ext.c - what is asked about extensions and their instances. */
 #include "switch/query.h"
+#include "switch/upgrade.h"
 
 /* Who signed it: a key's id, with the comment; nothing where nobody did that counts. */
 static void describe_signature(const struct world *w, const struct extension *ext, json_t *out)
@@ -124,6 +125,8 @@ static json_t *show_member(const struct world *w, const struct member *m)
 		(void)json_object_set_new(j, "of", whole(w, m->ext));
 	if (status)
 		(void)json_object_set_new(j, "status", status);
+	if (m->upgraded)
+		(void)json_object_set_new(j, "upgrade", upgrade_describe(m));
 	return j;
 }
 

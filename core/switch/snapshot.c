@@ -96,6 +96,16 @@ static json_t *leases_json(const struct model *m)
 	return all;
 }
 
+static json_t *choices_json(const struct model *m)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < m->choice_count; i++)
+		(void)json_object_set_new(all, m->choices[i].target,
+					  json_string(m->choices[i].file));
+	return all;
+}
+
 json_t *world_snapshot(struct world *w)
 {
 	const struct model *m = w->model;
@@ -116,9 +126,9 @@ json_t *world_snapshot(struct world *w)
 		(void)json_array_append_new(marks,
 					    json_pack("{s:i, s:s}", "kind", (int)m->marks[i].kind,
 						      "target", m->marks[i].target));
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION, "uuids",
-			 uuids, "macs", leases_json(m), "ports", ports, "values", values, "marks",
-			 marks);
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION,
+			 "uuids", uuids, "macs", leases_json(m), "ports", ports, "values", values,
+			 "marks", marks, "modules", choices_json(m));
 }
 
 /* ---- back in ---------------------------------------------------------------------------------------- */
@@ -329,6 +339,23 @@ static void restore_leases(struct model *m, const json_t *snapshot, struct diags
 	}
 }
 
+/* None: an earlier version wrote it. */
+static void restore_choices(struct model *m, const json_t *snapshot, struct diags *d)
+{
+	json_t *all = json_object_get(snapshot, "modules");
+	const char *target;
+	json_t *text;
+
+	json_object_foreach(all, target, text)
+	{
+		const char *file = json_string_value(text);
+
+		if (strlen(target) >= TARGET_MAX || !file || file[0] != '/' ||
+		    strlen(file) >= MODULE_PATH_MAX || model_choose(m, target, file) < 0)
+			diag_add(d, NULL, "state: the module of %.64s is damaged", target);
+	}
+}
+
 int model_restore(struct model *m, const json_t *snapshot, struct diags *d)
 {
 	const json_t *version = json_object_get(snapshot, "version");
@@ -343,6 +370,7 @@ int model_restore(struct model *m, const json_t *snapshot, struct diags *d)
 	restore_list(m, snapshot, "ports", restore_port, d);
 	restore_list(m, snapshot, "values", restore_value, d);
 	restore_list(m, snapshot, "marks", restore_mark, d);
+	restore_choices(m, snapshot, d);
 	return d->count > 0 ? -EINVAL : 0;
 }
 

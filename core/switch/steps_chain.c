@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "switch/transaction.h"
+#include "switch/upgrade.h"
 
 /* ---- a switch comes ------------------------------------------------------------------------------ */
 
@@ -45,12 +46,18 @@ static int start(const struct plan_switch *ps, struct plan_member *pm, struct xv
 	return result;
 }
 
+/* One that succeeds another takes its place in the list when the change is in force. */
+static bool is_added(const struct plan_member *pm)
+{
+	return pm->is_new && !pm->former;
+}
+
 static int start_member(struct step *s, struct xvs_error *err)
 {
 	struct plan_member *pm = s->plan_member;
 	int result;
 
-	if (pm->is_new && vswitch_add_member(s->plan_switch->sw, pm->member) < 0)
+	if (is_added(pm) && vswitch_add_member(s->plan_switch->sw, pm->member) < 0)
 		return error_set(err, -ENOMEM, "", "out of memory");
 	/* A new one that is disabled or missing is in the list all the same. */
 	if (pm->is_new && pm->problem[0])
@@ -68,7 +75,7 @@ static int start_member(struct step *s, struct xvs_error *err)
 	}
 	s->t->refused_at =
 		policy_position(s->t->plan->model, s->plan_switch, NULL, pm, NULL, err->field);
-	if (pm->is_new)
+	if (is_added(pm))
 		vswitch_drop_member(s->plan_switch->sw, pm->member);
 	return result;
 }
@@ -87,7 +94,7 @@ static int start_undo(struct step *s)
 {
 	struct plan_member *pm = s->plan_member;
 
-	if (pm->is_new)
+	if (is_added(pm))
 		vswitch_drop_member(s->plan_switch->sw, pm->member);
 	if (!pm->member->instance)
 		return 0;
@@ -166,6 +173,7 @@ const struct step_ops step_switch_adopt = { adopt_switch, NULL, adopt_free };
 static int activate(struct step *s, struct xvs_error *err)
 {
 	(void)err;
+	upgrade_stand_down(s->member);
 	if (s->member->state == MEMBER_RUNNING)
 		instance_set_active(s->member->instance, true);
 	return 0;

@@ -150,6 +150,18 @@ void world_instance_enable(struct world *w, const char *target, bool enabled,
 			   const struct wish *wish);
 
 /*
+ * Another version of an instance's extension takes its place between two batches, and gets what it knows.  Any
+ * refusal leaves the one that runs as it is.  Where a file is named, it is found again after a restart.
+ */
+struct upgrade_wish {
+	const char *target; /* as of world_instance_enable() */
+	const char *file;   /* absolute; NULL: what the search path has */
+	bool is_cold;       /* its state may stay behind where both do not agree on a format */
+	uint64_t watch_s;   /* goes back if it breaks its budget within so many seconds; 0: never */
+};
+void world_upgrade(struct world *w, const struct upgrade_wish *upgrade, const struct wish *wish);
+
+/*
  * Which connections are those of a switch (NULL: of all), and where an instance or extension stands
  * in the chain (NULL: wherever); of denials, those that it spoke.  *f points into the answer, which is
  * the caller's to free().  NULL: there is none of that name, or no memory.

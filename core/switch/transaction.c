@@ -290,6 +290,12 @@ static bool may_cut_off(const struct transaction *t)
 	return r->wish.may_cut_off || r->is_silent || r->is_tolerant || t->w->is_tolerant;
 }
 
+static void succession_end(struct world *w)
+{
+	module_put(w->succession.module);
+	w->succession = (struct succession){ 0 };
+}
+
 static int make_plan(struct transaction *t)
 {
 	struct world *w = t->w;
@@ -300,6 +306,7 @@ static int make_plan(struct transaction *t)
 	result = plan_create(w, t->model, t->request.is_strict, &t->d, &t->plan);
 	w->is_tolerant = was_tolerant;
 	w->retried = NULL;
+	succession_end(w);
 	if (result < 0)
 		return result;
 	if (!may_cut_off(t) && !plan_keeps_host(t->plan))

@@ -18,6 +18,8 @@
 #include "switch/switch.h"
 
 struct transaction;
+struct upgrade_report;
+struct upgrade_watch;
 struct team;
 struct lldp_port;
 struct dhcp_server;
@@ -47,8 +49,12 @@ struct member {
 	bool is_required; /* its ports are closed without it */
 	enum member_state state;
 	char problem[PROBLEM_MAX];
-	char why[160];            /* why it stands where it stands */
-	struct settings settings; /* switch scope */
+	char why[160];                   /* why it stands where it stands */
+	struct settings settings;        /* switch scope */
+	struct member *former;           /* upgrade.h: whose place it takes; until that has gone */
+	bool is_succeeded;               /* what it kept with connections is its successor's now */
+	struct upgrade_report *upgraded; /* how it came here by an upgrade; NULL: it did not */
+	struct upgrade_watch *watch;     /* NULL: nobody watches it */
 	/* "xvs.port/1": is told of every port of the switch; NULL: nobody asked */
 	void (*port_fn)(void *self, const struct xvs_port_view *v, int event);
 };
@@ -131,6 +137,14 @@ struct vswitch {
 	struct settings settings;         /* of features that the switch itself has, switch scope */
 	char mirror_problem[PROBLEM_MAX]; /* what sessions have to do without; "" */
 	struct team *team;                /* NULL: its uplinks, if any, are not a team */
+	bool is_handing_over; /* state goes from one version of an extension to another */
+};
+
+/* While a plan is made: this member makes room for a newer version of itself. */
+struct succession {
+	const struct member *former; /* NULL: none */
+	struct module *module;       /* one reference */
+	const struct extension *ext;
 };
 
 struct world {
@@ -157,7 +171,8 @@ struct world {
 	uint16_t last_nr;
 	struct transaction *current;
 	struct transaction *waiting, **waiting_tail;
-	const struct member *retried;  /* while a plan is made: if it is down, start it anew */
+	const struct member *retried; /* while a plan is made: if it is down, start it anew */
+	struct succession succession;
 	bool is_linked;                /* a transaction for link events waits already */
 	struct exit_drops *exit_drops; /* portview.c */
 	struct loop_timer *ageing;
@@ -282,6 +297,9 @@ void port_detach_all(struct port *p);
 bool port_is_up(const struct port *p);
 /* CHANGED to all if its facts did, UP to those who do not know yet. */
 void port_tell_news(struct port *p);
+/* FROZEN to one that was told UP, and UP to one that was not where the port is. */
+void port_tell_frozen(struct port *p, struct attachment *a);
+void port_tell_up(struct port *p, struct attachment *a);
 /* DOWN to one that was told UP: what it held of the port has been given back. */
 void port_tell_down(struct port *p, struct attachment *a);
 

@@ -122,6 +122,23 @@ int run_ext_show(const struct verb *v, const struct args *a)
 	return verb_call(v, a, verb_params(v, a));
 }
 
+/* The daemon has another working directory. */
+int run_ext_upgrade(const struct verb *v, const struct args *a)
+{
+	char *file = a->count > 1 ? realpath(a->words[1], NULL) : NULL;
+	json_t *params = verb_params(v, a);
+
+	if (a->count > 1 && !file) {
+		(void)fprintf(stderr, "xvsctl: %s: %s\n", a->words[1], strerror(errno));
+		json_decref(params);
+		return EXIT_NOT_FOUND;
+	}
+	if (params && file)
+		(void)json_object_set_new(params, "file", json_string(file));
+	free(file);
+	return params ? verb_call(v, a, params) : EXIT_WRONG_USE;
+}
+
 /* What rows must be: words are told apart by the extension, so they stay texts. */
 static json_t *row_filters(const char *const *words, size_t count)
 {

@@ -65,6 +65,10 @@ const struct option_def option_defs[] = {
 	{ "--complete", OPTION_COMPLETE, "complete", NULL, "it stays here: its points go", false },
 	{ "--cancel", OPTION_CANCEL, "cancel", NULL,
 	  "it is a replica again; what it wrote is lost", false },
+	{ "--watch-for", OPTION_WATCH_FOR, "watch", "SECONDS",
+	  "back to what ran if it misbehaves within so long; 10, and 0 for never", true },
+	{ "--without-state", OPTION_WITHOUT_STATE, "without_state", NULL,
+	  "even if what it knows has to stay behind", false },
 	{ NULL, 0, NULL, NULL, NULL, false },
 };
 
@@ -128,6 +132,10 @@ const struct verb verbs[] = {
 	  { "target" }, print_done, NULL },
 	{ "ext", "disable", "INSTANCE", "take it out of the chain", 1, 1, TERMS, "ext.disable",
 	  { "target" }, print_done, NULL },
+	{ "ext", "upgrade", "INSTANCE [FILE]",
+	  "another version takes its place, with what it knows; without FILE the search path's", 1, 2,
+	  OPTION_WATCH_FOR | OPTION_WITHOUT_STATE | OPTION_VERSION | OPTION_DRY_RUN, "ext.upgrade", { "target", "file" },
+	  print_done, run_ext_upgrade },
 	{ "ext", "order", "SWITCH", "the chain in order, and why", 1, 1, 0, "switch.show",
 	  { "name" }, print_order, NULL },
 	{ "ext", "stats", "[INSTANCE]", "what instances cost and counted", 0, 1, 0, "ext.stats",

@@ -54,6 +54,8 @@ enum option_flag {
 #define OPTION_COMPLETE (UINT64_C(1) << 36)
 #define OPTION_CANCEL (UINT64_C(1) << 37)
 #define OPTION_TEST (UINT64_C(1) << 38)
+#define OPTION_WATCH_FOR (UINT64_C(1) << 40)
+#define OPTION_WITHOUT_STATE (UINT64_C(1) << 41)
 
 struct option_def {
 	const char *name; /* with its dashes */
@@ -163,6 +165,7 @@ int run_drops(const struct verb *v, const struct args *a);
 int run_policy_set(const struct verb *v, const struct args *a);
 int run_port_add(const struct verb *v, const struct args *a);
 int run_ext_show(const struct verb *v, const struct args *a);
+int run_ext_upgrade(const struct verb *v, const struct args *a);
 int run_ext_rows(const struct verb *v, const struct args *a);
 int run_config_text(const struct verb *v, const struct args *a);
 int run_completion(const struct verb *v, const struct args *a);

@@ -45,12 +45,14 @@ static void fixture_changed(void *arg, const struct change *c)
 
 /* Linked into the world; NULL: nothing. */
 static const struct xvs_module *const *fixture_builtins;
+/* Instead of those of the tests; NULL: those. */
+static const char *fixture_dir;
 /* The extensions of the project itself, beside those of the tests. */
 static bool fixture_has_extensions;
 
 static void fixture_world(struct fixture *f)
 {
-	static const char *const dirs[] = { XVS_TEST_EXTENSIONS, XVS_BUILT_EXTENSIONS };
+	static const char *dirs[] = { XVS_TEST_EXTENSIONS, XVS_BUILT_EXTENSIONS };
 	struct xvs_error err = ERROR_INIT;
 	struct world_config config = { .loop = f->loop,
 				       .path = f->path,
@@ -62,6 +64,7 @@ static void fixture_world(struct fixture *f)
 				       .changed = fixture_changed,
 				       .changed_arg = f };
 
+	dirs[0] = fixture_dir ? fixture_dir : XVS_TEST_EXTENSIONS;
 	assert_int_equal(world_create(&config, &f->world, &err), 0);
 }
 

@@ -7,67 +7,13 @@
  *      here:   vm1 (host 1, guarded) --- peer (host 2)
  *      there:  vm1                   --- peer
  */
+#include "adapters.h"
 #include "parcel.h"
-#include "path/memory_port.h"
-#include "support/frames.h"
-
-enum { PORTS = 4 };
 
 static const uint8_t vm1_mac[6] = { 0x52, 0x54, 0, 0, 0, 1 };
 static const struct frame_end client = { 2, false, 40000 };
 static const struct frame_end web = { 1, false, 80 };
 static const struct frame_end ssh = { 1, false, 22 };
-
-/* ---- adapters: instead of null ports -------------------------------------------------------- */
-
-static struct {
-	struct memory_port *port;
-	char name[64];
-} adapters[PORTS];
-
-static uint32_t next_adapter;
-
-static int adapter_open(const struct backend_config *c, struct loop *loop, struct backend **out,
-			struct xvs_error *err);
-
-static void adapter_close(struct backend *b)
-{
-	(void)b; /* freed at the end of the test, which may look at it until then */
-}
-
-static void adapter_stats(const struct backend *b, struct backend_stats *out)
-{
-	(void)b;
-	memset(out, 0, sizeof(*out));
-}
-
-const struct backend_ops backend_null = {
-	.kind = "null",
-	.open = adapter_open,
-	.close = adapter_close,
-	.rx = memory_rx,
-	.rx_done = memory_rx_done,
-	.tx = memory_tx,
-	.stats = adapter_stats,
-};
-
-static int adapter_open(const struct backend_config *c, struct loop *loop, struct backend **out,
-			struct xvs_error *err)
-{
-	struct memory_port *m = calloc(1, sizeof(*m));
-
-	(void)loop;
-	(void)err;
-	assert_non_null(m);
-	assert_true(next_adapter < PORTS);
-	memory_init(m);
-	m->base.ops = &backend_null;
-	memcpy(m->base.mac, c->mac, sizeof(m->base.mac));
-	(void)snprintf(adapters[next_adapter].name, sizeof(adapters[0].name), "%s", c->port_name);
-	adapters[next_adapter++].port = m;
-	*out = &m->base;
-	return 0;
-}
 
 /* ---- scenes --------------------------------------------------------------------------------- */
 
@@ -113,7 +59,7 @@ static int start(void **state)
 	parcel.loop = s->f->loop;
 	fixture_has(s->f, config);
 	parcel_expect_at(s->f, "there", "vm1", policies, vm1_mac);
-	assert_int_equal(next_adapter, PORTS);
+	assert_int_equal(next_adapter, ADAPTERS_MAX);
 	s->vm1 = adapters[0].port;
 	s->peer = adapters[1].port;
 	s->other_peer = adapters[2].port;
@@ -131,33 +77,9 @@ static int stop(void **state)
 		bundle_close(s->b, false);
 	parcel_finish(&parcel);
 	(void)fixture_stop((void **)&s->f);
-	for (uint32_t i = 0; i < next_adapter; i++)
-		free(adapters[i].port);
+	adapters_free();
 	free(s);
 	return 0;
-}
-
-/* In at one adapter: did anything come out at the other? */
-static bool goes(const struct scene *s, struct memory_port *in, const struct memory_port *out,
-		 const uint8_t *bytes, uint32_t len)
-{
-	struct memory_frame *frame = calloc(1, sizeof(*frame));
-	uint32_t before = __atomic_load_n(&out->out_count, __ATOMIC_ACQUIRE);
-	bool is_done = false;
-
-	(void)s;
-	assert_non_null(frame);
-	memcpy(frame->bytes, bytes, len);
-	frame->len = len;
-	assert_true(memory_push(in, frame));
-	free(frame);
-	/* what came in is given back when all of it went out */
-	for (unsigned i = 0; i < 10000 && !is_done; i++) {
-		(void)usleep(100);
-		is_done = __atomic_load_n(&in->in_done, __ATOMIC_ACQUIRE) == in->in_tail;
-	}
-	assert_true(is_done);
-	return __atomic_load_n(&out->out_count, __ATOMIC_ACQUIRE) != before;
 }
 
 /* Host 1 is the machine, host 2 its peer. */
@@ -169,7 +91,7 @@ static bool says(const struct scene *s, bool is_there, struct frame_end from, st
 	uint8_t f[FRAME_BYTES];
 	uint32_t len = frame_tcp(f, from, to, t);
 
-	return goes(s, from.host == 1 ? vm1 : peer, from.host == 1 ? peer : vm1, f, len);
+	return adapters_go(from.host == 1 ? vm1 : peer, from.host == 1 ? peer : vm1, f, len);
 }
 
 static bool asks(const struct scene *s, bool is_there, struct frame_end from, struct frame_end to)
@@ -179,7 +101,7 @@ static bool asks(const struct scene *s, bool is_there, struct frame_end from, st
 	uint8_t f[FRAME_BYTES];
 	uint32_t len = frame_udp(f, from, to, 30);
 
-	return goes(s, from.host == 1 ? vm1 : peer, from.host == 1 ? peer : vm1, f, len);
+	return adapters_go(from.host == 1 ? vm1 : peer, from.host == 1 ? peer : vm1, f, len);
 }
 
 /* TCP(flags, seq, ack, window, data); what is left out is 0. */
@@ -205,7 +127,7 @@ static void claim(const struct scene *s)
 
 	f[38] = 10;
 	f[41] = 2;
-	assert_true(goes(s, s->vm1, s->peer, f, sizeof(f)));
+	assert_true(adapters_go(s->vm1, s->peer, f, sizeof(f)));
 }
 
 static void deliver(const struct scene *s)
@@ -305,11 +227,11 @@ static void what_the_guard_dropped_by_flow_goes_along(void **state)
 	uint32_t len = frame_udp(f, asker, resolver, 30);
 
 	f[11] = 0x66; /* the source's last byte */
-	assert_false(goes(s, s->vm1, s->peer, f, len));
+	assert_false(adapters_go(s->vm1, s->peer, f, len));
 	(void)parcel_pass(&parcel, s->b, BUNDLE_FULL);
 	deliver(s);
-	assert_false(goes(s, s->vm1, s->peer, f, len));
-	assert_false(goes(s, s->vm1, s->peer, f, len));
+	assert_false(adapters_go(s->vm1, s->peer, f, len));
+	assert_false(adapters_go(s->vm1, s->peer, f, len));
 	move(s);
 	EXPECT(world_port_show(s->f->world, "there/vm1"),
 	       "status|org.xvs.guard.drops/1|spoofed_mac", "3");
