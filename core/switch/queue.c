@@ -159,7 +159,8 @@ static struct link_claim claim_of(const struct policy_queue_row *row)
 				    .limit = row->max_kbps * BITS_OF_KBIT,
 				    .weight = row->weight };
 
-	if (!row->burst_kbytes)
+	/* a burst of no limit closes its port, but no start */
+	if (!row->burst_kbytes || !claim.limit)
 		return claim;
 	/* at most 3.2e10 bits: by nanoseconds that is more than 64 bits hold, by microseconds not */
 	claim.depth_ns = row->burst_kbytes * BITS_OF_KBYTE * (NS_PER_S / NS_PER_US) / claim.limit *

@@ -222,6 +222,17 @@ static void queues_keep_the_limit_of_their_port(void **state)
 	assert_false(path_link_has_queues(p->path_port));
 }
 
+/* As at a start, which goes on with what is wrong. */
+static void a_burst_without_a_limit_closes_its_port_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	world_set_tolerant(f->world, true);
+	fixture_has(f, SWITCH(PORT("a") QUEUES("{id: 1, burst_kbytes: 5}, {id: 1}")));
+	EXPECT(world_port_show(f->world, "q"), "state", "closed");
+	EXPECT(world_port_show(f->world, "a"), "state", "open");
+}
+
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, fixture_start, fixture_stop)
 
 int main(void)
@@ -230,6 +241,7 @@ int main(void)
 		WORLD(lists_the_ports_of_its_switch), WORLD(tells_numbers),
 		WORLD(tells_what_becomes_of_ports),   WORLD(a_new_instance_has_asked_nothing),
 		WORLD(lists_the_queues_of_a_port),    WORLD(queues_keep_the_limit_of_their_port),
+		WORLD(a_burst_without_a_limit_closes_its_port_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
