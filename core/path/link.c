@@ -134,6 +134,20 @@ uint64_t path_link_counts(const struct path_port *port, uint32_t queue, struct l
 	return link->since_ns[queue];
 }
 
+/* As rate_change(): another limit begins with a full bucket. */
+static void change_claims(struct path_link *link, const struct link_plan *plan)
+{
+	for (uint32_t nr = 0; link->plan && nr < LINK_CLASSES; nr++) {
+		const struct link_claim *old = &link->plan->claims[nr];
+		const struct link_claim *claim = &plan->claims[nr];
+
+		if (claim->reserved != old->reserved)
+			atomic_store_explicit(&link->reserved_at_ns[nr], 0, memory_order_relaxed);
+		if (claim->limit != old->limit || claim->depth_ns != old->depth_ns)
+			atomic_store_explicit(&link->limited_at_ns[nr], 0, memory_order_relaxed);
+	}
+}
+
 int path_link_plan(struct path_port *port, struct link_plan *plan)
 {
 	struct path_link *link = port->link ? port->link : link_create(port);
@@ -144,6 +158,7 @@ int path_link_plan(struct path_port *port, struct link_plan *plan)
 		return -ENOMEM;
 	}
 	begin_queues(port, link, plan);
+	change_claims(link, plan);
 	old = link->plan;
 	rcu_publish(&link->plan, plan);
 	if (!port->link)

@@ -298,6 +298,34 @@ static void queues_that_go_let_go_what_waits(void **state)
 	bench_assert_law();
 }
 
+/* Seconds of a limit that the operator has lifted are nobody's debt. */
+static void another_limit_begins_anew(void **state)
+{
+	uint32_t sent[UPLINK];
+
+	(void)state;
+	lab(1, 0);
+	queue(1, 0, 1, 10)->limit = KBIT; /* 8 s for each frame */
+	plan_done();
+	run_ms(1 << 1, 1, 1, sent);
+	assert_int_equal(sent[1], 1);
+	plan_open();
+	queue(1, 0, 20, 10);
+	plan_done();
+	run_ms(1 << 1, 1, 10, sent);
+	assert_true(sent[1] >= 100);
+	/* what is said again is the same limit */
+	plan_open();
+	queue(1, 0, 1, 10)->limit = KBIT;
+	plan_done();
+	run_ms(1 << 1, 1, 1, sent);
+	plan_open();
+	queue(1, 0, 1, 10)->limit = KBIT;
+	plan_done();
+	run_ms(1 << 1, 1, 10, sent);
+	assert_int_equal(sent[1], 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_open, bench_close)
 
 int main(void)
@@ -314,6 +342,7 @@ int main(void)
 		TEST(a_long_queue_leaves_another_one_of_its_sender_room),
 		TEST(a_rate_in_packets_is_kept_and_waited_for),
 		TEST(queues_that_go_let_go_what_waits),
+		TEST(another_limit_begins_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
