@@ -337,6 +337,18 @@ static bool walk_fail(struct walk *k, struct flow_leg *leg, uint32_t place, uint
 	return false;
 }
 
+void walk_return_cookies(struct flow_leg *leg, const struct flow_leg *old_leg)
+{
+	for (struct flow_step *s = leg->steps; s; s = s->next) {
+		struct flow_step *old = s->is_note ? NULL : old_step(old_leg, s->instance);
+
+		if (!old)
+			continue;
+		old->cookie = s->cookie;
+		s->cookie = 0;
+	}
+}
+
 bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
 	      const struct chain_place *at, uint32_t place)
 {

@@ -171,6 +171,7 @@ static void walk_exit(struct walk *k, struct flow_leg *leg, struct port_conf *co
 		packet_free(k->scratch);
 	k->scratch = scratch;
 	k->packet = p;
+	k->failure = REASON_NONE;
 	p->x.flags = flags;
 	p->x.vlan_tci = tci;
 	k->key = key;
@@ -309,6 +310,16 @@ static void walk_finish(struct walk *k)
 	slab_put(&k->worker->walks, k);
 }
 
+/* The flow's history, that went over to the new entry, goes on in the old one. */
+static void walk_give_back(struct walk *k)
+{
+	struct flow_entry *e = k->entry;
+
+	walk_return_cookies(&e->leg, &k->old->leg);
+	for (uint32_t i = 0; i < e->out_count; i++)
+		walk_return_cookies(flow_out(e, i), old_out(k, flow_out(e, i)->conf));
+}
+
 /*
  * Nothing of a walk that ends half-way is kept but the answers that it had to wait for: it is walked
  * again from its start when the next one has come.
@@ -318,6 +329,8 @@ static struct flow_entry *walk_park(struct burst *b, uint32_t i, struct walk *k,
 {
 	uint32_t place = k->place;
 
+	if (k->old)
+		walk_give_back(k);
 	/* still wanted when it goes on */
 	if (kind == WALK_OWN)
 		own_want(k->worker, b->conf->port->id, b->pkts[i]);

@@ -125,6 +125,9 @@ static bool packet_find(struct burst *b, uint32_t i, uint32_t place, const struc
 	struct path_worker *w = b->worker;
 	enum staleness stale;
 
+	/* a packet of this very burst may have begun to wait */
+	if (w->park.waiting && !w->trace && park_follows(b, i, place))
+		return false;
 	if (!e && !w->trace)
 		e = flow_find(w->cache, key);
 	stale = e ? entry_staleness(b, e) : STALE_NO;

@@ -375,16 +375,21 @@ void park_packet(struct burst *b, uint32_t i, uint32_t place)
 		flow_end(&b->worker->park, f);
 }
 
-void park_followers(struct burst *b, uint32_t place)
+bool park_follows(struct burst *b, uint32_t i, uint32_t place)
 {
 	struct park *park = &b->worker->park;
+	struct parked *f = find(park, b, i, place);
 
-	for (XVS_EACH(i, b->live)) {
-		struct parked *f = find(park, b, (uint32_t)i, place);
+	if (!f || f == park->resumed)
+		return false;
+	join(b, i, f);
+	return true;
+}
 
-		if (f && f != park->resumed)
-			join(b, (uint32_t)i, f);
-	}
+void park_followers(struct burst *b, uint32_t place)
+{
+	for (XVS_EACH(i, b->live))
+		(void)park_follows(b, (uint32_t)i, place);
 }
 
 /* ---- an answer ---------------------------------------------------------------------------------- */

@@ -57,6 +57,8 @@ void leg_drop(struct flow_leg *leg, uint32_t place, uint32_t instance, uint32_t 
 /* One extension's verdict, or its former one.  False: it dropped the flow. */
 bool walk_ask(struct walk *k, struct flow_leg *leg, const struct flow_leg *old_leg,
 	      const struct chain_place *at, uint32_t place);
+/* What walk_ask() took of the old verdicts of a walk that comes to nothing. */
+void walk_return_cookies(struct flow_leg *leg, const struct flow_leg *old_leg);
 /* The connection of the guarded port.  False: the flow ends here. */
 bool walk_conn(struct walk *k, struct flow_leg *leg, uint32_t place);
 /* park.c: a question to an instance that answers later, or its answer: *v, is_parked or failure. */

@@ -520,7 +520,8 @@ bool park_init(struct park *park);
 void park_finish(struct park *park);
 /* The walk of packet i, which began at this place, waits.  The packet leaves the burst. */
 void park_packet(struct burst *b, uint32_t i, uint32_t place);
-/* Packets of flows that wait here wait behind them. */
+/* Packets of flows that wait here wait behind them.  True: this one does, or was dropped for want of room. */
+bool park_follows(struct burst *b, uint32_t i, uint32_t place);
 void park_followers(struct burst *b, uint32_t place);
 /* Was the entry, just judged with answers that had been waited for, changed meanwhile?  Forgets them. */
 bool park_is_outdated(struct burst *b, struct flow_entry *e);

@@ -374,6 +374,87 @@ static void an_answer_to_another_instance_is_nobodys(void **state)
 	bench_later_ms(10);
 }
 
+/* What one exit's instance does not answer is no reason to lose what goes out elsewhere. */
+static void who_does_not_answer_at_one_exit_fails_that_one_alone(void **state)
+{
+	struct memory_frame f = udp(1, 2, 9, 100);
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	bench_ports(3);
+	bench_chain(2, far_probe(XVS_FILTER));
+	bench_chain(3, probe_new(XVS_FILTER, 0, JUDGES));
+	memset(f.bytes, 0xff, 6);
+	pass(1, &f);
+	assert_int_equal(far.asked, 1);
+	bench_later_ms(10);
+	assert_int_equal(got(2), 0);
+	assert_int_equal(got(3), 1);
+	assert_int_equal(drops_at(2, XVS_STAGE_EGRESS, 0, REASON_EXTENSION_FAILED), 1);
+}
+
+static void many_of_a_new_flow_at_once_are_judged_once(void **state)
+{
+	struct memory_frame f = udp(1, 2, 9, 100);
+	struct probe *near = probe_new(XVS_FILTER, 0, JUDGES);
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	bench_ports(3);
+	bench_chain(1, near);
+	bench_chain(1, far_probe(XVS_FILTER));
+	for (int n = 0; n < 10; n++)
+		assert_true(memory_push(bench.ports[1].memory, &f));
+	bench_turn();
+	assert_int_equal(far.asked, 1);
+	assert_int_equal(near->judged, 1);
+	assert_int_equal(path_held(bench.path), 10);
+	answer(XVS_FLOW_PASS);
+	assert_int_equal(got(2), 10);
+	assert_int_equal(near->judged, 2);
+}
+
+static void remember(struct probe *p, const struct xvs_batch *b, const struct xvs_flow_key *key,
+		     struct xvs_flow_verdict *v)
+{
+	(void)p;
+	(void)b;
+	(void)key;
+	v->cookie = 7;
+}
+
+/* Of those who judge at once the flow has one history, however often somebody else is waited for. */
+static void a_flow_that_waits_again_has_not_ended_for_others(void **state)
+{
+	struct memory_frame f = udp(1, 2, 9, 100);
+	struct probe *near = probe_new(XVS_FILTER, 0, JUDGES);
+	struct probe *p;
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	near->on_judge = remember;
+	bench_ports(3);
+	bench_chain(1, near);
+	p = far_probe(XVS_FILTER);
+	bench_chain(1, p);
+	pass(1, &f);
+	answer(XVS_FLOW_PASS);
+	pass(1, &f);
+	assert_int_equal(got(2), 2);
+	near->ended = 0;
+	p->flow_host->invalidate(p->host, UINT64_MAX);
+	pass(1, &f);
+	assert_int_equal(far.asked, 2);
+	assert_int_equal(near->ended, 0);
+	answer(XVS_FLOW_PASS);
+	assert_int_equal(got(2), 1);
+	pass(1, &f);
+	assert_int_equal(near->ended, 0);
+	bench_forget(near);
+	assert_int_equal(near->ended, 1);
+	assert_int_equal(near->packets, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +474,9 @@ int main(void)
 		BENCH_TEST(what_waits_when_its_port_leaves_is_dropped),
 		BENCH_TEST(forged_tickets_are_nobodys),
 		BENCH_TEST(an_answer_to_another_instance_is_nobodys),
+		BENCH_TEST(who_does_not_answer_at_one_exit_fails_that_one_alone),
+		BENCH_TEST(many_of_a_new_flow_at_once_are_judged_once),
+		BENCH_TEST(a_flow_that_waits_again_has_not_ended_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
