@@ -14,6 +14,8 @@
 enum {
 	QUANTUM = 512,             /* bytes a turn for each unit of weight */
 	DEPTH_NS = 10 * NS_PER_MS, /* of reservations and limits: as xvs.rate/1 has it */
+	LONGEST_NS =
+		500 * NS_PER_MS, /* as queues may be; who changes a port waits for what waits */
 };
 
 struct link_class {
@@ -350,6 +352,38 @@ static bool has_many(const struct link_run *r, const struct link_class *c)
 	return rate && c->queue.count * NS_PER_S / (packets ? packets : 1) >= r->plan->queue_ns;
 }
 
+static uint64_t sooner_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When a bucket has credit again. */
+static uint64_t credit_at(const _Atomic uint64_t *full_at, uint64_t depth_ns)
+{
+	uint64_t full = atomic_load_explicit(full_at, memory_order_relaxed);
+
+	return full > depth_ns ? full - depth_ns : 0;
+}
+
+static uint64_t class_due(const struct link_run *r, uint32_t nr, uint64_t rate_due_ns)
+{
+	const struct link_claim *claim = &r->plan->claims[nr];
+	uint64_t due = rate_due_ns;
+	uint64_t limit = 0;
+
+	if (r->plan->is_kept && claim->reserved)
+		due = sooner_of(due, credit_at(&r->link->reserved_at_ns[nr], DEPTH_NS));
+	if (is_limited(r, nr))
+		limit = credit_at(&r->link->limited_at_ns[nr], limit_depth(claim));
+	return limit > due ? limit : due;
+}
+
+/* What its class or the port owes for packets before it is no part of what waits in front of it. */
+static bool is_in_debt(const struct link_run *r, uint32_t nr)
+{
+	return class_due(r, nr, rate_due(&r->rate)) > r->rate.now_ns + LONGEST_NS;
+}
+
 /* One sender feeds several queues: the longest may not take the room that the others need. */
 static bool crowds_others(const struct link_run *r, uint32_t nr, const struct packet *p)
 {
@@ -359,12 +393,14 @@ static bool crowds_others(const struct link_run *r, uint32_t nr, const struct pa
 	       atomic_load_explicit(&in->held, memory_order_relaxed) >= PORT_HELD_MAX / 2;
 }
 
-/* Would it wait longer than it may?  One always may. */
+/* Would it wait longer than it may?  One always may, but for LONGEST_NS. */
 static bool is_full(const struct link_run *r, uint32_t nr, const struct packet *p)
 {
 	const struct link_class *c = &r->part->classes[nr];
 	uint64_t bits = (c->bytes + p->x.len) * 8;
 
+	if (is_in_debt(r, nr))
+		return true;
 	if (!c->queue.count)
 		return false;
 	return bits * (NS_PER_S / NS_PER_US) / pace_of(r, nr) > r->plan->queue_ns / NS_PER_US ||
@@ -445,32 +481,6 @@ static bool open_run(struct link_run *r, struct path_worker *w, struct port_conf
 	r->part = &link->parts[w->w.nr];
 	rate_open(&r->rate, w, conf, RATE_LINK);
 	return true;
-}
-
-static uint64_t sooner_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* When a bucket has credit again. */
-static uint64_t credit_at(const _Atomic uint64_t *full_at, uint64_t depth_ns)
-{
-	uint64_t full = atomic_load_explicit(full_at, memory_order_relaxed);
-
-	return full > depth_ns ? full - depth_ns : 0;
-}
-
-static uint64_t class_due(const struct link_run *r, uint32_t nr, uint64_t rate_due_ns)
-{
-	const struct link_claim *claim = &r->plan->claims[nr];
-	uint64_t due = rate_due_ns;
-	uint64_t limit = 0;
-
-	if (r->plan->is_kept && claim->reserved)
-		due = sooner_of(due, credit_at(&r->link->reserved_at_ns[nr], DEPTH_NS));
-	if (is_limited(r, nr))
-		limit = credit_at(&r->link->limited_at_ns[nr], limit_depth(claim));
-	return limit > due ? limit : due;
 }
 
 static void note_due(const struct link_run *r)

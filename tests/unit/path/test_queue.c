@@ -326,6 +326,30 @@ static void another_limit_begins_anew(void **state)
 	assert_int_equal(sent[1], 0);
 }
 
+/* A frame that cost its queue or its port seconds has none wait for them: who changes anything waits too. */
+static void nobody_waits_for_seconds(void **state)
+{
+	uint32_t sent[UPLINK];
+
+	(void)state;
+	lab(1, 0);
+	queue(1, 0, 1, 10)->limit = KBIT; /* 8 s for each frame */
+	plan_done();
+	run_ms(1 << 1, 1, 10, sent);
+	assert_int_equal(sent[1], 1);
+	assert_int_equal(path_held(bench.path), 0);
+	assert_int_equal(counts_of(1).full, 99);
+	bench_later_ms(8000 - 100);
+	run_ms(1 << 1, 1, 100, sent);
+	assert_int_equal(sent[1], 1);
+	plan_open();
+	queue(1, 0, 0, 10);
+	plan_done();
+	rate_of(UPLINK, KBIT);
+	run_ms(1 << 1, 1, 10, sent);
+	assert_int_equal(path_held(bench.path), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_open, bench_close)
 
 int main(void)
@@ -343,6 +367,7 @@ int main(void)
 		TEST(a_rate_in_packets_is_kept_and_waited_for),
 		TEST(queues_that_go_let_go_what_waits),
 		TEST(another_limit_begins_anew),
+		TEST(nobody_waits_for_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
