@@ -78,6 +78,7 @@ def test_what_a_guest_may_not_get_is_dropped_and_counted(lab):
     daemon, vm1, vm2 = lab
     daemon.set_policy("lab/vm2", RATE, to_pps=500, to_burst_packets=20)
     before = daemon.stats("lab/vm2")["tx_packets"]
+    known = daemon.stats("lab/vm1")["rx_packets"]
     dropped = daemon.drops("rate", "lab/vm2")
     start = time.monotonic()
     for i in range(2000):
@@ -86,8 +87,11 @@ def test_what_a_guest_may_not_get_is_dropped_and_counted(lab):
     def arrived():
         return daemon.stats("lab/vm2")["tx_packets"] - before
 
+    def came():  # the tap drops what a worker without a core does not fetch
+        return daemon.stats("lab/vm1")["rx_packets"] - known
+
     wait_for("all to be sent or dropped", lambda: (
-        arrived() + daemon.drops("rate", "lab/vm2") - dropped == 2000))
+        came() >= 400 and arrived() + daemon.drops("rate", "lab/vm2") - dropped == came()))
     passed = arrived()
     assert 20 <= passed <= allowed(500, 20, time.monotonic() - start)
 

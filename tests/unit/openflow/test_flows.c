@@ -328,7 +328,7 @@ static void an_aborted_transaction_leaves_the_order(void **state)
 
 		of_flows_begin(&flows, 2000);
 		for (uint32_t step = 0; step < 1 + round % 30; step++) {
-			struct of_flow_mod m = mod_of(test_random(&random) % 5, 10);
+			struct of_flow_mod m = mod_of((uint8_t)(test_random(&random) % 5), 10);
 
 			match_dst(&m, 0x0a000000 + (uint32_t)(test_random(&random) % 25),
 				  test_random(&random) % 16 ? 32 : 29);
