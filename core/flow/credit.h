@@ -50,7 +50,7 @@ static inline bool credit_again(struct crediting *k, const struct flow_entry *e,
 	if (k->is_renewed || !k->to.log || !e || entry_verified(e) == k->to.world)
 		return false;
 	k->is_renewed = true;
-	flow_renew(k->cache, &k->to, k->found,
+	flow_renew(k->cache, &k->to, k->batch->port, k->found,
 		   rest | (ones_below(some.end) & ~ones_below(some.first)));
 	return true;
 }

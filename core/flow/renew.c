@@ -50,8 +50,9 @@ struct asked {
 	uint64_t seen[XVS_BATCH_MAX];
 };
 
-static void choose(const struct flow_credit *credit, struct flow_entry *const *found, uint64_t who,
-		   struct asked *a)
+/* Where somebody was found may be another by now, even of another switch: only its own port's are asked. */
+static void choose(const struct flow_credit *credit, uint32_t port, struct flow_entry *const *found,
+		   uint64_t who, struct asked *a)
 {
 	const uint64_t floor = epoch_log_floor(credit->log);
 	const uint32_t tick = flow_tick(credit->now_ns);
@@ -63,7 +64,7 @@ static void choose(const struct flow_credit *credit, struct flow_entry *const *f
 		uint32_t behind = (uint32_t)a->end - (uint32_t)was;
 
 		a->seen[i] = a->end - behind;
-		if (!e || !is_candidate(e, was, credit->world, tick) ||
+		if (!e || !is_candidate(e, was, credit->world, tick) || e->key.k.port != port ||
 		    behind > DIGEST_BEHIND_MAX || a->seen[i] < floor)
 			continue;
 		a->who |= UINT64_C(1) << i;
@@ -71,7 +72,7 @@ static void choose(const struct flow_credit *credit, struct flow_entry *const *f
 	}
 }
 
-void flow_renew(const struct flow_cache *c, const struct flow_credit *credit,
+void flow_renew(const struct flow_cache *c, const struct flow_credit *credit, uint32_t port,
 		struct flow_entry *const *found, uint64_t who)
 {
 	const struct epoch_digest *digest = &credit->log->digest;
@@ -82,7 +83,7 @@ void flow_renew(const struct flow_cache *c, const struct flow_credit *credit,
 
 	if ((int32_t)((uint32_t)a.end - (uint32_t)credit->world) < 0)
 		return; /* the newest is not in there yet */
-	choose(credit, found, who, &a);
+	choose(credit, port, found, who, &a);
 	if (!a.who || !digest_plan_since(digest, a.oldest, &plan))
 		return;
 	for (XVS_EACH(i, a.who)) {

@@ -272,10 +272,10 @@ void flow_group_leave(struct flow_cache *c, struct flow_group *g, uint8_t mask_n
 void flow_group_weigh(struct flow_group *g);
 
 /*
- * renew.c: those of 'who' among 'found' of which the lines that a hit reads, and the digest of changes,
- * say that they are true in this world too: others are asked themselves (path/stale.c).
+ * renew.c: those of this port and 'who' among 'found' of which the lines that a hit reads, and the digest
+ * of changes, say that they are true in this world too: others are asked themselves (path/stale.c).
  */
-void flow_renew(const struct flow_cache *c, const struct flow_credit *credit,
+void flow_renew(const struct flow_cache *c, const struct flow_credit *credit, uint32_t port,
 		struct flow_entry *const *found, uint64_t who);
 
 /* find.c, find_avx512.c: the stages of a batch. */

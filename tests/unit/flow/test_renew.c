@@ -243,6 +243,21 @@ static void nobody_else_is(void **state)
 	look_behind_a_change(SERIAL, 0);
 }
 
+/* A place that led to a flow of this port may lead to one of another by now. */
+static void nobody_is_by_another_port(void **state)
+{
+	struct flow_credit credit = { .log = &log_, .now_ns = NOW_NS };
+
+	(void)state;
+	verify_all();
+	change_nothing();
+	credit.world = epoch_world(&log_, SERIAL);
+	flow_renew(cache, &credit, PORT + 1, entries, 1);
+	assert_false(is_renewed(entries[0]));
+	flow_renew(cache, &credit, PORT, entries, 1);
+	assert_true(is_renewed(entries[0]));
+}
+
 static void tags_concern_everybody(void **state)
 {
 	struct epoch_change c = { .instance = 1, .tags = 1 };
@@ -290,6 +305,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(whom_no_change_concerns_is_true_again),
 		TEST(nobody_else_is),
+		TEST(nobody_is_by_another_port),
 		TEST(tags_concern_everybody),
 		TEST(nobody_is_by_changes_that_are_not_known),
 		TEST(states_of_the_world_are_told_apart),
