@@ -73,6 +73,25 @@ static void test_the_young_stay_and_the_old_give_way(void **state)
 	assert_int_equal(fault_of(first), OF_BAD_REQUEST_BUFFER_EMPTY);
 }
 
+/* By a bundle that is still under way, however old the packet is. */
+static void test_what_is_claimed_stays(void **state)
+{
+	uint32_t first = keep(1);
+	of_fault fault = OF_OK;
+	struct of_buffer *found = of_buffers_find(&buffers, &owner, first, &fault);
+
+	(void)state;
+	assert_non_null(found);
+	found->is_claimed = true;
+	for (uint32_t i = 1; i < OF_BUFFERS; i++)
+		assert_int_not_equal(keep(1), OF_NO_BUFFER);
+	assert_int_equal(keep(SECOND + 1), OF_NO_BUFFER);
+	of_buffers_forget(&buffers, &owner); /* the claim is still to be taken back */
+	assert_int_equal(keep(SECOND + 1), OF_NO_BUFFER);
+	found->is_claimed = false;
+	assert_int_equal(keep(SECOND + 1), first + OF_BUFFERS);
+}
+
 static void test_it_is_its_owners_alone(void **state)
 {
 	uint32_t id = keep(1);
@@ -93,6 +112,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_what_is_kept_is_found_until_it_is_used, tear_down),
 		cmocka_unit_test_teardown(test_ids_that_never_were_are_unknown, tear_down),
 		cmocka_unit_test_teardown(test_the_young_stay_and_the_old_give_way, tear_down),
+		cmocka_unit_test_teardown(test_what_is_claimed_stays, tear_down),
 		cmocka_unit_test_teardown(test_it_is_its_owners_alone, tear_down),
 	};
 

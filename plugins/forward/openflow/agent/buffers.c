@@ -23,7 +23,8 @@ uint32_t of_buffers_keep(struct of_buffers *b, const void *owner, struct of_byte
 	uint32_t round = round_of(at->id) + 1;
 	uint8_t *bytes;
 
-	if (at->bytes && now_ns - at->since_ns < kept_ns)
+	/* a job takes its time, and what was claimed is sent at its end */
+	if (at->is_claimed || (at->bytes && now_ns - at->since_ns < kept_ns))
 		return OF_NO_BUFFER;
 	bytes = malloc(packet.len);
 	if (!bytes)
