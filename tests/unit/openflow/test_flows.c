@@ -417,6 +417,50 @@ static void a_sweep_changes_each_flow_once(void **state)
 	assert_int_equal(flows.count, 20);
 }
 
+/* A flow that is replaced again and again, each time naming another group. */
+static void groups_that_nobody_names_are_forgotten(void **state)
+{
+	struct of_action to = { .type = OF_ACT_GROUP };
+	struct of_flow_mod m = mod_of(OF_FLOW_ADD, 10);
+
+	(void)state;
+	m.instructions.has = OF_INS_APPLY;
+	m.instructions.apply = (struct of_actions){ &to, 1 };
+	for (uint32_t n = 0; n < 3000; n++) {
+		to.number = n;
+		assert_int_equal(apply(&m), OF_OK);
+	}
+	assert_int_equal(of_references_of(&flows.groups, 2999), 1);
+	assert_int_equal(flows.groups.total, 1);
+	assert_true(flows.groups.room <= 256);
+}
+
+/* Each message of a bundle may change all flows: what is kept to undo them all has an end. */
+static void a_transaction_changes_only_so_much(void **state)
+{
+	struct of_flow_mod m = mod_of(OF_FLOW_MODIFY, 0);
+	uint64_t before[64], after[64];
+	uint32_t count;
+
+	(void)state;
+	fill(20);
+	count = order_of(before);
+	flows.changes_max = 100;
+	m.match = (struct of_match){ 0 };
+	of_flows_begin(&flows, 2000);
+	assert_int_equal(of_flows_mod(&flows, &m), OF_OK);
+	assert_int_equal(of_flows_mod(&flows, &m), OF_OK);
+	assert_int_equal(of_flows_mod(&flows, &m), OF_FLOW_MOD_TABLE_FULL);
+	assert_int_equal(flows.change_count, 80);
+	m.command = OF_FLOW_DELETE;
+	assert_int_equal(of_flows_mod(&flows, &m), OF_OK);
+	m = mod_of(OF_FLOW_ADD, 10);
+	assert_int_equal(of_flows_mod(&flows, &m), OF_FLOW_MOD_TABLE_FULL);
+	of_flows_abort(&flows);
+	assert_int_equal(order_of(after), count);
+	assert_memory_equal(before, after, count * sizeof(before[0]));
+}
+
 /* ---- against the plainest look-up ------------------------------------------------------------------ */
 
 static struct of_flow_mod random_mod(uint64_t *random)
@@ -522,6 +566,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_least_important_and_oldest_makes_room, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_sweep_changes_each_flow_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(groups_that_nobody_names_are_forgotten, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_transaction_changes_only_so_much, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(look_ups_agree_with_plain_ones, set_up, tear_down),
 	};
 

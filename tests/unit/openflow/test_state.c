@@ -124,13 +124,13 @@ static void counts_of_many_numbers_come_back(void **state)
 
 	(void)state;
 	for (uint32_t n = 0; n < 1000; n++) {
-		assert_int_equal(of_references_reserve(&r, 1, n == 0), 0);
+		assert_int_equal(of_references_reserve(&r, 1), 0);
 		of_references_add(&r, n * 7);
 	}
 	for (uint32_t n = 0; n < 1000; n++)
 		of_references_drop(&r, n * 7);
 	for (uint32_t n = 0; n < 1000; n++) {
-		assert_int_equal(of_references_reserve(&r, 1, false), 0);
+		assert_int_equal(of_references_reserve(&r, 1), 0);
 		of_references_add(&r, n * 7 + 1);
 	}
 	for (uint32_t n = 0; n < 1000; n++)
@@ -139,8 +139,13 @@ static void counts_of_many_numbers_come_back(void **state)
 	assert_int_equal(r.total, 2000);
 	for (uint32_t n = 0; n < 1000; n++)
 		of_references_drop(&r, n * 7);
-	assert_int_equal(of_references_reserve(&r, 1 << 16, true), 0);
-	assert_int_equal(r.used, 1000);
+	of_references_forget(&r); /* no more than half of them are idle */
+	assert_int_equal(r.used, 2000);
+	of_references_drop(&r, 1);
+	of_references_forget(&r);
+	assert_int_equal(r.used, 999);
+	assert_int_equal(of_references_of(&r, 7 * 999 + 1), 1);
+	assert_int_equal(r.total, 999);
 	of_references_finish(&r);
 }
 

@@ -79,10 +79,9 @@ static int reserve_notes(struct of_flows *f, const struct of_rule *r)
 	const struct of_instructions *i = r->instructions;
 	struct of_flow_table *t = &f->tables[r->table];
 	uint32_t names = i->apply.count + i->write.count + 1;
-	bool is_first = f->change_count == 0;
 
-	if (of_references_reserve(&f->groups, names, is_first) != 0 ||
-	    of_references_reserve(&f->meters, names, is_first) != 0)
+	if (of_references_reserve(&f->groups, names) != 0 ||
+	    of_references_reserve(&f->meters, names) != 0)
 		return -ENOMEM;
 	return t->evicts ? of_rank_reserve(&t->rank, t->count + 1) : 0;
 }
@@ -192,12 +191,17 @@ static void free_step(void *what)
 
 /* ---- transactions --------------------------------------------------------------------------------- */
 
-/* Room for so many more changes, made before anything is done: commit cannot fail. */
+/*
+ * Room for so many more changes, made before anything is done: commit cannot fail.  A bundle may change all
+ * flows with each of its messages, and what went is kept until it can no longer be undone.
+ */
 static int reserve(struct of_flows *f, uint32_t more)
 {
 	uint32_t want = f->change_count + more;
 	struct of_change *list;
 
+	if (want > f->changes_max)
+		return -ENOMEM;
 	if (want <= f->change_space)
 		return 0;
 	want = want < 16 ? 16 : want * 2;
@@ -271,6 +275,8 @@ void of_flows_begin(struct of_flows *f, uint64_t now_ns)
 	f->now_ns = now_ns;
 	f->change_count = 0;
 	f->told = 0;
+	of_references_forget(&f->groups);
+	of_references_forget(&f->meters);
 }
 
 bool of_flows_unwind(struct of_flows *f, uint32_t count)
@@ -359,6 +365,7 @@ void of_flows_init(struct of_flows *f, uint64_t seed, uint32_t limit,
 	f->reclaim = *reclaim;
 	f->events = *events;
 	f->limit = limit;
+	f->changes_max = OF_CHANGES_MAX;
 	atomic_store_explicit(&f->version, 1, memory_order_relaxed);
 	for (uint32_t t = 0; t < OF_TABLES; t++) {
 		of_classifier_init(&f->tables[t].classifier, seed + t, &f->reclaim);

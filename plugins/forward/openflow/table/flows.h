@@ -47,6 +47,8 @@ struct of_flows_events {
 	void *arg;
 };
 
+enum { OF_CHANGES_MAX = 1 << 22 }; /* a million flows are modified twice by as many */
+
 struct of_change; /* one step of a transaction */
 struct of_cursor; /* cursor.h */
 
@@ -57,6 +59,7 @@ struct of_flows {
 	struct of_flows_events events;
 	struct of_change *changes; /* of the transaction in hand */
 	uint32_t change_count, change_space;
+	uint32_t changes_max;                /* of one transaction */
 	uint32_t told;                       /* of them, since they were published */
 	uint64_t next_nr;                    /* of rules */
 	struct of_references groups, meters; /* that rules name */

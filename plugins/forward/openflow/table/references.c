@@ -25,34 +25,37 @@ void of_references_finish(struct of_references *r)
 	*r = (struct of_references){ 0 };
 }
 
-static bool stays(const struct of_reference *at, bool forgets)
+/* Into a list with room for so many; 'forgets': but those that nothing names. */
+static int move(struct of_references *r, uint32_t count, bool forgets)
 {
-	return at->is_used && (at->count > 0 || !forgets);
-}
+	struct of_references now = { .room = ROOM_FIRST,
+				     .total = r->total,
+				     .used = r->used - (forgets ? r->idle : 0),
+				     .idle = forgets ? 0 : r->idle };
 
-int of_references_reserve(struct of_references *r, uint32_t more, bool forgets)
-{
-	struct of_references now = { .room = ROOM_FIRST, .total = r->total };
-	uint32_t count = more;
-
-	if (r->used + more <= r->room / 2)
-		return 0;
-	for (uint32_t i = 0; i < r->room; i++)
-		count += stays(&r->list[i], forgets);
 	while (now.room < 4 * count)
 		now.room *= 2;
 	now.list = calloc(now.room, sizeof(*now.list));
 	if (!now.list)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < r->room; i++) {
-		if (!stays(&r->list[i], forgets))
-			continue;
-		*place_of(&now, r->list[i].number) = r->list[i];
-		now.used++;
+		if (r->list[i].is_used && (r->list[i].count || !forgets))
+			*place_of(&now, r->list[i].number) = r->list[i];
 	}
 	free(r->list);
 	*r = now;
 	return 0;
+}
+
+int of_references_reserve(struct of_references *r, uint32_t more)
+{
+	return r->used + more <= r->room / 2 ? 0 : move(r, r->used + more, false);
+}
+
+void of_references_forget(struct of_references *r)
+{
+	if (r->idle > ROOM_FIRST && r->idle > r->used / 2)
+		(void)move(r, r->used - r->idle, true); /* or later */
 }
 
 void of_references_add(struct of_references *r, uint32_t number)
@@ -60,6 +63,7 @@ void of_references_add(struct of_references *r, uint32_t number)
 	struct of_reference *at = place_of(r, number);
 
 	r->used += !at->is_used;
+	r->idle -= at->is_used && !at->count;
 	at->number = number;
 	at->is_used = true;
 	at->count++;
@@ -68,7 +72,7 @@ void of_references_add(struct of_references *r, uint32_t number)
 
 void of_references_drop(struct of_references *r, uint32_t number)
 {
-	place_of(r, number)->count--;
+	r->idle += --place_of(r, number)->count == 0;
 	r->total--;
 }
 

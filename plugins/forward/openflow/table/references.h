@@ -22,16 +22,16 @@ struct of_references {
 	struct of_reference *list; /* open addressing */
 	uint32_t room;             /* a power of two, or 0 */
 	uint32_t used;
+	uint32_t idle; /* of them, that nothing names any more */
 	uint64_t total;
 };
 
 void of_references_finish(struct of_references *r);
 
-/*
- * -ENOMEM, or so many more numbers find room.  'forgets': places of numbers that nothing names need not be
- * kept, since no change is there to be undone.
- */
-int of_references_reserve(struct of_references *r, uint32_t more, bool forgets);
+/* -ENOMEM, or so many more numbers find room. */
+int of_references_reserve(struct of_references *r, uint32_t more);
+/* No change is there to be undone: numbers that nothing names lose their places, if they are many. */
+void of_references_forget(struct of_references *r);
 /* One more, which has room, or one less. */
 void of_references_add(struct of_references *r, uint32_t number);
 void of_references_drop(struct of_references *r, uint32_t number);
