@@ -294,9 +294,10 @@ void remote_server_destroy(struct remote_server *s)
 {
 	if (!s)
 		return;
-	while (s->sessions)
-		session_end(
-			s->sessions); /* NOLINT(clang-analyzer-unix.Malloc): off the list by itself */
+	while (s->sessions) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): off the list by itself */
+		session_end(s->sessions);
+	}
 	if (s->listener)
 		evconnlistener_free(s->listener);
 	free(s->methods);

@@ -8,7 +8,7 @@ counted is counted further.
 import pytest
 
 PORT = "lab/web-eth0"
-FILLED = "head -c 8M /dev/vda | md5sum"
+FILLED = "head -c 1m /dev/vda | md5sum"
 
 
 def carried(site):
@@ -30,7 +30,7 @@ class Mover:
         self.guest = guest
         self.talk = talk
         self.place = "a"
-        guest.run("seq 1000000 | head -c 8M > /dev/vda; sync")
+        guest.run("head -c 1m /dev/urandom > /dev/vda; sync")
         self.digest = guest.run(FILLED)
 
     def move(self, *words):
