@@ -509,7 +509,7 @@ int failover_begin(struct vm *vm, const struct failover_wish *w, vm_done done, v
 	f->arg = arg;
 	(void)str_copy(f->map, sizeof(f->map), w->map ? w->map : "");
 	if (r->kept.state == REPLICA_ACTIVE) { /* it was decided, and came no further */
-		f->point = r->kept.point;
+		f->point = w->point ? w->point : r->kept.point;
 		activate(f);
 		return 0;
 	}

@@ -83,14 +83,8 @@ static void copy_next(struct trial *t);
 static void on_copied(void *arg, int status, const char *output)
 {
 	struct trial *t = arg;
-	const struct user *u = &t->vm->user;
-	const char *path = t->vm->spec.disks[t->walk].file;
 
 	t->vm->tool = NULL;
-	if (!status && !u->is_us && lchown(path, u->uid, u->gid)) {
-		fail(t, strerror(errno));
-		return;
-	}
 	if (status) {
 		fail(t, output);
 		return;
@@ -99,10 +93,9 @@ static void on_copied(void *arg, int status, const char *output)
 	copy_next(t);
 }
 
-/* By us: the one may not read what is the other's.  Nobody's QEMU runs who could change either. */
+/* As the replica's user, who has the new folder until then: a guest may have written the image. */
 static int copy_begin(struct trial *t, struct xvs_error *err)
 {
-	static const struct user ourselves = { .is_us = true };
 	const struct tool_end end = { COPY_S, on_copied, t };
 	const struct vm *from = hv_find(t->hv, t->from);
 	const struct disk_spec *disk = &t->vm->spec.disks[t->walk];
@@ -111,7 +104,7 @@ static int copy_begin(struct trial *t, struct xvs_error *err)
 
 	if (!from || !from->replica)
 		return error_set(err, -ENOENT, "", "the replica has gone");
-	plan_init(&p, &ourselves);
+	plan_init(&p, &from->user);
 	plan_word(&p, "qemu-img");
 	plan_word(&p, "convert");
 	plan_option(&p, "-f", "qcow2");
@@ -131,7 +124,9 @@ static void copy_next(struct trial *t)
 
 	while (t->walk < s->disk_count && s->disks[t->walk].is_read_only)
 		t->walk++;
-	if (t->walk == s->disk_count) {
+	if (t->walk == s->disk_count && vm_user_settle(t->vm, &err)) {
+		fail(t, err.text);
+	} else if (t->walk == s->disk_count) {
 		job_end(t->vm, 0, "copied");
 		vm_define(t->vm, on_defined, t);
 	} else if (copy_begin(t, &err)) {
@@ -142,6 +137,7 @@ static void copy_next(struct trial *t)
 static void on_switches(struct vm *vm)
 {
 	struct trial *t = vm->job.state;
+	const struct vm *from = hv_find(t->hv, t->from);
 	struct xvs_error err = ERROR_INIT;
 	char why[200];
 
@@ -159,7 +155,9 @@ static void on_switches(struct vm *vm)
 		fail(t, why);
 		return;
 	}
-	if (store_make(t->hv->store, vm->spec.name, vm->user.uid, vm->user.gid, &err))
+	if (!from || !from->replica)
+		fail(t, "the replica has gone");
+	else if (store_make(t->hv->store, vm->spec.name, from->user.uid, from->user.gid, &err))
 		fail(t, err.text);
 	else
 		copy_next(t);

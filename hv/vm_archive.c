@@ -4,6 +4,7 @@
  */
 #include "vm_archive.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -40,17 +41,22 @@ void archive_policies_path(const struct vm *vm, const char *tag, const char *ada
 	(void)snprintf(out, size, "%s/ports/%s@%s.json", vm->folder, tag, adapter);
 }
 
+/* Of adapters, too, that the machine does not have any more. */
 void archive_remove(const struct vm *vm, const char *tag)
 {
+	size_t len = strlen(tag);
 	char path[PATH_MAX];
+	const struct dirent *e;
+	DIR *dir;
 
-	for (uint32_t i = 0; i < vm->spec.adapter_count; i++) {
-		archive_path(vm, tag, vm->spec.adapters[i].name, path, sizeof(path));
-		(void)unlink(path);
-		archive_policies_path(vm, tag, vm->spec.adapters[i].name, path, sizeof(path));
-		(void)unlink(path);
-	}
 	(void)snprintf(path, sizeof(path), "%s/ports", vm->folder);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		if (strncmp(e->d_name, tag, len) == 0 && e->d_name[len] == '@')
+			(void)unlinkat(dirfd(dir), e->d_name, 0);
+	}
+	if (dir)
+		(void)closedir(dir);
 	(void)rmdir(path); /* which holds others, or not */
 }
 
