@@ -314,12 +314,13 @@ void beat_admitted(struct replicating *r, const json_t *value)
 		yield_by_force(r, (uint64_t)epoch);
 	} else if (refusal) {
 		beat_fail(r, "host %s: %.300s", r->to, refusal);
-	} else if (r->starts_later) {
+	} else if (r->starts_later && vm->is_wanted) {
 		r->starts_later = false;
 		beat_clear(r);
 		beat_again(r, AGAIN_S);
 		vm_start(vm, NULL, NULL);
 	} else {
+		r->starts_later = false; /* it was stopped meanwhile */
 		receive_ask(r, (uint64_t)sequence);
 	}
 }
@@ -430,7 +431,7 @@ void beat_begin(struct replicating *r)
 		return;
 	}
 	r->began_ns = clock_ns();
-	if (!vm->process.pid && r->is_sent && !r->yield) {
+	if (!vm->process.pid && r->is_sent && !r->yield && !r->starts_later) {
 		next_arm(r); /* nothing changes while it is off */
 		return;
 	}
@@ -535,6 +536,8 @@ bool replicate_starts_later(struct vm *vm)
 
 	if (!r)
 		return false;
+	replicate_step_aside(vm);
+	r->failures = 0; /* whatever keeps it off is told anew */
 	r->starts_later = !r->is_yielded;
 	if (r->starts_later)
 		loop_timer_arm(r->timer, 0);

@@ -42,7 +42,8 @@ static void on_restart(void *arg)
 	if (!vm->restart_ns || !vm->is_wanted)
 		return; /* started or stopped since */
 	vm->restart_ns = 0;
-	vm_start(vm, NULL, NULL);
+	if (!replicate_starts_later(vm))
+		vm_start(vm, NULL, NULL);
 }
 
 static void on_reconnect(void *arg)

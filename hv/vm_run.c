@@ -328,10 +328,19 @@ static void take_io_error(struct vm *vm, const json_t *data)
 	vm_problem(vm, "%s", clean);
 }
 
+/* One that was taken over runs on the other host, whatever lets it go on here. */
+static void stand_still(struct vm *vm)
+{
+	if (replicate_is_yielded(vm))
+		qmp_command(vm->qmp, "stop", NULL, 0, NULL, NULL);
+}
+
 static void on_qmp_event(void *arg, const char *name, const json_t *data)
 {
 	struct vm *vm = arg;
 
+	if (strcmp(name, "RESUME") == 0)
+		stand_still(vm);
 	/* what was saved is the past from here on, whoever let it run */
 	if (strcmp(name, "RESUME") == 0 && vm->has_saved_state) {
 		save_consumed(vm);
@@ -369,7 +378,10 @@ int run_connect(struct vm *vm, struct xvs_error *err)
 	char path[VM_SOCKET];
 
 	vm_socket(vm, "qmp", "", path, sizeof(path));
-	return qmp_open(vm->hv->loop, path, &listener, &vm->qmp, err);
+	if (qmp_open(vm->hv->loop, path, &listener, &vm->qmp, err))
+		return err->code;
+	stand_still(vm);
+	return 0;
 }
 
 /* ---- its end ---------------------------------------------------------------------------------- */

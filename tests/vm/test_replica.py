@@ -7,6 +7,7 @@ What was written before a point is in the copy, whatever broke since; nothing el
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -197,6 +198,37 @@ def test_points_go_on_whatever_ends(two_hosts, image):
     assert b.hv.state_of("web") is None
 
 
+def tell_qemu(hv, *commands, name="web"):
+    """What nobody but xvs-hv says to it, while that is away."""
+    with socket.socket(socket.AF_UNIX) as qmp:
+        qmp.connect(str(hv.home / f"hv/{name}/qmp"))
+        lines = qmp.makefile("rw")
+        for command in ("qmp_capabilities", *commands):
+            lines.write(json.dumps({"execute": command}) + "\n")
+            lines.flush()
+            while "return" not in json.loads(lines.readline()):
+                pass
+
+
+@pytest.mark.slow
+def test_one_that_broke_behind_a_cut_asks_before_it_starts(two_hosts, image):
+    hosts = two_hosts
+    a, b = hosts["a"], hosts["b"]
+    hosts.boot(image, restart="on-failure")
+    a.hv.do("replicate", "web", "--to", b.title, "--every", 1)
+    wait_for_point(a.hv, 0)
+    hosts.cut()
+    for pid in hosts.qemus():
+        os.kill(pid, signal.SIGKILL)
+    wait_for("it to wait for the other", lambda: b.title in a.hv.show("web").get("problem", "")
+             and "has said" in a.hv.show("web")["problem"])
+    b.hv.do("failover", "web", "--take-over")
+    hosts.mend()
+    wait_for("the other to hear of it",
+             lambda: a.hv.do("replicate", "web")["state"] == "failed over")
+    assert hosts.running_on("web") == ["b"]
+
+
 @pytest.mark.slow
 def test_who_was_taken_over_behind_a_cut_stands_still(two_hosts, image):
     hosts = two_hosts
@@ -213,6 +245,11 @@ def test_who_was_taken_over_behind_a_cut_stands_still(two_hosts, image):
     wait_for("one to run", lambda: hosts.running_on("web") == ["b"])
     assert b.title in a.hv.refuses("resume", "web")
     assert read(found(hosts, guest, "b")) == written
+    a.hv.kill()
+    tell_qemu(a.hv, "cont")  # as a job that went on behind the handing over
+    a.hv.start()
+    wait_for("its QEMU to be found", lambda: "still, as process" in a.hv.said())
+    wait_for("one to run", lambda: hosts.running_on("web") == ["b"])
     a.hv.do("stop", "web")
     assert b.title in a.hv.refuses("start", "web")
     assert hosts.running_on("web") == ["b"]
