@@ -118,12 +118,14 @@ static int take_found(const char *id, struct module **module, const struct exten
 	return code;
 }
 
-int catalogue_load(const char *path, const struct trust *trust, const char *id,
+int catalogue_load(const char *path, const struct trust *trust, const struct chain_spec *entry,
 		   struct module **module, const struct extension **ext, struct xvs_error *err)
 {
+	const char *id = entry->extension;
 	const struct extension *all;
 	uint32_t count;
-	int code = module_load(path, trust, interface_is_offered, module, err);
+	int code = (entry->isolation == ISOLATION_PROCESS ? module_load_isolated : module_load)(
+		path, trust, interface_is_offered, module, err);
 
 	if (code)
 		return code;

@@ -51,7 +51,7 @@ int catalogue_find(const struct catalogue *c, const struct trust *trust,
 		   const struct chain_spec *entry, struct module **module,
 		   const struct extension **ext, struct xvs_error *err);
 /* The same of this file, whatever the search path has. */
-int catalogue_load(const char *path, const struct trust *trust, const char *id,
+int catalogue_load(const char *path, const struct trust *trust, const struct chain_spec *entry,
 		   struct module **module, const struct extension **ext, struct xvs_error *err);
 void catalogue_finish(struct catalogue *c);
 

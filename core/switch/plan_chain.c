@@ -30,7 +30,7 @@ static bool find_chosen(const struct plan *p, const struct plan_switch *ps, stru
 	file = model_choice(p->model, target);
 	if (!file)
 		return false;
-	if (catalogue_load(file, trust, pm->spec->extension, &pm->module, &pm->ext, &err) == 0)
+	if (catalogue_load(file, trust, pm->spec, &pm->module, &pm->ext, &err) == 0)
 		return true;
 	if (!p->w->is_checking)
 		log_message(MSG_UPGRADE,

@@ -442,8 +442,8 @@ void upgrade_stand_down(struct member *m)
 	if (!m->former)
 		return;
 	instance_set_active(m->former->instance, false);
-	/* Slots mean the same to both only where they agreed on a format of state. */
-	if (!m->upgraded->format)
+	/* The slot means the same to both only where they agreed on a format of state, and both have it. */
+	if (!m->upgraded->format || m->conn_slot != m->former->conn_slot)
 		member_leave_conns(m->former, 0);
 	m->former->is_succeeded = true;
 	upgrade_watch_end(m->former);

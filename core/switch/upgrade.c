@@ -100,8 +100,7 @@ static int load(struct world *w, struct upgrade *u, const struct member *m, stru
 	if (u->module)
 		return 0;
 	if (u->terms.file[0])
-		return catalogue_load(u->terms.file, &trust, m->extension, &u->module, &u->ext,
-				      err);
+		return catalogue_load(u->terms.file, &trust, &entry, &u->module, &u->ext, err);
 	return catalogue_find(&w->catalogue, &trust, &entry, &u->module, &u->ext, err);
 }
 
@@ -149,9 +148,12 @@ static int edit(struct world *w, struct model *m, void *args, struct diags *d)
 	if (code < 0)
 		return say(d, code == -ENOENT ? -ENXIO : code, &err, member);
 	u->terms.former = member;
-	w->succession = (struct succession){ member, module_get(u->module), u->ext };
 	target_print(target, member->sw->name, member->name);
-	return choose(w, m, u, target);
+	code = choose(w, m, u, target);
+	/* make_plan() takes it away, which no refusal comes to */
+	if (code == 0)
+		w->succession = (struct succession){ member, module_get(u->module), u->ext };
+	return code;
 }
 
 struct upgrade_terms *upgrade_terms_of(const struct transaction *t)

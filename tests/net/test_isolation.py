@@ -103,6 +103,20 @@ def misbehave(daemon, vm1, listener, what, port):
         assert listener.recv(100) == b"x"
 
 
+def test_another_version_of_it_is_no_way_around_that(lab, tmp_path):
+    """Its file was recorded while it ran in the daemon."""
+    daemon, vm1, vm2 = lab(isolation="none")
+    other = tmp_path / "elsewhere" / "isolated.so"
+    other.parent.mkdir()
+    other.write_bytes((tmp_path / "isolated.so").read_bytes() + b"another build")
+    daemon.do("ext", "upgrade", "lab/iso", other)
+    assert not processes(daemon)
+    daemon.write(CONFIG.format(path=tmp_path, on_failure="closed", isolation="process"))
+    daemon.do("config", "reload")
+    assert len(processes(daemon)) == 1
+    vm1.reaches("10.77.0.2")
+
+
 def test_its_verdicts_policies_status_and_timers_are_as_in_the_daemon(lab):
     daemon, vm1, vm2 = lab()
     assert len(processes(daemon)) == 1
