@@ -86,8 +86,8 @@ static const uint16_t running[] = {
 /* The linker and our own copy of the module. */
 static const uint16_t loading[] = {
 	SYS_openat,    SYS_newfstatat,   SYS_fstat,     SYS_pread64,   SYS_lseek,    SYS_readlinkat,
-	SYS_faccessat, SYS_memfd_create, SYS_ftruncate, SYS_mmap,      SYS_mprotect, SYS_fcntl,
-	SYS_prctl,     SYS_seccomp,      SYS_statx,     SYS_prlimit64,
+	SYS_faccessat, SYS_memfd_create, SYS_ftruncate, SYS_mmap,      SYS_mprotect, SYS_prctl,
+	SYS_seccomp,   SYS_statx,
 #ifdef SYS_open
 	SYS_open,      SYS_stat,         SYS_access,    SYS_readlink,
 #endif
@@ -160,6 +160,14 @@ static void fill(struct program *p, enum filter_stage stage)
 	if (stage == FILTER_RUNNING) {
 		allow_without(p, SYS_mmap, 2, PROT_EXEC);
 		allow_without(p, SYS_mprotect, 2, PROT_EXEC);
+	}
+	if (stage == FILTER_LOADING) {
+		/*
+		 * To seal the copy.  Flags of what it shares with the daemon would let a worker wait
+		 * in write(), and an owner's signals reach other processes of this user.
+		 */
+		allow_with(p, SYS_fcntl, 1, F_ADD_SEALS);
+		allow_with(p, SYS_prlimit64, 0, 0); /* its own */
 	}
 	/* abort() */
 	allow_with(p, SYS_tgkill, 0, (uint32_t)getpid());
