@@ -152,6 +152,21 @@ static int reply_take(const void *body, size_t len, struct wire_reply *reply, co
 	return 0;
 }
 
+/* What came in one go with the reply: the socket would not wake anybody for it any more. */
+static int hear_rest(struct process *p, const struct process_call *c)
+{
+	for (;;) {
+		const void *body;
+		uint32_t type;
+		size_t len;
+		int code = wire_next(&p->box, &type, &body, &len);
+
+		if (code || type == WIRE_REPLY) /* to what? */
+			return code == -EAGAIN ? 0 : -EPROTO;
+		c->say(c->arg, type, body, len);
+	}
+}
+
 /* Until the reply, what it says by itself is heard; a flood of that is no answer. */
 static int reply_wait(struct process *p, const struct process_call *c, uint64_t until_ns,
 		      struct wire_reply *reply, const void **more, size_t *more_len)
@@ -162,8 +177,10 @@ static int reply_wait(struct process *p, const struct process_call *c, uint64_t 
 		size_t len;
 		int code = wire_next(&p->box, &type, &body, &len);
 
-		if (code == 0 && type == WIRE_REPLY)
-			return reply_take(body, len, reply, more, more_len);
+		if (code == 0 && type == WIRE_REPLY) {
+			code = reply_take(body, len, reply, more, more_len);
+			return code ? code : hear_rest(p, c);
+		}
 		if (code == 0 && clock_ns() < until_ns) {
 			c->say(c->arg, type, body, len);
 			continue;
