@@ -10,6 +10,7 @@
 #define XVS_CONFORM_WATCH_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "ext/module.h"
 
@@ -29,7 +30,8 @@ enum { FINDING_BYTES = 400, CALL_BYTES = 48, ASKED_MAX = 32 };
 struct watch_record {
 	char call[CALL_BYTES]; /* that the extension is in; "": none */
 	char finding[FINDING_BYTES];
-	bool is_done;
+	pid_t ended; /* the process that came to the end of the rule, with 'result'; 0: none */
+	int result;
 	bool is_remark;      /* the finding breaks nothing */
 	uint32_t extensions; /* of the module; 0: it was not loaded */
 	char extension[64];  /* that is tried */

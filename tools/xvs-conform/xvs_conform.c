@@ -61,11 +61,12 @@ static void try(const struct conformance *c, const struct rule *r, uint32_t inde
 			   .policy_file = c->o.policy_file,
 			   .given = c->policies,
 			   .random = 1 };
-	const enum result result = r->run(&t);
 
-	watch_record->is_done = true;
-	(void)fflush(NULL);
-	_exit((int)result);
+	/* What a module prints is not to be read as the report. */
+	(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+	watch_record->result = (int)r->run(&t);
+	watch_record->ended = getpid();
+	_exit(0);
 }
 
 /* The child's status; -1: it did not end in time. */
@@ -95,7 +96,8 @@ static const char *where_in(char out[CALL_BYTES + 8])
 	return out;
 }
 
-static enum result judge(struct conformance *c, int status, uint32_t deadline_s)
+/* The status says nothing: a module may end the process, or have another come to the end in its place. */
+static enum result judge(struct conformance *c, pid_t child, int status, uint32_t deadline_s)
 {
 	char call[CALL_BYTES + 8];
 
@@ -106,13 +108,31 @@ static enum result judge(struct conformance *c, int status, uint32_t deadline_s)
 	} else if (WIFSIGNALED(status)) {
 		watch_record->finding[0] = '\0';
 		watch_find("crashes %s: %s", where_in(call), strsignal(WTERMSIG(status)));
-	} else if (watch_record->is_done) {
-		return (enum result)WEXITSTATUS(status);
+	} else if (watch_record->ended == child) {
+		return (enum result)watch_record->result;
+	} else if (watch_record->ended) {
+		watch_find("ends the process, and goes on in one that it has made");
 	} else {
 		watch_find("ends the process %s, with status %d", where_in(call),
 			   WEXITSTATUS(status));
 	}
 	return RESULT_BROKEN;
+}
+
+/* Not the one before: processes that a module left behind still write there. */
+static bool record_renew(void)
+{
+	static struct watch_record *shared;
+	void *fresh = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (fresh == MAP_FAILED)
+		return false;
+	watch_record = fresh;
+	if (shared)
+		(void)munmap(shared, sizeof(*shared));
+	shared = fresh;
+	return true;
 }
 
 static enum result run_one(struct conformance *c, const struct rule *r, uint32_t index)
@@ -121,16 +141,15 @@ static enum result run_one(struct conformance *c, const struct rule *r, uint32_t
 		c->has_hung && c->o.deadline_s > AFTER_HANG_S ? AFTER_HANG_S : c->o.deadline_s;
 	pid_t child;
 
-	memset(watch_record, 0, sizeof(*watch_record));
 	(void)fflush(NULL);
-	child = fork();
+	child = record_renew() ? fork() : -1;
 	if (child == 0)
 		try(c, r, index);
 	if (child < 0) {
 		watch_find("cannot be tried: %s", strerror(errno));
 		return RESULT_NOT_TRIED;
 	}
-	return judge(c, await(child, deadline_s), deadline_s);
+	return judge(c, child, await(child, deadline_s), deadline_s);
 }
 
 /* ---- the report ------------------------------------------------------------------------------------- */
@@ -169,11 +188,12 @@ static void tell(struct conformance *c, const struct rule *r, enum result result
 
 static int write_json(const struct conformance *c)
 {
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:O}", "kit",
-			      "xvs " XVS_VERSION, "file", c->o.path, "sha256", c->digest, "id",
-			      c->note.id, "version", c->note.version, "abi_major",
-			      (int)c->note.abi_major, "packets", (json_int_t)c->o.packets,
-			      "conforms", c->broken == 0, "rules", c->trials);
+	json_t *j =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s*, s:b, s:O}", "kit",
+			  "xvs " XVS_VERSION, "file", c->o.path, "sha256", c->digest, "id",
+			  c->note.id, "version", c->note.version, "abi_major",
+			  (int)c->note.abi_major, "packets", (json_int_t)c->o.packets, "only",
+			  c->o.only, "conforms", c->broken == 0 && !c->o.only, "rules", c->trials);
 	const bool is_stdout = strcmp(c->o.json_file, "-") == 0;
 	FILE *file = is_stdout ? stdout : fopen(c->o.json_file, "we");
 	int code = !j || !file || json_dumpf(j, file, JSON_INDENT(2)) || fputc('\n', file) == EOF;
@@ -346,8 +366,23 @@ static void run_rules(struct conformance *c, bool is_of_file, uint32_t index)
 	}
 }
 
+/* Each trial reads the file again. */
+static bool is_same_file(const struct conformance *c)
+{
+	struct conformance now = { .o = c->o };
+
+	if (digest(&now))
+		return false;
+	if (strcmp(now.digest, c->digest) == 0)
+		return true;
+	(void)fprintf(stderr, "xvs-conform: %s: was changed while it was tried\n", c->o.path);
+	return false;
+}
+
 static int conform(struct conformance *c)
 {
+	static const char *const words[] = { "conforms", "does not conform" };
+
 	if (digest(c) || read_policies(c))
 		return STATUS_BROKEN;
 	(void)printf("%s %s, sha256 %s\n", c->note.id, c->note.version, c->digest);
@@ -357,7 +392,10 @@ static int conform(struct conformance *c)
 			(void)printf("extension %u of %u\n", i + 1, c->extensions);
 		run_rules(c, false, i);
 	}
-	(void)printf("%s\n", c->broken ? "does not conform" : "conforms");
+	if (!is_same_file(c))
+		return STATUS_BROKEN;
+	(void)printf("%s\n", c->o.only && !c->broken ? "the other rules were not tried"
+						     : words[c->broken != 0]);
 	if (c->o.json_file && write_json(c))
 		return STATUS_BROKEN;
 	return c->broken ? STATUS_BROKEN : 0;
@@ -380,10 +418,8 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	c.o.path = argv[optind];
-	watch_record = mmap(NULL, sizeof(*watch_record), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	c.trials = json_array();
-	if (watch_record == MAP_FAILED || !c.trials)
+	if (!c.trials)
 		return STATUS_BROKEN;
 	code = conform(&c);
 	json_decref(c.trials);

@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,6 +63,8 @@ enum fault {
 	FAULT_ENDLESS_SAVE,
 	/* does to the process what is the host's to do */
 	FAULT_EXIT_ATTACH,
+	FAULT_FORK_ATTACH, /* goes on in another process, and ends well in this one */
+	FAULT_PRINT_ATTACH, /* a report of its own, and ends */
 	FAULT_FORK_ACTIVE,
 	FAULT_BLOCK_SIGNALS,
 	FAULT_CLOSE_DESCRIPTORS,
@@ -219,6 +223,14 @@ static int port_attach(void *self, const struct xvs_port *port, void **state, st
 		crash();
 	if (IS(EXIT_ATTACH))
 		exit(0);
+	if (IS(FORK_ATTACH) && fork() > 0) {
+		(void)wait(NULL);
+		exit(0);
+	}
+	if (IS(PRINT_ATTACH)) {
+		(void)puts("\n{\"conforms\": true, \"rules\": []}");
+		exit(0);
+	}
 	if (IS(LEAK_DESCRIPTOR))
 		sink = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	p->name = port->name;
