@@ -3,6 +3,7 @@
 #include "ext/manifest.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,15 +143,14 @@ static const struct key keys[] = {
 
 /* ---- the whole ------------------------------------------------------------------------------------- */
 
-static json_t *load(const void *text, size_t len, struct xvs_error *err)
+static json_t *load(const char *name, const void *text, size_t len, struct xvs_error *err)
 {
 	json_error_t why;
 	json_t *object = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 
 	if (object && json_is_object(object))
 		return object;
-	(void)error_set(err, -EINVAL, "", "manifest.json: %s",
-			object ? "is not an object" : why.text);
+	(void)error_set(err, -EINVAL, "", "%s: %s", name, object ? "is not an object" : why.text);
 	json_decref(object);
 	return NULL;
 }
@@ -190,7 +190,7 @@ static int check(const json_t *manifest, const struct module_note *note, bool is
 json_t *manifest_parse(const void *text, size_t len, const struct module_note *note,
 		       struct xvs_error *err)
 {
-	json_t *manifest = load(text, len, err);
+	json_t *manifest = load("manifest.json", text, len, err);
 
 	if (manifest && check(manifest, note, true, err)) {
 		json_decref(manifest);
@@ -203,7 +203,7 @@ char *manifest_complete(const void *text, size_t len, const struct module_note *
 			struct xvs_error *err)
 {
 	json_t *own = manifest_of_note(note);
-	json_t *manifest = text ? load(text, len, err) : json_object();
+	json_t *manifest = text ? load("manifest.json", text, len, err) : json_object();
 	char *out = NULL;
 
 	if (manifest && check(manifest, note, false, err) == 0) {
@@ -216,4 +216,34 @@ char *manifest_complete(const void *text, size_t len, const struct module_note *
 	json_decref(manifest);
 	json_decref(own);
 	return out;
+}
+
+/* ---- the report of the conformance kit -------------------------------------------------------------- */
+
+static bool digest_is(const void *module, size_t size, const char *said)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+	unsigned len = 0;
+
+	if (EVP_Digest(module, size, sum, &len, EVP_sha256(), NULL) != 1)
+		return false;
+	for (unsigned i = 0; i < len; i++)
+		(void)snprintf(text + (size_t)2 * i, 3, "%02x", sum[i]);
+	return strcmp(text, said) == 0;
+}
+
+json_t *conformance_parse(const void *text, size_t len, const void *module, size_t size,
+			  struct xvs_error *err)
+{
+	json_t *report = load("conformance.json", text, len, err);
+	const char *said = json_string_value(json_object_get(report, "sha256"));
+
+	if (!report || (said && digest_is(module, size, said)))
+		return report;
+	(void)error_set(err, -EINVAL, "sha256",
+			"conformance.json: sha256 is not that of the module: have xvs-conform "
+			"try this one");
+	json_decref(report);
+	return NULL;
 }

@@ -24,4 +24,8 @@ json_t *manifest_parse(const void *text, size_t len, const struct module_note *n
 char *manifest_complete(const void *text, size_t len, const struct module_note *note,
 			struct xvs_error *err);
 
+/* [any] What xvs-conform found, new.  NULL and *err: it is no such report, or of another module. */
+json_t *conformance_parse(const void *text, size_t len, const void *module, size_t size,
+			  struct xvs_error *err);
+
 #endif /* XVS_EXT_MANIFEST_H */

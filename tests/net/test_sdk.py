@@ -84,6 +84,8 @@ def test_a_new_project_builds_tests_and_packages_itself(sdk, tmp_path, cls, opti
 @pytest.mark.parametrize("words, why", [
     (("Demo", "--class", "filter"), "a name is"),
     (("../demo", "--class", "filter"), "a name is"),
+    (("bundle", "--class", "filter"), "another name"),
+    (("test", "--class", "filter"), "another name"),
     (("demo", "--class", "router"), "a class is"),
     (("demo", "--class", "filter", "--id", "demo"), "an id is"),
     (("demo", "--class", "filter", "--id", "org.xvs.demo"), "an id is"),

@@ -2,6 +2,7 @@
 """Whose extensions are loaded: signatures by xvs-sign and by minisign, keys, days, and those who cheat."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -182,7 +183,8 @@ def test_a_question_loads_nothing_that_must_not_be_loaded(daemon_with, vendor, m
 def test_a_bundle_is_signed_loaded_and_told_of_as_one_file(daemon_with, vendor, module, tmp_path):
     manifest, result = tmp_path / "manifest.json", tmp_path / "result.json"
     manifest.write_text('{"vendor": "Acme", "isolation": {"payload_bytes": 64}}', encoding="ascii")
-    result.write_text('{"passed": true}', encoding="ascii")
+    digest = hashlib.sha256(module.read_bytes()).hexdigest()
+    result.write_text(json.dumps({"passed": True, "sha256": digest}), encoding="ascii")
     bundle = vendor.bundle(module, "-m", manifest, "-r", result)
     listed = subprocess.run(["tar", "-tf", bundle], check=True, capture_output=True, text=True)
     assert listed.stdout.split() == ["manifest.json", "module.so", "conformance.json",
@@ -195,6 +197,25 @@ def test_a_bundle_is_signed_loaded_and_told_of_as_one_file(daemon_with, vendor, 
     assert shown(daemon)["signature"] == "guard, by its vendor"
     assert verdict(daemon, bundle)[0] == 0
     configure(daemon, trust([vendor.public]))  # what runs is asked again
+
+
+def test_a_result_of_another_module_goes_into_no_bundle(vendor, module, tmp_path):
+    result = tmp_path / "result.json"
+    digest = hashlib.sha256(module.read_bytes() + b"x").hexdigest()
+    for text in (json.dumps({"conforms": True, "sha256": digest}), '{"conforms": true}', "[]"):
+        result.write_text(text, encoding="ascii")
+        with pytest.raises(subprocess.CalledProcessError):
+            vendor.bundle(module, "-r", result)
+        assert not list(tmp_path.rglob("*.xvsx"))
+
+
+def test_a_file_that_is_refused_tells_the_terminal_nothing(tmp_path, vendor, module):
+    bundle = vendor.bundle(module)
+    bytes_ = bundle.read_bytes()
+    bundle.write_bytes(bytes_.replace(b"{\n", b"{\x1b", 1))
+    done = subprocess.run([BUILD / "bin" / "xvsctl", "ext", "show", bundle], check=False,
+                          capture_output=True)
+    assert done.returncode != 0 and b"manifest.json" in done.stderr and b"\x1b" not in done.stderr
 
 
 @pytest.mark.parametrize("place", [600, 20000, -1100], ids=["manifest", "module", "signature"])

@@ -104,6 +104,17 @@ static int fill_manifest(const struct bundling *b, const char *module, struct co
 	return text ? 0 : complain(b->manifest ? b->manifest : module, err.text);
 }
 
+static int check_result(const struct bundling *b, const struct content *c)
+{
+	const struct bytes *text = &c->parts[BUNDLE_CONFORMANCE];
+	const struct bytes *elf = &c->parts[BUNDLE_MODULE];
+	struct xvs_error err = ERROR_INIT;
+	json_t *result = conformance_parse(text->at, text->len, elf->at, elf->len, &err);
+
+	json_decref(result);
+	return result ? 0 : complain(b->result, err.text);
+}
+
 static int fill(const struct bundling *b, const char *module, struct content *c)
 {
 	const struct {
@@ -119,6 +130,8 @@ static int fill(const struct bundling *b, const char *module, struct content *c)
 		if (files[n].name && read_file(files[n].name, &c->parts[files[n].part]))
 			return EXIT_FAILURE;
 	}
+	if (b->result && check_result(b, c))
+		return EXIT_FAILURE;
 	return fill_manifest(b, module, c);
 }
 

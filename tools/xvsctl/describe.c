@@ -55,16 +55,29 @@ static json_t *bundle_json(const struct module_file *f, const struct module_note
 	const struct bundle_bytes *parts = f->bundle.parts;
 	json_t *out =
 		manifest_parse(parts[BUNDLE_MANIFEST].at, parts[BUNDLE_MANIFEST].len, note, NULL);
-	json_t *result = json_loadb(parts[BUNDLE_CONFORMANCE].at, parts[BUNDLE_CONFORMANCE].len,
-				    JSON_REJECT_DUPLICATES, NULL);
+	const struct bundle_bytes *report = &parts[BUNDLE_CONFORMANCE];
+	struct xvs_error err = ERROR_INIT;
+	json_t *result = report->at ? conformance_parse(report->at, report->len, f->module.at,
+							f->module.len, &err)
+				    : NULL;
 
 	(void)json_object_set_new(out, "signed", json_boolean(f->signature.text));
 	(void)json_object_set_new(out, "licence_text", json_boolean(parts[BUNDLE_LICENCE].at));
+	if (report->at && !result)
+		result = json_string(err.text);
 	if (result)
 		(void)json_object_set_new(out, "conformance", result);
-	else if (parts[BUNDLE_CONFORMANCE].at)
-		(void)json_object_set_new(out, "conformance", json_string("is not JSON"));
 	return out;
+}
+
+/* It may quote the file, which may be made to have a terminal obey it. */
+static void refusal_print(const char *path, const char *why)
+{
+	struct strbuf clean = { NULL, 0, 0, false };
+
+	format_clean(&clean, why);
+	(void)fprintf(stderr, "xvsctl: extension %s: %s\n", path, clean.text ? clean.text : "");
+	strbuf_finish(&clean);
 }
 
 int describe_file(const char *path, bool is_json)
@@ -78,7 +91,7 @@ int describe_file(const char *path, bool is_json)
 	if (code == 0)
 		code = module_file_check(&f, NULL, &note, &proof, &err);
 	if (code)
-		(void)fprintf(stderr, "xvsctl: extension %s: %s\n", path, err.text);
+		refusal_print(path, err.text);
 	else
 		note_print(said_of(path,
 				   f.is_bundle ? bundle_json(&f, &note) : manifest_of_note(&note)),

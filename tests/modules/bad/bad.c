@@ -88,7 +88,7 @@ enum fault {
 	FAULT_FORGET_STATE, /* reads, and forgets */
 };
 
-enum { TELNET = 23, DOMAIN = 53, HELD_MAX = 16, STATE_ITEMS = 4, SLOW_MS = 300 };
+enum { TELNET = 23, DOMAIN = 53, HELD_MAX = 16, STATE_ITEMS = 4, SLOW_MS = 150 };
 
 static volatile int zero;
 static volatile int sink; /* what is read for its own sake */
