@@ -151,6 +151,8 @@ struct move *move_find(const struct moves *m, const uint8_t id[WIRE_ID]);
 void move_problem(struct move *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* It stays to be shown until others have ended after it. */
 void move_end(struct move *v, const char *outcome);
+/* The same, but the connection is the other side's to close, for a while. */
+void move_end_linked(struct move *v, const char *outcome);
 extern const char outcome_moved[], outcome_checked[], outcome_refused[], outcome_failed[],
 	outcome_cancelled[], outcome_resolved[], outcome_taken_over[];
 

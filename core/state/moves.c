@@ -19,6 +19,7 @@
 #include "state/move.h"
 
 enum { EPOCHS_AT_FIRST = 16 };
+#define LINGER_NS (5 * NS_PER_S) /* longer than what the other side has queued may take */
 
 const char outcome_moved[] = "moved";
 const char outcome_checked[] = "checked";
@@ -35,14 +36,16 @@ static void on_timer(void *arg)
 	struct move *v = arg;
 	uint64_t now = v->m->ops->now(v->m->host);
 
-	if (v->due_ns == 0 || v->phase == PHASE_ENDED)
+	if (v->due_ns == 0)
 		return;
 	if (now < v->due_ns) {
 		v->m->ops->timer_arm(v->timer, v->due_ns - now);
 		return;
 	}
 	v->due_ns = 0;
-	if (v->is_source)
+	if (v->phase == PHASE_ENDED)
+		move_hang_up(v);
+	else if (v->is_source)
 		source_timer(v);
 	else
 		target_timer(v);
@@ -95,16 +98,22 @@ static void move_free(struct move *v)
 	offer_finish(&v->t.a);
 	free(v->t.bytes);
 	stragglers_end(v);
+	move_hang_up(v);
 	free(v);
+}
+
+void move_end_linked(struct move *v, const char *outcome)
+{
+	move_arm(v, v->conn ? LINGER_NS : 0);
+	v->outcome = outcome;
+	json_drop(&v->s.offer);
+	move_phase(v, PHASE_ENDED);
 }
 
 void move_end(struct move *v, const char *outcome)
 {
 	move_hang_up(v);
-	move_arm(v, 0);
-	v->outcome = outcome;
-	json_drop(&v->s.offer);
-	move_phase(v, PHASE_ENDED);
+	move_end_linked(v, outcome);
 }
 
 /* Those that have ended, but for the last so many. */

@@ -403,7 +403,7 @@ static void settle(struct move *v, const char *outcome)
 	v->problem[0] = '\0';
 	if (v->t.is_cold)
 		move_problem(v, "this host was started anew meanwhile: connections begin anew");
-	move_end(v, outcome);
+	move_end_linked(v, outcome); /* stragglers come until the source has read "done" */
 }
 
 /* What is remembered may take a while to be written: the source is told first, whose clock runs. */
@@ -486,8 +486,12 @@ static bool is_late(const struct move *v, uint16_t type)
 void target_message(struct move *v, const struct wire_head *h, const uint8_t *body)
 {
 	if (h->type == WIRE_FRAME) {
-		if (v->phase == PHASE_OPENED)
+		if (v->phase == PHASE_OPENED || v->phase == PHASE_ENDED)
 			straggler_take(v, body, h->len);
+		return;
+	}
+	if (v->phase == PHASE_ENDED) {
+		move_hang_up(v); /* "done" was the last word */
 		return;
 	}
 	if (is_late(v, h->type))

@@ -321,6 +321,7 @@ def test_what_comes_while_it_is_closed_goes_after_it(movers):
     device = movers.expect("a")
     move = b.rpc("migrate.prepare", port="vm1", to=movers.ADDRESSES["a"])["move"]
     movers.plug(device)
+    wait_for("the first to be looked at", lambda: watched.datagrams[OPEN_UDP])
     b.rpc("migrate.freeze", move=move)
     for number in range(1, 21):
         sender.send(b"%d" % number)
@@ -328,11 +329,13 @@ def test_what_comes_while_it_is_closed_goes_after_it(movers):
     assert watched.datagrams[OPEN_UDP] == [0]
     b.rpc("migrate.commit", move=move)
     assert [sender.recv(100) for _ in range(20)] == [b"%d" % number for number in range(1, 21)]
+    wait_for("the last to be looked at", lambda: 20 in watched.datagrams[OPEN_UDP])
     assert watched.datagrams == {OPEN_UDP: list(range(21)), SHUT: []}
     wait_for("the source to be done", movers.is_decided)
     report = b.rpc("migrate.show", move=move)
     assert report["stragglers"]["frames"] >= 40 and report["stragglers"]["lost"] == 0
-    assert movers["a"].rpc("migrate.show", move=move)["stragglers"]["frames"] >= 40
+    wait_for("all to be taken", lambda: movers["a"].rpc(
+        "migrate.show", move=move)["stragglers"]["frames"] == report["stragglers"]["frames"])
     watched.loop.end()
     guest.close()
     for made in (sender, watched.wire):

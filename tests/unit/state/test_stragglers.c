@@ -113,6 +113,63 @@ static void are_carried_until_the_target_has_settled(void **state)
 	pair_finish(&p);
 }
 
+static bool is_connected(const struct host *h, const uint8_t id[WIRE_ID])
+{
+	json_t *j = moves_show(h->m, id);
+	bool is = json_is_true(json_object_get(j, "connected"));
+
+	json_decref(j);
+	return is;
+}
+
+/* The target has settled, and the source does not know that yet. */
+static void settle(struct pair *p, uint8_t id[WIRE_ID])
+{
+	freeze(p, id);
+	commit(p, id);
+	until(p, id, MOVE_OPENED);
+	while (moves_stage(p->hosts[1].m, id) != MOVE_ENDED)
+		assert_true(pair_turn(p));
+	assert_int_equal(moves_stage(p->hosts[0].m, id), MOVE_OPENED);
+}
+
+static void are_taken_that_were_under_way_when_the_target_settled(void **state)
+{
+	uint8_t id[WIRE_ID];
+	struct pair p;
+
+	(void)state;
+	settle(&p, id);
+	for (int i = 0; i < 5; i++)
+		come(&p.hosts[0], 9, 60);
+	pair_run(&p);
+	assert_int_equal(straggled(&p.hosts[0], id, "frames"), 5);
+	assert_int_equal(p.hosts[1].delivered, 5);
+	assert_string_equal(report_of(&p.hosts[0], id, "outcome"), "moved");
+	pair_finish(&p);
+}
+
+static void are_not_waited_for_without_end(void **state)
+{
+	uint8_t id[WIRE_ID];
+	struct pair p;
+
+	(void)state;
+	settle(&p, id);
+	assert_true(is_connected(&p.hosts[1], id));
+	p.is_cut[0] = true;
+	p.is_cut[1] = true;
+	for (const uint64_t began = p.now_ns; is_connected(&p.hosts[1], id);) {
+		assert_true(pair_turn(&p));
+		assert_true(p.now_ns - began <= 5 * NS_PER_S);
+	}
+	p.is_cut[0] = false;
+	p.is_cut[1] = false;
+	pair_run(&p);
+	assert_string_equal(report_of(&p.hosts[0], id, "outcome"), "moved");
+	pair_finish(&p);
+}
+
 static void are_bounded_while_they_wait_and_in_all(void **state)
 {
 	uint8_t id[WIRE_ID];
@@ -189,6 +246,8 @@ int main(void)
 		cmocka_unit_test(wait_until_it_is_decided_and_follow),
 		cmocka_unit_test(go_nowhere_when_the_port_stays),
 		cmocka_unit_test(are_carried_until_the_target_has_settled),
+		cmocka_unit_test(are_taken_that_were_under_way_when_the_target_settled),
+		cmocka_unit_test(are_not_waited_for_without_end),
 		cmocka_unit_test(are_bounded_while_they_wait_and_in_all),
 		cmocka_unit_test(are_lost_while_the_target_cannot_be_reached),
 		cmocka_unit_test(are_taken_by_an_open_port_alone),
