@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: xvs_base */
+/* links: xvs_policy xvs_base pkg::jansson */
 /*
  * Copies of what is wanted, with and without memory.  spec.c is built into this file, so that its
  * calls to calloc() can be counted with every compiler and sanitizer.
