@@ -169,7 +169,8 @@ void vm_undefine(struct vm *vm, vm_done done, void *arg)
 		return;
 	}
 	if (vm->replicating && !replicate_is_yielded(vm)) {
-		job_end(vm, -EBUSY, "it is replicated to %s; \"xvsctl vm replicate %s --stop\" first",
+		job_end(vm, -EBUSY,
+			"it is replicated to %s; \"xvsctl vm replicate %s --stop\" first",
 			replicate_to(vm), vm->spec.name);
 		return;
 	}

@@ -215,7 +215,7 @@ struct conn_table {
 	uint64_t adopted;                            /* connections that came from elsewhere */
 	struct stock own;                            /* where they are put */
 	bool is_resting;
-	bool is_wanted; /* a worker was given some since this was last asked */
+	bool is_wanted;    /* a worker was given some since this was last asked */
 	bool is_destroyed; /* the grace period's end frees the table */
 	struct rcu_node rest;
 

@@ -85,11 +85,11 @@ static const uint16_t running[] = {
 
 /* The linker and our own copy of the module. */
 static const uint16_t loading[] = {
-	SYS_openat,    SYS_newfstatat,   SYS_fstat,     SYS_pread64,   SYS_lseek,    SYS_readlinkat,
-	SYS_faccessat, SYS_memfd_create, SYS_ftruncate, SYS_mmap,      SYS_mprotect, SYS_prctl,
-	SYS_seccomp,   SYS_statx,
+	SYS_openat,     SYS_newfstatat, SYS_fstat,        SYS_pread64,   SYS_lseek,
+	SYS_readlinkat, SYS_faccessat,  SYS_memfd_create, SYS_ftruncate, SYS_mmap,
+	SYS_mprotect,   SYS_prctl,      SYS_seccomp,      SYS_statx,
 #ifdef SYS_open
-	SYS_open,      SYS_stat,         SYS_access,    SYS_readlink,
+	SYS_open,       SYS_stat,       SYS_access,       SYS_readlink,
 #endif
 };
 

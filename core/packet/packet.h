@@ -67,9 +67,9 @@ struct packet {
 	void *scratch;
 	uint64_t epoch;    /* of the configuration in which 'place' was counted */
 	uint32_t port_out; /* where it was stolen and goes on */
-	uint32_t behind;   /* number of the instance behind which it goes on; while owned: entry port */
-	uint16_t stage;    /* enum xvs_stage in which it was stolen or will go on */
-	uint16_t place;    /* number of chain places already behind it in that stage */
+	uint32_t behind; /* number of the instance behind which it goes on; while owned: entry port */
+	uint16_t stage; /* enum xvs_stage in which it was stolen or will go on */
+	uint16_t place; /* number of chain places already behind it in that stage */
 
 	uint8_t head[XVS_HEADROOM + PACKET_PARSE] __attribute__((aligned(64)));
 };

@@ -86,7 +86,7 @@ struct chain_spec {
 	bool required_set, required; /* default true; inspect: false */
 	enum on_failure on_failure;
 	enum isolation isolation; /* in which process its code runs */
-	struct node *policies; /* switch-scope policies of this instance's extension */
+	struct node *policies;    /* switch-scope policies of this instance's extension */
 };
 
 enum {

@@ -34,7 +34,7 @@ struct world_config {
 	const char *const *extension_dirs; /* kept */
 	size_t extension_dir_count;
 	const struct xvs_module *const *builtins; /* that are linked in, up to NULL; NULL: none */
-	const struct extension *const *lent; /* kept; found before those of the directories */
+	const struct extension *const *lent;      /* kept; found before those of the directories */
 	size_t lent_count;
 	const char *run_dir;  /* kept; for what ports must find again when we died; NULL: nowhere */
 	uint64_t host_id;     /* the same at each start, and another one on another host */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch/world.c - all switches: made, found by name, destroyed. */
-#include "switch/portview.h"
 #include "switch/world.h"
+#include "switch/portview.h"
 
 #include "base/error.h"
 #include "dhcp/process.h"

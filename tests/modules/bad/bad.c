@@ -63,7 +63,7 @@ enum fault {
 	FAULT_ENDLESS_SAVE,
 	/* does to the process what is the host's to do */
 	FAULT_EXIT_ATTACH,
-	FAULT_FORK_ATTACH, /* goes on in another process, and ends well in this one */
+	FAULT_FORK_ATTACH,  /* goes on in another process, and ends well in this one */
 	FAULT_PRINT_ATTACH, /* a report of its own, and ends */
 	FAULT_FORK_ACTIVE,
 	FAULT_BLOCK_SIGNALS,

@@ -89,7 +89,8 @@ static void a_promise_comes_first_and_the_rest_is_shared_by_weight(void **state)
 	assert_in_range(sent[1], 5950, 6000 + 60 + 200); /* and its weight in what is left */
 	assert_in_range(sent[2] * 100 / sent[3], 285, 315);
 	assert_in_range(sent[1] + sent[2] + sent[3], MS * PER_MS - 5, (MS + 14) * PER_MS + 2);
-	assert_int_equal(chooser->judged, 3); /* each flow once: its queue is cached with its verdict */
+	assert_int_equal(chooser->judged,
+			 3); /* each flow once: its queue is cached with its verdict */
 	/* what the promised queue does not want is the others' */
 	run_ms(0, 0, 2 * QUEUED_MS, sent);
 	run_ms(1 << 2 | 1 << 3, 4, MS, sent);

@@ -238,9 +238,12 @@ static void a_burst_without_a_limit_closes_its_port_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD(lists_the_ports_of_its_switch), WORLD(tells_numbers),
-		WORLD(tells_what_becomes_of_ports),   WORLD(a_new_instance_has_asked_nothing),
-		WORLD(lists_the_queues_of_a_port),    WORLD(queues_keep_the_limit_of_their_port),
+		WORLD(lists_the_ports_of_its_switch),
+		WORLD(tells_numbers),
+		WORLD(tells_what_becomes_of_ports),
+		WORLD(a_new_instance_has_asked_nothing),
+		WORLD(lists_the_queues_of_a_port),
+		WORLD(queues_keep_the_limit_of_their_port),
 		WORLD(a_burst_without_a_limit_closes_its_port_alone),
 	};
 

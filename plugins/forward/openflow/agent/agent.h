@@ -77,7 +77,7 @@ struct of_controller {
 struct of_port {
 	bool is_there, is_up;
 	bool is_frozen; /* its machine is leaving for another host */
-	bool is_told; /* controllers know of it */
+	bool is_told;   /* controllers know of it */
 	uint32_t id;
 	uint32_t flags;  /* of xvs_port */
 	uint32_t config; /* enum of_port_config */
