@@ -117,6 +117,10 @@ int bundle_admit(struct world *w, const char *target, struct bundle_owner *owner
 	struct port *p = held_port(w, target, err);
 	int code = p ? check_address(p, err) : -EINVAL;
 
+	if (code == 0 && p->sw->is_handing_over)
+		code = error_set(err, -EBUSY, "",
+				 "port %s: an extension of its switch is being upgraded; try again",
+				 p->full_name);
 	if (code == 0)
 		code = check_reasons(p, err);
 	for (size_t i = 0; code == 0 && i < count; i++) {

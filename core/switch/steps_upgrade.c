@@ -35,6 +35,8 @@ struct handover {
 	uint64_t left, before; /* as it estimates; and in the round before */
 	uint64_t paused_at_ns; /* 0: it is not */
 	struct loop_timer *again;
+	struct loop_timer *deadline; /* of what is waited for while queues are not read */
+	bool is_late;
 	struct xvs_error err;
 	int code;
 };
@@ -60,7 +62,9 @@ static void finish(struct handover *h, int code)
 {
 	h->code = code;
 	loop_timer_destroy(h->again);
+	loop_timer_destroy(h->deadline);
 	h->again = NULL;
+	h->deadline = NULL;
 	transaction_wake(h->t);
 }
 
@@ -217,12 +221,37 @@ static void turn(void *arg)
 
 /* ---- the pause: the path falls silent ------------------------------------------------------------------ */
 
+/* Whoever does not answer may never do: senders wait no longer, and the answer comes too late. */
+static void lose_patience(void *arg)
+{
+	struct handover *h = arg;
+
+	h->is_late = true;
+	pause_ports(h, false);
+}
+
+/* It ends here, as a worker was not to be had in time. */
+static bool gave_out(struct handover *h, int slow, const struct instance *who)
+{
+	if (slow >= 0)
+		finish(h, error_set(&h->err, -EBUSY, "",
+				    "worker %d has been held for over a second by %s", slow,
+				    who ? who->name : "the system"));
+	else if (h->is_late)
+		finish(h, error_set(&h->err, -ETIME, "",
+				    "%s did not come to rest within %d s while packets waited",
+				    h->from->name, (int)(PAUSE_MAX_NS / NS_PER_S)));
+	return slow >= 0 || h->is_late;
+}
+
 static void silent(void *arg, int slow, struct instance *who)
 {
 	struct handover *h = arg;
 
-	(void)slow;
-	(void)who;
+	if (gave_out(h, slow, who))
+		return;
+	loop_timer_destroy(h->deadline); /* from here on turns look at the time */
+	h->deadline = NULL;
 	if (!h->report->format) {
 		finish(h, 0);
 		return;
@@ -245,6 +274,8 @@ static void drained(void *arg, uint32_t left)
 	struct handover *h = arg;
 	struct instance *i = h->from->instance;
 
+	if (gave_out(h, -1, NULL))
+		return;
 	if (left > 0)
 		finish(h, error_set(&h->err, -EBUSY, "", "%s did not give back %u packets",
 				    h->from->name, left));
@@ -256,11 +287,9 @@ static void settled(void *arg, int slow, struct instance *who)
 {
 	struct handover *h = arg;
 
-	if (slow >= 0)
-		finish(h, error_set(&h->err, -EBUSY, "",
-				    "worker %d has been held for over a second by %s", slow,
-				    who ? who->name : "the system"));
-	else if (h->from->instance->ops.drain)
+	if (gave_out(h, slow, who))
+		return;
+	if (h->from->instance->ops.drain)
 		path_drain(h->t->w->path, h->from->instance, NULL, drained, h);
 	else
 		drained(h, 0);
@@ -269,6 +298,7 @@ static void settled(void *arg, int slow, struct instance *who)
 static void fall_silent(struct handover *h)
 {
 	pause_ports(h, true);
+	loop_timer_arm(h->deadline, PAUSE_MAX_NS);
 	path_settle(h->t->w->path, settled, h);
 }
 
@@ -313,12 +343,19 @@ static int hand_over(struct step *s, struct xvs_error *err)
 	h->to->upgraded = h->report;
 	(void)str_copy(h->report->from, sizeof(h->report->from), h->from->ext->version);
 	(void)str_copy(h->report->to, sizeof(h->report->to), h->to->ext->version);
-	h->code = agree(h);
+	/* a move may have begun since the plan was made, and begins no more from here on */
+	h->code = upgrade_check_moves(h->from->sw, &h->err);
+	if (h->code == 0)
+		h->code = agree(h);
 	if (h->code < 0)
 		return refused(h, err);
 	h->again = loop_timer_create(s->t->w->loop, turn, h);
-	if (!h->again)
+	h->deadline = loop_timer_create(s->t->w->loop, lose_patience, h);
+	if (!h->again || !h->deadline) {
+		loop_timer_destroy(h->again);
+		loop_timer_destroy(h->deadline);
 		return error_set(err, -ENOMEM, "", "out of memory");
+	}
 	h->from->sw->is_handing_over = true;
 	if (h->report->format) {
 		begin_pass(h, XVS_SAVE_RUNNING);

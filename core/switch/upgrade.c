@@ -33,9 +33,25 @@ static int say(struct diags *d, int code, const struct xvs_error *err, const str
 	return code;
 }
 
+int upgrade_check_moves(const struct vswitch *sw, struct xvs_error *err)
+{
+	for (size_t i = 0; i < sw->port_count; i++) {
+		const struct port *p = sw->ports[i];
+
+		if (p->bundle || p->arrival)
+			return error_set(err, -EBUSY, "",
+					 "port %s is on the way %s another host; try again",
+					 p->full_name, p->bundle ? "to" : "here from");
+	}
+	return 0;
+}
+
 /* Only what runs has a place that another could take. */
 static int check_member(const struct member *m, struct diags *d)
 {
+	struct xvs_error err = ERROR_INIT;
+	int code;
+
 	if (m->module && module_is_builtin(m->module)) {
 		diag_add(d, NULL, "instance %s/%s is built in: it is upgraded with xvsd",
 			 m->sw->name, m->name);
@@ -56,15 +72,8 @@ static int check_member(const struct member *m, struct diags *d)
 			 m->sw->name, m->name);
 		return -EOPNOTSUPP;
 	}
-	for (size_t i = 0; i < m->sw->port_count; i++) {
-		if (!m->sw->ports[i]->bundle)
-			continue;
-		diag_add(d, NULL,
-			 "instance %s/%s: port %s is on the way to another host; try again",
-			 m->sw->name, m->name, m->sw->ports[i]->full_name);
-		return -EBUSY;
-	}
-	return 0;
+	code = upgrade_check_moves(m->sw, &err);
+	return code < 0 ? say(d, code, &err, m) : 0;
 }
 
 /* A newer version may do what the one that runs may; more is the administrator's to grant. */

@@ -49,6 +49,9 @@ struct upgrade_terms *upgrade_terms_of(const struct transaction *t);
 int upgrade_steps(struct transaction *t);
 int upgrade_steps_after(struct transaction *t);
 
+/* -EBUSY: a port comes from or goes to another host, with state of the former member. */
+int upgrade_check_moves(const struct vswitch *sw, struct xvs_error *err);
+
 /* The one whose place it takes, if any, is in the path no more: first it stands down. */
 void upgrade_stand_down(struct member *m);
 
