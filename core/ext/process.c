@@ -84,7 +84,7 @@ static void close_all(const int fds[WIRE_FD_END])
 			(void)close(fds[fd]);
 }
 
-int process_start(struct process *p, const int fds[WIRE_FD_END], struct xvs_error *err)
+int exthost_start(struct process *p, const int fds[WIRE_FD_END], struct xvs_error *err)
 {
 	int spare[WIRE_FD_END];
 	int pair[2];
@@ -120,7 +120,7 @@ int process_start(struct process *p, const int fds[WIRE_FD_END], struct xvs_erro
 	return 0;
 }
 
-void process_end(struct process *p)
+void exthost_end(struct process *p)
 {
 	if (p->pid <= 0)
 		return;
@@ -196,7 +196,7 @@ static int reply_wait(struct process *p, const struct process_call *c, uint64_t 
 	}
 }
 
-int process_call(struct process *p, const struct process_call *c, struct wire_reply *reply,
+int exthost_call(struct process *p, const struct process_call *c, struct wire_reply *reply,
 		 const void **more, size_t *more_len)
 {
 	uint64_t until = clock_ns() + (uint64_t)c->limit_ms * NS_PER_MS;
@@ -210,7 +210,7 @@ int process_call(struct process *p, const struct process_call *c, struct wire_re
 	return code && code != -EPIPE ? code : reply_wait(p, c, until, reply, more, more_len);
 }
 
-bool process_listen(struct process *p, process_say_fn say, void *arg)
+bool exthost_listen(struct process *p, process_say_fn say, void *arg)
 {
 	int code = wire_fill(p->socket, &p->box);
 
@@ -229,7 +229,7 @@ bool process_listen(struct process *p, process_say_fn say, void *arg)
 	}
 }
 
-void process_end_text(const struct process *p, char *out, size_t size)
+void exthost_end_text(const struct process *p, char *out, size_t size)
 {
 	int signal = WIFSIGNALED(p->status) ? WTERMSIG(p->status) : 0;
 	const char *why = "";

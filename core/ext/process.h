@@ -18,9 +18,9 @@ struct process {
 };
 
 /* Its descriptors by enum wire_fd; -1: it has none there.  They stay the caller's. */
-int process_start(struct process *p, const int fds[WIRE_FD_END], struct xvs_error *err);
+int exthost_start(struct process *p, const int fds[WIRE_FD_END], struct xvs_error *err);
 /* Ends it if it has not ended; how is in p->status.  Again: nothing. */
-void process_end(struct process *p);
+void exthost_end(struct process *p);
 
 /* Something the process says of its own accord. */
 typedef void (*process_say_fn)(void *arg, uint32_t type, const void *body, size_t len);
@@ -38,12 +38,12 @@ struct process_call {
  * One call and its reply, whose bytes behind 'reply' stay until the next message.  -ETIMEDOUT, -EPIPE,
  * -EPROTO, -ENOMEM: it is to be ended.
  */
-int process_call(struct process *p, const struct process_call *c, struct wire_reply *reply,
+int exthost_call(struct process *p, const struct process_call *c, struct wire_reply *reply,
 		 const void **more, size_t *more_len);
 /* What has come by itself.  False: it is to be ended. */
-bool process_listen(struct process *p, process_say_fn say, void *arg);
+bool exthost_listen(struct process *p, process_say_fn say, void *arg);
 
 /* "was killed by SIGSYS (a system call that it may not make)" */
-void process_end_text(const struct process *p, char *out, size_t size);
+void exthost_end_text(const struct process *p, char *out, size_t size);
 
 #endif /* XVS_EXT_PROCESS_H */

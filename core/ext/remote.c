@@ -412,21 +412,21 @@ const struct xvs_module *remote_describe(int fd, struct arena *arena, struct xvs
 	struct wire_reply reply;
 	const void *text;
 	size_t len;
-	int code = process_start(&p, fds, err);
+	int code = exthost_start(&p, fds, err);
 
 	if (code)
 		return NULL;
-	code = process_call(&p, &call, &reply, &text, &len);
+	code = exthost_call(&p, &call, &reply, &text, &len);
 	if (code == 0 && reply.code == 0)
 		m = described_module(text, len, arena, &remote_ops, err);
 	else if (code == 0)
 		(void)error_set(err, reply.code < 0 ? reply.code : -EPROTO, "",
 				"with isolation: process: %s", reply.text);
-	process_end(&p);
+	exthost_end(&p);
 	if (code) {
 		char end[96];
 
-		process_end_text(&p, end, sizeof(end));
+		exthost_end_text(&p, end, sizeof(end));
 		(void)error_set(err, -ENOEXEC, "", "loaded in a process of its own, it %s",
 				code == -ETIMEDOUT ? "did not come back" : end);
 	}

@@ -144,7 +144,7 @@ void remote_take_down(struct remote *r)
 	r->event = NULL;
 	r->is_up = false;
 	rcu_publish(&r->published, NULL);
-	process_end(&r->process);
+	exthost_end(&r->process);
 	if (!s)
 		return;
 	remote_keep_counters(r, s);
@@ -163,9 +163,9 @@ void remote_down(struct remote *r, const char *why)
 		return;
 	if (why)
 		(void)str_copy(end, sizeof(end), why);
-	process_end(&r->process);
+	exthost_end(&r->process);
 	if (!why)
-		process_end_text(&r->process, end, sizeof(end));
+		exthost_end_text(&r->process, end, sizeof(end));
 	if (r->shared)
 		remote_dump(r, batch, sizeof(batch));
 	remote_take_down(r);
@@ -183,7 +183,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!process_listen(&r->process, hear, r))
+	if (!exthost_listen(&r->process, hear, r))
 		remote_down(r, NULL);
 }
 
@@ -209,7 +209,7 @@ int remote_call(struct remote *r, struct remote_calling *c, struct wire_reply *r
 {
 	const struct process_call call = { c->type,     limit_ms, &c->call, c->more,
 					   c->more_len, hear,     r };
-	int code = process_call(&r->process, &call, reply, &c->reply_more, &c->reply_len);
+	int code = exthost_call(&r->process, &call, reply, &c->reply_more, &c->reply_len);
 
 	if (code == 0 && reply->code == 0)
 		return 0;
@@ -355,7 +355,7 @@ static int start_process(struct remote *r, struct xvs_error *err)
 		code = error_set(err, -ENOMEM, "", "no memory to share with its process");
 	else {
 		fds[WIRE_FD_MODULE] = module_fd(r->instance->ext->module);
-		code = process_start(&r->process, fds, err);
+		code = exthost_start(&r->process, fds, err);
 	}
 	for (int fd = WIRE_FD_QUESTIONS; fd <= WIRE_FD_ANSWERS; fd++)
 		if (fds[fd] >= 0)

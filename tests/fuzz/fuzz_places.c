@@ -18,11 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct xvs_error err = ERROR_INIT;
 	struct places *p = calloc(1, sizeof(*p));
-	char *text = strndup((const char *)data, size);
+	char *text = calloc(1, size + 1);
 	int code;
 
 	if (!p || !text)
 		abort();
+	memcpy(text, data, size);
 	code = places_parse(text, p, &err);
 	if (code > 0 || (code && (err.code != code || err.text[0] == '\0')))
 		abort();

@@ -49,7 +49,8 @@ def meanwhile(action):
     errors = []
 
     def repeat():
-        while not over.is_set() and not errors:
+        # a breath between: the traffic, too, is to have its turn
+        while not over.wait(0.002) and not errors:
             try:
                 action()
             except Exception as error:  # raised again where the block ends
