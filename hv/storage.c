@@ -247,6 +247,9 @@ void storage_end(struct storage *s, const char *why)
 	rest_remove(s);
 	s->phase = STORAGE_ENDED;
 	storage_forget(vm);
+	/* a guest that writes adds to both, and what was last heard of them is of before the end */
+	if (is_here)
+		s->done = s->total;
 	vm->storage_report = report(s, is_here ? "moved" : "failed", text);
 	(void)str_copy(name, sizeof(name), s->name);
 	(void)str_copy(path, sizeof(path), s->to.path);
