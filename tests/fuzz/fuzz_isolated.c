@@ -132,7 +132,7 @@ static void listen_to(const uint8_t *data, size_t size)
 	p.socket = pair[0];
 	if (write(pair[1], data, size) == (ssize_t)size) {
 		(void)close(pair[1]);
-		for (int n = 0; n < 16 && process_listen(&p, heard, &all); n++)
+		for (int n = 0; n < 16 && exthost_listen(&p, heard, &all); n++)
 			;
 	} else {
 		(void)close(pair[1]);
