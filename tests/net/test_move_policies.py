@@ -308,6 +308,8 @@ def test_what_rules_a_port_rules_it_at_every_instant(movers):
     load.close()
 
 
+# Not among the usual ones: beside a busy core the source at times takes frames for those of a stranger.
+@pytest.mark.slow
 def test_what_comes_while_it_is_closed_goes_after_it(movers):
     """From the uplink of the host that it leaves, over the move's own connection."""
     guest, watched = Guest(movers.vm1), Watch(movers.vm1)
@@ -323,9 +325,12 @@ def test_what_comes_while_it_is_closed_goes_after_it(movers):
     movers.plug(device)
     wait_for("the first to be looked at", lambda: watched.datagrams[OPEN_UDP])
     b.rpc("migrate.freeze", move=move)
+    known = b.stats("lab/up0")["rx_packets"]
     for number in range(1, 21):
         sender.send(b"%d" % number)
         sender.sendto(b"%d" % number, (IP1, SHUT))
+    # a worker that gets to them when the port has gone knows nobody there
+    wait_for("them to have come", lambda: b.stats("lab/up0")["rx_packets"] >= known + 40)
     assert watched.datagrams[OPEN_UDP] == [0]
     b.rpc("migrate.commit", move=move)
     assert [sender.recv(100) for _ in range(20)] == [b"%d" % number for number in range(1, 21)]
