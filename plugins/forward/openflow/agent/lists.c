@@ -286,36 +286,6 @@ static void fill_group(struct group_row *row, const struct of_group *g)
 	}
 }
 
-static int read_groups(struct of_agent *a, const struct xvs_row_question *q, struct xvs_table *out,
-		       uint64_t *more, struct xvs_error *err)
-{
-	const struct of_map *groups = &a->pipeline.state.groups;
-	uint32_t limit = q->limit < groups->count ? q->limit : groups->count;
-	struct group_row *rows;
-	uint32_t count = 0;
-	struct wanted w;
-	uint32_t *ids;
-	uint32_t all;
-
-	if (read_filters(q, "group", &w, err) != 0 ||
-	    make_room(a, limit, sizeof(struct group_row), err) != 0)
-		return err->code;
-	if (of_map_ids(groups, &ids, &all) != 0)
-		return xvs_refuse(err, -ENOMEM, "", "out of memory");
-	rows = a->list_rows;
-	for (uint32_t i = 0; i < all; i++) {
-		if (w.has_number && ids[i] != w.number)
-			continue;
-		if (count == limit)
-			++*more;
-		else
-			fill_group(&rows[count++], of_group_of(of_map_get(groups, ids[i])));
-	}
-	free(ids);
-	*out = (struct xvs_table){ rows, count, sizeof(*rows) };
-	return 0;
-}
-
 static void fill_meter(struct meter_row *row, const struct of_meter *m)
 {
 	const char *unit = m->flags & OF_METER_PKTPS ? "packets/s" : "kb/s";
@@ -333,33 +303,52 @@ static void fill_meter(struct meter_row *row, const struct of_meter *m)
 	}
 }
 
-static int read_meters(struct of_agent *a, const struct xvs_row_question *q, struct xvs_table *out,
-		       uint64_t *more, struct xvs_error *err)
+/* What is numbered and kept in a map: groups, meters. */
+struct kind {
+	const char *filter;
+	size_t row_bytes;
+	void (*fill)(void *row, const struct of_map *map, uint32_t id);
+};
+
+static void fill_group_of(void *row, const struct of_map *map, uint32_t id)
 {
-	const struct of_map *meters = &a->pipeline.state.meters;
-	uint32_t limit = q->limit < meters->count ? q->limit : meters->count;
-	struct meter_row *rows;
+	fill_group(row, of_group_of(of_map_get(map, id)));
+}
+
+static void fill_meter_of(void *row, const struct of_map *map, uint32_t id)
+{
+	fill_meter(row, of_meter_of(of_map_get(map, id)));
+}
+
+static const struct kind groups_kind = { "group", sizeof(struct group_row), fill_group_of };
+static const struct kind meters_kind = { "meter", sizeof(struct meter_row), fill_meter_of };
+
+static int read_numbered(struct of_agent *a, const struct kind *kind, const struct of_map *map,
+			 const struct xvs_row_question *q, struct xvs_table *out, uint64_t *more,
+			 struct xvs_error *err)
+{
+	uint32_t limit = q->limit < map->count ? q->limit : map->count;
 	uint32_t count = 0;
 	struct wanted w;
 	uint32_t *ids;
 	uint32_t all;
 
-	if (read_filters(q, "meter", &w, err) != 0 ||
-	    make_room(a, limit, sizeof(struct meter_row), err) != 0)
+	if (read_filters(q, kind->filter, &w, err) != 0 ||
+	    make_room(a, limit, kind->row_bytes, err) != 0)
 		return err->code;
-	if (of_map_ids(meters, &ids, &all) != 0)
+	if (of_map_ids(map, &ids, &all) != 0)
 		return xvs_refuse(err, -ENOMEM, "", "out of memory");
-	rows = a->list_rows;
 	for (uint32_t i = 0; i < all; i++) {
 		if (w.has_number && ids[i] != w.number)
 			continue;
 		if (count == limit)
 			++*more;
 		else
-			fill_meter(&rows[count++], of_meter_of(of_map_get(meters, ids[i])));
+			kind->fill((uint8_t *)a->list_rows + count++ * kind->row_bytes, map,
+				   ids[i]);
 	}
 	free(ids);
-	*out = (struct xvs_table){ rows, count, sizeof(*rows) };
+	*out = (struct xvs_table){ a->list_rows, count, (uint32_t)kind->row_bytes };
 	return 0;
 }
 
@@ -369,8 +358,8 @@ int of_lists_read(struct of_agent *a, const char *feature, const struct xvs_row_
 	if (strcmp(feature, OF_LIST_FLOWS) == 0)
 		return read_flows(a, q, out, more, err);
 	if (strcmp(feature, OF_LIST_GROUPS) == 0)
-		return read_groups(a, q, out, more, err);
-	return read_meters(a, q, out, more, err);
+		return read_numbered(a, &groups_kind, &a->pipeline.state.groups, q, out, more, err);
+	return read_numbered(a, &meters_kind, &a->pipeline.state.meters, q, out, more, err);
 }
 
 void of_lists_finish(struct of_agent *a)
